@@ -1,0 +1,108 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// What every Swift target is compiled with: Swift 6 mode, the features that will be the default one day, and no warnings.
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+/// A plugin exports its entry and nothing else, resolves everything when it is loaded, and is never unmapped.
+let pluginLinking: [LinkerSetting] = [
+    .unsafeFlags([
+        "-Xlinker", "-z", "-Xlinker", "defs", "-Xlinker", "-z", "-Xlinker", "now", "-Xlinker", "-z", "-Xlinker",
+        "nodelete",
+    ])
+]
+let pluginC: [CSetting] = [
+    .unsafeFlags(["-std=gnu11", "-fvisibility=hidden", "-Wall", "-Wextra", "-pedantic", "-Werror"])
+]
+
+/// A producer that ships: the folder `Plugins/<name>`, built as `lib<name>.so`.
+func plugin(c name: String) -> (Target, Product) {
+    (
+        .target(
+            name: "Plugin-\(name)", dependencies: ["CSluice"], path: "Plugins/\(name)", exclude: ["README.md"],
+            publicHeadersPath: ".", cSettings: pluginC, linkerSettings: pluginLinking),
+        .library(name: name, type: .dynamic, targets: ["Plugin-\(name)"])
+    )
+}
+
+func plugin(swift name: String) -> (Target, Product) {
+    (
+        .target(
+            name: "Plugin_\(name)", dependencies: ["CSluice"], path: "Plugins/\(name)", exclude: ["README.md"],
+            swiftSettings: settings, linkerSettings: pluginLinking),
+        .library(name: name, type: .dynamic, targets: ["Plugin_\(name)"])
+    )
+}
+
+func unitTests(_ target: String, also others: [Target.Dependency] = []) -> Target {
+    .testTarget(
+        name: target + "Tests", dependencies: [.target(name: target), "TestSupport"] + others, swiftSettings: settings)
+}
+
+let plugins = [plugin(c: "hello")]
+
+let package = Package(
+    name: "sluice",
+    products: [.executable(name: "sluice", targets: ["SluiceCommand"])] + plugins.map(\.1),
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        .target(name: "CSluice", path: "include", publicHeadersPath: "."),
+        .systemLibrary(name: "CFFI", pkgConfig: "libffi", providers: [.apt(["libffi-dev"])]),
+        .systemLibrary(name: "CLinux"),
+        .target(name: "EventStream", swiftSettings: settings),
+        .target(name: "ForeignFunction", dependencies: ["CFFI"], swiftSettings: settings),
+        .target(name: "StreamLoop", dependencies: ["CLinux"], swiftSettings: settings),
+        .target(
+            name: "StreamRuntime",
+            dependencies: ["EventStream", "StreamLoop", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: settings),
+        .target(
+            name: "PluginHost",
+            dependencies: [
+                "EventStream", "ForeignFunction", "CSluice", .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings),
+        .target(
+            name: "FrontDoor",
+            dependencies: [
+                "EventStream", "StreamRuntime",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+            ],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "SluiceCommand",
+            dependencies: [
+                "EventStream", "FrontDoor", "PluginHost", "StreamRuntime",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: settings),
+        .target(
+            name: "TestSupport", dependencies: ["EventStream"], path: "Tests/TestSupport", swiftSettings: settings),
+        unitTests("EventStream"),
+        unitTests("ForeignFunction"),
+        unitTests("StreamLoop"),
+        unitTests("StreamRuntime", also: ["EventStream", "StreamLoop"]),
+        unitTests("PluginHost", also: ["EventStream", "ForeignFunction", "CSluice"]),
+        unitTests("FrontDoor", also: ["EventStream", "StreamRuntime"]),
+        .testTarget(
+            name: "EndToEndTests", dependencies: ["TestSupport", "EventStream", "SluiceCommand"],
+            swiftSettings: settings),
+    ] + plugins.map(\.0)
+)

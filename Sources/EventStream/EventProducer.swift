@@ -1,0 +1,100 @@
+/// What a producer says about itself.
+package struct ProducerDescription: Sendable {
+    package let plugin: String
+    package let name: String
+    /// "/ticker/{symbol}".
+    package let route: String
+    package let summary: String
+    /// The signature of its parameters as written, for people.
+    package let parameters: String
+    /// Runs on its stream's loop; otherwise each stream has a thread.
+    package let isNonblocking: Bool
+    package let isShared: Bool
+    package let isResumable: Bool
+    package let acceptsBody: Bool
+    /// `false` for a producer that only emits.
+    package let hasNext: Bool
+
+    package init(
+        plugin: String, name: String, route: String, summary: String = "", parameters: String = "",
+        isNonblocking: Bool = true,
+        isShared: Bool = false, isResumable: Bool = false, acceptsBody: Bool = false, hasNext: Bool = true
+    ) {
+        self.plugin = plugin
+        self.name = name
+        self.route = route
+        self.summary = summary
+        self.parameters = parameters
+        self.isNonblocking = isNonblocking
+        self.isShared = isShared
+        self.isResumable = isResumable
+        self.acceptsBody = acceptsBody
+        self.hasNext = hasNext
+    }
+}
+
+/// Something that yields events: the seam between those who run streams and those who know what a plugin is.
+///
+/// A stream's `open`, `pull` and `close` never overlap, and each sees what the one before wrote; they may come from different
+/// threads. The state is the producer's own; nobody else looks into it.
+package protocol EventProducer: AnyObject, Sendable {
+    var description: ProducerDescription { get }
+
+    /// Checks a request's values against the signature, before any code of the producer runs. Any thread.
+    /// - Parameters:
+    ///   - path: the values of the route's placeholders, percent-decoded.
+    ///   - query: the query's fields, percent-decoded.
+    func resolve(path: [StreamRequest.Field], query: [StreamRequest.Field]) throws(ParameterFault)
+        -> any ResolvedParameters
+
+    /// Starts a stream. After `.opened` (at once, or as the later answer to `.pending`) `close` must follow, once.
+    func open(_ stream: StreamToken, _ request: StreamRequest, state: inout UnsafeMutableRawPointer?) -> OpenOutcome
+
+    /// Encodes the events that are there into `frames`, until one of them asks for a wait, or one of the limits is reached.
+    /// - Parameters:
+    ///   - events: at most so many; 1 for a producer that may block, so that what is there is sent before it blocks again.
+    ///   - bytes: no further event is asked for once `frames` holds so many.
+    func pull(
+        _ stream: StreamToken, state: UnsafeMutableRawPointer?, into frames: inout FrameBuffer, events: Int, bytes: Int
+    ) -> PullOutcome
+
+    /// Ends a stream.
+    /// - Returns: `true` when it is over; `false` when `StreamServices.closed` will say so.
+    func close(_ stream: StreamToken, state: UnsafeMutableRawPointer?, reason: CloseReason) -> Bool
+
+    /// Asks a blocking `pull` or a pending open to return soon. Any thread, also while `pull` runs.
+    func interrupt(_ stream: StreamToken, state: UnsafeMutableRawPointer?)
+}
+
+package enum OpenOutcome: Sendable {
+    /// With the response headers that the producer added.
+    case opened(headers: [StreamRequest.Field])
+    /// Nothing more to send: 204.
+    case ended
+    case rejected(status: Int, message: String)
+    /// The contract was broken; the text is for the log, the subscriber gets a plain 500.
+    case failed(log: String)
+    /// `StreamServices.opened` will say.
+    case pending
+}
+
+package enum PullOutcome: Sendable {
+    /// A limit was reached; there may be more at once.
+    case more
+    /// Nothing before so many milliseconds have passed, or the stream is woken; negative: only when woken.
+    case wait(milliseconds: Int64)
+    case ended
+    case failed(StreamFailure)
+}
+
+package struct StreamFailure: Sendable, Equatable {
+    /// What the subscriber is told; `nil`: an opaque code only.
+    package let message: String?
+    /// What the log says.
+    package let log: String
+
+    package init(message: String?, log: String) {
+        self.message = message
+        self.log = log
+    }
+}

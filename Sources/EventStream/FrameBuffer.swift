@@ -1,0 +1,67 @@
+/// Encoded frames, one behind the other, in memory that is reused: the one place that an event's bytes are copied to.
+///
+/// Not thread-safe; lives on one loop, or behind a lock.
+package struct FrameBuffer: ~Copyable {
+    /// The memory; the first `count` bytes are frames.
+    package private(set) var base: UnsafeMutableRawPointer
+    package private(set) var count = 0
+    package private(set) var capacity: Int
+    /// Frames appended since the last `removeAll`.
+    package var frameCount = 0
+
+    package init(capacity: Int) {
+        precondition(capacity > 0, "a frame buffer needs room")
+        self.capacity = capacity
+        base = .allocate(byteCount: capacity, alignment: 64)
+    }
+
+    deinit { base.deallocate() }
+
+    package var isEmpty: Bool { count == 0 }
+
+    /// The frames, valid until the next mutation.
+    package var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base, count: count) }
+
+    /// Makes room for `extra` more bytes and returns where they go; `commit` says how many were written.
+    @inline(__always)
+    package mutating func reserve(_ extra: Int) -> UnsafeMutableRawPointer {
+        if capacity - count < extra { grow(extra) }
+        return base + count
+    }
+
+    @inline(__always)
+    package mutating func commit(_ written: Int) {
+        count += written
+    }
+
+    package mutating func append(_ bytes: UnsafeRawBufferPointer) {
+        guard let start = bytes.baseAddress, bytes.count > 0 else { return }
+        reserve(bytes.count).copyMemory(from: start, byteCount: bytes.count)
+        count += bytes.count
+    }
+
+    package mutating func append(_ text: StaticString) {
+        append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
+    package mutating func removeAll() {
+        count = 0
+        frameCount = 0
+    }
+
+    /// Drops what was appended since `count` was `length`: an event that turned out to be invalid leaves no bytes behind.
+    package mutating func truncate(to length: Int) {
+        precondition(length <= count, "a buffer is cut, not extended")
+        count = length
+    }
+
+    @inline(never)
+    private mutating func grow(_ extra: Int) {
+        let wanted = max(capacity * 2, count + extra)
+        let larger = UnsafeMutableRawPointer.allocate(byteCount: wanted, alignment: 64)
+        larger.copyMemory(from: base, byteCount: count)
+        base.deallocate()
+        base = larger
+        capacity = wanted
+    }
+}

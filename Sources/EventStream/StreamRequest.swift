@@ -1,0 +1,62 @@
+/// What a subscriber asked for, as far as a producer may see it.
+package struct StreamRequest: Sendable {
+    package struct Field: Sendable, Equatable {
+        package let name: String
+        package let value: String
+
+        package init(_ name: String, _ value: String) {
+            self.name = name
+            self.value = value
+        }
+    }
+
+    /// "GET" or "POST".
+    package var method: String
+    /// The path as sent, without query.
+    package var path: String
+    /// Percent-decoded names and values, in the order sent.
+    package var query: [Field]
+    package var headers: [Field]
+    /// Without port.
+    package var remoteAddress: String
+    /// From the header, else from `last_event_id` or `lastEventId` in the query.
+    package var lastEventID: String?
+    package var body: [UInt8]
+    /// What the producer's `resolve` made of route and query.
+    package var parameters: any ResolvedParameters
+
+    package init(
+        method: String, path: String, query: [Field], headers: [Field], remoteAddress: String, lastEventID: String?,
+        body: [UInt8], parameters: any ResolvedParameters
+    ) {
+        self.method = method
+        self.path = path
+        self.query = query
+        self.headers = headers
+        self.remoteAddress = remoteAddress
+        self.lastEventID = lastEventID
+        self.body = body
+        self.parameters = parameters
+    }
+}
+
+/// Parameters that were checked against a producer's signature, in a form that only the producer's side understands.
+package protocol ResolvedParameters: Sendable {
+    /// One text for all spellings of the same values, e.g. for the log.
+    var canonical: String { get }
+}
+
+/// A parameter that a request got wrong.
+package struct ParameterFault: Error, Sendable, Equatable {
+    package let parameter: String
+    /// What was given; `nil` if it was missing.
+    package let value: String?
+    /// What would have been right, as a noun: "a whole number from -2147483648 to 2147483647".
+    package let expected: String
+
+    package init(parameter: String, value: String?, expected: String) {
+        self.parameter = parameter
+        self.value = value
+        self.expected = expected
+    }
+}

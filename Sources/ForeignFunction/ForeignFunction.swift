@@ -1,0 +1,1 @@
+// ForeignFunction: see design of the target in its files.

@@ -1,0 +1,1 @@
+// FrontDoor: see design of the target in its files.

@@ -1,0 +1,1 @@
+// PluginHost: see design of the target in its files.

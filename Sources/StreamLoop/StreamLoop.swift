@@ -1,0 +1,1 @@
+// StreamLoop: see design of the target in its files.

@@ -1,0 +1,85 @@
+package import EventStream
+
+/// What the front door needs of the runtime: the way from a request to a stream that has its connection.
+///
+/// For each stream: `open`, then one answer to the door, then (after `.stream`) exactly one of `attach` and `leave`. `leave` may come
+/// at any time before, when the peer is gone; an answer may still follow it, and is then ignored by the door.
+package protocol StreamOpener: AnyObject, Sendable {
+    /// The producer on a path, or `nil`: 404. The path is as sent, without query.
+    func route(for path: String) -> RouteMatch?
+
+    /// Opens a stream on its own loop or thread; returns at once.
+    /// - Throws: `Overload` if a limit is reached: nothing was opened, and no answer will come.
+    func open(_ match: RouteMatch, _ request: StreamRequest, answering door: any OpenAnswering) throws(Overload)
+        -> StreamToken
+
+    /// The peer is gone, or the response can't be sent: the stream ends, as disconnected.
+    func leave(_ stream: StreamToken)
+
+    /// Gives an opened stream its connection, which from now on is the stream's.
+    /// - Parameter head: the bytes to be sent before the first frame.
+    func attach(_ stream: StreamToken, to transport: StreamTransport, head: [UInt8])
+
+    /// A sink has sent all that it was given, and takes more.
+    func sinkDrained(_ stream: StreamToken)
+
+    /// A sink's connection is gone.
+    func sinkClosed(_ stream: StreamToken)
+}
+
+/// A request that waits for its stream; called once per open, from any thread.
+package protocol OpenAnswering: AnyObject, Sendable {
+    func answer(_ answer: OpenAnswer)
+}
+
+package enum OpenAnswer: Sendable {
+    /// Open: answer with the stream's head and `attach`, or `leave`. The headers are what the producer added.
+    case stream(headers: [StreamRequest.Field])
+    /// 204.
+    case ended
+    case rejected(status: Int, message: String)
+    /// 500; what went wrong is in the log under this code, and nowhere else.
+    case failed(code: String)
+}
+
+/// How a stream reaches its subscriber.
+package enum StreamTransport: Sendable {
+    /// A connected, non-blocking socket that the stream now owns.
+    case descriptor(Int32)
+    /// A connection that somebody else keeps (a NIO channel under TLS or HTTP/2).
+    case sink(any FrameSink)
+}
+
+/// A connection that takes frames in batches: after `send` the stream is silent until `StreamOpener.sinkDrained`.
+package protocol FrameSink: AnyObject, Sendable {
+    func send(_ bytes: [UInt8])
+    /// Ends the response once everything was sent. Nothing follows.
+    func finish()
+    /// Drops the connection. Nothing follows.
+    func abort()
+}
+
+/// A path that a producer answers for.
+package struct RouteMatch: Sendable {
+    package let producer: any EventProducer
+    /// The values of the route's placeholders, percent-decoded.
+    package let values: [StreamRequest.Field]
+    /// The runtime's own record of the producer and its generation.
+    let entry: ProducerEntry
+
+    init(entry: ProducerEntry, values: [StreamRequest.Field]) {
+        self.entry = entry
+        producer = entry.producer
+        self.values = values
+    }
+}
+
+/// A limit that a new stream would exceed.
+package struct Overload: Error, Sendable, Equatable {
+    /// The limit's name, as the operator sets it: "max-streams".
+    package let limit: String
+
+    package init(limit: String) {
+        self.limit = limit
+    }
+}
