@@ -67,7 +67,7 @@ package struct RouteMatch: Sendable {
     /// The runtime's own record of the producer and its generation.
     let entry: ProducerEntry
 
-    init(entry: ProducerEntry, values: [StreamRequest.Field]) {
+    package init(entry: ProducerEntry, values: [StreamRequest.Field]) {
         self.entry = entry
         producer = entry.producer
         self.values = values
