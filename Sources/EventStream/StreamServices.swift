@@ -18,7 +18,11 @@ package protocol StreamServices: AnyObject, Sendable {
     /// `false` for a stream that is over: its handle is stale.
     func isLive(_ stream: StreamToken) -> Bool
 
-    /// Answers a pending open.
+    /// Whose stream it is, for the log and for what `emit` has to check; `nil` for a stream that is over.
+    /// It is known from before `open` is called until after `close` is complete.
+    func producer(of stream: StreamToken) -> (any EventProducer)?
+
+    /// Answers a pending open. It may come a moment before that `open` has returned `.pending` to its caller.
     /// - Returns: `false` if none was pending.
     func opened(_ stream: StreamToken, _ outcome: OpenOutcome) -> Bool
 
