@@ -1,0 +1,68 @@
+import Glibc
+import Synchronization
+
+/// The repository's root, seen from this file.
+package let repositoryRoot: String = {
+    let parts = #filePath.split(separator: "/", omittingEmptySubsequences: false)
+    return parts.dropLast(3).joined(separator: "/")
+}()
+
+/// Compiles a fixture plugin, once per process.
+///
+/// A fixture is a folder `Tests/Fixtures/<name>`: `plugin.c` becomes the shared object, and a `dependency.c`, where there is one,
+/// a library that it is linked with. Nothing unusual is asked of the compiler but the header.
+/// - Parameters:
+///   - name: the folder's name, which is that of the one thing that is wrong (or special) with the plugin.
+///   - defines: preprocessor definitions, `"NAME=value"`.
+/// - Returns: the path of the shared object, in a directory that lives as long as the process.
+package func fixturePlugin(_ name: String, defines: [String] = []) throws(ChildProgram.Failure) -> String {
+    let key = ([name] + defines).joined(separator: " ")
+    let outcome = compiled.withLock { compiled -> Result<String, ChildProgram.Failure> in
+        if let path = compiled[key] { return .success(path) }
+        do throws(ChildProgram.Failure) {
+            let path = try compile(name, defines: defines, number: compiled.count)
+            compiled[key] = path
+            return .success(path)
+        } catch {
+            return .failure(error)
+        }
+    }
+    return try outcome.get()
+}
+
+private let compiled = Mutex<[String: String]>([:])
+private let fixtureDirectory: TemporaryDirectory = {
+    // Globals are never destroyed, so the directory has to be told when the process ends.
+    atexit { _ = fixtureDirectoryIsRemoved }
+    return TemporaryDirectory()
+}()
+private let fixtureDirectoryIsRemoved: Void = fixtureDirectory.remove()
+
+private func compile(_ name: String, defines: [String], number: Int) throws(ChildProgram.Failure) -> String {
+    let source = "\(repositoryRoot)/Tests/Fixtures/\(name)"
+    let folder = "\(fixtureDirectory.path)/\(number)"
+    mkdir(folder, 0o700)
+    let common =
+        [
+            "cc", "-std=gnu11", "-g", "-shared", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra",
+            "-I\(repositoryRoot)/include",
+        ]
+        + defines.map { "-D" + $0 }
+
+    var libraries: [String] = []
+    if access("\(source)/dependency.c", F_OK) == 0 {
+        let library = "\(folder)/libdependency.so"
+        try check(ChildProgram.run(common + ["-o", library, "\(source)/dependency.c"]), of: name)
+        libraries = ["-Wl,--no-as-needed", library, "-Wl,-rpath,\(folder)"]
+    }
+    let plugin = "\(folder)/\(name).so"
+    try check(ChildProgram.run(common + ["-o", plugin, "\(source)/plugin.c", "-pthread"] + libraries), of: name)
+    chmod(plugin, 0o755)
+    return plugin
+}
+
+private func check(_ compiler: ChildProgram, of name: String) throws(ChildProgram.Failure) {
+    if compiler.status != 0 {
+        throw ChildProgram.Failure(description: "the fixture \(name) does not compile:\n\(compiler.output)")
+    }
+}

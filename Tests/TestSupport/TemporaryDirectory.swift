@@ -1,0 +1,61 @@
+import Glibc
+
+/// A directory of one's own that goes away with its last reference.
+package final class TemporaryDirectory: Sendable {
+    package let path: String
+
+    package init() {
+        let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+        var template = Array("\(parent)/sluice-test-XXXXXX".utf8CString)
+        guard let made = mkdtemp(&template) else {
+            fatalError("mkdtemp in \(parent): \(String(cString: strerror(errno)))")
+        }
+        path = String(cString: made)
+    }
+
+    deinit { remove() }
+
+    /// Removes the directory and all in it; done by itself at the end.
+    package func remove() { Self.remove(path) }
+
+    private static func remove(_ path: String) {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return }
+        if status.st_mode & S_IFMT == S_IFDIR {
+            for entry in entries(of: path) { remove("\(path)/\(entry)") }
+        }
+        Glibc.remove(path)
+    }
+
+    private static func entries(of path: String) -> [String] {
+        guard let directory = opendir(path) else { return [] }
+        defer { closedir(directory) }
+        var names: [String] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != "." && name != ".." { names.append(name) }
+        }
+        return names
+    }
+
+    /// Writes a file into the directory.
+    /// - Returns: its path.
+    @discardableResult
+    package func write(_ bytes: some Sequence<UInt8>, to name: String, mode: UInt32 = 0o644) -> String {
+        let file = "\(path)/\(name)"
+        let descriptor = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
+        guard descriptor >= 0 else { fatalError("\(file): \(String(cString: strerror(errno)))") }
+        defer { close(descriptor) }
+        fchmod(descriptor, mode)
+        let all = Array(bytes)
+        var written = 0
+        while written < all.count {
+            let count = all.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress! + written, all.count - written) }
+            guard count > 0 else { fatalError("\(file): \(String(cString: strerror(errno)))") }
+            written += count
+        }
+        return file
+    }
+}
