@@ -5,11 +5,58 @@ import Synchronization
 package final class ProducerEntry: Sendable {
     package let producer: any EventProducer
     package let description: ProducerDescription
-    package let generation: Int
+    package let generation: Generation
+    private let opens = Atomic<Int>(0)
+    private let closes = Atomic<Int>(0)
+    private let demoted = Atomic<Bool>(false)
+    private let reasons = Mutex([Int](repeating: 0, count: CloseReason.allCases.count + 1))
+    /// Streams that hold a place: from before `open` to after `close`.
+    private let places = Atomic<Int>(0)
 
-    package init(producer: any EventProducer, generation: Int) {
+    package init(producer: any EventProducer, generation: Generation) {
         self.producer = producer
         description = producer.description
         self.generation = generation
     }
+
+    /// Its streams live on threads: because it says so, or because it stalled a loop.
+    package var usesThreads: Bool { !description.isNonblocking || demoted.load(ordering: .relaxed) }
+
+    /// Opens that answered OK, closes, and what is between them.
+    package struct Ledger: Sendable, Equatable {
+        package let opens: Int
+        package let closes: Int
+        package var open: Int { opens - closes }
+        /// Closes by reason; those that never happened are left out.
+        package let reasons: [CloseReason: Int]
+    }
+
+    package var ledger: Ledger {
+        let counts = reasons.withLock { $0 }
+        let closes = closes.load(ordering: .acquiring)
+        return Ledger(
+            opens: opens.load(ordering: .acquiring), closes: closes,
+            reasons: Dictionary(
+                uniqueKeysWithValues: CloseReason.allCases.map { ($0, counts[Int($0.rawValue)]) }.filter { $0.1 > 0 }))
+    }
+
+    // MARK: What streams report
+
+    func takePlace(limit: Int) -> Bool {
+        if places.add(1, ordering: .relaxed).newValue <= limit { return true }
+        places.subtract(1, ordering: .relaxed)
+        return false
+    }
+
+    func freePlace() { places.subtract(1, ordering: .relaxed) }
+
+    func countOpen() { opens.add(1, ordering: .releasing) }
+
+    func countClose(_ reason: CloseReason) {
+        reasons.withLock { $0[Int(reason.rawValue)] += 1 }
+        closes.add(1, ordering: .releasing)
+    }
+
+    /// - Returns: `true` the first time.
+    func demote() -> Bool { !demoted.exchange(true, ordering: .relaxed) }
 }

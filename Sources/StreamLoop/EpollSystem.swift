@@ -1,0 +1,129 @@
+import CLinux
+import Glibc
+
+/// epoll(7), an eventfd(2) for wake-ups, and plain send(2).
+package final class EpollSystem: LoopSystem {
+    private let epoll: Int32
+    private let wakeUpDescriptor: Int32
+    private let found: UnsafeMutablePointer<epoll_event>
+    private let foundCapacity = 512
+    private let scratch: UnsafeMutableRawBufferPointer
+    /// The tag of the wake-up descriptor; no stream has it, because a token's epoch is never 0.
+    private static let wakeUpTag: UInt64 = 0
+
+    package override init() {
+        epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
+        precondition(epoll >= 0, "epoll_create1 failed: \(String(cString: strerror(errno)))")
+        wakeUpDescriptor = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
+        precondition(wakeUpDescriptor >= 0, "eventfd failed: \(String(cString: strerror(errno)))")
+        found = .allocate(capacity: foundCapacity)
+        scratch = .allocate(byteCount: 4096, alignment: 16)
+        super.init()
+        var event = epoll_event()
+        event.events = EPOLLIN.rawValue | EPOLLET.rawValue
+        event.data.u64 = Self.wakeUpTag
+        let added = epoll_ctl(epoll, EPOLL_CTL_ADD, wakeUpDescriptor, &event)
+        precondition(added == 0, "epoll_ctl failed: \(String(cString: strerror(errno)))")
+    }
+
+    deinit {
+        _ = Glibc.close(wakeUpDescriptor)
+        _ = Glibc.close(epoll)
+        found.deallocate()
+        scratch.deallocate()
+    }
+
+    package override func now() -> Int64 { monotonicNanoseconds() }
+
+    package override func wait(timeout: Int64, into events: UnsafeMutableBufferPointer<ReadyEvent>) -> Int {
+        // Rounded up: a turn that comes a little late finds its timers due; one that comes early would spin.
+        let milliseconds = timeout < 0 ? -1 : Int32(clamping: (timeout + 999_999) / 1_000_000)
+        let count = epoll_wait(epoll, found, Int32(min(foundCapacity, events.count)), milliseconds)
+        guard count > 0 else { return 0 }
+        var written = 0
+        for index in 0..<Int(count) {
+            let event = found[index]
+            // Edge-triggered, so its counter is never read: each write is an edge of its own.
+            if event.data.u64 == Self.wakeUpTag { continue }
+            var readiness: Readiness = []
+            if event.events & (EPOLLHUP.rawValue | EPOLLERR.rawValue | EPOLLRDHUP.rawValue) != 0 {
+                readiness.insert(.hangUp)
+            }
+            if event.events & EPOLLIN.rawValue != 0 { readiness.insert(.readable) }
+            if event.events & EPOLLOUT.rawValue != 0 { readiness.insert(.writable) }
+            events[written] = ReadyEvent(tag: event.data.u64, readiness: readiness)
+            written += 1
+        }
+        return written
+    }
+
+    package override func wakeUp() {
+        var one: UInt64 = 1
+        // Fails only when the counter is full, and then a wake-up is pending anyway.
+        _ = write(wakeUpDescriptor, &one, 8)
+    }
+
+    package override func add(_ descriptor: Int32, tag: UInt64) -> Int32 {
+        var event = epoll_event()
+        event.events = EPOLLIN.rawValue | EPOLLOUT.rawValue | EPOLLRDHUP.rawValue | EPOLLET.rawValue
+        event.data.u64 = tag
+        return epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) == 0 ? 0 : errno
+    }
+
+    package override func send(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> SendOutcome {
+        while true {
+            let count = Glibc.send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL))
+            if count >= 0 { return .sent(count) }
+            switch errno {
+            case EAGAIN: return .full
+            case EINTR: continue
+            // Also when memory for socket buffers is short: no edge would tell when there is some again.
+            default: return .gone
+            }
+        }
+    }
+
+    package override func dropInput(_ descriptor: Int32, limit: Int) -> InputOutcome {
+        var dropped = 0
+        while dropped < limit {
+            let count = recv(descriptor, scratch.baseAddress, scratch.count, Int32(MSG_DONTWAIT))
+            if count > 0 {
+                dropped += count
+            } else if count == 0 {
+                return .ended
+            } else if errno == EAGAIN {
+                return .dropped(dropped)
+            } else if errno != EINTR {
+                return .ended
+            }
+        }
+        return .dropped(dropped)
+    }
+
+    package override func setWriteDeadline(_ descriptor: Int32, milliseconds: Int64) {
+        var value = UInt32(clamping: milliseconds)
+        _ = setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, &value, socklen_t(MemoryLayout<UInt32>.size))
+    }
+
+    package override func silence(of descriptor: Int32) -> Int64? {
+        var information = tcp_info()
+        var size = socklen_t(MemoryLayout<tcp_info>.size)
+        guard getsockopt(descriptor, Int32(IPPROTO_TCP), TCP_INFO, &information, &size) == 0 else { return nil }
+        return Int64(information.tcpi_last_ack_recv)
+    }
+
+    package override func shutdownWriting(_ descriptor: Int32) {
+        _ = shutdown(descriptor, Int32(SHUT_WR))
+    }
+
+    package override func close(_ descriptor: Int32) {
+        _ = Glibc.close(descriptor)
+    }
+}
+
+/// `CLOCK_MONOTONIC` in nanoseconds; clock_gettime(2).
+package func monotonicNanoseconds() -> Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+}

@@ -1,0 +1,123 @@
+import Glibc
+import Synchronization
+
+/// What a loop calls, on its thread.
+package protocol LoopHandler: AnyObject {
+    /// A watched connection became ready.
+    func ready(_ tag: UInt64, _ readiness: Readiness)
+    /// `Loop.wake` was called with this tag.
+    func woken(_ tag: UInt64)
+    /// A slot's deadline is over. The handler must set another one, or remove it.
+    func due(_ slot: UInt32)
+    /// All that was ready was handled.
+    /// - Returns: `true` if there is more to do at once: the loop then looks for what is ready, but does not sleep.
+    func turnEnded() -> Bool
+}
+
+/// A thread with epoll and timers. All that it holds belongs to that thread, except where a comment says "any thread".
+package final class Loop: @unchecked Sendable {
+    // Unchecked: `mailbox` is behind its lock; everything else is only touched on the loop's thread, or before it starts.
+    package let index: Int
+    package let system: LoopSystem
+    package var timers = TimerHeap()
+    /// The time at which the current turn began, or was last looked at; monotonic nanoseconds.
+    package private(set) var now: Int64
+    /// Outlives the loop: whoever makes both keeps it.
+    package unowned(unsafe) var handler: (any LoopHandler)!
+
+    private let mailbox = Mutex(Mailbox())
+    private let events: UnsafeMutableBufferPointer<ReadyEvent>
+    private var taken = Mailbox()
+    private var hasMore = false
+    private var isStopped = false
+
+    private struct Mailbox {
+        var wakes: [UInt64] = []
+        var calls: [@Sendable () -> Void] = []
+        var isEmpty: Bool { wakes.isEmpty && calls.isEmpty }
+    }
+
+    package init(index: Int, system: LoopSystem) {
+        self.index = index
+        self.system = system
+        now = system.now()
+        events = .allocate(capacity: 512)
+    }
+
+    deinit { events.deallocate() }
+
+    // MARK: Any thread
+
+    /// Runs a call on the loop's thread, after those posted before.
+    package func post(_ call: @escaping @Sendable () -> Void) {
+        let wasEmpty = mailbox.withLock { mailbox in
+            defer { mailbox.calls.append(call) }
+            return mailbox.isEmpty
+        }
+        if wasEmpty { system.wakeUp() }
+    }
+
+    /// Has `LoopHandler.woken` called with the tag. Allocates nothing once the mailbox has grown to its working size.
+    package func wake(_ tag: UInt64) {
+        let wasEmpty = mailbox.withLock { mailbox in
+            defer { mailbox.wakes.append(tag) }
+            return mailbox.isEmpty
+        }
+        if wasEmpty { system.wakeUp() }
+    }
+
+    // MARK: The loop's thread
+
+    /// Turns until `stop`.
+    package func run() {
+        while !isStopped { turn(waitingAtMost: -1) }
+    }
+
+    package func stop() { isStopped = true }
+
+    /// Looks at the clock again, for work that took long.
+    @discardableResult
+    package func updateNow() -> Int64 {
+        now = system.now()
+        return now
+    }
+
+    /// Waits for something to do and does it.
+    /// - Parameter limit: nanoseconds; negative: no limit but the earliest timer's.
+    package func turn(waitingAtMost limit: Int64) {
+        var timeout = hasMore ? 0 : limit
+        if timeout != 0, timers.earliest != .max {
+            let untilTimer = max(0, timers.earliest - system.now())
+            timeout = timeout < 0 ? untilTimer : min(timeout, untilTimer)
+        }
+        let count = system.wait(timeout: timeout, into: events)
+        updateNow()
+        for index in 0..<count { handler.ready(events[index].tag, events[index].readiness) }
+        emptyMailbox()
+        fireTimers()
+        hasMore = handler.turnEnded()
+    }
+
+    private func emptyMailbox() {
+        mailbox.withLock { swap(&$0, &taken) }
+        guard !taken.isEmpty else { return }
+        // Taken out while they run, so that a call which posts another finds the mailbox, not this array.
+        var current = Mailbox()
+        swap(&current, &taken)
+        for call in current.calls { call() }
+        for tag in current.wakes { handler.woken(tag) }
+        current.calls.removeAll(keepingCapacity: true)
+        current.wakes.removeAll(keepingCapacity: true)
+        swap(&current, &taken)
+    }
+
+    private func fireTimers() {
+        // Only what was due when the turn began: a timer that is set to "now" again and again must not hold the loop.
+        let limit = now
+        while let slot = timers.firstDue(at: limit) {
+            handler.due(slot)
+            precondition(
+                timers.deadline(of: slot).map { $0 > limit } ?? true, "a due timer must be set anew or removed")
+        }
+    }
+}

@@ -1,0 +1,75 @@
+/// What became of bytes given to a socket.
+package enum SendOutcome: Equatable, Sendable {
+    /// So many were taken, perhaps not all: then the socket is full until it becomes writable.
+    case sent(Int)
+    /// The socket is full.
+    case full
+    /// The connection is lost.
+    case gone
+}
+
+/// What a connection has become ready for.
+package struct Readiness: OptionSet, Sendable {
+    package let rawValue: UInt8
+    package init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    package static let readable = Readiness(rawValue: 1)
+    package static let writable = Readiness(rawValue: 2)
+    /// The peer closed its side or the connection broke.
+    package static let hangUp = Readiness(rawValue: 4)
+}
+
+package struct ReadyEvent: Sendable {
+    /// As given to `add`.
+    package var tag: UInt64
+    package var readiness: Readiness
+}
+
+/// What the peer's input was.
+package enum InputOutcome: Sendable {
+    /// So many bytes were read and dropped; nothing is left to read.
+    case dropped(Int)
+    /// The peer closed its side, or the connection broke.
+    case ended
+}
+
+/// The operating system as a loop sees it: time, readiness, and sending on descriptors. `EpollSystem` is the real one,
+/// `VirtualSystem` the one of tests. One loop's thread uses it; only `wakeUp` may come from any thread.
+///
+/// A class with overridable methods rather than a protocol or a generic: one indirect call beside a system call costs nothing,
+/// and all above it stays one concrete piece of code.
+package class LoopSystem {
+    package init() {}
+
+    /// Monotonic nanoseconds.
+    package func now() -> Int64 { fatalError("abstract") }
+
+    /// Waits until something is ready, `wakeUp` is called, or the time is over.
+    /// - Parameter timeout: nanoseconds; negative waits without limit.
+    /// - Returns: how many events were written.
+    package func wait(timeout: Int64, into events: UnsafeMutableBufferPointer<ReadyEvent>) -> Int {
+        fatalError("abstract")
+    }
+
+    package func wakeUp() { fatalError("abstract") }
+
+    /// Watches a connected, non-blocking socket. Readiness is reported on its edges: once, until it changes again.
+    /// - Returns: 0, or the error number.
+    package func add(_ descriptor: Int32, tag: UInt64) -> Int32 { fatalError("abstract") }
+
+    package func send(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> SendOutcome { fatalError("abstract") }
+
+    /// Reads and drops what the peer sent, up to `limit` bytes.
+    package func dropInput(_ descriptor: Int32, limit: Int) -> InputOutcome { fatalError("abstract") }
+
+    /// The system itself gives a connection up when what was sent stays unacknowledged for so long (tcp(7), TCP_USER_TIMEOUT).
+    package func setWriteDeadline(_ descriptor: Int32, milliseconds: Int64) { fatalError("abstract") }
+
+    /// Milliseconds since the peer was last heard of (tcp(7), TCP_INFO): tells a slow reader from one that vanished. `nil`: unknown.
+    package func silence(of descriptor: Int32) -> Int64? { fatalError("abstract") }
+
+    /// Tells the peer that nothing follows.
+    package func shutdownWriting(_ descriptor: Int32) { fatalError("abstract") }
+
+    package func close(_ descriptor: Int32) { fatalError("abstract") }
+}

@@ -1,1 +1,0 @@
-// StreamLoop: see design of the target in its files.

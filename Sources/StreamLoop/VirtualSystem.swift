@@ -1,0 +1,125 @@
+/// The twin of `EpollSystem` on virtual time, for tests: nothing sleeps, the clock jumps to the next deadline, and sockets are
+/// byte counters that a test fills, empties and breaks. For one thread.
+package final class VirtualSystem: LoopSystem {
+    package struct Socket {
+        /// How many more bytes it takes.
+        package var room: Int
+        /// What was sent, as the peer would read it.
+        package var sent: [UInt8] = []
+        package var isPeerGone = false
+        package var isShutDown = false
+        package var isClosed = false
+        package var silenceMilliseconds: Int64 = 0
+        package var input = 0
+        var tag: UInt64?
+        var wasFull = false
+    }
+
+    package private(set) var time: Int64 = 1_000_000_000
+    package private(set) var sockets: [Int32: Socket] = [:]
+    /// How often `add` fails, from now on.
+    package var failuresToAdd = 0
+    private var nextDescriptor: Int32 = 1000
+    private var edges: [ReadyEvent] = []
+    private var isWoken = false
+
+    package override init() {}
+
+    // MARK: The test's side
+
+    package func makeSocket(room: Int = .max) -> Int32 {
+        defer { nextDescriptor += 1 }
+        sockets[nextDescriptor] = Socket(room: room)
+        return nextDescriptor
+    }
+
+    /// The peer read: there is room for so many bytes more.
+    package func makeRoom(_ descriptor: Int32, _ bytes: Int) {
+        sockets[descriptor]!.room += bytes
+        guard sockets[descriptor]!.wasFull, let tag = sockets[descriptor]!.tag else { return }
+        sockets[descriptor]!.wasFull = false
+        edges.append(ReadyEvent(tag: tag, readiness: .writable))
+    }
+
+    package func hangUp(_ descriptor: Int32) {
+        sockets[descriptor]!.isPeerGone = true
+        if let tag = sockets[descriptor]!.tag { edges.append(ReadyEvent(tag: tag, readiness: .hangUp)) }
+    }
+
+    package func receive(_ descriptor: Int32, bytes: Int) {
+        sockets[descriptor]!.input += bytes
+        if let tag = sockets[descriptor]!.tag { edges.append(ReadyEvent(tag: tag, readiness: .readable)) }
+    }
+
+    package func setSilence(_ descriptor: Int32, milliseconds: Int64) {
+        sockets[descriptor]!.silenceMilliseconds = milliseconds
+    }
+
+    /// Takes what was sent so far.
+    package func takeSent(_ descriptor: Int32) -> [UInt8] {
+        defer { sockets[descriptor]!.sent = [] }
+        return sockets[descriptor]!.sent
+    }
+
+    package func advance(nanoseconds: Int64) { time += nanoseconds }
+
+    // MARK: The loop's side
+
+    package override func now() -> Int64 { time }
+
+    package override func wait(timeout: Int64, into events: UnsafeMutableBufferPointer<ReadyEvent>) -> Int {
+        if edges.isEmpty {
+            if !isWoken, timeout > 0 { time += timeout }
+            isWoken = false
+            return 0
+        }
+        let count = min(edges.count, events.count)
+        for index in 0..<count { events[index] = edges[index] }
+        edges.removeFirst(count)
+        return count
+    }
+
+    package override func wakeUp() { isWoken = true }
+
+    package override func add(_ descriptor: Int32, tag: UInt64) -> Int32 {
+        if failuresToAdd > 0 {
+            failuresToAdd -= 1
+            return 28  // ENOSPC: no more watches
+        }
+        precondition(sockets[descriptor] != nil && !sockets[descriptor]!.isClosed, "only an open socket can be watched")
+        sockets[descriptor]!.tag = tag
+        let isGone = sockets[descriptor]!.isPeerGone
+        edges.append(ReadyEvent(tag: tag, readiness: isGone ? [.writable, .hangUp] : .writable))
+        return 0
+    }
+
+    package override func send(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> SendOutcome {
+        precondition(!sockets[descriptor]!.isClosed && !sockets[descriptor]!.isShutDown, "sent on a closed socket")
+        if sockets[descriptor]!.isPeerGone { return .gone }
+        let taken = min(bytes.count, sockets[descriptor]!.room)
+        if taken < bytes.count { sockets[descriptor]!.wasFull = true }
+        guard taken > 0 || bytes.isEmpty else { return .full }
+        sockets[descriptor]!.sent.append(contentsOf: bytes.prefix(taken))
+        if sockets[descriptor]!.room != .max { sockets[descriptor]!.room -= taken }
+        return .sent(taken)
+    }
+
+    package override func dropInput(_ descriptor: Int32, limit: Int) -> InputOutcome {
+        if sockets[descriptor]!.isPeerGone { return .ended }
+        let dropped = min(limit, sockets[descriptor]!.input)
+        sockets[descriptor]!.input -= dropped
+        return .dropped(dropped)
+    }
+
+    package override func setWriteDeadline(_ descriptor: Int32, milliseconds: Int64) {}
+
+    package override func silence(of descriptor: Int32) -> Int64? { sockets[descriptor]!.silenceMilliseconds }
+
+    package override func shutdownWriting(_ descriptor: Int32) { sockets[descriptor]!.isShutDown = true }
+
+    package override func close(_ descriptor: Int32) {
+        precondition(!sockets[descriptor]!.isClosed, "a socket is closed once")
+        sockets[descriptor]!.isClosed = true
+        sockets[descriptor]!.tag = nil
+    }
+}

@@ -1,0 +1,63 @@
+import Synchronization
+
+/// One loaded image of a plugin as the runtime sees it: its number, and how many of its streams still live.
+package final class Generation: Sendable {
+    package let plugin: String
+    /// Counts from 1 for each plugin name.
+    package let number: Int
+    private let shutdown: @Sendable () -> Void
+    private let state = Mutex(State())
+
+    private struct State {
+        /// Streams from before `open` to the end of `close`.
+        var live = 0
+        var isRetired = false
+        var isShutDown = false
+
+        /// - Returns: `true` when it is time for `shutdown`, once.
+        mutating func endsNow() -> Bool {
+            guard isRetired, live == 0, !isShutDown else { return false }
+            isShutDown = true
+            return true
+        }
+    }
+
+    /// - Parameter shutdown: runs once, when the generation is retired and its last stream closed, on the thread where that happens.
+    package init(plugin: String, number: Int, shutdown: @escaping @Sendable () -> Void = {}) {
+        self.plugin = plugin
+        self.number = number
+        self.shutdown = shutdown
+    }
+
+    package var liveStreams: Int { state.withLock { $0.live } }
+    package var isShutDown: Bool { state.withLock { $0.isShutDown } }
+
+    /// Gives it no new streams; those that are open go on. Its `shutdown` follows the last of them, or comes at once.
+    package func retire() {
+        let isOver = state.withLock { state in
+            state.isRetired = true
+            return state.endsNow()
+        }
+        if isOver { shutdown() }
+    }
+
+    /// A stream is about to open.
+    /// - Returns: `false` if the generation has been shut down: none of its code may run any more.
+    func enter() -> Bool {
+        state.withLock { state in
+            guard !state.isShutDown else { return false }
+            state.live += 1
+            return true
+        }
+    }
+
+    /// A stream that entered is over.
+    func leave() {
+        let isOver = state.withLock { state in
+            state.live -= 1
+            precondition(state.live >= 0, "more streams ended than began")
+            return state.endsNow()
+        }
+        if isOver { shutdown() }
+    }
+}

@@ -1,0 +1,24 @@
+/// What a running server never exceeds. Each has the name of its flag.
+package struct Limits: Sendable {
+    /// Streams at a time, of all producers.
+    package var maxStreams = 100_000
+    package var maxStreamsPerProducer = 100_000
+    /// Streams of blocking producers at a time: each has a thread.
+    package var maxThreads = 256
+    /// Bytes that wait between a thread (or `emit`) and the stream's loop.
+    package var handoffBytes = 64 * 1024
+    /// A comment is sent after so long a silence, jittered down by up to a tenth. Nanoseconds.
+    package var keepAlive: Int64 = 15_000_000_000
+    /// How long a subscriber may take no byte at all. Nanoseconds.
+    package var writeDeadline: Int64 = 30_000_000_000
+    /// A stream ends at this age; 0: never. Nanoseconds.
+    package var maxAge: Int64 = 0
+    /// The reconnection time that subscribers are told, jittered by a quarter either way. Milliseconds.
+    package var retryMilliseconds: Int64 = 2_000
+    /// A non-blocking producer that holds its loop for so long is moved to threads. Nanoseconds.
+    package var stallLimit: Int64 = 50_000_000
+    /// A stream that still runs so long after it should have ended is reported. Nanoseconds.
+    package var stuckReport: Int64 = 5_000_000_000
+
+    package init() {}
+}
