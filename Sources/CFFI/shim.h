@@ -1,4 +1,17 @@
+// libffi, and what Swift cannot see of it: its type descriptions are mutable C globals, which Swift 6 refuses as shared mutable
+// state. libffi itself writes only to descriptions of structs, which these are not, so sharing their addresses is safe.
 #ifndef SLUICE_CFFI_SHIM_H
 #define SLUICE_CFFI_SHIM_H
 #include <ffi.h>
+
+static inline ffi_type *sluice_ffi_type_void(void) { return &ffi_type_void; }
+static inline ffi_type *sluice_ffi_type_uint8(void) { return &ffi_type_uint8; }
+static inline ffi_type *sluice_ffi_type_sint32(void) { return &ffi_type_sint32; }
+static inline ffi_type *sluice_ffi_type_sint64(void) { return &ffi_type_sint64; }
+static inline ffi_type *sluice_ffi_type_uint32(void) { return &ffi_type_uint32; }
+static inline ffi_type *sluice_ffi_type_uint64(void) { return &ffi_type_uint64; }
+static inline ffi_type *sluice_ffi_type_float(void) { return &ffi_type_float; }
+static inline ffi_type *sluice_ffi_type_double(void) { return &ffi_type_double; }
+static inline ffi_type *sluice_ffi_type_pointer(void) { return &ffi_type_pointer; }
+
 #endif

@@ -1,1 +1,0 @@
-// ForeignFunction: see design of the target in its files.

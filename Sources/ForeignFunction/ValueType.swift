@@ -1,0 +1,81 @@
+/// The types that a parameter may have; the raw values are how a signature spells them.
+package enum ValueType: String, Sendable, CaseIterable {
+    case bool, i32, i64, u32, u64, f32, f64, str
+}
+
+extension ValueType {
+    /// Reads a value: the whole text, nothing around it, within the type's range.
+    ///
+    /// `bool` is `true`, `false`, `1` or `0`. Whole numbers are decimal digits behind an optional sign. Numbers are decimal with an
+    /// optional fraction and exponent, and finite: what is too small becomes zero, what is too large is refused, and so are
+    /// hexadecimal numbers, infinities and NaN. `str` is any text that C can hold, that is without NUL.
+    package func parse(_ text: String) -> Value? {
+        switch self {
+        case .bool: Self.boolean(text).map(Value.bool)
+        case .i32: Self.whole(text).map(Value.i32)
+        case .i64: Self.whole(text).map(Value.i64)
+        case .u32: Self.whole(text).map(Value.u32)
+        case .u64: Self.whole(text).map(Value.u64)
+        case .f32: Self.number(text).map(Value.f32)
+        case .f64: Self.number(text).map(Value.f64)
+        case .str: text.utf8.contains(0) ? nil : .str(text)
+        }
+    }
+
+    /// What `parse` accepts, as a noun for messages.
+    package var expectation: String {
+        switch self {
+        case .bool: "true or false"
+        case .i32: "a whole number from \(Int32.min) to \(Int32.max)"
+        case .i64: "a whole number from \(Int64.min) to \(Int64.max)"
+        case .u32: "a whole number from 0 to \(UInt32.max)"
+        case .u64: "a whole number from 0 to \(UInt64.max)"
+        case .f32, .f64: "a number"
+        case .str: "text without NUL"
+        }
+    }
+
+    private static func boolean(_ text: String) -> Bool? {
+        switch text {
+        case "true", "1": true
+        case "false", "0": false
+        default: nil
+        }
+    }
+
+    private static func whole<Whole: FixedWidthInteger>(_ text: String) -> Whole? {
+        Whole(text, radix: 10)
+    }
+
+    /// The standard library's own reading also takes hexadecimal numbers, "nan" and "inf", so the form is checked first.
+    private static func number<Number: BinaryFloatingPoint & LosslessStringConvertible>(_ text: String) -> Number? {
+        guard isDecimal(text.utf8), let number = Number(text), number.isFinite else { return nil }
+        return number
+    }
+
+    /// `[+-] digits [. digits] [e [+-] digits]`, with digits on at least one side of the point.
+    private static func isDecimal(_ text: String.UTF8View) -> Bool {
+        var rest = text[...]
+        func skipSign() {
+            if rest.first == UInt8(ascii: "+") || rest.first == UInt8(ascii: "-") { rest.removeFirst() }
+        }
+        func skipDigits() -> Int {
+            let digits = rest.prefix { $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") }
+            rest = rest[digits.endIndex...]
+            return digits.count
+        }
+        skipSign()
+        var digits = skipDigits()
+        if rest.first == UInt8(ascii: ".") {
+            rest.removeFirst()
+            digits += skipDigits()
+        }
+        guard digits > 0 else { return false }
+        if rest.first == UInt8(ascii: "e") || rest.first == UInt8(ascii: "E") {
+            rest.removeFirst()
+            skipSign()
+            guard skipDigits() > 0 else { return false }
+        }
+        return rest.isEmpty
+    }
+}

@@ -1,0 +1,99 @@
+import ForeignFunction
+import Testing
+
+@Suite("Signatures")
+struct SignatureTests {
+    @Test("the parts of each parameter are read")
+    func parts() throws {
+        let signature = try Signature(
+            parsing: "symbol: str, interval: f64 = 1.0, count: i64 = -3, verbose: bool = false, note: str?")
+        #expect(signature.parameters.map(\.name) == ["symbol", "interval", "count", "verbose", "note"])
+        #expect(signature.parameters.map(\.type) == [.str, .f64, .i64, .bool, .str])
+        #expect(signature.parameters.map(\.isOptional) == [false, false, false, false, true])
+        #expect(signature.parameters.map(\.defaultValue) == [nil, .f64(1), .i64(-3), .bool(false), nil])
+    }
+
+    @Test(
+        "every spelling prints as its canonical one, which reads as the same signature",
+        arguments: [
+            ("", ""), ("  \t\n", ""),
+            ("a:str", "a: str"), (" a : str ", "a: str"), ("a: str?", "a: str?"),
+            ("a:str ,\n  b:i32", "a: str, b: i32"),
+            ("_: u32", "_: u32"), ("A9_z: u64=007", "A9_z: u64 = 7"), ("a: f32 = +1e3", "a: f32 = 1000.0"),
+            ("a: bool = 1", "a: bool = true"), ("str: str", "str: str"),
+            (#"a: str = """#, #"a: str = """#), (#"a: str = "x, y: z = ""#, #"a: str = "x, y: z = ""#),
+            (#"a: str = "\"\\\n\t""#, #"a: str = "\"\\\n\t""#), ("a: str = \"\n\tü\"", #"a: str = "\n\tü""#),
+            (#"a: str = "x" , b: i32"#, #"a: str = "x", b: i32"#), ("a: str = \"\r\n\"", "a: str = \"\r\\n\""),
+        ])
+    func printing(text: String, canonical: String) throws {
+        let signature = try Signature(parsing: text)
+        #expect(signature.description == canonical)
+        #expect(try Signature(parsing: signature.description) == signature)
+    }
+
+    @Test(
+        "a malformed signature is refused with what was expected and where",
+        arguments: [
+            ("symbol: strr", "expected a type after ':'", 9),
+            ("symbol:", "expected a type after ':'", 8), ("symbol: ", "expected a type after ':'", 9),
+            ("symbol: STR", "expected a type after ':'", 9), ("symbol: ?", "expected a type after ':'", 9),
+            ("symbol", "expected ':' after 'symbol'", 7), ("symbol str", "expected ':' after 'symbol'", 8),
+            ("symbol = 1", "expected ':' after 'symbol'", 8), ("a-b: str", "expected ':' after 'a'", 2),
+            (": str", "expected a parameter's name (letters, digits and '_')", 1),
+            ("1a: str", "expected a parameter's name (letters, digits and '_')", 1),
+            (",", "expected a parameter's name (letters, digits and '_')", 1),
+            ("ä: str", "expected a parameter's name (letters, digits and '_')", 1),
+            ("a: str,", "expected a parameter's name (letters, digits and '_') after ','", 8),
+            ("a: str, ", "expected a parameter's name (letters, digits and '_') after ','", 9),
+            ("a: str,, b: str", "expected a parameter's name (letters, digits and '_') after ','", 8),
+            ("a: str b: str", "expected '=', ',' or the end after parameter 'a'", 8),
+            ("a: str ?", "expected '=', ',' or the end after parameter 'a'", 8),
+            ("a: str; b: str", "expected '=', ',' or the end after parameter 'a'", 7),
+            ("a: str? b", "expected ',' or the end after parameter 'a'", 9),
+            ("a: i32 = 1 2", "expected ',' or the end after parameter 'a'", 12),
+            ("a: i32?", "only str can be optional", 7), ("a: bool? = true", "only str can be optional", 8),
+            (#"a: str? = "x""#, "an optional parameter has no default", 9),
+            ("a: i32 =", "expected a whole number from -2147483648 to 2147483647 after '='", 9),
+            ("a: i32 = , b: i32", "expected a whole number from -2147483648 to 2147483647 after '='", 10),
+            ("a: i32 = 2147483648", "expected a whole number from -2147483648 to 2147483647 after '='", 10),
+            ("a: u32 = -1", "expected a whole number from 0 to 4294967295 after '='", 10),
+            ("a: f64 = nan", "expected a number after '='", 10), ("a: f32 = 1e40", "expected a number after '='", 10),
+            ("a: bool = no", "expected true or false after '='", 11),
+            ("a: str = x", "expected a text in double quotes after '='", 10),
+            ("a: str =", "expected a text in double quotes after '='", 9),
+            (#"a: str = "x"#, "expected a '\"' that ends the text", 10),
+            (#"a: str = "x\""#, "expected a '\"' that ends the text", 10),
+            (#"a: str = "x\q""#, #"expected \", \\, \n or \t"#, 12),
+            (#"a: str = "x\"#, #"expected \", \\, \n or \t"#, 12),
+            ("a: str = \"x\0\"", "expected text without NUL", 12),
+            (#"a: str = "x"y"#, "expected ',' or the end after parameter 'a'", 13),
+            ("a: str, b: i32, a: i32", "a second parameter is named 'a'", 17),
+            ("a: str = \"ü\", a: i32", "a second parameter is named 'a'", 16),
+        ])
+    func malformed(text: String, message: String, column: Int) {
+        let error = SignatureError(message: message, offset: column - 1, text: text)
+        #expect(throws: error) { try Signature(parsing: text) }
+    }
+
+    @Test("an error is one line, or two with the place marked")
+    func errorText() throws {
+        let error = try #require(throws: SignatureError.self) { try Signature(parsing: "symbol: strr") }
+        #expect(error.description == #"parameters: expected a type after ':' at column 9 of "symbol: strr""#)
+        #expect(error.caret == "symbol: strr\n        ^")
+
+        let split = try #require(throws: SignatureError.self) { try Signature(parsing: "a: str = \"ü\",\n\tb: int") }
+        #expect(
+            split.description == "parameters: expected a type after ':' at column 20 of \"a: str = \"ü\",  b: int\"")
+        #expect(split.caret == "a: str = \"ü\",  b: int\n                  ^")
+    }
+
+    @Test("as many parameters as there may be are read, and not one more")
+    func limit() throws {
+        let names = (0...Signature.parameterCountMax).map { "p\($0): i32" }
+        let full = try Signature(parsing: names.dropLast().joined(separator: ", "))
+        #expect(full.parameters.count == 64)
+        let error = try #require(throws: SignatureError.self) { try Signature(parsing: names.joined(separator: ", ")) }
+        #expect(error.message == "expected at most 64 parameters")
+        #expect(error.text.utf8.dropFirst(error.offset).elementsEqual("p64: i32".utf8))
+    }
+}
