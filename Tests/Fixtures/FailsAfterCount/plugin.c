@@ -1,0 +1,16 @@
+/* Fails after `count` numbered events, and says why. */
+#include "../ledger.h"
+
+static int32_t next(struct stream *stream, sluice_event *event)
+{
+    if ((int64_t)stream->steps == stream->count) {
+        host->fail(stream->handle, "the well is dry");
+        return SLUICE_NEXT_ERROR;
+    }
+    stream->steps++;
+    event->data_length = (size_t)snprintf(stream->text, sizeof stream->text, "%llu", (unsigned long long)stream->steps);
+    event->data = stream->text;
+    return SLUICE_NEXT_EVENT;
+}
+
+FIXTURE(.name = "fails-after-count", .flags = SLUICE_NONBLOCKING, .quiet = true, .next = next)

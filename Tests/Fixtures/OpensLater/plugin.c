@@ -1,0 +1,34 @@
+/* `open` is pending until a thread has passed the gate, which then answers it with ?status=. */
+#include "../ledger.h"
+
+static void *ask(void *state)
+{
+    struct stream *stream = state;
+    int32_t status = (int32_t)stream->bytes;
+    pass_gate();
+    if (status == SLUICE_OPEN_REJECT)
+        host->reject(stream->handle, 409, "the database said no");
+    answer_open(stream, status);
+    if (status != SLUICE_OPEN_OK)
+        forget(stream);
+    return NULL;
+}
+
+static int32_t open_stream(struct stream *stream)
+{
+    stream->bytes = asked(stream, "status", SLUICE_OPEN_OK);
+    if (pthread_create(&stream->threads[0], NULL, ask, stream) != 0)
+        abort();
+    pthread_detach(stream->threads[0]);
+    return SLUICE_OPEN_PENDING;
+}
+
+static int32_t next(struct stream *stream, sluice_event *event)
+{
+    (void)stream;
+    event->data = "through";
+    event->wait_ms = 60000;
+    return SLUICE_NEXT_EVENT;
+}
+
+FIXTURE(.name = "opens-later", .flags = SLUICE_NONBLOCKING, .open = open_stream, .next = next)

@@ -1,0 +1,12 @@
+/* One event, then nothing until woken, and nobody wakes it. */
+#include "../ledger.h"
+
+static int32_t next(struct stream *stream, sluice_event *event)
+{
+    if (stream->steps++ > 0)
+        return SLUICE_NEXT_WAIT;
+    event->data = "the only one";
+    return SLUICE_NEXT_EVENT;
+}
+
+FIXTURE(.name = "waits-for-ever", .flags = SLUICE_NONBLOCKING, .next = next)
