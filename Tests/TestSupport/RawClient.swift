@@ -1,0 +1,232 @@
+import Glibc
+
+/// A TCP client that sends exactly the bytes it is told to, and shows exactly those that came back.
+///
+/// Blocking, with a deadline on everything; meant to be used by one thread. The connection is closed when the client goes away.
+package final class RawClient {
+    /// All that was received so far and not yet taken by one of the reading calls.
+    package private(set) var received: [UInt8] = []
+    /// The peer has ended its side (FIN), or the connection was reset.
+    package private(set) var hasEnded = false
+    private var descriptor: Int32
+
+    /// Connects.
+    /// - Parameters:
+    ///   - host: a numeric IPv4 or IPv6 address.
+    ///   - receiveBufferBytes: `SO_RCVBUF`, set before connecting so that the window stays small; the kernel doubles it.
+    package init(port: Int, host: String = "127.0.0.1", receiveBufferBytes: Int? = nil) throws(RawClientError) {
+        var hints = addrinfo()
+        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV
+        var list: UnsafeMutablePointer<addrinfo>?
+        guard getaddrinfo(host, String(port), &hints, &list) == 0, let address = list else {
+            throw RawClientError("\(host) is no numeric address")
+        }
+        defer { freeaddrinfo(list) }
+        descriptor = socket(address.pointee.ai_family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { throw RawClientError(errno: errno, in: "socket") }
+        if let receiveBufferBytes { set(SOL_SOCKET, SO_RCVBUF, Int32(receiveBufferBytes)) }
+        set(Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+        guard connect(descriptor, address.pointee.ai_addr, address.pointee.ai_addrlen) == 0 else {
+            let code = errno
+            close()
+            throw RawClientError(errno: code, in: "connect")
+        }
+    }
+
+    deinit { close() }
+
+    // MARK: Sending
+
+    package func send(_ text: String, within limit: Duration = .seconds(10)) throws(RawClientError) {
+        try send(Array(text.utf8), within: limit)
+    }
+
+    /// Sends all of it, or throws.
+    package func send(_ bytes: [UInt8], within limit: Duration = .seconds(10)) throws(RawClientError) {
+        let deadline = ContinuousClock.now + limit
+        var sent = 0
+        while sent < bytes.count {
+            let step = bytes.withUnsafeBytes {
+                Glibc.send(
+                    descriptor, $0.baseAddress! + sent, bytes.count - sent,
+                    Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+            }
+            if step >= 0 {
+                sent += step
+            } else if errno == EAGAIN {
+                try wait(for: POLLOUT, until: deadline, "sending")
+            } else if errno != EINTR {
+                throw RawClientError(errno: errno, in: "send")
+            }
+        }
+    }
+
+    /// Ends the sending side: the peer sees end-of-file, and can still answer.
+    package func halfClose() {
+        shutdown(descriptor, Int32(SHUT_WR))
+    }
+
+    /// Ends the connection with RST.
+    package func reset() {
+        var hard = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &hard, socklen_t(MemoryLayout<linger>.size))
+        close()
+    }
+
+    /// Ends the connection: FIN, or RST if there is something that was received and not read.
+    package func close() {
+        guard descriptor >= 0 else { return }
+        Glibc.close(descriptor)
+        descriptor = -1
+    }
+
+    // MARK: Receiving
+
+    /// Reads until `condition` holds for everything received and not yet taken, which is then taken and returned.
+    /// - Throws: when the deadline passes or the peer ends first; what had come is in the message.
+    package func read(
+        within limit: Duration = .seconds(10), until condition: ([UInt8]) -> Bool
+    ) throws(RawClientError) -> [UInt8] {
+        let deadline = ContinuousClock.now + limit
+        while !condition(received) {
+            guard try receive(until: deadline) else { throw RawClientError("the peer ended early, after: \(text)") }
+        }
+        defer { received = [] }
+        return received
+    }
+
+    /// Reads until `text` has come; takes and returns all up to its end, and leaves the rest.
+    package func read(through text: String, within limit: Duration = .seconds(10)) throws(RawClientError) -> String {
+        let wanted = Array(text.utf8)
+        let deadline = ContinuousClock.now + limit
+        var searched = 0
+        while true {
+            if let end = received.firstEnd(of: wanted, from: searched) {
+                return take(end)
+            }
+            searched = max(0, received.count - wanted.count + 1)
+            guard try receive(until: deadline) else {
+                throw RawClientError("the peer ended before “\(text)”, after: \(self.text)")
+            }
+        }
+    }
+
+    /// Reads to the end of the connection; takes and returns everything.
+    package func readToEnd(within limit: Duration = .seconds(10)) throws(RawClientError) -> String {
+        let deadline = ContinuousClock.now + limit
+        while try receive(until: deadline) {}
+        return take(received.count)
+    }
+
+    /// Reads one response whose length is known from its head (`Content-Length`, or a status or method without body), and leaves the rest.
+    /// - Parameter toHead: the request was HEAD, so no body follows.
+    package func readResponse(
+        toHead: Bool = false, within limit: Duration = .seconds(10)
+    ) throws(RawClientError) -> RawResponse {
+        let deadline = ContinuousClock.now + limit
+        var response = RawResponse(head: try read(through: "\r\n\r\n", within: limit))
+        guard !toHead, let length = response["Content-Length"].flatMap({ Int($0) }) else { return response }
+        while received.count < length {
+            guard try receive(until: deadline) else { throw RawClientError("the peer ended within a body: \(text)") }
+        }
+        response.body = take(length)
+        return response
+    }
+
+    /// Waits for more bytes, once.
+    /// - Returns: `false` at the end of the connection, also when it was reset.
+    package func receive(until deadline: ContinuousClock.Instant) throws(RawClientError) -> Bool {
+        if hasEnded { return false }
+        var chunk = [UInt8](repeating: 0, count: 65536)
+        while true {
+            let count = recv(descriptor, &chunk, chunk.count, Int32(MSG_DONTWAIT))
+            if count > 0 {
+                received.append(contentsOf: chunk[..<count])
+                return true
+            }
+            if count == 0 || errno == ECONNRESET {
+                hasEnded = true
+                return false
+            }
+            guard errno == EAGAIN || errno == EINTR else { throw RawClientError(errno: errno, in: "recv") }
+            try wait(for: POLLIN, until: deadline, "reading, after: \(text)")
+        }
+    }
+
+    // MARK: -
+
+    private var text: String { String(decoding: received, as: UTF8.self) }
+
+    private func take(_ count: Int) -> String {
+        defer { received.removeFirst(count) }
+        return String(decoding: received[..<count], as: UTF8.self)
+    }
+
+    private func wait(
+        for events: Int32, until deadline: ContinuousClock.Instant, _ what: @autoclosure () -> String
+    ) throws(RawClientError) {
+        let left = (deadline - .now) / .milliseconds(1)
+        var entry = pollfd(fd: descriptor, events: Int16(events), revents: 0)
+        guard left > 0, poll(&entry, 1, Int32(min(left, 60_000)) + 1) != 0 else {
+            throw RawClientError("time is up while \(what())")
+        }
+    }
+
+    private func set(_ level: Int32, _ option: Int32, _ value: Int32) {
+        var value = value
+        setsockopt(descriptor, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
+    }
+}
+
+/// What a `RawClient` could not do, in words.
+package struct RawClientError: Error, CustomStringConvertible {
+    package let description: String
+    /// 0 when no system call failed.
+    package var errno: Int32 = 0
+
+    init(_ description: String) {
+        self.description = description
+    }
+
+    init(errno code: Int32, in call: String) {
+        description = "\(call): \(String(cString: strerror(code)))"
+        errno = code
+    }
+}
+
+/// A response as it came over the wire.
+package struct RawResponse {
+    /// Status line and headers, with the empty line behind them.
+    package let head: String
+    package var body = ""
+
+    package var status: Int { head.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0 }
+
+    /// The header lines, in order, without their ends.
+    package var headerLines: [String] {
+        head.split(separator: "\r\n").dropFirst().map(String.init)
+    }
+
+    /// The first header of that name, whatever its case.
+    package subscript(name: String) -> String? {
+        let prefix = name.lowercased() + ":"
+        guard let line = headerLines.first(where: { $0.lowercased().hasPrefix(prefix) }) else { return nil }
+        return String(line.dropFirst(prefix.count).drop { $0 == " " })
+    }
+}
+
+extension [UInt8] {
+    /// Where the first occurrence of `pattern` at or after `start` ends.
+    fileprivate func firstEnd(of pattern: [UInt8], from start: Int) -> Int? {
+        guard !pattern.isEmpty, count >= pattern.count else { return nil }
+        var index = start
+        while index <= count - pattern.count {
+            if self[index] == pattern[0], self[index..<index + pattern.count].elementsEqual(pattern) {
+                return index + pattern.count
+            }
+            index += 1
+        }
+        return nil
+    }
+}
