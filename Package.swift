@@ -10,15 +10,13 @@ let settings: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
-/// A plugin exports its entry and nothing else, resolves everything when it is loaded, and is never unmapped.
-let pluginLinking: [LinkerSetting] = [
-    .unsafeFlags([
-        "-Xlinker", "-z", "-Xlinker", "defs", "-Xlinker", "-z", "-Xlinker", "now", "-Xlinker", "-z", "-Xlinker",
-        "nodelete",
-    ])
-]
+/// A plugin exports its entry and nothing else, resolves everything when it is loaded, and is never unmapped. Swift's libraries
+/// are found where the host has them: in memory. C does without Swift's start-up code.
+let pluginLinking =
+    ["-no-toolchain-stdlib-rpath"] + ["defs", "now", "nodelete"].flatMap { ["-Xlinker", "-z", "-Xlinker", $0] }
+let pluginLinkingC = pluginLinking + ["-nostartfiles"]
 let pluginC: [CSetting] = [
-    .unsafeFlags(["-std=gnu11", "-fvisibility=hidden", "-Wall", "-Wextra", "-pedantic", "-Werror"])
+    .unsafeFlags(["-std=c11", "-fvisibility=hidden", "-Wall", "-Wextra", "-pedantic", "-Werror"])
 ]
 
 /// A producer that ships: the folder `Plugins/<name>`, built as `lib<name>.so`.
@@ -26,7 +24,7 @@ func plugin(c name: String) -> (Target, Product) {
     (
         .target(
             name: "Plugin-\(name)", dependencies: ["CSluice"], path: "Plugins/\(name)", exclude: ["README.md"],
-            publicHeadersPath: ".", cSettings: pluginC, linkerSettings: pluginLinking),
+            publicHeadersPath: ".", cSettings: pluginC, linkerSettings: [.unsafeFlags(pluginLinkingC)]),
         .library(name: name, type: .dynamic, targets: ["Plugin-\(name)"])
     )
 }
@@ -35,7 +33,7 @@ func plugin(swift name: String) -> (Target, Product) {
     (
         .target(
             name: "Plugin_\(name)", dependencies: ["CSluice"], path: "Plugins/\(name)", exclude: ["README.md"],
-            swiftSettings: settings, linkerSettings: pluginLinking),
+            swiftSettings: settings, linkerSettings: [.unsafeFlags(pluginLinking)]),
         .library(name: name, type: .dynamic, targets: ["Plugin_\(name)"])
     )
 }
@@ -45,7 +43,7 @@ func unitTests(_ target: String, also others: [Target.Dependency] = []) -> Targe
         name: target + "Tests", dependencies: [.target(name: target), "TestSupport"] + others, swiftSettings: settings)
 }
 
-let plugins = [plugin(c: "hello")]
+let plugins = [plugin(c: "hello"), plugin(c: "counter"), plugin(swift: "clock")]
 
 let package = Package(
     name: "sluice",

@@ -1,18 +1,18 @@
-/* hello: the smallest producer that does something: one event a second, for ever. Start your own from it. */
+/* hello: {"hello":"world"} every `interval` seconds, for ever. The smallest producer that does something: copy it to start. */
 #include <sluice.h>
 #include <stdlib.h>
 
 static const sluice_host *host;
 
-struct hello {
+struct hello { /* what one stream knows; each subscriber gets its own */
     int64_t interval_ms;
-    bool first;
+    bool started;
 };
 
 static int32_t hello_open(sluice_stream *stream, void **state, double interval)
 {
-    if (!(interval >= 0.001 && interval <= 86400)) {
-        host->reject(stream, 400, "interval: seconds from 0.001 to 86400");
+    if (!(interval >= 0.001 && interval <= 86400)) { /* written so that NaN is refused, too */
+        host->reject(stream, 400, "interval: seconds, from 0.001 to 86400");
         return SLUICE_OPEN_REJECT;
     }
     struct hello *hello = malloc(sizeof *hello);
@@ -20,8 +20,7 @@ static int32_t hello_open(sluice_stream *stream, void **state, double interval)
         host->reject(stream, 503, "out of memory");
         return SLUICE_OPEN_REJECT;
     }
-    hello->interval_ms = (int64_t)(interval * 1000);
-    hello->first = true;
+    *hello = (struct hello){.interval_ms = (int64_t)(interval * 1000)};
     *state = hello;
     return SLUICE_OPEN_OK;
 }
@@ -30,15 +29,15 @@ static int32_t hello_next(void *state, sluice_event *event)
 {
     struct hello *hello = state;
     event->wait_ms = hello->interval_ms;
-    if (hello->first) {  /* as interval() does: the first event comes after the first interval */
-        hello->first = false;
+    if (!hello->started) { /* as with any timer, the first interval passes first */
+        hello->started = true;
         return SLUICE_NEXT_WAIT;
     }
     event->data = "{\"hello\":\"world\"}";
     return SLUICE_NEXT_EVENT;
 }
 
-static int32_t hello_close(void *state, int32_t reason)
+static int32_t hello_close(void *state, int32_t reason) /* exactly once for each open that answered OK */
 {
     (void)reason;
     free(state);
