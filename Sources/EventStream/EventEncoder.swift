@@ -1,0 +1,63 @@
+/// Turns the fields of an event into a frame: the bytes that are sent (WHATWG HTML 9.2.6, in the order event, id, retry,
+/// comment, data; one space behind each colon; LF; one blank line).
+///
+/// Data and comments are split at CR, LF and CRLF, so a text that ends with a line end has an empty last line. What would not
+/// reach a client as it was given is refused.
+package struct EventEncoder: Sendable {
+    /// The most that data, type, id and comment may hold together, in bytes.
+    package var maximumEventBytes: Int
+
+    package init(maximumEventBytes: Int = 1 << 20) {
+        self.maximumEventBytes = maximumEventBytes
+    }
+
+    /// Appends one frame and counts it.
+    /// - Throws: the rule that the event breaks; `frames` then holds what it held before.
+    package func encode(_ fields: EventFields, into frames: inout FrameBuffer) throws(EncodingFault) {
+        let length = frames.count
+        do throws(EncodingFault) {
+            try append(fields, to: &frames)
+        } catch {
+            frames.truncate(to: length)
+            throw error
+        }
+        frames.frameCount &+= 1
+    }
+
+    @inline(__always)
+    private func append(_ fields: EventFields, to frames: inout FrameBuffer) throws(EncodingFault) {
+        let length = frames.count
+        var room = maximumEventBytes
+        if let type = fields.type {
+            try take(type, from: &room)
+            try frames.appendLine(.event, type, of: .type)
+        }
+        if let id = fields.id {
+            try take(id, from: &room)
+            if isReserved(id) { throw .reservedID }
+            try frames.appendLine(.id, id, of: .id)
+        }
+        if fields.retryMilliseconds >= 0 { frames.appendLine(.retry, number: fields.retryMilliseconds) }
+        if let comment = fields.comment {
+            try take(comment, from: &room)
+            try frames.appendLines(.comment, comment, of: .comment)
+        }
+        if let data = fields.data {
+            try take(data, from: &room)
+            try frames.appendLines(.data, data, of: .data)
+        }
+        if frames.count == length { throw .empty }
+        frames.appendBlankLine()
+    }
+
+    /// One field after the other, as a sum of absurd lengths could overflow.
+    @inline(__always)
+    private func take(_ text: UnsafeRawBufferPointer, from room: inout Int) throws(EncodingFault) {
+        guard text.count <= room else { throw .tooLong(limit: maximumEventBytes) }
+        room &-= text.count
+    }
+
+    private func isReserved(_ id: UnsafeRawBufferPointer) -> Bool {
+        id.count == EventID.finished.utf8.count && id.elementsEqual(EventID.finished.utf8)
+    }
+}

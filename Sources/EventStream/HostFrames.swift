@@ -1,0 +1,44 @@
+/// The frames that the host itself sends; none of them dispatches anything, but for the failure.
+extension FrameBuffer {
+    /// The first frame of a stream: after how long to come back, and a comment that makes every proxy pass the response on.
+    package mutating func appendPreamble(retryMilliseconds: Int64) {
+        appendLine(.retry, number: max(0, retryMilliseconds))
+        append(": sluice\n\n")
+        frameCount += 1
+    }
+
+    /// A comment that no script sees: keeps proxies from closing a silent connection, and finds out that a peer is gone.
+    package mutating func appendKeepAlive() {
+        append(":\n\n")
+        frameCount += 1
+    }
+
+    /// The last frame of a complete stream: no data, so nothing is dispatched, but the client remembers the id.
+    package mutating func appendFinished() {
+        append("id: sluice-end\n\n")
+        frameCount += 1
+    }
+
+    /// The last frame of a failed stream, as event `stream-error`: an event `error` would collide with EventSource's own.
+    /// - Parameter message: any text; it becomes the data.
+    package mutating func appendStreamError(_ message: String) {
+        append("event: stream-error\n")
+        var message = message
+        message.withUTF8 { text in
+            do {
+                try appendLines(.data, UnsafeRawBufferPointer(text), of: .data)
+            } catch {
+                preconditionFailure("a String is valid UTF-8")
+            }
+        }
+        appendBlankLine()
+        frameCount += 1
+    }
+
+    /// The last frame of a stream that ends for the server's reasons: after how long to come back.
+    package mutating func appendFarewell(retryMilliseconds: Int64) {
+        appendLine(.retry, number: max(0, retryMilliseconds))
+        appendBlankLine()
+        frameCount += 1
+    }
+}

@@ -1,0 +1,83 @@
+/// Plain text is what goes over the wire as it is: ASCII without line ends. Sixteen bytes at a time are copied and looked at.
+///
+/// This is arithmetic on words, as comparing SIMD vectors byte by byte compiles to a loop over the bytes.
+enum PlainText {
+    /// So many bytes behind the copied text may be overwritten.
+    static let slack = 16
+
+    /// Sixteen bytes.
+    private typealias Words = SIMD2<UInt64>
+
+    /// Copies up to the first byte that is not plain.
+    /// - Parameters:
+    ///   - target: has room for `count + slack` bytes.
+    ///   - plainNUL: `false` stops at a NUL, too.
+    /// - Returns: how many bytes are plain, and were copied.
+    @inline(__always)
+    static func copy(
+        _ source: UnsafeRawPointer, to target: UnsafeMutableRawPointer, count: Int, plainNUL: Bool
+    ) -> Int {
+        guard count >= 16 else {
+            let words = short(source, count: count)
+            target.storeBytes(of: words, as: Words.self)
+            let marks = marks(of: words, plainNUL: plainNUL)
+            return marks == .zero ? count : min(count, firstMark(in: marks))
+        }
+        var done = 0
+        let last = count &- 16
+        while true {
+            let words = source.loadUnaligned(fromByteOffset: done, as: Words.self)
+            target.storeBytes(of: words, toByteOffset: done, as: Words.self)
+            let marks = marks(of: words, plainNUL: plainNUL)
+            if marks != .zero { return done &+ firstMark(in: marks) }
+            if done == last { return count }
+            // The last sixteen bytes may overlap those before, which are plain.
+            done = min(done &+ 16, last)
+        }
+    }
+
+    /// Up to fifteen bytes, followed by zeros; no byte behind them is read.
+    @inline(__always)
+    private static func short(_ source: UnsafeRawPointer, count: Int) -> Words {
+        guard count >= 8 else { return Words(word(source, count: count), 0) }
+        let end = source.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self)
+        return Words(
+            source.loadUnaligned(as: UInt64.self),
+            (UInt64(littleEndian: end) >> UInt64(8 &* (16 &- count))).littleEndian)
+    }
+
+    /// Up to seven bytes as they lie in memory, followed by zeros.
+    @inline(__always)
+    private static func word(_ source: UnsafeRawPointer, count: Int) -> UInt64 {
+        var word: UInt64 = 0
+        if count >= 4 {
+            let end = source.loadUnaligned(fromByteOffset: count &- 4, as: UInt32.self)
+            word = UInt64(UInt32(littleEndian: source.loadUnaligned(as: UInt32.self)))
+            word |= UInt64(UInt32(littleEndian: end)) << UInt64(8 &* (count &- 4))
+        } else if count > 0 {
+            for index in 0..<count {
+                word |= UInt64(source.load(fromByteOffset: index, as: UInt8.self)) << UInt64(8 &* index)
+            }
+        }
+        return word.littleEndian
+    }
+
+    /// A word is zero if all its bytes are plain; otherwise the lowest bit set is the top bit of the first one that is not.
+    /// (Bytes behind it may be marked wrongly, as a subtraction borrows.)
+    @inline(__always)
+    private static func marks(of words: Words, plainNUL: Bool) -> Words {
+        let lineFeeds = words ^ Words(repeating: 0x0A0A_0A0A_0A0A_0A0A)
+        let returns = words ^ Words(repeating: 0x0D0D_0D0D_0D0D_0D0D)
+        let ones = Words(repeating: 0x0101_0101_0101_0101)
+        var marks = ((lineFeeds &- ones) & ~lineFeeds) | ((returns &- ones) & ~returns) | words
+        if !plainNUL { marks |= (words &- ones) & ~words }
+        return marks & Words(repeating: 0x8080_8080_8080_8080)
+    }
+
+    @inline(__always)
+    private static func firstMark(in marks: Words) -> Int {
+        let low = UInt64(littleEndian: marks.x)
+        return low != 0
+            ? low.trailingZeroBitCount >> 3 : 8 &+ UInt64(littleEndian: marks.y).trailingZeroBitCount >> 3
+    }
+}

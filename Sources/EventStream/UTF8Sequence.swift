@@ -1,0 +1,30 @@
+/// One well-formed UTF-8 sequence of more than one byte (Unicode, table 3-7): no overlong form, no surrogate, nothing above
+/// U+10FFFF.
+enum UTF8Sequence {
+    /// The four bytes from `source` on, the first one lowest; zeros stand for those that are not there.
+    @inline(__always)
+    static func word(_ source: UnsafeRawPointer, available: Int) -> UInt32 {
+        if available >= 4 { return UInt32(littleEndian: source.loadUnaligned(as: UInt32.self)) }
+        var word: UInt32 = 0
+        for index in 0..<available {
+            word |= UInt32(source.load(fromByteOffset: index, as: UInt8.self)) << UInt32(8 * index)
+        }
+        return word
+    }
+
+    /// The length of the sequence that `word` begins with, 2 to 4, or 0 if it is ill-formed.
+    @inline(__always)
+    static func length(_ word: UInt32) -> Int {
+        if word & 0xC0E0 == 0x80C0 { return word & 0x1E != 0 ? 2 : 0 }
+        if word & 0xC0_C0F0 == 0x80_80E0 {
+            let scalar = (word & 0x0F) << 12 | (word & 0x3F00) >> 2 | (word & 0x3F_0000) >> 16
+            return scalar >= 0x800 && scalar & 0xF800 != 0xD800 ? 3 : 0
+        }
+        if word & 0xC0C0_C0F8 == 0x8080_80F0 {
+            let scalar =
+                (word & 0x07) << 18 | (word & 0x3F00) << 4 | (word & 0x3F_0000) >> 10 | (word & 0x3F00_0000) >> 24
+            return scalar >= 0x1_0000 && scalar <= 0x10_FFFF ? 4 : 0
+        }
+        return 0
+    }
+}
