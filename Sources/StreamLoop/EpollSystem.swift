@@ -112,6 +112,12 @@ package final class EpollSystem: LoopSystem {
         return Int64(information.tcpi_last_ack_recv)
     }
 
+    package override func hasTimedOut(_ descriptor: Int32) -> Bool {
+        var error: Int32 = 0
+        var size = socklen_t(MemoryLayout<Int32>.size)
+        return getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error == ETIMEDOUT
+    }
+
     package override func shutdownWriting(_ descriptor: Int32) {
         _ = shutdown(descriptor, Int32(SHUT_WR))
     }

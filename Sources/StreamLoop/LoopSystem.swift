@@ -68,6 +68,9 @@ package class LoopSystem {
     /// Milliseconds since the peer was last heard of (tcp(7), TCP_INFO): tells a slow reader from one that vanished. `nil`: unknown.
     package func silence(of descriptor: Int32) -> Int64? { fatalError("abstract") }
 
+    /// The connection broke because what was sent stayed unacknowledged for the write deadline. Asked once, after a hang-up.
+    package func hasTimedOut(_ descriptor: Int32) -> Bool { fatalError("abstract") }
+
     /// Tells the peer that nothing follows.
     package func shutdownWriting(_ descriptor: Int32) { fatalError("abstract") }
 

@@ -10,6 +10,7 @@ package final class VirtualSystem: LoopSystem {
         package var isShutDown = false
         package var isClosed = false
         package var silenceMilliseconds: Int64 = 0
+        package var hasTimedOut = false
         package var input = 0
         var tag: UInt64?
         var wasFull = false
@@ -41,8 +42,9 @@ package final class VirtualSystem: LoopSystem {
         edges.append(ReadyEvent(tag: tag, readiness: .writable))
     }
 
-    package func hangUp(_ descriptor: Int32) {
+    package func hangUp(_ descriptor: Int32, timedOut: Bool = false) {
         sockets[descriptor]!.isPeerGone = true
+        sockets[descriptor]!.hasTimedOut = timedOut
         if let tag = sockets[descriptor]!.tag { edges.append(ReadyEvent(tag: tag, readiness: .hangUp)) }
     }
 
@@ -114,6 +116,8 @@ package final class VirtualSystem: LoopSystem {
     package override func setWriteDeadline(_ descriptor: Int32, milliseconds: Int64) {}
 
     package override func silence(of descriptor: Int32) -> Int64? { sockets[descriptor]!.silenceMilliseconds }
+
+    package override func hasTimedOut(_ descriptor: Int32) -> Bool { sockets[descriptor]!.hasTimedOut }
 
     package override func shutdownWriting(_ descriptor: Int32) { sockets[descriptor]!.isShutDown = true }
 

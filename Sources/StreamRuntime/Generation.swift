@@ -1,3 +1,4 @@
+import StreamLoop
 import Synchronization
 
 /// One loaded image of a plugin as the runtime sees it: its number, and how many of its streams still live.
@@ -22,7 +23,8 @@ package final class Generation: Sendable {
         }
     }
 
-    /// - Parameter shutdown: runs once, when the generation is retired and its last stream closed, on the thread where that happens.
+    /// - Parameter shutdown: runs once, when the generation is retired and its last stream closed: on the thread that retires it, or
+    ///   on one of its own, because it may take its time and a loop may not.
     package init(plugin: String, number: Int, shutdown: @escaping @Sendable () -> Void = {}) {
         self.plugin = plugin
         self.number = number
@@ -58,6 +60,6 @@ package final class Generation: Sendable {
             precondition(state.live >= 0, "more streams ended than began")
             return state.endsNow()
         }
-        if isOver { shutdown() }
+        if isOver, !startThread(named: "sluice-shutdown", stackBytes: 512 * 1024, shutdown) { shutdown() }
     }
 }

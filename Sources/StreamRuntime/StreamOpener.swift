@@ -38,6 +38,8 @@ package enum OpenAnswer: Sendable {
     /// 204.
     case ended
     case rejected(status: Int, message: String)
+    /// Not now: the server stops, or replaces the producer. To be answered like an overload.
+    case unavailable
     /// 500; what went wrong is in the log under this code, and nowhere else.
     case failed(code: String)
 }

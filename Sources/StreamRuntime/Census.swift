@@ -1,0 +1,57 @@
+import Synchronization
+
+/// How many of what there are, over all loops; any thread.
+final class Census: Sendable {
+    private let limits: Limits
+    private let streams = Atomic<Int>(0)
+    private let threads = Atomic<Int>(0)
+    private let stuck = Atomic<Int>(0)
+    private let refused = Atomic<Int>(0)
+    private let idle = Condition()
+
+    init(limits: Limits) { self.limits = limits }
+
+    /// Streams from before their `open` to after their `close`.
+    var openStreams: Int { streams.load(ordering: .acquiring) }
+    var usedThreads: Int { threads.load(ordering: .relaxed) }
+    /// Streams that should have ended, but whose producer still runs.
+    var stuckStreams: Int { stuck.load(ordering: .relaxed) }
+    /// Requests that a limit turned away.
+    var refusedRequests: Int { refused.load(ordering: .relaxed) }
+
+    func takeStream() -> Bool {
+        if streams.add(1, ordering: .relaxed).newValue <= limits.maxStreams { return true }
+        streamIsOver()
+        return false
+    }
+
+    func streamIsOver() { streams.subtract(1, ordering: .releasing) }
+
+    func takeThread() -> Bool {
+        if threads.add(1, ordering: .relaxed).newValue <= limits.maxThreads { return true }
+        threadIsFree()
+        return false
+    }
+
+    func threadIsFree() { threads.subtract(1, ordering: .relaxed) }
+
+    func countStuck() { stuck.add(1, ordering: .relaxed) }
+    func countUnstuck() { stuck.subtract(1, ordering: .relaxed) }
+    func countRefused() { refused.add(1, ordering: .relaxed) }
+
+    /// A loop has no stream and no connection left.
+    func loopIsIdle() { idle.withLock { idle.broadcast() } }
+
+    /// Blocks the caller until the condition holds, which is looked at whenever a loop became idle.
+    /// - Parameter deadline: monotonic nanoseconds.
+    /// - Returns: whether it holds.
+    func wait(until deadline: Int64, for isReached: () -> Bool, now: () -> Int64) -> Bool {
+        idle.withLock {
+            while !isReached() {
+                if now() >= deadline { return false }
+                idle.wait(until: deadline)
+            }
+            return true
+        }
+    }
+}

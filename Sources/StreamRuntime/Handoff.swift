@@ -1,0 +1,234 @@
+import EventStream
+import StreamLoop
+
+/// What passes between a stream's loop and another thread: the thread that a blocking stream lives on, or any that calls
+/// `emit`. Frames go one way, in a queue that is bounded in bytes; the stream's end and what wakes it go the other way.
+final class Handoff: @unchecked Sendable {
+    // Unchecked: everything that changes is only touched within `condition.withLock`.
+    private let condition = Condition()
+    private let limitBytes: Int
+    private var frames = FrameBuffer(capacity: 512)
+    /// Somebody was told that the queue is full.
+    private var isRoomWanted = false
+    private var isOver = false
+
+    // The life of a blocking stream.
+    private var isThreaded = false
+    private var isAttached = false
+    private var isWoken = false
+    private var isClosed = false
+    private var cancelReason: CloseReason?
+    private var finish: Finish?
+    private var openAnswer: OpenOutcome?
+    private var calls = ScheduledCalls()
+
+    /// How a source ended by itself.
+    enum Finish {
+        case ended
+        case failed(StreamFailure)
+    }
+
+    /// - Parameter limitBytes: no further frame is taken once the queue holds so many.
+    init(limitBytes: Int) { self.limitBytes = limitBytes }
+
+    // MARK: Any thread
+
+    /// - Returns: what became of the frame, and whether the loop must be told that there is one.
+    func emit(_ encode: (inout FrameBuffer) -> Bool) -> (EmitOutcome, tellLoop: Bool) {
+        condition.withLock {
+            if isOver || cancelReason != nil || finish != nil { return (.over, false) }
+            if frames.count >= limitBytes {
+                isRoomWanted = true
+                return (.full, false)
+            }
+            let before = frames.count
+            guard encode(&frames) else { return (.invalid, false) }
+            return (.accepted, before == 0)
+        }
+    }
+
+    /// - Returns: `nil` if the stream has no thread of its own.
+    func sleep(milliseconds: Int64) -> Bool? {
+        condition.withLock {
+            guard isThreaded else { return nil }
+            let (nanoseconds, overflow) = milliseconds.multipliedReportingOverflow(by: 1_000_000)
+            let deadline = overflow || milliseconds < 0 ? .max : monotonicNanoseconds().addingSaturating(nanoseconds)
+            while !isWoken, cancelReason == nil, monotonicNanoseconds() < deadline { condition.wait(until: deadline) }
+            isWoken = false
+            return cancelReason == nil
+        }
+    }
+
+    func wakeThread() {
+        condition.withLock {
+            isWoken = true
+            condition.broadcast()
+        }
+    }
+
+    func answerOpen(_ outcome: OpenOutcome) {
+        condition.withLock {
+            openAnswer = outcome
+            condition.broadcast()
+        }
+    }
+
+    func signalClosed() {
+        condition.withLock {
+            isClosed = true
+            condition.broadcast()
+        }
+    }
+
+    func schedule(
+        due: Int64, stream: StreamToken, _ function: @escaping @convention(c) (UnsafeMutableRawPointer?) -> Void,
+        _ context: UnsafeMutableRawPointer?
+    ) {
+        condition.withLock {
+            calls.insert(due: due, stream: stream, function, context)
+            condition.broadcast()
+        }
+    }
+
+    // MARK: The loop
+
+    struct Taken {
+        var finish: Finish?
+        /// An `emit` found the queue full: the stream is to be woken, as there is room now.
+        var isRoomWanted: Bool
+    }
+
+    /// Moves all frames behind those in `output`.
+    func take(into output: inout FrameBuffer) -> Taken {
+        condition.withLock {
+            output.append(frames.bytes)
+            output.frameCount += frames.frameCount
+            frames.removeAll()
+            defer { isRoomWanted = false }
+            if isThreaded { condition.broadcast() }
+            return Taken(finish: finish, isRoomWanted: isRoomWanted)
+        }
+    }
+
+    func becomeThreaded(with moved: [ScheduledCall]) {
+        condition.withLock {
+            isThreaded = true
+            for call in moved { calls.insert(due: call.due, stream: call.stream, call.function, call.context) }
+        }
+    }
+
+    /// The subscriber's connection is there: events may flow.
+    func attach() {
+        condition.withLock {
+            isAttached = true
+            condition.broadcast()
+        }
+    }
+
+    /// The stream must end.
+    func cancel(_ reason: CloseReason) {
+        condition.withLock {
+            if finish == nil, cancelReason == nil { cancelReason = reason }
+            condition.broadcast()
+        }
+    }
+
+    /// Nothing is taken any more.
+    func end() { condition.withLock { isOver = true } }
+
+    // MARK: The stream's thread
+
+    enum Wake {
+        case time
+        case woken
+        case call(ScheduledCall)
+        case cancelled(CloseReason)
+    }
+
+    /// Waits for the deadline, a wake, a scheduled call that is due, or the end.
+    func wait(until deadline: Int64) -> Wake {
+        condition.withLock {
+            while true {
+                if let cancelReason { return .cancelled(cancelReason) }
+                let now = monotonicNanoseconds()
+                if let call = calls.popDue(at: now) { return .call(call) }
+                if isWoken {
+                    isWoken = false
+                    return .woken
+                }
+                if now >= deadline { return .time }
+                condition.wait(until: min(deadline, calls.earliest))
+            }
+        }
+    }
+
+    /// Waits until the connection is there.
+    /// - Returns: the reason to end, if that came first.
+    func waitUntilAttached() -> CloseReason? {
+        condition.withLock {
+            while !isAttached, cancelReason == nil { condition.wait(until: .max) }
+            return cancelReason
+        }
+    }
+
+    /// What a wait for an answer was interrupted by: a scheduled call, or the answer.
+    enum Answer {
+        case open(OpenOutcome)
+        case call(ScheduledCall)
+    }
+
+    func waitForOpenAnswer() -> Answer {
+        condition.withLock {
+            while true {
+                if let openAnswer { return .open(openAnswer) }
+                if let call = calls.popDue(at: monotonicNanoseconds()) { return .call(call) }
+                condition.wait(until: calls.earliest)
+            }
+        }
+    }
+
+    /// Waits for `closed`.
+    /// - Returns: a scheduled call to run meanwhile; `nil` when it is over.
+    func waitUntilClosed() -> ScheduledCall? {
+        condition.withLock {
+            while !isClosed {
+                if let call = calls.popDue(at: monotonicNanoseconds()) { return call }
+                condition.wait(until: calls.earliest)
+            }
+            return nil
+        }
+    }
+
+    /// Adds frames, once there is room.
+    /// - Returns: the reason to end, if that came first; and whether the loop must be told that there are frames.
+    func put(_ new: borrowing FrameBuffer) -> (CloseReason?, tellLoop: Bool) {
+        condition.withLock {
+            while frames.count >= limitBytes, cancelReason == nil { condition.wait(until: .max) }
+            if let cancelReason { return (cancelReason, false) }
+            let wasEmpty = frames.isEmpty
+            frames.append(new.bytes)
+            frames.frameCount += new.frameCount
+            return (nil, wasEmpty && !new.isEmpty)
+        }
+    }
+
+    /// The source ended by itself.
+    /// - Returns: the reason that the loop had given before, if there is one: then that is the true one.
+    func finish(_ end: Finish) -> CloseReason? {
+        condition.withLock {
+            if let cancelReason { return cancelReason }
+            finish = end
+            return nil
+        }
+    }
+
+    var isCancelled: CloseReason? { condition.withLock { cancelReason } }
+}
+
+extension Int64 {
+    /// The sum, or the largest number where it does not fit: for deadlines, "never".
+    func addingSaturating(_ other: Int64) -> Int64 {
+        let (sum, overflow) = addingReportingOverflow(other)
+        return overflow ? .max : sum
+    }
+}

@@ -1,0 +1,253 @@
+import EventStream
+import StreamLoop
+import Synchronization
+
+/// The ends of a stream: its source's, its connection's, and both together.
+///
+/// Exactly once is kept here: a source is closed where `source` goes from `.open` to `.closing`, and nowhere else.
+extension LoopStreams {
+    /// Closes an open source.
+    func endSource(_ slot: UInt32, _ reason: CloseReason) {
+        let record = table[slot]
+        guard record.pointee.source == .open else { return }
+        let entry = record.pointee.entry!
+        let token = token(slot)
+        record.pointee.source = .closing
+        record.pointee.reason = reason
+        record.pointee.closingSince = loop.now
+        record.pointee.gate.withLock { gate in
+            gate.isCancelled = true
+            gate.isClosing = true
+        }
+        record.pointee.handoff?.end()
+        if record.pointee.isThreaded {
+            // Its thread closes it, as soon as what it runs has returned.
+            record.pointee.handoff!.cancel(reason)
+            entry.producer.interrupt(token, state: record.pointee.state)
+            return reschedule(slot)
+        }
+        let before = loop.updateNow()
+        let isOver = entry.producer.close(token, state: record.pointee.state, reason: reason)
+        noteStall(entry, "close", since: before)
+        if isOver { closed(slot) } else { reschedule(slot) }
+    }
+
+    /// A stream's thread has seen the end of its source, and closes it by itself.
+    func threadFinishes(_ slot: UInt32, _ reason: CloseReason) {
+        let record = table[slot]
+        guard record.pointee.source == .open else { return }
+        record.pointee.source = .closing
+        record.pointee.reason = reason
+        record.pointee.closingSince = loop.now
+        record.pointee.gate.withLock { $0.isCancelled = true }
+        reschedule(slot)
+    }
+
+    /// `close` is complete.
+    func closed(_ slot: UInt32) {
+        let record = table[slot]
+        guard record.pointee.source == .closing else { return }
+        let entry = record.pointee.entry!
+        let reason = record.pointee.reason!
+        record.pointee.source = .over
+        entry.countClose(reason)
+        if record.pointee.isReportedStuck { census.countUnstuck() }
+        log.closed(
+            token(slot), entry, reason: reason, duration: loop.now - record.pointee.openedAt,
+            events: record.pointee.events,
+            bytes: record.pointee.bytes)
+        sourceIsOver(slot)
+    }
+
+    /// Nothing of the producer runs for this stream any more: its handle is stale from here on.
+    func sourceIsOver(_ slot: UInt32) {
+        let record = table[slot]
+        let entry = record.pointee.entry!
+        record.pointee.handoff?.end()
+        record.pointee.gate.withLock { gate in
+            gate.isLive = false
+            gate.entry = nil
+            gate.handoff = nil
+        }
+        record.pointee.handoff = nil
+        record.pointee.state = nil
+        _ = scheduled.remove(of: token(slot))
+        entry.freePlace()
+        census.streamIsOver()
+        entry.generation.leave()
+        if record.pointee.link == .none { release(slot) } else { reschedule(slot) }
+    }
+
+    /// Gives the slot back. The record's epoch is no longer that of any token that was handed out.
+    func release(_ slot: UInt32) {
+        let record = table[slot]
+        precondition(
+            record.pointee.source == .over && record.pointee.link == .none,
+            "a record is released when both ends are over")
+        loop.timers.set(slot, to: .max)
+        record.pointee.pending?.deallocate()
+        record.pointee.pending = nil
+        record.pointee.pendingStart = 0
+        record.pointee.pendingEnd = 0
+        record.pointee.entry = nil
+        record.pointee.door = nil
+        record.pointee.sink = nil
+        record.pointee.reason = nil
+        record.pointee.peer = ""
+        record.pointee.epoch = 0
+        record.pointee.descriptor = -1
+        record.pointee.dropped = 0
+        record.pointee.isPending = false
+        record.pointee.isQueued = false
+        record.pointee.isSinkBusy = false
+        record.pointee.isReportedStuck = false
+        record.pointee.isThreaded = false
+        record.pointee.events = 0
+        record.pointee.bytes = 0
+        if table.release(slot) == 0 { census.loopIsIdle() }
+    }
+
+    // MARK: The connection
+
+    /// The peer closed, or the connection broke.
+    func peerLeft(_ slot: UInt32) {
+        let record = table[slot]
+        if record.pointee.link == .lingering { return dropLink(slot) }
+        var reason = CloseReason.disconnected
+        // The system gave up on a peer that still answered, but took nothing.
+        if record.pointee.descriptor >= 0, loop.system.hasTimedOut(record.pointee.descriptor),
+            isAlive(record.pointee.descriptor)
+        {
+            reason = .slow
+        }
+        disconnect(slot, reason)
+    }
+
+    /// The subscriber took no byte for the whole write deadline.
+    func writeDeadlinePassed(_ slot: UInt32) {
+        let record = table[slot]
+        let isSlow = record.pointee.descriptor < 0 || isAlive(record.pointee.descriptor)
+        if record.pointee.source == .open {
+            log.writeDeadlinePassed(token(slot), record.pointee.entry!, isSlow: isSlow, deadline: limits.writeDeadline)
+        }
+        disconnect(slot, isSlow ? .slow : .disconnected)
+    }
+
+    /// The peer was heard of lately: it is slow; otherwise it has vanished.
+    private func isAlive(_ descriptor: Int32) -> Bool {
+        guard let silence = loop.system.silence(of: descriptor) else { return true }
+        return silence < limits.writeDeadline / 1_000_000 * 3 / 4
+    }
+
+    /// Drops the connection at once, and closes the source.
+    func disconnect(_ slot: UInt32, _ reason: CloseReason) {
+        let isOpen = table[slot].pointee.source == .open
+        closeTransport(slot)
+        table[slot].pointee.link = .none
+        if isOpen {
+            endSource(slot, reason)
+        } else if table[slot].pointee.source == .over {
+            release(slot)
+        } else {
+            reschedule(slot)
+        }
+    }
+
+    /// Drops what is left of a connection whose stream is over.
+    func dropLink(_ slot: UInt32) {
+        disconnect(slot, .disconnected)
+    }
+
+    private func closeTransport(_ slot: UInt32) {
+        let record = table[slot]
+        if record.pointee.descriptor >= 0 {
+            loop.system.close(record.pointee.descriptor)
+            record.pointee.descriptor = -1
+        }
+        if let sink = record.pointee.sink {
+            sink.abort()
+            record.pointee.sink = nil
+        }
+        record.pointee.isSinkBusy = false
+        record.pointee.pending?.deallocate()
+        record.pointee.pending = nil
+        record.pointee.pendingStart = 0
+        record.pointee.pendingEnd = 0
+    }
+
+    /// The end is in the output or was sent: once nothing waits, ends the connection in a way that loses no byte.
+    ///
+    /// Closing a socket that has unread input resets the connection, and the peer may lose what it has not read yet: so the
+    /// input is dropped, writing is shut down, and the peer has a moment to close its side (RFC 9112, section 9.6).
+    func settle(_ slot: UInt32) {
+        let record = table[slot]
+        guard record.pointee.link == .ending, !record.pointee.hasPending else { return reschedule(slot) }
+        if let sink = record.pointee.sink {
+            sink.finish()
+            record.pointee.sink = nil
+            record.pointee.link = .none
+            if record.pointee.source == .over { release(slot) } else { reschedule(slot) }
+            return
+        }
+        loop.system.shutdownWriting(record.pointee.descriptor)
+        record.pointee.link = .lingering
+        record.pointee.lastActivity = loop.now
+        guard dropInput(slot) else { return }
+        reschedule(slot)
+    }
+
+    /// A sink's connection is gone.
+    func sinkClosed(_ token: StreamToken) {
+        guard let slot = slot(token), table[slot].pointee.sink != nil else { return }
+        table[slot].pointee.sink = nil
+        disconnect(slot, .disconnected)
+    }
+
+    // MARK: Ends from outside
+
+    /// Ends a stream from outside: its subscriber gets what was produced, a reconnection time, and a clean end.
+    func end(_ slot: UInt32, _ reason: CloseReason) {
+        let record = table[slot]
+        switch record.pointee.source {
+        case .opening:
+            guard record.pointee.reason == nil else { return }
+            record.pointee.reason = reason
+            cancelOpening(slot)
+        case .open:
+            output.removeAll()
+            takeProduced(slot)
+            let isConnected = record.pointee.link == .connected
+            if isConnected { record.pointee.link = .ending }
+            endSource(slot, reason)
+            guard isConnected else { return }
+            appendFarewell(slot)
+            if transmit(slot) { settle(slot) }
+        case .closing, .over:
+            break
+        }
+    }
+
+    func appendFarewell(_ slot: UInt32) {
+        output.appendFarewell(retryMilliseconds: jitteredRetry(slot))
+    }
+
+    /// Ends all streams, or those of one generation.
+    func endAll(of generation: Generation?, _ reason: CloseReason) {
+        for slot in 1..<max(1, table.end) {
+            guard let entry = table[slot].pointee.entry, generation == nil || entry.generation === generation else {
+                continue
+            }
+            end(slot, reason)
+        }
+    }
+
+    /// Drops all connections without further waiting; their sources are closed already.
+    func dropAllLinks() {
+        for slot in 1..<max(1, table.end) where table[slot].pointee.entry != nil {
+            switch table[slot].pointee.link {
+            case .connected, .ending, .lingering: disconnect(slot, .shutdown)
+            case .waiting, .none: break
+            }
+        }
+    }
+}

@@ -1,0 +1,184 @@
+import EventStream
+import StreamLoop
+import Synchronization
+
+/// From a request to a stream that has its connection.
+extension LoopStreams {
+    /// Any thread. Takes a place in the table for a stream that is about to open.
+    /// - Returns: `nil` if the table is full.
+    func prepare(_ entry: ProducerEntry, door: any OpenAnswering, peer: String, handoff: Handoff?) -> StreamToken? {
+        guard let slot = table.allocate() else { return nil }
+        let epoch = table[slot].pointee.gate.withLock { gate in
+            var epoch = gate.epoch &+ 1
+            if epoch == 0 { epoch = 1 }
+            gate = StreamRecord.Gate()
+            gate.epoch = epoch
+            gate.isLive = true
+            gate.isOpening = true
+            gate.isThreaded = handoff != nil
+            gate.entry = entry
+            gate.handoff = handoff
+            return epoch
+        }
+        let token = StreamToken(loop: loop.index, slot: slot, epoch: epoch)
+        // Written by the loop alone: whoever prepares posts to it next.
+        loop.post { [self] in
+            let record = table[slot]
+            record.pointee.epoch = epoch
+            record.pointee.source = .opening
+            record.pointee.link = .waiting
+            record.pointee.entry = entry
+            record.pointee.door = door
+            record.pointee.peer = peer
+            record.pointee.handoff = handoff
+            record.pointee.isThreaded = handoff != nil
+            record.pointee.lastActivity = loop.now
+        }
+        return token
+    }
+
+    /// Calls `open` of a non-blocking producer.
+    func open(_ token: StreamToken, _ request: StreamRequest) {
+        guard let slot = slot(token) else { return }
+        let record = table[slot]
+        guard record.pointee.link == .waiting, record.pointee.reason == nil else { return skipOpening(slot) }
+        let entry = record.pointee.entry!
+        let before = loop.updateNow()
+        var state: UnsafeMutableRawPointer?
+        let outcome = entry.producer.open(token, request, state: &state)
+        noteStall(entry, "open", since: before)
+        record.pointee.state = state
+        opened(slot, outcome)
+    }
+
+    /// The peer left, or the server stops, before anything began: nothing was opened, so nothing is closed.
+    func skipOpening(_ slot: UInt32) {
+        table[slot].pointee.door?.answer(.unavailable)
+        neverOpened(slot)
+    }
+
+    /// `open` has answered: at once, from the stream's thread, or later.
+    func opened(_ slot: UInt32, _ outcome: OpenOutcome) {
+        let record = table[slot]
+        guard record.pointee.source == .opening else { return }
+        let entry = record.pointee.entry!
+        let token = token(slot)
+        if case .pending = outcome {
+            record.pointee.isPending = true
+            if record.pointee.link == .none || record.pointee.reason != nil { cancelOpening(slot) }
+            return
+        }
+        record.pointee.isPending = false
+        record.pointee.gate.withLock { $0.isOpening = false }
+        let door = record.pointee.door
+        record.pointee.door = nil
+        switch outcome {
+        case .opened(let headers):
+            record.pointee.source = .open
+            record.pointee.openedAt = loop.now
+            record.pointee.nextDue = entry.description.hasNext ? 0 : .max
+            entry.countOpen()
+            log.opened(token, entry, peer: record.pointee.peer)
+            if record.pointee.link == .none { return endSource(slot, .disconnected) }
+            if let reason = record.pointee.reason { endSource(slot, reason) }
+            door?.answer(.stream(headers: headers))
+            return reschedule(slot)
+        case .ended:
+            door?.answer(.ended)
+        case .rejected(let status, let message):
+            log.rejected(token, entry, status: status, message: message)
+            door?.answer(.rejected(status: status, message: message))
+        case .failed(let text):
+            log.failed(token, entry, text, during: "open")
+            door?.answer(.failed(code: token.description))
+        case .pending:
+            preconditionFailure("handled above")
+        }
+        neverOpened(slot)
+    }
+
+    /// The front door lost the peer, or can't send the response.
+    func leave(_ token: StreamToken) {
+        guard let slot = slot(token), table[slot].pointee.link == .waiting else { return }
+        table[slot].pointee.link = .none
+        table[slot].pointee.door = nil
+        switch table[slot].pointee.source {
+        case .opening: cancelOpening(slot)
+        case .open: endSource(slot, .disconnected)
+        case .closing: break
+        case .over: release(slot)
+        }
+    }
+
+    /// Asks an open that has not answered to hurry; its answer is awaited all the same.
+    func cancelOpening(_ slot: UInt32) {
+        let record = table[slot]
+        record.pointee.gate.withLock { $0.isCancelled = true }
+        record.pointee.handoff?.cancel(record.pointee.reason ?? .disconnected)
+        if record.pointee.isPending {
+            record.pointee.entry!.producer.interrupt(token(slot), state: record.pointee.state)
+        }
+    }
+
+    /// The connection of an opened stream is here.
+    func attach(_ token: StreamToken, to transport: StreamTransport, head: [UInt8]) {
+        guard let slot = slot(token), table[slot].pointee.link == .waiting, table[slot].pointee.source != .opening
+        else {
+            switch transport {
+            case .descriptor(let descriptor): loop.system.close(descriptor)
+            case .sink(let sink): sink.abort()
+            }
+            return
+        }
+        let record = table[slot]
+        switch transport {
+        case .descriptor(let descriptor):
+            record.pointee.descriptor = descriptor
+            loop.system.setWriteDeadline(descriptor, milliseconds: max(1, limits.writeDeadline / 1_000_000))
+            if loop.system.add(descriptor, tag: token.raw) != 0 {
+                log.cannotWatch(token)
+                record.pointee.link = .connected
+                return disconnect(slot, .disconnected)
+            }
+        case .sink(let sink):
+            record.pointee.sink = sink
+        }
+        record.pointee.link = .connected
+        record.pointee.lastActivity = loop.now
+        output.removeAll()
+        head.withUnsafeBytes { output.append($0) }
+        output.appendPreamble(retryMilliseconds: jitteredRetry(slot))
+        if record.pointee.source == .open {
+            guard transmit(slot) else { return }
+            record.pointee.handoff?.attach()
+            pump(slot)
+        } else {
+            // It ended before it could begin: the subscriber still gets a proper response, and comes back.
+            appendFarewell(slot)
+            record.pointee.link = .ending
+            if transmit(slot) { settle(slot) }
+        }
+    }
+
+    /// What subscribers are told as their reconnection time: a quarter more or less than configured, so that they don't come together.
+    func jitteredRetry(_ slot: UInt32) -> Int64 {
+        let quarter = limits.retryMilliseconds / 4
+        return quarter == 0 ? limits.retryMilliseconds : limits.retryMilliseconds + Int64.random(in: -quarter...quarter)
+    }
+
+    /// The place of a stream whose `open` never answered OK is free again.
+    func neverOpened(_ slot: UInt32) {
+        let record = table[slot]
+        record.pointee.source = .over
+        record.pointee.link = .none
+        record.pointee.door = nil
+        sourceIsOver(slot)
+    }
+
+    /// Logs a producer that held the loop for too long, and has its streams live on threads from now on.
+    func noteStall(_ entry: ProducerEntry, _ function: String, since before: Int64) {
+        let elapsed = loop.updateNow() - before
+        guard elapsed > limits.stallLimit, entry.description.isNonblocking, entry.demote() else { return }
+        log.demoted(entry, function, elapsed: elapsed, limit: limits.stallLimit)
+    }
+}

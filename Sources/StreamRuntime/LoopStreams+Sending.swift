@@ -1,0 +1,233 @@
+import EventStream
+import StreamLoop
+import Synchronization
+
+/// From a producer's events to the socket.
+extension LoopStreams {
+    /// How a source ended by itself, seen from the loop.
+    private enum SourceEnd {
+        case completed
+        case failed(StreamFailure)
+    }
+
+    /// Fetches what there is and sends it, until the socket is full, nothing is left, or others must have their turn.
+    func pump(_ slot: UInt32) {
+        let record = table[slot]
+        guard record.pointee.link == .connected, !record.pointee.hasPending, !record.pointee.isQueued else { return }
+        let began = loop.now
+        for _ in 0..<Self.batchesPerTurn {
+            output.removeAll()
+            var sourceEnd = takeHandoff(slot)
+            var hasMore = false
+            if sourceEnd == nil, isPullDue(record, at: loop.now), output.count < Self.batchBytes {
+                if record.pointee.entry!.usesThreads, moveToThread(slot) { break }
+                sourceEnd = pull(slot, &hasMore)
+            }
+            guard record.pointee.link == .connected else { return }
+            if let sourceEnd { return finish(slot, sourceEnd) }
+            if !output.isEmpty {
+                count(record)
+                guard transmit(slot) else { return }
+                if record.pointee.hasPending { return reschedule(slot) }
+            }
+            if !hasMore { return reschedule(slot) }
+            if loop.now - began > 1_000_000 { break }
+        }
+        if isPullDue(record, at: loop.now) {
+            record.pointee.isQueued = true
+            runQueue.append(token(slot))
+        }
+        reschedule(slot)
+    }
+
+    /// Moves what `emit` and the stream's thread have left into the output.
+    private func takeHandoff(_ slot: UInt32) -> SourceEnd? {
+        let record = table[slot]
+        guard let handoff = record.pointee.handoff else { return nil }
+        let taken = handoff.take(into: &output)
+        if taken.isRoomWanted, !record.pointee.isThreaded, record.pointee.entry!.description.hasNext {
+            record.pointee.nextDue = 0
+        }
+        if taken.isRoomWanted, record.pointee.isThreaded { handoff.wakeThread() }
+        switch taken.finish {
+        case nil: return nil
+        case .ended: return .completed
+        case .failed(let failure): return .failed(failure)
+        }
+    }
+
+    /// Has the producer fill the output.
+    private func pull(_ slot: UInt32, _ hasMore: inout Bool) -> SourceEnd? {
+        let record = table[slot]
+        let entry = record.pointee.entry!
+        let before = loop.now
+        // Whatever it answers, a wake from now on is a new one.
+        record.pointee.nextDue = .max
+        let outcome = entry.producer.pull(
+            token(slot), state: record.pointee.state, into: &output, events: .max, bytes: Self.batchBytes)
+        noteStall(entry, "next", since: before)
+        switch outcome {
+        case .more:
+            record.pointee.nextDue = 0
+            hasMore = true
+        case .wait(let milliseconds):
+            // Zero means "again", but not at the cost of everyone else.
+            let wait = max(1, milliseconds)
+            if milliseconds >= 0 {
+                let (nanoseconds, overflow) = wait.multipliedReportingOverflow(by: 1_000_000)
+                record.pointee.nextDue = overflow ? .max : before.addingSaturating(nanoseconds)
+            }
+        case .ended:
+            return .completed
+        case .failed(let failure):
+            return .failed(failure)
+        }
+        return nil
+    }
+
+    /// The source is at its end: closes it, and sends what was produced and what the end is told by.
+    private func finish(_ slot: UInt32, _ end: SourceEnd) {
+        let record = table[slot]
+        let entry = record.pointee.entry!
+        let token = token(slot)
+        var failure: StreamFailure?
+        if case .failed(let what) = end {
+            failure = what
+            log.failed(token, entry, what.log, during: "next")
+        }
+        record.pointee.link = .ending
+        if record.pointee.isThreaded {
+            count(record)
+            threadFinishes(slot, failure == nil ? .completed : .failed)
+        } else {
+            // What it emitted in its last call came before its end.
+            takeProduced(slot)
+            endSource(slot, failure == nil ? .completed : .failed)
+        }
+        if let failure {
+            output.appendStreamError(failure.message ?? "sluice-\(token)")
+        } else {
+            output.appendFinished()
+        }
+        if transmit(slot) { settle(slot) }
+    }
+
+    /// Adds to the output what was emitted and not sent yet, and counts all of it: before the source is closed, and logged.
+    func takeProduced(_ slot: UInt32) {
+        let record = table[slot]
+        // An emit may have made the queue only just now.
+        if record.pointee.handoff == nil { record.pointee.handoff = record.pointee.gate.withLock { $0.handoff } }
+        if let handoff = record.pointee.handoff { _ = handoff.take(into: &output) }
+        count(record)
+    }
+
+    /// Adds the producer's frames in the output to the stream's count.
+    private func count(_ record: UnsafeMutablePointer<StreamRecord>) {
+        record.pointee.events += output.frameCount
+        record.pointee.bytes += output.count
+    }
+
+    /// Sends the output; what the socket does not take waits with the record.
+    /// - Returns: `false` if the connection turned out to be gone: the record may be too.
+    func transmit(_ slot: UInt32) -> Bool {
+        let record = table[slot]
+        if record.pointee.hasPending {
+            keep(record, output.bytes)
+            return true
+        }
+        guard !output.isEmpty else { return true }
+        if let sink = record.pointee.sink {
+            record.pointee.isSinkBusy = true
+            record.pointee.lastActivity = loop.now
+            sink.send(Array(output.bytes))
+            return true
+        }
+        switch loop.system.send(record.pointee.descriptor, output.bytes) {
+        case .sent(let count):
+            record.pointee.lastActivity = loop.now
+            if count < output.count { keep(record, UnsafeRawBufferPointer(rebasing: output.bytes[count...])) }
+        case .full:
+            keep(record, output.bytes)
+        case .gone:
+            peerLeft(slot)
+            return false
+        }
+        return true
+    }
+
+    /// Puts bytes behind those that wait already.
+    private func keep(_ record: UnsafeMutablePointer<StreamRecord>, _ bytes: UnsafeRawBufferPointer) {
+        let waiting = Int(record.pointee.pendingEnd - record.pointee.pendingStart)
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: waiting + bytes.count, alignment: 16)
+        if let old = record.pointee.pending {
+            memory.copyMemory(from: old + Int(record.pointee.pendingStart), byteCount: waiting)
+            old.deallocate()
+        }
+        if let start = bytes.baseAddress { (memory + waiting).copyMemory(from: start, byteCount: bytes.count) }
+        record.pointee.pending = memory
+        record.pointee.pendingStart = 0
+        record.pointee.pendingEnd = UInt32(waiting + bytes.count)
+    }
+
+    /// The socket takes bytes again.
+    func flush(_ slot: UInt32) {
+        let record = table[slot]
+        while let memory = record.pointee.pending {
+            let start = Int(record.pointee.pendingStart)
+            let bytes = UnsafeRawBufferPointer(start: memory + start, count: Int(record.pointee.pendingEnd) - start)
+            switch loop.system.send(record.pointee.descriptor, bytes) {
+            case .full: return reschedule(slot)
+            case .gone: return peerLeft(slot)
+            case .sent(let count):
+                record.pointee.lastActivity = loop.now
+                if count < bytes.count {
+                    record.pointee.pendingStart += UInt32(count)
+                    return reschedule(slot)
+                }
+                memory.deallocate()
+                record.pointee.pending = nil
+                record.pointee.pendingStart = 0
+                record.pointee.pendingEnd = 0
+            }
+        }
+        if record.pointee.link == .ending { settle(slot) } else { pump(slot) }
+    }
+
+    /// The sink took everything.
+    func sinkDrained(_ token: StreamToken) {
+        guard let slot = slot(token), let sink = table[slot].pointee.sink, table[slot].pointee.isSinkBusy else {
+            return
+        }
+        let record = table[slot]
+        record.pointee.isSinkBusy = false
+        record.pointee.lastActivity = loop.now
+        if let memory = record.pointee.pending {
+            let start = Int(record.pointee.pendingStart)
+            record.pointee.isSinkBusy = true
+            sink.send(
+                Array(UnsafeRawBufferPointer(start: memory + start, count: Int(record.pointee.pendingEnd) - start)))
+            memory.deallocate()
+            record.pointee.pending = nil
+            record.pointee.pendingStart = 0
+            record.pointee.pendingEnd = 0
+            return reschedule(slot)
+        }
+        if record.pointee.link == .ending { settle(slot) } else { pump(slot) }
+    }
+
+    /// - Returns: `false` if the connection is gone.
+    func dropInput(_ slot: UInt32) -> Bool {
+        let record = table[slot]
+        switch loop.system.dropInput(record.pointee.descriptor, limit: Self.inputLimit) {
+        case .ended:
+            peerLeft(slot)
+            return false
+        case .dropped(let count):
+            record.pointee.dropped += Int32(clamping: count)
+            guard record.pointee.dropped >= Self.inputLimit else { return true }
+            log.hostileInput(token(slot))
+            disconnect(slot, .disconnected)
+            return false
+        }
+    }
+}

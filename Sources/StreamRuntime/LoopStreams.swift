@@ -1,0 +1,202 @@
+import EventStream
+import StreamLoop
+import Synchronization
+
+/// The streams that live on one loop.
+///
+/// A subscriber here is a descriptor and a few words in a table: no object, task or closure of its own. One event of a
+/// non-blocking producer costs its `next`, its encoding into the loop's buffer, and its share of one `send`; nothing is allocated or
+/// locked on the way, and everything happens on this thread.
+///
+/// The methods are the loop's own, unless a comment says "any thread".
+final class LoopStreams: LoopHandler, @unchecked Sendable {
+    // Unchecked: the table's gates are for any thread and locked; the rest is only touched on the loop's thread.
+    let loop: Loop
+    let table = StreamTable()
+    let limits: Limits
+    let log: StreamLog
+    let census: Census
+
+    /// Where frames are encoded before they are sent.
+    var output = FrameBuffer(capacity: batchBytes + 16 * 1024)
+    /// Streams that have more to send at once.
+    var runQueue: [StreamToken] = []
+    private var running: [StreamToken] = []
+    var scheduled = ScheduledCalls()
+
+    /// Bytes that are gathered for one `send`: large enough that the call is cheap, small enough to stay in the cache.
+    static let batchBytes = 64 * 1024
+    /// Batches that a stream may send before the others have their turn.
+    static let batchesPerTurn = 4
+    /// What a peer may send after its request before it counts as hostile. Bytes.
+    static let inputLimit = 64 * 1024
+    /// How long the peer has to close its side after the end. Nanoseconds.
+    static let lingerTime: Int64 = 2_000_000_000
+    /// The slot whose timer is the one of `scheduled`.
+    static let scheduleSlot: UInt32 = 0
+
+    init(loop: Loop, limits: Limits, log: StreamLog, census: Census) {
+        self.loop = loop
+        self.limits = limits
+        self.log = log
+        self.census = census
+        loop.handler = self
+    }
+
+    // MARK: Tokens
+
+    func token(_ slot: UInt32) -> StreamToken {
+        StreamToken(loop: loop.index, slot: slot, epoch: table[slot].pointee.epoch)
+    }
+
+    /// The slot of a stream that is still the one that the token means.
+    func slot(_ token: StreamToken) -> UInt32? {
+        let slot = token.slot
+        guard let record = table.record(ifAllocated: slot), record.pointee.epoch == token.epoch else { return nil }
+        return slot
+    }
+
+    /// Any thread. Runs the body with the gate of a stream that is not over.
+    /// - Returns: `nil` if it is over.
+    func withGate<Result>(_ token: StreamToken, _ body: (inout StreamRecord.Gate) -> Result) -> Result? {
+        guard let record = table.record(ifAllocated: token.slot) else { return nil }
+        return record.pointee.gate.withLock { gate in
+            guard gate.isLive, gate.epoch == token.epoch else { return nil }
+            return body(&gate)
+        }
+    }
+
+    // MARK: LoopHandler
+
+    func ready(_ tag: UInt64, _ readiness: Readiness) {
+        guard let token = StreamToken(raw: tag), let slot = slot(token) else { return }
+        let record = table[slot]
+        guard record.pointee.descriptor >= 0 else { return }
+        if readiness.contains(.hangUp) { return peerLeft(slot) }
+        if readiness.contains(.readable), !dropInput(slot) { return }
+        if readiness.contains(.writable) { flush(slot) }
+    }
+
+    func woken(_ tag: UInt64) {
+        guard let token = StreamToken(raw: tag), let slot = slot(token) else { return }
+        let record = table[slot]
+        let wasWoken = record.pointee.gate.withLock { gate in
+            defer { gate.isWakePending = false }
+            return gate.isWakePending
+        }
+        if wasWoken { record.pointee.nextDue = 0 }
+        // An emit on a stream that had none before has made its queue.
+        if record.pointee.handoff == nil { record.pointee.handoff = record.pointee.gate.withLock { $0.handoff } }
+        pump(slot)
+    }
+
+    func due(_ slot: UInt32) {
+        if slot == Self.scheduleSlot { return runScheduled() }
+        let now = loop.now
+        let record = table[slot]
+        if record.pointee.link == .lingering {
+            if now >= record.pointee.lastActivity + Self.lingerTime { return dropLink(slot) }
+        } else if record.pointee.hasPending, now >= record.pointee.lastActivity + limits.writeDeadline {
+            return writeDeadlinePassed(slot)
+        }
+        if record.pointee.source == .open, limits.maxAge > 0, now >= record.pointee.openedAt + limits.maxAge {
+            return end(slot, .expired)
+        }
+        if record.pointee.source == .closing, !record.pointee.isReportedStuck,
+            now >= record.pointee.closingSince + limits.stuckReport
+        {
+            record.pointee.isReportedStuck = true
+            log.stuck(
+                token(slot), record.pointee.entry!, reason: record.pointee.reason,
+                since: now - record.pointee.closingSince)
+            census.countStuck()
+        }
+        if record.pointee.link == .connected, !record.pointee.hasPending {
+            if isPullDue(record, at: now) { return pump(slot) }
+            if now >= keepAliveDue(slot) {
+                output.removeAll()
+                output.appendKeepAlive()
+                if !transmit(slot) { return }
+            }
+        }
+        reschedule(slot)
+    }
+
+    func turnEnded() -> Bool {
+        swap(&runQueue, &running)
+        for token in running {
+            guard let slot = slot(token) else { continue }
+            table[slot].pointee.isQueued = false
+            pump(slot)
+        }
+        running.removeAll(keepingCapacity: true)
+        return !runQueue.isEmpty
+    }
+
+    // MARK: Time
+
+    func isPullDue(_ record: UnsafeMutablePointer<StreamRecord>, at now: Int64) -> Bool {
+        record.pointee.source == .open && !record.pointee.isThreaded && record.pointee.nextDue <= now
+    }
+
+    /// Up to a tenth earlier than asked for, by slot, so that streams which began together don't all speak together.
+    func keepAliveDue(_ slot: UInt32) -> Int64 {
+        let jitter = limits.keepAlive / 1000 * Int64(slot &* 2_654_435_761 >> 16 % 100)
+        return table[slot].pointee.lastActivity + limits.keepAlive - jitter
+    }
+
+    /// Sets the stream's one timer to the next moment at which something is to be done for it.
+    func reschedule(_ slot: UInt32) {
+        let record = table[slot]
+        var deadline = Int64.max
+        switch record.pointee.link {
+        case .connected:
+            if record.pointee.hasPending {
+                deadline = record.pointee.lastActivity + limits.writeDeadline
+            } else {
+                deadline = keepAliveDue(slot)
+                if record.pointee.source == .open, !record.pointee.isThreaded, !record.pointee.isQueued {
+                    deadline = min(deadline, record.pointee.nextDue)
+                }
+            }
+        case .ending:
+            deadline = record.pointee.lastActivity + limits.writeDeadline
+        case .lingering:
+            deadline = record.pointee.lastActivity + Self.lingerTime
+        case .waiting, .none:
+            break
+        }
+        if record.pointee.source == .open, limits.maxAge > 0 {
+            deadline = min(deadline, record.pointee.openedAt + limits.maxAge)
+        }
+        if record.pointee.source == .closing, !record.pointee.isReportedStuck {
+            deadline = min(deadline, record.pointee.closingSince + limits.stuckReport)
+        }
+        // A due timer that is set to a time that is over would fire again in the same turn.
+        loop.timers.set(slot, to: deadline == .max ? .max : max(deadline, loop.now + 1))
+    }
+
+    // MARK: Scheduled calls
+
+    func schedule(
+        _ token: StreamToken, due: Int64, _ function: @escaping @convention(c) (UnsafeMutableRawPointer?) -> Void,
+        _ context: UnsafeMutableRawPointer?
+    ) {
+        guard let slot = slot(token) else { return }
+        if table[slot].pointee.isThreaded {
+            table[slot].pointee.handoff!.schedule(due: due, stream: token, function, context)
+        } else {
+            scheduled.insert(due: due, stream: token, function, context)
+            loop.timers.set(Self.scheduleSlot, to: max(scheduled.earliest, loop.now + 1))
+        }
+    }
+
+    private func runScheduled() {
+        let now = loop.now
+        while let call = scheduled.popDue(at: now) {
+            // A stream that is over has a new epoch: what was scheduled for it never runs.
+            if slot(call.stream) != nil { call.function(call.context) }
+        }
+        loop.timers.set(Self.scheduleSlot, to: scheduled.earliest == .max ? .max : max(scheduled.earliest, now + 1))
+    }
+}

@@ -1,0 +1,246 @@
+package import EventStream
+package import Logging
+import StreamLoop
+import Synchronization
+
+/// A plugin as a loader hands it over: one image, checked, its code loaded, nothing of it running yet.
+package struct LoadedImage: Sendable {
+    package let plugin: String
+    package let path: String
+    /// Equal for files of equal content.
+    package let content: String
+    package let producers: [any EventProducer]
+    package let shutdown: @Sendable () -> Void
+
+    package init(
+        plugin: String, path: String, content: String, producers: [any EventProducer],
+        shutdown: @escaping @Sendable () -> Void
+    ) {
+        self.plugin = plugin
+        self.path = path
+        self.content = content
+        self.producers = producers
+        self.shutdown = shutdown
+    }
+}
+
+/// What a reloader needs of those who know files and images.
+package protocol ImageSource: Sendable {
+    /// The candidates' paths, sorted.
+    /// - Throws: an error whose description says what is wrong with the directory.
+    func scan() throws -> [String]
+    /// What stands in the file, to tell whether it changed.
+    /// - Throws: why the file is refused.
+    func content(of path: String) throws -> String
+    /// - Throws: why the file is refused.
+    func load(_ path: String) throws -> LoadedImage
+    /// Why a candidate cannot serve beside the others: the same name, or a route that another has.
+    func conflict(of candidate: LoadedImage, with others: [LoadedImage]) -> String?
+}
+
+/// Keeps what is served in step with a directory: loads what is new or changed, retires what is gone or replaced.
+///
+/// The new stands beside the old until one table of routes is swapped; whatever fails leaves the old serving. One reload at a time;
+/// the caller sees to that by having one thread that reloads.
+package final class Reloader: Sendable {
+    private let runtime: Runtime
+    private let source: any ImageSource
+    private let logger: Logger
+    private let state = Mutex(State())
+    private let changed = Condition()
+
+    private struct Serving: Sendable {
+        let image: LoadedImage
+        let generation: Generation
+        let entries: [ProducerEntry]
+    }
+
+    private struct State {
+        /// What is served, by path.
+        var serving: [String: Serving] = [:]
+        /// The last number given, by plugin name: numbers are never used again.
+        var numbers: [String: Int] = [:]
+        var retired: [Retired] = []
+        /// Generations whose `shutdown` has not returned.
+        var alive = 0
+    }
+
+    /// A generation that gives its last streams some time.
+    private struct Retired: Sendable {
+        let generation: Generation
+        let entries: [ProducerEntry]
+        let reason: CloseReason
+        /// Monotonic nanoseconds.
+        let since: Int64
+    }
+
+    /// What a reload did.
+    package struct Report: Sendable, Equatable {
+        package var loaded: [String] = []
+        package var replaced: [String] = []
+        package var removed: [String] = []
+        package var unchanged = 0
+        /// One line each, with file, rule and remedy.
+        package var refusals: [String] = []
+
+        package init() {}
+    }
+
+    package init(runtime: Runtime, source: any ImageSource, logger: Logger) {
+        self.runtime = runtime
+        self.source = source
+        self.logger = logger
+    }
+
+    /// The entries that are served, in the order of their files.
+    package var entries: [ProducerEntry] {
+        state.withLock { state in state.serving.keys.sorted().flatMap { state.serving[$0]!.entries } }
+    }
+
+    /// All entries that ever served and are not shut down, for the ledger.
+    package var allEntries: [ProducerEntry] {
+        entries + state.withLock { state in state.retired.flatMap(\.entries) }
+    }
+
+    /// Brings what is served in step with the directory. Blocks while images load.
+    /// - Throws: what is wrong with the directory; then nothing changes.
+    package func reload() throws -> Report {
+        let paths = try source.scan()
+        let old = state.withLock { $0.serving }
+        var report = Report()
+        // What goes on unchanged comes first: a newcomer never takes a name or a route from it.
+        var serving: [String: Serving] = [:]
+        var candidates: [String] = []
+        for path in paths {
+            do {
+                let content = try source.content(of: path)
+                if let current = old[path], current.image.content == content {
+                    serving[path] = current
+                    report.unchanged += 1
+                } else {
+                    candidates.append(path)
+                }
+            } catch {
+                refuse("\(error)", keeping: old[path], at: path, &serving, &report)
+            }
+        }
+        for path in candidates {
+            do {
+                let image = try source.load(path)
+                if let conflict = source.conflict(of: image, with: others(serving, old, candidates, than: path)) {
+                    image.shutdown()
+                    refuse(conflict, keeping: old[path], at: path, &serving, &report)
+                    continue
+                }
+                serving[path] = admit(image)
+                if old[path] == nil { report.loaded.append(image.plugin) } else { report.replaced.append(image.plugin) }
+            } catch {
+                refuse("\(error)", keeping: old[path], at: path, &serving, &report)
+            }
+        }
+        let (kept, present) = (serving, Set(paths))
+        runtime.replaceRoutes(RouteTable(kept.keys.sorted().flatMap { kept[$0]!.entries }))
+        state.withLock { $0.serving = kept }
+        for (path, previous) in old.sorted(by: { $0.key < $1.key }) where kept[path]?.generation !== previous.generation
+        {
+            let isRemoved = !present.contains(path)
+            if isRemoved { report.removed.append(previous.image.plugin) }
+            retire(previous, isRemoved ? .removed : .reloaded)
+        }
+        return report
+    }
+
+    /// What a candidate must get along with: all that is admitted, and what still serves of those that come after it.
+    private func others(
+        _ serving: [String: Serving], _ old: [String: Serving], _ candidates: [String], than path: String
+    ) -> [LoadedImage] {
+        let undecided = candidates.filter { $0 > path && serving[$0] == nil }.compactMap { old[$0] }
+        return (serving.filter { $0.key != path }.map(\.value) + undecided).map(\.image).sorted { $0.path < $1.path }
+    }
+
+    private func refuse(
+        _ text: String, keeping current: Serving?, at path: String, _ serving: inout [String: Serving],
+        _ report: inout Report
+    ) {
+        report.refusals.append(text)
+        if let current {
+            serving[path] = current
+            logger.error(
+                "plugin refused; its old generation keeps serving",
+                metadata: [
+                    "error": "\(text)", "plugin": "\(current.image.plugin)",
+                    "generation": "\(current.generation.number)",
+                ])
+        } else {
+            logger.error("plugin refused", metadata: ["error": "\(text)"])
+        }
+    }
+
+    private func admit(_ image: LoadedImage) -> Serving {
+        let number = state.withLock { state in
+            state.alive += 1
+            state.numbers[image.plugin, default: 0] += 1
+            return state.numbers[image.plugin]!
+        }
+        let generation = Generation(plugin: image.plugin, number: number) { [self] in
+            image.shutdown()
+            state.withLock { $0.alive -= 1 }
+            changed.withLock { changed.broadcast() }
+        }
+        let entries = image.producers.map { ProducerEntry(producer: $0, generation: generation) }
+        logger.info(
+            "plugin loaded",
+            metadata: [
+                "plugin": "\(image.plugin)", "generation": "\(number)", "file": "\(image.path)",
+                "routes": "\(entries.map(\.description.route).joined(separator: " "))",
+            ])
+        return Serving(image: image, generation: generation, entries: entries)
+    }
+
+    private func retire(_ serving: Serving, _ reason: CloseReason) {
+        let generation = serving.generation
+        logger.info(
+            "plugin retired",
+            metadata: [
+                "plugin": "\(generation.plugin)", "generation": "\(generation.number)", "reason": "\(reason.name)",
+                "open_streams": "\(generation.liveStreams)",
+            ])
+        state.withLock {
+            $0.retired.removeAll(where: \.generation.isShutDown)
+            $0.retired.append(
+                Retired(generation: generation, entries: serving.entries, reason: reason, since: monotonicNanoseconds())
+            )
+        }
+        generation.retire()
+    }
+
+    /// Ends the streams of generations that have had their time to drain.
+    /// - Parameter drain: that time, in nanoseconds.
+    /// - Returns: when to call again, in monotonic nanoseconds; `nil` when no retired generation has streams left.
+    package func endRetired(after drain: Int64) -> Int64? {
+        let retired = state.withLock { state in
+            state.retired.removeAll(where: \.generation.isShutDown)
+            return state.retired
+        }
+        let now = monotonicNanoseconds()
+        for each in retired where now >= each.since + drain { runtime.end(each.generation, each.reason) }
+        return retired.map { $0.since + drain }.filter { $0 > now }.min()
+    }
+
+    /// Retires everything, for the end of the server, and waits for each plugin's `shutdown`.
+    /// - Parameter deadline: monotonic nanoseconds.
+    /// - Returns: the plugins that did not come to their end.
+    package func retireAll(deadline: Int64) -> [String] {
+        let serving = state.withLock { state in
+            defer { state.serving = [:] }
+            return state.serving
+        }
+        runtime.replaceRoutes(RouteTable())
+        for each in serving.values { each.generation.retire() }
+        changed.withLock {
+            while state.withLock({ $0.alive }) > 0, monotonicNanoseconds() < deadline { changed.wait(until: deadline) }
+        }
+        let all = serving.values.map(\.generation) + state.withLock { $0.retired.map(\.generation) }
+        return all.filter { !$0.isShutDown }.map { "\($0.plugin) (generation \($0.number))" }.sorted()
+    }
+}

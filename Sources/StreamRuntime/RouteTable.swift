@@ -1,0 +1,101 @@
+import EventStream
+
+/// Which producer answers on which path; immutable, swapped as a whole by a reload.
+package struct RouteTable: Sendable {
+    /// Routes without placeholders, by their path.
+    private var literal: [String: ProducerEntry] = [:]
+    /// Routes with placeholders, by their number of segments, the most specific first.
+    private var patterns: [Int: [Pattern]] = [:]
+    /// All entries, in the order given.
+    package let entries: [ProducerEntry]
+
+    private struct Pattern: Sendable {
+        enum Segment: Sendable {
+            case literal(String)
+            case placeholder(String)
+        }
+        let segments: [Segment]
+        let entry: ProducerEntry
+
+        /// Orders patterns of one length: where two could match the same path, the one with the earlier literal comes first.
+        var specificity: [Int] { segments.map { if case .literal = $0 { 0 } else { 1 } } }
+    }
+
+    /// - Parameter entries: no two of them with routes of the same shape; the loader refuses those before.
+    package init(_ entries: [ProducerEntry] = []) {
+        self.entries = entries
+        for entry in entries {
+            let route = entry.description.route
+            guard route.contains("{") else {
+                literal[route] = entry
+                continue
+            }
+            let segments = route.dropFirst().split(separator: "/", omittingEmptySubsequences: false).map { segment in
+                segment.hasPrefix("{") && segment.hasSuffix("}")
+                    ? Pattern.Segment.placeholder(String(segment.dropFirst().dropLast())) : .literal(String(segment))
+            }
+            patterns[segments.count, default: []].append(Pattern(segments: segments, entry: entry))
+        }
+        for count in patterns.keys {
+            patterns[count]!.sort { $0.specificity.lexicographicallyPrecedes($1.specificity) }
+        }
+    }
+
+    /// - Parameter path: as sent, without query. Segments are compared and captured after percent-decoding, so that an encoded
+    ///   slash is part of a value and never a separator. An empty segment matches no placeholder.
+    package func match(_ path: String) -> RouteMatch? {
+        if let entry = literal[path] { return RouteMatch(entry: entry, values: []) }
+        guard path.hasPrefix("/") else { return nil }
+        var decoded: [String] = []
+        for segment in path.dropFirst().split(separator: "/", omittingEmptySubsequences: false) {
+            guard let text = percentDecoded(segment) else { return nil }
+            decoded.append(text)
+        }
+        if path.contains("%"), let entry = literal["/" + decoded.joined(separator: "/")],
+            !decoded.contains(where: { $0.contains("/") })
+        {
+            return RouteMatch(entry: entry, values: [])
+        }
+        candidates: for pattern in patterns[decoded.count] ?? [] {
+            var values: [StreamRequest.Field] = []
+            for (segment, text) in zip(pattern.segments, decoded) {
+                switch segment {
+                case .literal(let wanted): guard wanted == text else { continue candidates }
+                case .placeholder(let name):
+                    guard !text.isEmpty else { continue candidates }
+                    values.append(StreamRequest.Field(name, text))
+                }
+            }
+            return RouteMatch(entry: pattern.entry, values: values)
+        }
+        return nil
+    }
+
+    /// RFC 3986, section 2.1.
+    /// - Returns: `nil` for a broken escape, or if what comes out is no UTF-8.
+    private func percentDecoded(_ text: Substring) -> String? {
+        guard text.utf8.contains(UInt8(ascii: "%")) else { return String(text) }
+        var bytes: [UInt8] = []
+        var rest = text.utf8[...]
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: "%") else {
+                bytes.append(byte)
+                continue
+            }
+            guard let high = rest.popFirst().flatMap(hexValue), let low = rest.popFirst().flatMap(hexValue) else {
+                return nil
+            }
+            bytes.append(high << 4 | low)
+        }
+        return String(validating: bytes, as: UTF8.self)
+    }
+
+    private func hexValue(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,128 @@
+package import EventStream
+import StreamLoop
+
+/// What producers ask of their streams, from any thread.
+extension Runtime: StreamServices {
+    /// Runs the body with the stream's gate.
+    /// - Returns: `nil` if the stream is over, or never was.
+    private func withGate<Result>(_ token: StreamToken, _ body: (inout StreamRecord.Gate) -> Result) -> Result? {
+        token.loop < loops.count ? loops[token.loop].withGate(token, body) : nil
+    }
+
+    package func wake(_ stream: StreamToken) -> Bool {
+        enum Told {
+            case already
+            case loop
+            case thread(Handoff)
+        }
+        let told = withGate(stream) { gate -> Told in
+            if gate.isThreaded, let handoff = gate.handoff { return .thread(handoff) }
+            defer { gate.isWakePending = true }
+            return gate.isWakePending ? .already : .loop
+        }
+        switch told {
+        case nil: return false
+        case .already: break
+        case .loop: loops[stream.loop].loop.wake(stream.raw)
+        case .thread(let handoff): handoff.wakeThread()
+        }
+        return true
+    }
+
+    package func emit(_ stream: StreamToken, _ encode: (inout FrameBuffer) -> Bool) -> EmitOutcome {
+        let handoff = withGate(stream) { gate -> Handoff? in
+            if gate.isCancelled { return nil }
+            if let handoff = gate.handoff { return handoff }
+            let handoff = Handoff(limitBytes: limits.handoffBytes)
+            gate.handoff = handoff
+            return handoff
+        }
+        guard let handoff, let handoff else { return .over }
+        let (outcome, tellLoop) = handoff.emit(encode)
+        if tellLoop { loops[stream.loop].loop.wake(stream.raw) }
+        return outcome
+    }
+
+    package func sleep(_ stream: StreamToken, milliseconds: Int64) -> Bool? {
+        guard let handoff = withGate(stream, { $0.isThreaded ? $0.handoff : nil }), let handoff else { return nil }
+        return handoff.sleep(milliseconds: milliseconds)
+    }
+
+    package func isCancelled(_ stream: StreamToken) -> Bool {
+        withGate(stream) { $0.isCancelled } ?? true
+    }
+
+    package func isLive(_ stream: StreamToken) -> Bool {
+        withGate(stream) { _ in true } ?? false
+    }
+
+    package func producer(of stream: StreamToken) -> (any EventProducer)? {
+        withGate(stream) { $0.entry?.producer } ?? nil
+    }
+
+    package func opened(_ stream: StreamToken, _ outcome: OpenOutcome) -> Bool {
+        enum Answered {
+            case loop
+            case thread(Handoff)
+        }
+        let answered = withGate(stream) { gate -> Answered? in
+            guard gate.isOpening else { return nil }
+            gate.isOpening = false
+            if gate.isThreaded, let handoff = gate.handoff { return .thread(handoff) }
+            return .loop
+        }
+        guard let answered, let answered else { return false }
+        switch answered {
+        case .thread(let handoff):
+            handoff.answerOpen(outcome)
+        case .loop:
+            let streams = loops[stream.loop]
+            // Behind the return of `open`, which may still be running.
+            streams.loop.post {
+                if let slot = streams.slot(stream) { streams.opened(slot, outcome) }
+            }
+        }
+        return true
+    }
+
+    package func closed(_ stream: StreamToken) -> Bool {
+        enum Closed {
+            case loop
+            case thread(Handoff)
+        }
+        let closed = withGate(stream) { gate -> Closed? in
+            guard gate.isClosing else { return nil }
+            gate.isClosing = false
+            if gate.isThreaded, let handoff = gate.handoff { return .thread(handoff) }
+            return .loop
+        }
+        guard let closed, let closed else { return false }
+        switch closed {
+        case .thread(let handoff):
+            handoff.signalClosed()
+        case .loop:
+            let streams = loops[stream.loop]
+            // Behind the return of `close`, which may still be running.
+            streams.loop.post {
+                if let slot = streams.slot(stream) { streams.closed(slot) }
+            }
+        }
+        return true
+    }
+
+    package func schedule(
+        _ stream: StreamToken, afterNanoseconds: Int64,
+        _ function: @escaping @convention(c) (UnsafeMutableRawPointer?) -> Void,
+        _ context: UnsafeMutableRawPointer?
+    ) -> Bool {
+        guard withGate(stream, { _ in true }) != nil else { return false }
+        let streams = loops[stream.loop]
+        // By way of the loop even for a stream with a thread: only the loop knows which it is at that moment.
+        let address = UInt(bitPattern: context)
+        streams.loop.post {
+            let due = streams.loop.system.now().addingSaturating(max(0, afterNanoseconds))
+            streams.schedule(stream, due: due, function, UnsafeMutableRawPointer(bitPattern: address))
+        }
+        return true
+    }
+}

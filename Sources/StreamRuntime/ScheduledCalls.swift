@@ -1,0 +1,68 @@
+import EventStream
+
+/// One call that a producer asked for through `schedule`.
+struct ScheduledCall: @unchecked Sendable {
+    // Unchecked: the context is the producer's own, and goes back to it and to nobody else.
+    let due: Int64
+    let order: UInt64
+    let stream: StreamToken
+    let function: @convention(c) (UnsafeMutableRawPointer?) -> Void
+    let context: UnsafeMutableRawPointer?
+}
+
+/// Calls in the order of their time, and of their scheduling where that is equal: a binary heap.
+struct ScheduledCalls {
+    private var heap: [ScheduledCall] = []
+    private var nextOrder: UInt64 = 0
+
+    var earliest: Int64 { heap.first?.due ?? .max }
+
+    mutating func insert(
+        due: Int64, stream: StreamToken, _ function: @escaping @convention(c) (UnsafeMutableRawPointer?) -> Void,
+        _ context: UnsafeMutableRawPointer?
+    ) {
+        insert(ScheduledCall(due: due, order: nextOrder, stream: stream, function: function, context: context))
+        nextOrder += 1
+    }
+
+    private mutating func insert(_ call: ScheduledCall) {
+        heap.append(call)
+        var place = heap.count - 1
+        while place > 0, Self.isBefore(heap[place], heap[(place - 1) / 2]) {
+            heap.swapAt(place, (place - 1) / 2)
+            place = (place - 1) / 2
+        }
+    }
+
+    /// Takes out the first call that is due.
+    mutating func popDue(at now: Int64) -> ScheduledCall? {
+        guard let first = heap.first, first.due <= now else { return nil }
+        let last = heap.removeLast()
+        guard !heap.isEmpty else { return first }
+        var place = 0
+        while true {
+            var child = place * 2 + 1
+            guard child < heap.count else { break }
+            if child + 1 < heap.count, Self.isBefore(heap[child + 1], heap[child]) { child += 1 }
+            guard Self.isBefore(heap[child], last) else { break }
+            heap[place] = heap[child]
+            place = child
+        }
+        heap[place] = last
+        return first
+    }
+
+    /// Takes out all calls of one stream: they move with it, or end with it.
+    mutating func remove(of stream: StreamToken) -> [ScheduledCall] {
+        let removed = heap.filter { $0.stream == stream }.sorted(by: Self.isBefore)
+        guard !removed.isEmpty else { return [] }
+        let kept = heap.filter { $0.stream != stream }
+        heap = []
+        for call in kept { insert(call) }
+        return removed
+    }
+
+    private static func isBefore(_ a: ScheduledCall, _ b: ScheduledCall) -> Bool {
+        a.due != b.due ? a.due < b.due : a.order < b.order
+    }
+}

@@ -1,0 +1,79 @@
+import EventStream
+import Logging
+
+/// The lines that streams write to the log: one each for open and close, and one for what goes wrong.
+struct StreamLog: Sendable {
+    let logger: Logger
+
+    private func identity(_ token: StreamToken?, _ entry: ProducerEntry) -> Logger.Metadata {
+        var metadata: Logger.Metadata = [
+            "plugin": "\(entry.description.plugin)", "producer": "\(entry.description.name)",
+            "generation": "\(entry.generation.number)",
+        ]
+        if let token { metadata["stream"] = "\(token)" }
+        return metadata
+    }
+
+    func opened(_ token: StreamToken, _ entry: ProducerEntry, peer: String) {
+        guard logger.logLevel <= .info else { return }
+        logger.info("stream opened", metadata: identity(token, entry).merging(["peer": "\(peer)"]) { $1 })
+    }
+
+    func closed(
+        _ token: StreamToken, _ entry: ProducerEntry, reason: CloseReason, duration: Int64, events: Int, bytes: Int
+    ) {
+        guard logger.logLevel <= .info else { return }
+        logger.info(
+            "stream closed",
+            metadata: identity(token, entry).merging([
+                "reason": "\(reason.name)", "duration_ms": "\(duration / 1_000_000)", "events": "\(events)",
+                "bytes": "\(bytes)",
+            ]) { $1 })
+    }
+
+    func rejected(_ token: StreamToken, _ entry: ProducerEntry, status: Int, message: String) {
+        logger.info(
+            "stream rejected by its producer",
+            metadata: identity(token, entry).merging(["status": "\(status)", "message": "\(message)"]) { $1 })
+    }
+
+    /// - Parameter text: in full here, because the subscriber is only told the stream's code.
+    func failed(_ token: StreamToken, _ entry: ProducerEntry, _ text: String, during function: String) {
+        logger.error(
+            "stream failed",
+            metadata: identity(token, entry).merging(["error": "\(text)", "during": "\(function)", "code": "\(token)"])
+            { $1 })
+    }
+
+    func demoted(_ entry: ProducerEntry, _ function: String, elapsed: Int64, limit: Int64) {
+        logger.warning(
+            "producer stalls its loop in spite of SLUICE_NONBLOCKING; its streams get threads from now on",
+            metadata: identity(nil, entry).merging([
+                "function": "\(function)", "took_ms": "\(elapsed / 1_000_000)", "limit_ms": "\(limit / 1_000_000)",
+            ]) { $1 })
+    }
+
+    func stuck(_ token: StreamToken, _ entry: ProducerEntry, reason: CloseReason?, since: Int64) {
+        logger.warning(
+            "stream should have ended but its producer still runs; its memory is kept",
+            metadata: identity(token, entry).merging([
+                "reason": "\(reason?.name ?? "unknown")", "for_ms": "\(since / 1_000_000)",
+            ]) { $1 })
+    }
+
+    func writeDeadlinePassed(_ token: StreamToken, _ entry: ProducerEntry, isSlow: Bool, deadline: Int64) {
+        logger.info(
+            isSlow ? "subscriber reads too slowly" : "subscriber vanished",
+            metadata: identity(token, entry).merging(["write_deadline_ms": "\(deadline / 1_000_000)"]) { $1 })
+    }
+
+    func hostileInput(_ token: StreamToken) {
+        logger.warning("subscriber keeps sending after its request; disconnected", metadata: ["stream": "\(token)"])
+    }
+
+    func cannotWatch(_ token: StreamToken) {
+        logger.error(
+            "the system cannot watch another connection (fs.epoll.max_user_watches?); disconnected",
+            metadata: ["stream": "\(token)"])
+    }
+}

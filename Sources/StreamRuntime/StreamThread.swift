@@ -1,0 +1,182 @@
+import EventStream
+import StreamLoop
+import Synchronization
+
+/// The thread of one blocking stream: calls its `open`, `next` and `close`, and hands what they yield to the stream's loop.
+///
+/// It is told to end through the handoff; what it runs is asked to hurry by the loop (`interrupt`). A `next` that never returns keeps
+/// the thread, its stream and its memory for ever, and nothing else.
+final class StreamThread: Sendable {
+    private let token: StreamToken
+    private let entry: ProducerEntry
+    private let handoff: Handoff
+    private let streams: LoopStreams
+    private let beginning: Beginning
+
+    enum Beginning: @unchecked Sendable {
+        // Unchecked: the state pointer is handed over to the thread, and only used there.
+        case open(StreamRequest)
+        /// The stream lived on its loop so far.
+        case running(state: UnsafeMutableRawPointer?)
+    }
+
+    private static let stackBytes = 512 * 1024
+
+    private init(
+        _ token: StreamToken, _ entry: ProducerEntry, _ handoff: Handoff, _ streams: LoopStreams, _ beginning: Beginning
+    ) {
+        self.token = token
+        self.entry = entry
+        self.handoff = handoff
+        self.streams = streams
+        self.beginning = beginning
+    }
+
+    /// - Returns: `false` if the system has no thread to give.
+    static func start(
+        _ token: StreamToken, _ entry: ProducerEntry, _ handoff: Handoff, _ streams: LoopStreams, _ beginning: Beginning
+    ) -> Bool {
+        let thread = StreamThread(token, entry, handoff, streams, beginning)
+        return startThread(named: "sluice-stream", stackBytes: stackBytes) { thread.run() }
+    }
+
+    private func run() {
+        var state: UnsafeMutableRawPointer?
+        let reason: CloseReason
+        switch beginning {
+        case .open(let request):
+            guard open(request, &state) else { return over() }
+            reason = handoff.waitUntilAttached() ?? produce(state)
+        case .running(let running):
+            state = running
+            reason = produce(state)
+        }
+        close(state, reason)
+    }
+
+    /// - Returns: `false` if nothing was opened.
+    private func open(_ request: StreamRequest, _ state: inout UnsafeMutableRawPointer?) -> Bool {
+        if handoff.isCancelled != nil {
+            streams.loop.post { [streams, token] in
+                if let slot = streams.slot(token) { streams.skipOpening(slot) }
+            }
+            return false
+        }
+        var outcome = entry.producer.open(token, request, state: &state)
+        if case .pending = outcome {
+            answer(.pending, state)
+            wait: while true {
+                switch handoff.waitForOpenAnswer() {
+                case .open(let later):
+                    outcome = later
+                    break wait
+                case .call(let call):
+                    call.function(call.context)
+                }
+            }
+        }
+        answer(outcome, state)
+        if case .opened = outcome { return true }
+        return false
+    }
+
+    private func answer(_ outcome: OpenOutcome, _ state: UnsafeMutableRawPointer?) {
+        let address = UInt(bitPattern: state)
+        streams.loop.post { [streams, token] in
+            guard let slot = streams.slot(token) else { return }
+            streams.table[slot].pointee.state = UnsafeMutableRawPointer(bitPattern: address)
+            streams.opened(slot, outcome)
+        }
+    }
+
+    /// Calls `next` until the stream ends.
+    /// - Returns: why it ended.
+    private func produce(_ state: UnsafeMutableRawPointer?) -> CloseReason {
+        var frames = FrameBuffer(capacity: 1024)
+        var deadline: Int64 = entry.description.hasNext ? 0 : .max
+        while true {
+            switch handoff.wait(until: deadline) {
+            case .cancelled(let reason): return reason
+            case .call(let call):
+                call.function(call.context)
+                continue
+            case .woken where !entry.description.hasNext: continue
+            case .woken, .time: break
+            }
+            frames.removeAll()
+            let outcome = entry.producer.pull(token, state: state, into: &frames, events: 1, bytes: .max)
+            let (reason, tellLoop) = handoff.put(frames)
+            if let reason { return reason }
+            if tellLoop { streams.loop.wake(token.raw) }
+            switch outcome {
+            case .more:
+                deadline = 0
+            case .wait(let milliseconds):
+                let (nanoseconds, overflow) = max(1, milliseconds).multipliedReportingOverflow(by: 1_000_000)
+                deadline = milliseconds < 0 || overflow ? .max : monotonicNanoseconds().addingSaturating(nanoseconds)
+            case .ended:
+                return finish(.ended, .completed)
+            case .failed(let failure):
+                return finish(.failed(failure), .failed)
+            }
+        }
+    }
+
+    private func finish(_ end: Handoff.Finish, _ reason: CloseReason) -> CloseReason {
+        if let given = handoff.finish(end) { return given }
+        streams.loop.wake(token.raw)
+        return reason
+    }
+
+    private func close(_ state: UnsafeMutableRawPointer?, _ reason: CloseReason) {
+        _ = streams.withGate(token) { $0.isClosing = true }
+        if !entry.producer.close(token, state: state, reason: reason) {
+            while let call = handoff.waitUntilClosed() { call.function(call.context) }
+        }
+        over()
+    }
+
+    /// The last thing that the thread does for its stream.
+    private func over() {
+        streams.census.threadIsFree()
+        streams.loop.post { [streams, token] in
+            guard let slot = streams.slot(token) else { return }
+            streams.threadIsOver(slot)
+        }
+    }
+}
+
+extension LoopStreams {
+    /// The stream's thread has closed it.
+    func threadIsOver(_ slot: UInt32) {
+        // The end of its source may still wait in the handoff: it comes first, so that the reason is known.
+        if table[slot].pointee.source == .open { pump(slot) }
+        closed(slot)
+    }
+
+    /// Gives a stream that lived on the loop a thread of its own, because its producer stalls.
+    /// - Returns: `false` if there is none to give: then it stays.
+    func moveToThread(_ slot: UInt32) -> Bool {
+        let record = table[slot]
+        let entry = record.pointee.entry!
+        guard census.takeThread() else { return false }
+        let token = token(slot)
+        let handoff = record.pointee.gate.withLock { gate in
+            let handoff = gate.handoff ?? Handoff(limitBytes: limits.handoffBytes)
+            gate.handoff = handoff
+            gate.isThreaded = true
+            return handoff
+        }
+        handoff.becomeThreaded(with: scheduled.remove(of: token))
+        handoff.attach()
+        record.pointee.handoff = handoff
+        record.pointee.isThreaded = true
+        let running = StreamThread.Beginning.running(state: record.pointee.state)
+        if StreamThread.start(token, entry, handoff, self, running) { return true }
+        // Without a thread to be had, everything stays as it was.
+        census.threadIsFree()
+        record.pointee.isThreaded = false
+        record.pointee.gate.withLock { $0.isThreaded = false }
+        return false
+    }
+}
