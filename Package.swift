@@ -85,7 +85,7 @@ let package = Package(
         .executableTarget(
             name: "SluiceCommand",
             dependencies: [
-                "EventStream", "FrontDoor", "PluginHost", "StreamRuntime",
+                "CLinux", "EventStream", "FrontDoor", "PluginHost", "StreamRuntime",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),
@@ -99,6 +99,12 @@ let package = Package(
         unitTests("StreamRuntime", also: ["EventStream", "StreamLoop"]),
         unitTests("PluginHost", also: ["EventStream", "ForeignFunction", "CSluice"]),
         unitTests("FrontDoor", also: ["EventStream", "StreamRuntime"]),
+        unitTests(
+            "SluiceCommand",
+            also: [
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
         .testTarget(
             name: "EndToEndTests", dependencies: ["TestSupport", "EventStream", "SluiceCommand"],
             swiftSettings: settings),

@@ -4,10 +4,23 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /** Names the calling thread, as ps and debuggers show it; prctl(2) is variadic, which Swift cannot call. */
 static inline void sluice_set_thread_name(const char *_Nonnull name)
 {
     prctl(PR_SET_NAME, name, 0, 0, 0);
+}
+
+/** How many cores the calling thread may run on; 0 if the kernel does not say. The C library declares sched_getaffinity(2) in
+    GNU mode only. */
+static inline int sluice_usable_core_count(void)
+{
+    unsigned char mask[1024];
+    long bytes = syscall(SYS_sched_getaffinity, 0, sizeof mask, mask);
+    int count = 0;
+    for (long byte = 0; byte < bytes; byte++) count += __builtin_popcount(mask[byte]);
+    return count;
 }
 #endif

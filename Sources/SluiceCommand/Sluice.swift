@@ -1,7 +1,54 @@
 import ArgumentParser
+import Glibc
 
 @main
 struct Sluice: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "sluice", abstract: "Turns shared objects into Server-Sent-Event streams.")
+        commandName: "sluice",
+        abstract: "Turns shared objects into Server-Sent-Event streams.",
+        version: "0.1.0",
+        subcommands: [ServeCommand.self])
+
+    /// Runs the command; its errors become one line and an exit status: 2 for what the user got wrong, 1 for all else.
+    static func main() async {
+        do {
+            var command = try await asyncParseAsRoot(nil)
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            let end = CommandEnd(error)
+            writeFully(Array(end.text.utf8), to: end.status == 0 ? STDOUT_FILENO : STDERR_FILENO)
+            Glibc.exit(end.status)
+        }
+    }
+}
+
+/// How the process ends after an error, or after what ArgumentParser throws to print its help.
+struct CommandEnd: Equatable {
+    let status: Int32
+    /// Empty, or ends with a newline.
+    let text: String
+
+    init(_ error: any Error) {
+        switch error {
+        case let error as SettingError: (status, text) = (2, Self.line(error.description))
+        case let error as CommandFailure: (status, text) = (1, Self.line(error.description))
+        default:
+            let code = Sluice.exitCode(for: error)
+            switch code {
+            case .success: (status, text) = (0, Sluice.fullMessage(for: error) + "\n")
+            case .validationFailure:
+                (status, text) = (2, Self.line(Sluice.message(for: error) + " (sluice --help explains)"))
+            default:
+                (status, text) = (code.rawValue, error is ExitCode ? "" : Self.line(Sluice.message(for: error)))
+            }
+        }
+    }
+
+    private static func line(_ text: String) -> String {
+        "sluice: " + text.split(whereSeparator: \.isNewline).joined(separator: " ") + "\n"
+    }
 }

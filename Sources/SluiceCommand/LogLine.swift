@@ -1,0 +1,96 @@
+import Glibc
+import Logging
+
+/// One line of the log, before it is bytes.
+struct LogLine {
+    let time: timespec
+    let level: Logger.Level
+    let message: String
+    let metadata: Logger.Metadata
+
+    /// A longer message or value is cut: one plugin's text must not crowd out all others.
+    static let textBytesMax = 8 * 1024
+    /// These come first, so that lines about the same thing line up; the others follow in alphabetical order.
+    private static let leadingKeys = ["plugin", "generation", "producer", "stream", "reason"]
+
+    /// `2026-11-23T03:15:00.123Z info  stream closed plugin=hello reason=disconnected`. Control characters are escaped, and a
+    /// value is quoted where its end would not be clear otherwise.
+    var text: [UInt8] {
+        let name = level.rawValue
+        var line = timestamp + " " + name + String(repeating: " ", count: max(0, 5 - name.utf8.count)) + " "
+        Self.appendEscaped(message, to: &line, quotes: false)
+        for (key, value) in fields {
+            line += " " + key + "="
+            let needsQuotes =
+                value.isEmpty || value.utf8.contains { $0 <= 0x20 || $0 == 0x7f || "\"=\\".utf8.contains($0) }
+            if needsQuotes { line += "\"" }
+            Self.appendEscaped(value, to: &line, quotes: needsQuotes)
+            if needsQuotes { line += "\"" }
+        }
+        return Array((line + "\n").utf8)
+    }
+
+    /// `{"time":"…","level":"info","message":"stream closed","plugin":"hello"}`: one object, all values texts.
+    var json: [UInt8] {
+        var line = "{\"time\":\"\(timestamp)\",\"level\":\"\(level.rawValue)\""
+        for (key, value) in [("message", Self.cut(message))] + fields {
+            line += ",\""
+            Self.appendEscaped(key, to: &line, quotes: true)
+            line += "\":\""
+            Self.appendEscaped(value, to: &line, quotes: true)
+            line += "\""
+        }
+        return Array((line + "}\n").utf8)
+    }
+
+    private var fields: [(String, String)] {
+        let ranked = metadata.map {
+            (rank: Self.leadingKeys.firstIndex(of: $0) ?? .max, key: $0, value: $1.description)
+        }
+        return ranked.sorted { ($0.rank, $0.key) < ($1.rank, $1.key) }.map { ($0.key, Self.cut($0.value)) }
+    }
+
+    /// UTC, to the millisecond.
+    private var timestamp: String {
+        var seconds = time.tv_sec
+        var parts = tm()
+        gmtime_r(&seconds, &parts)
+        let milliseconds = Int(time.tv_nsec / 1_000_000)
+        return "\(parts.tm_year + 1900)-\(Self.padded(parts.tm_mon + 1))-\(Self.padded(parts.tm_mday))T"
+            + "\(Self.padded(parts.tm_hour)):\(Self.padded(parts.tm_min)):\(Self.padded(parts.tm_sec))."
+            + (milliseconds < 100 ? "0" : "") + "\(Self.padded(Int32(milliseconds)))Z"
+    }
+
+    private static func padded(_ number: Int32) -> String {
+        number < 10 ? "0\(number)" : "\(number)"
+    }
+
+    private static func cut(_ text: String) -> String {
+        guard text.utf8.count > textBytesMax else { return text }
+        var end = text.utf8.index(text.startIndex, offsetBy: textBytesMax)
+        while !end.isValid(in: text) { end = text.utf8.index(before: end) }
+        return text[..<end] + "…"
+    }
+
+    /// As JSON escapes; in unquoted text only what would break the line.
+    private static func appendEscaped(_ text: String, to line: inout String, quotes: Bool) {
+        for scalar in cut(text).unicodeScalars {
+            switch scalar {
+            case "\"" where quotes: line += "\\\""
+            case "\\" where quotes: line += "\\\\"
+            case "\n": line += "\\n"
+            case "\r": line += "\\r"
+            case "\t": line += "\\t"
+            case "\0"..."\u{1f}", "\u{7f}":
+                line += "\\u00" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
+            default: line.unicodeScalars.append(scalar)
+            }
+        }
+    }
+}
+
+extension String.Index {
+    fileprivate func isValid(in text: String) -> Bool {
+        samePosition(in: text.unicodeScalars) != nil
+    }
+}

@@ -1,0 +1,159 @@
+import CLinux
+import Glibc
+import Logging
+import Synchronization
+
+/// Writes log lines to a descriptor from a thread of its own, so that whoever logs never waits for a slow terminal or pipe.
+///
+/// Lines wait in a bounded queue. One that does not fit is dropped; how many were is logged as soon as there is room again.
+final class LogWriter: Sendable {
+    private struct Queue {
+        var pending: [UInt8] = []
+        var droppedLines = 0
+        var isFinished = false
+    }
+
+    private let queue = Mutex(Queue())
+    private let wakeUp = Semaphore()
+    private let done = Semaphore()
+    private let descriptor: Int32
+    private let format: LogFormat
+    private let capacityBytes: Int
+
+    /// How long the end of the process waits for a reader that does not read.
+    private static let finishSeconds = 2
+
+    /// Starts the thread. The descriptor stays the caller's, and must stay open until `finish`.
+    init(descriptor: Int32 = STDERR_FILENO, format: LogFormat, capacityBytes: Int = 1 << 20) throws(CommandFailure) {
+        self.descriptor = descriptor
+        self.format = format
+        self.capacityBytes = capacityBytes
+        let box = Unmanaged.passRetained(self)
+        var thread = pthread_t()
+        let code = pthread_create(&thread, nil, logWriterMain, box.toOpaque())
+        guard code == 0 else {
+            box.release()
+            throw CommandFailure("the log's thread cannot be started: \(String(cString: strerror(code)))")
+        }
+        pthread_detach(thread)
+    }
+
+    /// A logger whose lines come here.
+    func logger(level: Logger.Level) -> Logger {
+        Logger(label: "sluice") { _ in LineLogHandler(writer: self, logLevel: level) }
+    }
+
+    /// Takes a line, or counts it as dropped. Never blocks on the descriptor.
+    func write(_ line: LogLine) {
+        let bytes = encoded(line)
+        let isFirst = queue.withLock { queue in
+            guard !queue.isFinished else { return false }
+            let isFirst = queue.pending.isEmpty && queue.droppedLines == 0
+            if queue.pending.count + bytes.count <= capacityBytes {
+                queue.pending += bytes
+            } else {
+                queue.droppedLines += 1
+            }
+            return isFirst
+        }
+        if isFirst { wakeUp.post() }
+    }
+
+    /// Writes what is there, ends the thread and takes no further line; waits two seconds at most. Later calls do nothing.
+    func finish() {
+        let isFirst = queue.withLock { queue in
+            defer { queue.isFinished = true }
+            return !queue.isFinished
+        }
+        guard isFirst else { return }
+        wakeUp.post()
+        _ = done.wait(seconds: Self.finishSeconds)
+    }
+
+    fileprivate func run() {
+        var batch = Queue()
+        repeat {
+            wakeUp.wait()
+            queue.withLock { queue in
+                swap(&batch, &queue)
+                queue.isFinished = batch.isFinished
+            }
+            writeFully(batch.pending, to: descriptor)
+            if batch.droppedLines > 0 { writeFully(encoded(Self.dropped(batch.droppedLines)), to: descriptor) }
+            batch.pending.removeAll(keepingCapacity: batch.pending.capacity <= 1 << 16)
+            batch.droppedLines = 0
+        } while !batch.isFinished
+        done.post()
+    }
+
+    private func encoded(_ line: LogLine) -> [UInt8] {
+        switch format {
+        case .text: line.text
+        case .json: line.json
+        }
+    }
+
+    private static func dropped(_ count: Int) -> LogLine {
+        LogLine(
+            time: .now, level: .warning, message: "log lines dropped: they came faster than they could be written",
+            metadata: ["count": "\(count)"])
+    }
+}
+
+private func logWriterMain(_ context: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
+    // Signals are for other threads; a closed pipe is an error of write here, not a SIGPIPE.
+    var all = sigset_t()
+    sigfillset(&all)
+    pthread_sigmask(SIG_BLOCK, &all, nil)
+    sluice_set_thread_name("sluice-log")
+    guard let context else { return nil }
+    Unmanaged<LogWriter>.fromOpaque(context).takeRetainedValue().run()
+    return nil
+}
+
+/// The face that `LogWriter` shows to swift-log.
+private struct LineLogHandler: LogHandler {
+    let writer: LogWriter
+    var logLevel: Logger.Level
+    var metadata: Logger.Metadata = [:]
+    var metadataProvider: Logger.MetadataProvider?
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        var fields = metadata
+        if let provided = metadataProvider?.get() { fields.merge(provided) { $1 } }
+        if let own = event.metadata { fields.merge(own) { $1 } }
+        if let error = event.error { fields["error"] = "\(error)" }
+        writer.write(LogLine(time: .now, level: event.level, message: event.message.description, metadata: fields))
+    }
+}
+
+/// Writes all bytes, waiting for a reader where need be; gives up on an error, as there is nobody to tell.
+func writeFully(_ bytes: [UInt8], to descriptor: Int32) {
+    bytes.withUnsafeBytes { bytes in
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+            if count >= 0 {
+                rest = rest.dropFirst(count)
+            } else if errno == EAGAIN {
+                var wanted = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                poll(&wanted, 1, -1)
+            } else if errno != EINTR {
+                return
+            }
+        }
+    }
+}
+
+extension timespec {
+    fileprivate static var now: timespec {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return time
+    }
+}

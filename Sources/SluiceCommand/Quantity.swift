@@ -1,0 +1,66 @@
+/// A decimal number with or without a unit, such as `1.5`, `500ms` or `64k`, kept exact.
+struct Quantity {
+    /// The number is `digits / 10^decimals`.
+    private let digits: Int64
+    private let decimals: Int
+    /// What the unit stands for; `nil` if there is none.
+    let unit: Int64?
+
+    static let nanosecondsPerSecond: Int64 = 1_000_000_000
+    static let timeUnits: [(name: String, size: Int64)] = [
+        ("ms", nanosecondsPerSecond / 1000), ("s", nanosecondsPerSecond), ("m", 60 * nanosecondsPerSecond),
+        ("h", 3600 * nanosecondsPerSecond), ("d", 86400 * nanosecondsPerSecond),
+    ]
+    static let byteUnits: [(name: String, size: Int64)] = [
+        ("k", 1 << 10), ("K", 1 << 10), ("M", 1 << 20), ("G", 1 << 30),
+    ]
+
+    /// - Parameter units: those that may follow the number.
+    init?(_ text: String, units: [(name: String, size: Int64)]) {
+        let number = text.prefix { $0.isASCII && $0.isWholeNumber || $0 == "." }
+        let parts = number.split(separator: ".", omittingEmptySubsequences: false)
+        guard parts.count <= 2, let whole = parts.first, !whole.isEmpty, parts.last?.isEmpty == false,
+            let digits = Int64(parts.joined())
+        else { return nil }
+        let suffix = text[number.endIndex...]
+        if suffix.isEmpty {
+            unit = nil
+        } else {
+            guard let known = units.first(where: { $0.name == suffix }) else { return nil }
+            unit = known.size
+        }
+        self.digits = digits
+        decimals = parts.count == 2 ? parts[1].count : 0
+    }
+
+    /// The number times `size`; `nil` if it is too large. What is smaller than one is cut off.
+    func scaled(by size: Int64) -> Int64? {
+        let product = digits.multipliedFullWidth(by: size)
+        var divisor: Int64 = 1
+        for _ in 0..<decimals { divisor *= 10 }
+        guard product.high < divisor else { return nil }
+        let (quotient, _) = UInt64(divisor).dividingFullWidth((UInt64(product.high), product.low))
+        return Int64(exactly: quotient)
+    }
+
+    /// The number times its unit, if that is whole and within the range.
+    func whole(within range: ClosedRange<Int>) -> Int? {
+        guard decimals == 0, let value = scaled(by: unit ?? 1) else { return nil }
+        return range.contains(Int(value)) ? Int(value) : nil
+    }
+
+    /// A time as a person would write it: "10ms", "1h".
+    static func time(_ nanoseconds: Int64) -> String {
+        spelled(nanoseconds, units: timeUnits) ?? "\(nanoseconds)ns"
+    }
+
+    static func bytes(_ count: Int) -> String {
+        spelled(Int64(count), units: byteUnits.filter { $0.name != "K" }) ?? "\(count)"
+    }
+
+    /// In the largest unit that leaves a whole number.
+    private static func spelled(_ value: Int64, units: [(name: String, size: Int64)]) -> String? {
+        guard value > 0, let unit = units.last(where: { value.isMultiple(of: $0.size) }) else { return nil }
+        return "\(value / unit.size)\(unit.name)"
+    }
+}

@@ -1,0 +1,37 @@
+import Glibc
+
+/// A counting semaphore of the C library: `post` never blocks.
+///
+/// `@unchecked Sendable`: sem_overview(7) makes every operation safe from any thread; the memory is freed by the last holder.
+final class Semaphore: @unchecked Sendable {
+    private let semaphore: UnsafeMutablePointer<sem_t>
+
+    init() {
+        semaphore = .allocate(capacity: 1)
+        precondition(sem_init(semaphore, 0, 0) == 0, "a semaphore that starts at 0 is always valid")
+    }
+
+    deinit {
+        sem_destroy(semaphore)
+        semaphore.deallocate()
+    }
+
+    func post() {
+        sem_post(semaphore)
+    }
+
+    func wait() {
+        while sem_wait(semaphore) != 0, errno == EINTR {}
+    }
+
+    /// - Returns: `false` if nothing was posted within so many seconds.
+    func wait(seconds: Int) -> Bool {
+        var deadline = timespec()
+        clock_gettime(CLOCK_REALTIME, &deadline)
+        deadline.tv_sec += seconds
+        while sem_timedwait(semaphore, &deadline) != 0 {
+            guard errno == EINTR else { return false }
+        }
+        return true
+    }
+}

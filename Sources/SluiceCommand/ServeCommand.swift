@@ -1,0 +1,23 @@
+import ArgumentParser
+
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "Serve the event streams of a directory of plugins.",
+        discussion: """
+            Loads every .so file in DIR, and serves its producers on their routes. Prints the routes, and a line to try one. \
+            SIGHUP takes up new, changed and removed files; SIGTERM lets streams end, a second one does not wait.
+
+            Examples:
+              sluice serve ./plugins
+              sluice serve /usr/lib/sluice --listen :80 --max-streams 20000
+
+            Sizes are bytes (65536), or have a unit (64k, 1M). Times are seconds (15, 1.5), or have a unit (500ms, 15s, 2m, 1h, 1d).
+
+            Each option may also be set in the environment (SLUICE_MAX_STREAMS=20000) or in sluice.yaml \
+            (max-streams: 20000). The command line wins over the environment, and that over the file. In the file, \
+            'producers:' holds a section of settings for each producer that wants some.
+            """)
+
+    @OptionGroup var options: ServeOptions
+}

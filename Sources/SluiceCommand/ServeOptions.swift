@@ -1,0 +1,91 @@
+import ArgumentParser
+
+/// The command line of `sluice serve`. All values are text here: `Settings` reads them, wherever they come from.
+struct ServeOptions: ParsableArguments {
+    @Argument(help: ArgumentHelp("The directory of plugins (.so files).", valueName: "dir"))
+    var directory: String?
+
+    @Option(help: SettingTable.plugins.help)
+    var plugins: String?
+
+    @Option(help: SettingTable.listen.help)
+    var listen: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The configuration file (default: \(ConfigurationFile.defaultPath), if there is one).", valueName: "file"))
+    var config: String?
+
+    @Option(help: SettingTable.loops.help)
+    var loops: String?
+
+    @Flag(inversion: .prefixedNo, help: SettingTable.insecurePlugins.help)
+    var insecurePlugins: Bool?
+
+    @OptionGroup(title: "Log")
+    var log: LogOptions
+
+    @OptionGroup(title: "Limits")
+    var limits: LimitOptions
+
+    @OptionGroup(title: "Times")
+    var times: TimeOptions
+
+    /// What was given, by key.
+    var flags: [String: String] {
+        var flags = ["plugins": directory ?? plugins, "listen": listen, "loops": loops]
+        flags["insecure-plugins"] = insecurePlugins.map(String.init)
+        return flags.merging(log.flags) { $1 }.merging(limits.flags) { $1 }.merging(times.flags) { $1 }
+            .compactMapValues { $0 }
+    }
+
+    func validate() throws {
+        if let directory, let plugins, directory != plugins {
+            throw ValidationError("two directories of plugins: DIR is '\(directory)', but --plugins is '\(plugins)'")
+        }
+    }
+}
+
+struct LogOptions: ParsableArguments {
+    @Option(help: SettingTable.logLevel.help) var logLevel: String?
+    @Option(help: SettingTable.logFormat.help) var logFormat: String?
+
+    var flags: [String: String?] { ["log-level": logLevel, "log-format": logFormat] }
+}
+
+struct LimitOptions: ParsableArguments {
+    @Option(help: SettingTable.maxConnections.help) var maxConnections: String?
+    @Option(help: SettingTable.maxStreams.help) var maxStreams: String?
+    @Option(help: SettingTable.maxStreamsPerProducer.help) var maxStreamsPerProducer: String?
+    @Option(help: SettingTable.maxThreads.help) var maxThreads: String?
+    @Option(help: SettingTable.maxEventBytes.help) var maxEventBytes: String?
+    @Option(help: SettingTable.maxBodyBytes.help) var maxBodyBytes: String?
+    @Option(help: SettingTable.handoffBytes.help) var handoffBytes: String?
+
+    var flags: [String: String?] {
+        [
+            "max-connections": maxConnections, "max-streams": maxStreams,
+            "max-streams-per-producer": maxStreamsPerProducer, "max-threads": maxThreads,
+            "max-event-bytes": maxEventBytes, "max-body-bytes": maxBodyBytes, "handoff-bytes": handoffBytes,
+        ]
+    }
+}
+
+struct TimeOptions: ParsableArguments {
+    @Option(help: SettingTable.keepAlive.help) var keepAlive: String?
+    @Option(help: SettingTable.writeDeadline.help) var writeDeadline: String?
+    @Option(help: SettingTable.maxAge.help) var maxAge: String?
+    @Option(help: SettingTable.retry.help) var retry: String?
+    @Option(help: SettingTable.stallLimit.help) var stallLimit: String?
+    @Option(help: SettingTable.drainDeadline.help) var drainDeadline: String?
+    @Option(help: SettingTable.headTimeout.help) var headTimeout: String?
+    @Option(help: SettingTable.idleTimeout.help) var idleTimeout: String?
+
+    var flags: [String: String?] {
+        [
+            "keep-alive": keepAlive, "write-deadline": writeDeadline, "max-age": maxAge, "retry": retry,
+            "stall-limit": stallLimit, "drain-deadline": drainDeadline, "head-timeout": headTimeout,
+            "idle-timeout": idleTimeout,
+        ]
+    }
+}

@@ -1,0 +1,17 @@
+/// A setting that is not right. One line: where it was set, and what is expected there. Exit status 2.
+struct SettingError: Error, Sendable, Equatable, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}
+
+/// Something that could not be done, in one line. Exit status 1.
+struct CommandFailure: Error, Sendable, Equatable, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}

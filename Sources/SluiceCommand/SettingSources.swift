@@ -1,0 +1,57 @@
+import Glibc
+
+/// Where a setting's value may come from, and which of them wins.
+struct SettingSources: Sendable {
+    /// By key, as given on the command line.
+    let flags: [String: String]
+    let environment: [String: String]
+    let file: ConfigurationFile?
+
+    init(flags: [String: String], environment: [String: String], file: ConfigurationFile?) {
+        self.flags = flags
+        self.environment = environment
+        self.file = file
+    }
+
+    /// Reads the configuration file: the one that is named by flag or environment, which must exist, or else the default one if it does.
+    init(
+        flags: [String: String], environment: [String: String], configurationPath: String?,
+        defaultPath: String = ConfigurationFile.defaultPath
+    ) throws(SettingError) {
+        let named = configurationPath ?? environment[SettingTable.variable(of: "config")]
+        let path = named ?? (access(defaultPath, F_OK) == 0 ? defaultPath : nil)
+        var file: ConfigurationFile?
+        if let path { file = try ConfigurationFile(path: path) }
+        self.init(flags: flags, environment: environment, file: file)
+    }
+
+    /// The value of a setting; `nil` if nobody gave one and it has no default.
+    func value<Value>(_ setting: Setting<Value>) throws(SettingError) -> Value? {
+        guard let (text, place) = given(setting) else { return setting.initialValue }
+        guard let value = setting.form.parse(text) else {
+            throw SettingError("\(place): expected \(setting.form.expectation), not '\(Self.printable(text))'")
+        }
+        return value
+    }
+
+    func required<Value>(_ setting: Setting<Value>) throws(SettingError) -> Value {
+        guard let value = try value(setting) else { preconditionFailure("the default of \(setting.key) is not valid") }
+        return value
+    }
+
+    private func given<Value>(_ setting: Setting<Value>) -> (text: String, place: String)? {
+        if let text = flags[setting.key] { return (text, "--\(setting.key)") }
+        if let text = environment[setting.variable] { return (text, setting.variable) }
+        if let file, let entry = file.settings[setting.key] {
+            return (entry.text, "\(file.path):\(entry.line): \(setting.key)")
+        }
+        return nil
+    }
+
+    /// Short, and one line.
+    private static func printable(_ text: String) -> String {
+        let clean = text.unicodeScalars.prefix(80).map { $0.value < 0x20 || $0.value == 0x7f ? "?" : String($0) }
+            .joined()
+        return text.unicodeScalars.count > 80 ? clean + "…" : clean
+    }
+}

@@ -1,0 +1,108 @@
+import ArgumentParser
+import Logging
+
+/// One setting: its name, how it is written, what it is when nobody sets it, and what it is for.
+struct Setting<Value: Sendable>: Sendable {
+    /// The name in the configuration file, and behind `--` on the command line.
+    let key: String
+    let form: SettingForm<Value>
+    /// As the help writes it.
+    let initialText: String
+    let initialValue: Value?
+    let summary: String
+
+    /// - Parameter initial: read by the form itself, so that the help tells the truth; `described` for one that has no spelling.
+    init(
+        _ key: String, _ form: SettingForm<Value>, initial: String, described: String? = nil, _ summary: String
+    ) {
+        self.key = key
+        self.form = form
+        initialText = described ?? initial
+        initialValue = form.parse(initial)
+        self.summary = summary
+    }
+
+    /// `SLUICE_MAX_STREAMS` for `max-streams`.
+    var variable: String { SettingTable.variable(of: key) }
+
+    var help: ArgumentHelp {
+        ArgumentHelp("\(summary) (default: \(initialText))", valueName: form.placeholder)
+    }
+}
+
+enum LogFormat: String, Sendable, CaseIterable {
+    case text, json
+}
+
+/// Every setting of `sluice serve`, with its range and its default: the one place that knows them.
+enum SettingTable {
+    static let plugins = Setting(
+        "plugins", .path, initial: "", described: "none", "The directory of plugins; the same as DIR.")
+    static let listen = Setting(
+        "listen", .address, initial: "127.0.0.1:8080",
+        "Where to listen: an address or name and a port; port 0 is any free one, which is printed.")
+    static let loops = Setting(
+        "loops", .count(1...255), initial: "", described: "one per core", "Threads that streams run on.")
+    static let insecurePlugins = Setting(
+        "insecure-plugins", .flag, initial: "false",
+        "Load plugins although others than their owner could change them.")
+
+    static let logLevel = Setting<Logger.Level>(
+        "log-level", .oneOf(placeholder: "level"), initial: "info", "The least important lines that are still logged.")
+    static let logFormat = Setting<LogFormat>(
+        "log-format", .oneOf(placeholder: "format"), initial: "text", "How lines are written to standard error.")
+
+    static let maxConnections = Setting(
+        "max-connections", .count(1...10_000_000), initial: "100000", "Connections at a time.")
+    static let maxStreams = Setting("max-streams", .count(1...10_000_000), initial: "100000", "Open streams at a time.")
+    static let maxStreamsPerProducer = Setting(
+        "max-streams-per-producer", .count(1...10_000_000), initial: "100000", "Open streams of one producer at a time."
+    )
+    static let maxThreads = Setting(
+        "max-threads", .count(1...32_768), initial: "256",
+        "Open streams of blocking producers at a time: each has a thread.")
+    static let maxEventBytes = Setting(
+        "max-event-bytes", .bytes(64...(64 << 20)), initial: "1M", "The size of one event.")
+    static let maxBodyBytes = Setting(
+        "max-body-bytes", .bytes(0...(64 << 20)), initial: "1M", "The size of a request's body.")
+    static let handoffBytes = Setting(
+        "handoff-bytes", .bytes(4096...(64 << 20)), initial: "64k",
+        "Events of one stream that wait between a thread and the stream's loop.")
+
+    static let keepAlive = Setting(
+        "keep-alive", .time(.milliseconds(10)...(.seconds(3600))), initial: "15s",
+        "A comment is sent after so much silence.")
+    static let writeDeadline = Setting(
+        "write-deadline", .time(.milliseconds(10)...(.seconds(3600))), initial: "30s",
+        "A subscriber that reads nothing for so long is dropped.")
+    static let maxAge = Setting(
+        "max-age", .time(.milliseconds(10)...(.seconds(365 * 86400)), zero: "never"), initial: "0",
+        "A stream ends at this age; 0: never.")
+    static let retry = Setting(
+        "retry", .time(.milliseconds(1)...(.seconds(600)), zero: "at once"), initial: "2s",
+        "The time after which subscribers are told to reconnect, jittered.")
+    static let stallLimit = Setting(
+        "stall-limit", .time(.milliseconds(1)...(.seconds(10))), initial: "50ms",
+        "A non-blocking producer that holds its loop for so long is moved to threads.")
+    static let drainDeadline = Setting(
+        "drain-deadline", .time(.milliseconds(10)...(.seconds(3600)), zero: "at once"), initial: "30s",
+        "How long streams may go on after a reload or SIGTERM.")
+    static let headTimeout = Setting(
+        "head-timeout", .time(.milliseconds(10)...(.seconds(600))), initial: "10s",
+        "How long a request line and its headers may take.")
+    static let idleTimeout = Setting(
+        "idle-timeout", .time(.milliseconds(10)...(.seconds(3600))), initial: "60s",
+        "How long a connection may be without a request.")
+
+    /// What the configuration file may say, beside `producers`.
+    static let keys: [String] = [
+        plugins.key, listen.key, loops.key, insecurePlugins.key, logLevel.key, logFormat.key, maxConnections.key,
+        maxStreams.key, maxStreamsPerProducer.key, maxThreads.key, maxEventBytes.key, maxBodyBytes.key,
+        handoffBytes.key, keepAlive.key, writeDeadline.key, maxAge.key, retry.key, stallLimit.key, drainDeadline.key,
+        headTimeout.key, idleTimeout.key,
+    ]
+
+    static func variable(of key: String) -> String {
+        "SLUICE_" + key.uppercased().map { $0 == "-" ? "_" : String($0) }.joined()
+    }
+}

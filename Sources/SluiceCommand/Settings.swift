@@ -1,0 +1,93 @@
+import CLinux
+import Glibc
+import Logging
+
+/// All that an operator can decide, resolved: flags before environment before `sluice.yaml` before defaults.
+struct Settings: Sendable, Equatable {
+    var pluginDirectory: String
+    var listen: ListenAddress
+    var loopCount: Int
+    var acceptsInsecurePlugins: Bool
+    var logLevel: Logger.Level
+    var logFormat: LogFormat
+
+    var connectionCountMax: Int
+    var streamCountMax: Int
+    var streamCountPerProducerMax: Int
+    /// Streams of blocking producers.
+    var threadCountMax: Int
+    var eventBytesMax: Int
+    var bodyBytesMax: Int
+    var handoffBytes: Int
+
+    var keepAliveNanoseconds: Int64
+    var writeDeadlineNanoseconds: Int64
+    /// 0: none.
+    var maxAgeNanoseconds: Int64
+    var retryMilliseconds: Int64
+    var stallLimitNanoseconds: Int64
+    var drainDeadlineNanoseconds: Int64
+    var headTimeoutNanoseconds: Int64
+    var idleTimeoutNanoseconds: Int64
+
+    /// What `host->config` answers: the operator's sections, by producer and key.
+    var producerSections: [String: [String: String]]
+
+    /// The configuration file that was read, if any.
+    var configurationPath: String?
+
+    /// Reads everything anew; may be called as often as one likes, e.g. on a reload.
+    /// - Parameter environment: the process's own if `nil`.
+    static func load(_ options: ServeOptions, environment: [String: String]? = nil) throws(SettingError) -> Settings {
+        try Settings(
+            SettingSources(
+                flags: options.flags, environment: environment ?? processEnvironment(),
+                configurationPath: options.config))
+    }
+
+    init(_ sources: SettingSources) throws(SettingError) {
+        guard let directory = try sources.value(SettingTable.plugins) else {
+            throw SettingError(
+                "no plugins: name their directory, as 'sluice serve DIR', or in SLUICE_PLUGINS, or as 'plugins:' in "
+                    + ConfigurationFile.defaultPath)
+        }
+        pluginDirectory = directory
+        loopCount = try sources.value(SettingTable.loops) ?? usableCoreCount()
+        listen = try sources.required(SettingTable.listen)
+        acceptsInsecurePlugins = try sources.required(SettingTable.insecurePlugins)
+        logLevel = try sources.required(SettingTable.logLevel)
+        logFormat = try sources.required(SettingTable.logFormat)
+        connectionCountMax = try sources.required(SettingTable.maxConnections)
+        streamCountMax = try sources.required(SettingTable.maxStreams)
+        streamCountPerProducerMax = try sources.required(SettingTable.maxStreamsPerProducer)
+        threadCountMax = try sources.required(SettingTable.maxThreads)
+        eventBytesMax = try sources.required(SettingTable.maxEventBytes)
+        bodyBytesMax = try sources.required(SettingTable.maxBodyBytes)
+        handoffBytes = try sources.required(SettingTable.handoffBytes)
+        keepAliveNanoseconds = try sources.required(SettingTable.keepAlive)
+        writeDeadlineNanoseconds = try sources.required(SettingTable.writeDeadline)
+        maxAgeNanoseconds = try sources.required(SettingTable.maxAge)
+        retryMilliseconds = try sources.required(SettingTable.retry) / 1_000_000
+        stallLimitNanoseconds = try sources.required(SettingTable.stallLimit)
+        drainDeadlineNanoseconds = try sources.required(SettingTable.drainDeadline)
+        headTimeoutNanoseconds = try sources.required(SettingTable.headTimeout)
+        idleTimeoutNanoseconds = try sources.required(SettingTable.idleTimeout)
+        producerSections = sources.file?.producers ?? [:]
+        configurationPath = sources.file?.path
+    }
+}
+
+/// The cores that this process may run on, as `taskset` and containers limit them; at most what a server has loops.
+private func usableCoreCount() -> Int {
+    min(max(Int(sluice_usable_core_count()), 1), 255)
+}
+
+/// The variables that may be settings.
+private func processEnvironment() -> [String: String] {
+    var variables: [String: String] = [:]
+    for key in SettingTable.keys + ["config"] {
+        let name = SettingTable.variable(of: key)
+        if let value = getenv(name) { variables[name] = String(cString: value) }
+    }
+    return variables
+}

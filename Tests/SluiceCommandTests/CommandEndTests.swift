@@ -1,0 +1,46 @@
+import ArgumentParser
+import Testing
+
+@testable import SluiceCommand
+
+@Suite("How a command ends")
+struct CommandEndTests {
+    private func end(_ arguments: [String]) throws -> CommandEnd {
+        CommandEnd(try #require(throws: (any Error).self) { try Sluice.parseAsRoot(arguments) })
+    }
+
+    @Test(
+        "help and version are no errors",
+        arguments: [["--help"], ["--version"], ["serve", "--help"], ["help", "serve"]])
+    func help(arguments: [String]) throws {
+        var command: any ParsableCommand = Sluice()
+        let error = try #require(throws: (any Error).self) {
+            command = try Sluice.parseAsRoot(arguments)
+            try command.run()
+        }
+        #expect(CommandEnd(error).status == 0)
+        #expect(CommandEnd(error).text.hasSuffix("\n"))
+    }
+
+    @Test(
+        "wrong usage is one line and status 2",
+        arguments: [["serve", "--no-such-flag"], ["serve", "a", "b"], ["serve", "--listen"], ["no-such-verb"]])
+    func usage(arguments: [String]) throws {
+        let end = try end(arguments)
+        #expect(end.status == 2)
+        #expect(end.text.hasPrefix("sluice: "))
+        #expect(end.text.hasSuffix(" (sluice --help explains)\n"))
+        #expect(end.text.filter(\.isNewline).count == 1)
+    }
+
+    @Test("a wrong setting is status 2, a failure status 1, and a plain status says nothing")
+    func statuses() {
+        #expect(CommandEnd(SettingError("x")).status == 2)
+        #expect(CommandEnd(SettingError("x")).text == "sluice: x\n")
+        #expect(CommandEnd(CommandFailure("a\nb")).status == 1)
+        #expect(CommandEnd(CommandFailure("a\nb")).text == "sluice: a b\n")
+        #expect(CommandEnd(ExitCode(3)).status == 3)
+        #expect(CommandEnd(ExitCode(3)).text.isEmpty)
+        #expect(CommandEnd(CancellationError()).status == 1)
+    }
+}

@@ -1,0 +1,114 @@
+import ArgumentParser
+import Glibc
+import Testing
+
+@testable import SluiceCommand
+
+@Suite("The configuration file")
+struct ConfigurationFileTests {
+    private func parse(_ text: String) throws(SettingError) -> ConfigurationFile {
+        try ConfigurationFile(parsing: text, path: "s.yaml")
+    }
+
+    @Test("settings and the sections of producers are read, every scalar as text")
+    func parts() throws {
+        let file = try parse(
+            """
+            # limits
+            max-streams: 20000
+            listen: ":80"
+
+            producers:
+              tail:
+                root: /var/log
+                follow: true
+                depth: 007
+                empty:
+                words: "a b"
+              quiet:
+            """)
+        #expect(file.settings["max-streams"] == ConfigurationFile.Entry(text: "20000", line: 2))
+        #expect(file.settings["listen"] == ConfigurationFile.Entry(text: ":80", line: 3))
+        #expect(file.settings.count == 2)
+        #expect(
+            file.producers == [
+                "tail": ["root": "/var/log", "follow": "true", "depth": "007", "empty": "", "words": "a b"],
+                "quiet": [:],
+            ])
+    }
+
+    @Test("an empty file sets nothing", arguments: ["", "\n", "# nothing\n", "---\n", "producers:\n"])
+    func empty(text: String) throws {
+        let file = try parse(text)
+        #expect(file.settings.isEmpty)
+        #expect(file.producers.isEmpty)
+    }
+
+    @Test(
+        "what cannot be read is refused with its line",
+        arguments: [
+            ("max-stream: 1", "s.yaml:1: unknown key 'max-stream'; did you mean 'max-streams'?"),
+            ("retry: 1\nproducer:\n  a: 1", "s.yaml:2: unknown key 'producer'; did you mean 'producers'?"),
+            ("colour: red", "s.yaml:1: unknown key 'colour'; sluice serve --help lists all"),
+            ("\n\nmax-streams: [1, 2]", "s.yaml:3: max-streams: expected a single value"),
+            ("max-streams: {a: 1}", "s.yaml:1: max-streams: expected a single value"),
+            ("- a\n- b", "s.yaml:1: expected settings as 'name: value' lines"),
+            ("just words", "s.yaml:1: expected settings as 'name: value' lines"),
+            ("retry: 1\nproducers: 3", "s.yaml:2: expected producers as 'name: value' lines"),
+            ("producers:\n  tail: on", "s.yaml:2: expected the section of producer 'tail' as 'name: value' lines"),
+            ("producers:\n  tail:\n    root: [a]", "s.yaml:3: producers: tail: root: expected a single value"),
+            ("producers:\n  tail:\n    root: \"a\\0b\"", "s.yaml:3: producers: tail: expected text without NUL"),
+            ("[a]: 1", "s.yaml:1: expected a name before ':'"),
+        ])
+    func wrong(text: String, message: String) {
+        #expect(throws: SettingError(message)) { try parse(text) }
+    }
+
+    @Test(
+        "what is no YAML is refused in one line",
+        arguments: ["a: b: c", "\tx: 1", "a: \"b", "a: 1\na: 2", "%", "a: *b"])
+    func noYAML(text: String) throws {
+        let error = try #require(throws: SettingError.self) { try parse(text) }
+        #expect(error.description.hasPrefix("s.yaml:"))
+        #expect(!error.description.contains("\n"))
+    }
+
+    @Test("a file that is named must exist; the default one need not")
+    func missing() throws {
+        #expect(throws: SettingError("/nonexistent/s.yaml: No such file or directory")) {
+            try SettingSources(flags: [:], environment: [:], configurationPath: "/nonexistent/s.yaml")
+        }
+        #expect(throws: SettingError("/nonexistent/e.yaml: No such file or directory")) {
+            try SettingSources(
+                flags: [:], environment: ["SLUICE_CONFIG": "/nonexistent/e.yaml"], configurationPath: nil)
+        }
+        let sources = try SettingSources(
+            flags: [:], environment: [:], configurationPath: nil, defaultPath: "/nonexistent/d.yaml")
+        #expect(sources.file == nil)
+        #expect(throws: SettingError("/: Is a directory")) {
+            try SettingSources(flags: [:], environment: [:], configurationPath: "/")
+        }
+        #expect(throws: SettingError("/dev/zero: expected at most 1 MiB")) {
+            try SettingSources(flags: [:], environment: [:], configurationPath: "/dev/zero")
+        }
+    }
+
+    @Test("reading again sees what has changed since")
+    func again() throws {
+        var template = Array("/tmp/sluice-settings-XXXXXX".utf8CString)
+        let descriptor = mkstemp(&template)
+        try #require(descriptor >= 0)
+        let path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+        defer {
+            close(descriptor)
+            unlink(path)
+        }
+        let options = try ServeOptions.parse(["plugins", "--config", path])
+        writeFully(Array("producers: {tail: {root: /a}}".utf8), to: descriptor)
+        #expect(try Settings.load(options, environment: [:]).producerSections == ["tail": ["root": "/a"]])
+        ftruncate(descriptor, 0)
+        lseek(descriptor, 0, SEEK_SET)
+        writeFully(Array("producers: {tail: {root: /b}}".utf8), to: descriptor)
+        #expect(try Settings.load(options, environment: [:]).producerSections == ["tail": ["root": "/b"]])
+    }
+}

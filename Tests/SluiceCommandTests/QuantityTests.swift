@@ -1,0 +1,78 @@
+import Testing
+
+@testable import SluiceCommand
+
+@Suite("Numbers with units, and addresses")
+struct QuantityTests {
+    @Test(
+        "times are read exactly",
+        arguments: [
+            ("15", 15_000_000_000), ("1.5", 1_500_000_000), ("500ms", 500_000_000), ("15s", 15_000_000_000),
+            ("2m", 120_000_000_000), ("0.5m", 30_000_000_000), ("1h", 3_600_000_000_000), ("0.010", 10_000_000),
+            ("10.000000001ms", 10_000_000), ("1d", 86_400_000_000_000), ("007", 7_000_000_000),
+        ] as [(String, Int64)])
+    func times(text: String, nanoseconds: Int64) {
+        let form = SettingForm<Int64>.time(.milliseconds(10)...(.seconds(86400)))
+        #expect(form.parse(text) == nanoseconds)
+    }
+
+    @Test(
+        "sizes are read exactly",
+        arguments: [("0", 0), ("65536", 65536), ("64k", 65536), ("64K", 65536), ("1M", 1 << 20)])
+    func sizes(text: String, bytes: Int) {
+        #expect(SettingForm<Int>.bytes(0...(1 << 20)).parse(text) == bytes)
+    }
+
+    @Test(
+        "anything else is refused",
+        arguments: [
+            "", " ", "-1", "+1", "1 s", " 1", "s", ".5", "5.", "1.2.3", "1e3", "0x1", "١", "1x", "1ss", "1S", "15sec",
+            "1,5",
+            "99999999999999999999", "9223372036854775807d", "1.00000000000000000000000000001",
+        ])
+    func refused(text: String) {
+        #expect(SettingForm<Int64>.time(.milliseconds(0)...(.seconds(86400))).parse(text) == nil)
+        #expect(SettingForm<Int>.bytes(0...(1 << 40)).parse(text) == nil)
+    }
+
+    @Test("what is out of range is refused, at the very border")
+    func borders() {
+        let time = SettingForm<Int64>.time(.milliseconds(10)...(.seconds(60)), zero: "never")
+        #expect(time.parse("10ms") != nil)
+        #expect(time.parse("9.999999ms") == nil)
+        #expect(time.parse("60") != nil)
+        #expect(time.parse("60.000000001") == nil)
+        #expect(time.parse("0") == 0)
+        #expect(SettingForm<Int64>.time(.milliseconds(10)...(.seconds(60))).parse("0") == nil)
+        let count = SettingForm<Int>.count(1...255)
+        #expect(count.parse("1") == 1)
+        #expect(count.parse("255") == 255)
+        #expect(count.parse("0") == nil)
+        #expect(count.parse("256") == nil)
+        #expect(count.parse("1k") == nil)
+        #expect(SettingForm<Int>.bytes(0...100).parse("0.5k") == nil)
+    }
+
+    @Test(
+        "addresses are read, and printed as one could write them",
+        arguments: [
+            ("127.0.0.1:8080", "127.0.0.1", 8080, "127.0.0.1:8080"), ("[::1]:0", "::1", 0, "[::1]:0"),
+            (":8080", "0.0.0.0", 8080, "0.0.0.0:8080"), ("localhost:65535", "localhost", 65535, "localhost:65535"),
+            ("[::]:1", "::", 1, "[::]:1"),
+        ])
+    func addresses(text: String, host: String, port: Int, printed: String) throws {
+        let address = try #require(ListenAddress(text))
+        #expect(address == ListenAddress(host: host, port: port))
+        #expect(address.description == printed)
+    }
+
+    @Test(
+        "what is no address is refused",
+        arguments: [
+            "", ":", "8080", "localhost", "localhost:", "localhost:65536", "localhost:-1", "localhost:+1", "::1:80",
+            "[::1]", "[::1:80", "::1]:80", "[localhost]:80", "a b:80", "http://a:80", "localhost:8 0", "[]:80", "x:١",
+        ])
+    func noAddresses(text: String) {
+        #expect(ListenAddress(text) == nil)
+    }
+}
