@@ -1,0 +1,84 @@
+import Glibc
+import Logging
+import NIOCore
+import Synchronization
+
+/// Stands on the listening channel and stops accepting for a while when the process runs out of descriptors or the front door is full; meanwhile
+/// clients wait in the kernel's backlog, and nothing spins.
+final class AcceptGate: ChannelDuplexHandler {
+    typealias InboundIn = any Channel
+    typealias InboundOut = any Channel
+    typealias OutboundIn = Never
+
+    private let population: Population
+    private let exhaustion: QuietLog
+    private let fullness: QuietLog
+    private var context: ChannelHandlerContext?
+    private var isReadHeld = false
+    /// Descriptors were short; no new attempt before the pause is over.
+    private var isPausing = false
+    private var pause = AcceptGate.shortestPause
+
+    private static let shortestPause = TimeAmount.milliseconds(100)
+    private static let longestPause = TimeAmount.seconds(1)
+
+    init(_ population: Population, logger: Logger) {
+        self.population = population
+        exhaustion = QuietLog(logger)
+        fullness = QuietLog(logger, every: .seconds(10))
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        let gate = NIOLoopBound(self, eventLoop: context.eventLoop)
+        let loop = context.eventLoop
+        population.whenThereIsRoom { loop.execute { gate.value.resume() } }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        population.whenThereIsRoom(nil)
+    }
+
+    func read(context: ChannelHandlerContext) {
+        if isPausing {
+            isReadHeld = true
+        } else if population.hasRoomElseWait() {
+            context.read()
+        } else {
+            isReadHeld = true
+            fullness.warn(
+                "accepting is paused: the front door is full", ["limit": "max-connections=\(population.limit)"])
+        }
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        pause = Self.shortestPause
+        context.fireChannelRead(data)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard let error = error as? IOError else { return context.fireErrorCaught(error) }
+        switch error.errnoCode {
+        case EMFILE, ENFILE, ENOBUFS, ENOMEM:
+            exhaustion.warn(
+                "accepting is paused: no descriptor or memory is left",
+                ["error": "\(String(cString: strerror(error.errnoCode)))", "pause": "\(pause.nanoseconds / 1_000_000) ms"])
+            isPausing = true
+            let gate = NIOLoopBound(self, eventLoop: context.eventLoop)
+            context.eventLoop.scheduleTask(in: pause) {
+                gate.value.isPausing = false
+                gate.value.resume()
+            }
+            pause = min(pause + pause, Self.longestPause)
+        case ECONNABORTED: break
+        default: context.fireErrorCaught(error)
+        }
+    }
+
+    private func resume() {
+        guard isReadHeld, let context else { return }
+        isReadHeld = false
+        read(context: context)
+    }
+}

@@ -1,0 +1,128 @@
+import EventStream
+import Glibc
+import Logging
+import NIOCore
+import NIOHTTP1
+import StreamRuntime
+
+extension ConnectionHandler {
+    func open(_ match: RouteMatch, _ streamRequest: StreamRequest) {
+        guard let context else { return }
+        let pending = PendingOpen(for: self, on: context.eventLoop)
+        phase = .opening(pending, nil)
+        deadline = .distantFuture
+        do throws(Overload) {
+            phase = .opening(pending, try roster.opener.open(match, streamRequest, answering: pending))
+        } catch {
+            pending.cancel()
+            shed(limit: error.limit)
+        }
+    }
+
+    /// The channel is closed: a stream that was being opened, or that the channel carried, has lost its subscriber.
+    func peerLeft() {
+        let phase = phase
+        self.phase = .over
+        request = nil
+        switch phase {
+        case .opening(let pending, let token):
+            pending.cancel()
+            if let token { roster.opener.leave(token) }
+        case .flushing(let token): roster.opener.leave(token)
+        case .streaming(let subscriber): roster.opener.sinkClosed(subscriber.token)
+        case .idle, .head, .body, .finishing, .lingering, .over: break
+        }
+    }
+
+    /// The runtime's answer, never within `open`; the open that it is for may be over by now.
+    func opened(with answer: OpenAnswer, for pending: PendingOpen) {
+        guard case .opening(let current, let token?) = phase, current === pending else { return }
+        switch answer {
+        case .stream(let headers): prepareHandOver(of: token, headers)
+        case .ended: respond(.noContent)
+        case .rejected(let status, let message): respond(rejection(status, message))
+        case .failed(let code):
+            var problem = Problem(500, "The stream could not be opened. The server's log says why, under this code.")
+            problem.members = [("code", code)]
+            respond(problem.response)
+        }
+        context?.flush()
+    }
+
+    private func rejection(_ status: Int, _ message: String) -> Response {
+        guard 400...599 ~= status else {
+            roster.oddities.warn("a producer rejected a request with a status that is no error", ["status": "\(status)"])
+            return Problem(500, message).response
+        }
+        return Problem(status, message).response
+    }
+
+    /// Waits until the responses before this one are sent: from then on, the stream writes to the same socket.
+    private func prepareHandOver(of token: StreamToken, _ headers: [StreamRequest.Field]) {
+        guard let context else { return }
+        phase = .flushing(token)
+        if (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) == 0 {
+            return handOver(token, headers)
+        }
+        let connection = NIOLoopBound(self, eventLoop: context.eventLoop)
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer())).whenSuccess {
+            connection.value.handOver(token, headers)
+        }
+    }
+
+    private func handOver(_ token: StreamToken, _ headers: [StreamRequest.Field]) {
+        guard case .flushing = phase, let context else { return }
+        switch settings.allowsHandOver ? HandOver.takeDescriptor(of: context.channel) : .notASocket {
+        case .taken(let descriptor):
+            phase = .over
+            context.close(promise: nil)
+            roster.opener.attach(token, to: .descriptor(descriptor), head: streamHead(headers))
+        case .notASocket:
+            let subscriber = ChannelSubscriber(token: token, connection: self, on: context.channel)
+            phase = .streaming(subscriber)
+            request = nil
+            roster.opener.attach(token, to: .sink(subscriber), head: streamHead(headers))
+        case .refused(let code):
+            roster.opener.leave(token)
+            shed(limit: "open files: \(String(cString: strerror(code)))")
+            context.flush()
+        }
+    }
+
+    private func streamHead(_ headers: [StreamRequest.Field]) -> [UInt8] {
+        for header in headers where !StreamHead.allows(header) {
+            roster.oddities.warn(
+                "a producer's response header was left out: it is reserved or malformed",
+                ["header": "\(header.name)"])
+        }
+        var bytes = ByteBuffer()
+        StreamHead.write(to: &bytes, date: roster.date.now(), headers: headers.filter(StreamHead.allows))
+        return Array(bytes.readableBytesView)
+    }
+
+    private func shed(limit: String) {
+        roster.shedding.warn(
+            "a subscriber was turned away: a limit is reached", ["limit": "\(limit)", "peer": "\(remoteAddress)"])
+        let accept = AcceptHeader(request?.headers["accept"] ?? [])
+        respond(
+            Overloaded.response(
+                namesEventStream: accept.namesEventStream, retryAfter: Overloaded.wait(in: settings.retryAfter)))
+    }
+
+    /// The channel's own stream has ended; ends the response once its frames are written.
+    func finishStream() {
+        guard case .streaming = phase, let context else { return }
+        phase = .finishing
+        deadline = .now() + TimeAmount(settings.bodyTimeout)
+        let connection = NIOLoopBound(self, eventLoop: context.eventLoop)
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer())).whenSuccess {
+            if case .finishing = connection.value.phase { connection.value.linger() }
+        }
+    }
+
+    func abortStream() {
+        guard case .streaming = phase else { return }
+        phase = .over
+        abort()
+    }
+}

@@ -1,0 +1,78 @@
+import Logging
+import NIOCore
+import StreamRuntime
+
+/// The front door's connections on one event loop, and what they share. Lives on that loop.
+///
+/// One timer serves them all: a timer for each would have to be cancelled at every hand-over, which takes NIO a walk over all timers of the loop.
+final class ConnectionRoster {
+    let settings: ServerSettings
+    let opener: any StreamOpener
+    let rules: RequestRules
+    let logger: Logger
+    let shedding: QuietLog
+    let oddities: QuietLog
+    var date = HTTPDate()
+    /// Every response is its connection's last.
+    private(set) var isStopping = false
+
+    private let loop: any EventLoop
+    private var connections: [ConnectionHandler] = []
+    private var isTicking = false
+
+    init(_ settings: ServerSettings, opener: any StreamOpener, logger: Logger, on loop: any EventLoop) {
+        self.settings = settings
+        self.opener = opener
+        self.logger = logger
+        self.loop = loop
+        rules = RequestRules(opener: opener)
+        shedding = QuietLog(logger)
+        oddities = QuietLog(logger)
+    }
+
+    func join(_ connection: ConnectionHandler) {
+        connection.rosterIndex = connections.count
+        connections.append(connection)
+        if isStopping { connection.stop() }
+        guard !isTicking else { return }
+        isTicking = true
+        scheduleTick()
+    }
+
+    func leave(_ connection: ConnectionHandler) {
+        guard let index = connection.rosterIndex.take(), let last = connections.popLast(), last !== connection else {
+            return
+        }
+        connections[index] = last
+        last.rosterIndex = index
+    }
+
+    /// Lets go of connections that wait for a request; the others leave with their response.
+    func stop() {
+        isStopping = true
+        for connection in connections { connection.stop() }
+    }
+
+    func closeAll() {
+        for connection in connections { connection.abort() }
+    }
+
+    /// Often enough that no wait ends later than by a quarter of the shortest.
+    private var interval: TimeAmount {
+        let shortest = min(
+            settings.headTimeout, settings.bodyTimeout, settings.idleTimeout, settings.lingerTimeout, .seconds(4))
+        return max(TimeAmount(shortest / 4), .milliseconds(5))
+    }
+
+    private func scheduleTick() {
+        let roster = NIOLoopBound(self, eventLoop: loop)
+        loop.scheduleTask(in: interval) { roster.value.tick() }
+    }
+
+    private func tick() {
+        let now = NIODeadline.now()
+        // The array changes while the connections that are late leave it.
+        for connection in connections where connection.deadline < now { connection.deadlinePassed() }
+        if connections.isEmpty { isTicking = false } else { scheduleTick() }
+    }
+}

@@ -1,1 +1,0 @@
-// FrontDoor: see design of the target in its files.

@@ -1,0 +1,34 @@
+import Glibc
+import NIOCore
+import NIOPosix
+
+/// Takes a socket out of NIO's hands.
+enum HandOver {
+    enum Outcome {
+        /// A second descriptor of the same socket, which the caller owns. The channel must now be closed: NIO takes its own descriptor out of its
+        /// epoll set (`BaseSocketChannel.close0`) before it closes it, and as this one is left, the peer sees nothing of it.
+        case taken(Int32)
+        /// The channel has no socket of its own to give.
+        case notASocket
+        /// No descriptor is left; an `errno`.
+        case refused(Int32)
+    }
+
+    /// On the channel's loop, with nothing left to be sent.
+    static func takeDescriptor(of channel: any Channel) -> Outcome {
+        let duplicate = try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(
+            of: NIOBSDSocket.Handle.self
+        ) { socket in
+            let descriptor = fcntl(socket, F_DUPFD_CLOEXEC, 0)
+            return descriptor >= 0 ? Outcome.taken(descriptor) : .refused(errno)
+        }
+        return duplicate ?? .notASocket
+    }
+
+    /// NIO accepts without `SOCK_CLOEXEC`: a program that a plugin starts would hold the connection open.
+    static func closeOnExec(_ channel: any Channel) {
+        _ = try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) {
+            fcntl($0, F_SETFD, FD_CLOEXEC)
+        }
+    }
+}

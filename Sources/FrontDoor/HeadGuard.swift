@@ -1,0 +1,22 @@
+import NIOCore
+
+/// Stands between a socket and its parser, and lets through what the connection wants to read; so the parser never holds more than a
+/// head's limit, and never sees a byte behind a request for a stream.
+final class HeadGuard: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+
+    /// In the same pipeline, so that both live equally long.
+    private unowned let connection: ConnectionHandler
+
+    init(of connection: ConnectionHandler) {
+        self.connection = connection
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var bytes = unwrapInboundIn(data)
+        while bytes.readableBytes > 0, let piece = connection.admit(&bytes) {
+            context.fireChannelRead(wrapInboundOut(piece))
+        }
+    }
+}

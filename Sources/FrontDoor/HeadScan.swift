@@ -1,0 +1,38 @@
+/// Finds where a request's head ends and counts its bytes, so that the limit on it is exact however the bytes are split.
+///
+/// It looks for an empty line and nothing else; what the lines say is the parser's business.
+struct HeadScan {
+    /// The bytes of this head so far, up to the end of the last piece.
+    private(set) var count = 0
+    private var lineIsEmpty = true
+    private var hasSeenLine = false
+
+    /// Takes the bytes that belong to the head.
+    /// - Returns: how many they are: all, or those up to and including the empty line that ends it. Empty lines before a
+    ///   head are part of it (RFC 9112 §2.2).
+    mutating func take(_ bytes: UnsafeRawBufferPointer) -> Int {
+        var index = 0
+        while index < bytes.count {
+            let byte = bytes[index]
+            index += 1
+            if byte == UInt8(ascii: "\n") {
+                if lineIsEmpty && hasSeenLine {
+                    count += index
+                    hasSeenLine = false
+                    return index
+                }
+                lineIsEmpty = true
+            } else if byte != UInt8(ascii: "\r") {
+                lineIsEmpty = false
+                hasSeenLine = true
+            }
+        }
+        count += index
+        return index
+    }
+
+    /// The next byte begins another head.
+    mutating func reset() {
+        self = HeadScan()
+    }
+}

@@ -1,0 +1,32 @@
+import EventStream
+
+/// How a subscriber is turned away when a limit is reached.
+enum Overloaded {
+    /// A browser gives up for good on 503, so a client that asks for an event stream by name gets an empty one that says when to come back, in
+    /// EventSource's own language; any other gets 503 with `Retry-After`. The connection ends: what is short may be descriptors.
+    static func response(namesEventStream: Bool, retryAfter wait: Duration) -> Response {
+        guard namesEventStream else {
+            let seconds = max(1, (wait.wholeMilliseconds + 999) / 1000)
+            var problem = Problem(503, "The server is at its limit. Try again in \(seconds) s.")
+            problem.headers = [.init("Retry-After", String(seconds))]
+            var response = problem.response
+            response.closes = true
+            return response
+        }
+        return Response(
+            status: 200, type: "text/event-stream", body: Array("retry: \(wait.wholeMilliseconds)\n\n".utf8),
+            closes: true)
+    }
+
+    /// Anywhere in the range, so that those who were turned away together do not come back together.
+    static func wait(in range: ClosedRange<Duration>) -> Duration {
+        .milliseconds(Int64.random(in: range.lowerBound.wholeMilliseconds...range.upperBound.wholeMilliseconds))
+    }
+}
+
+extension Duration {
+    var wholeMilliseconds: Int64 {
+        let (seconds, attoseconds) = components
+        return seconds * 1000 + attoseconds / 1_000_000_000_000_000
+    }
+}

@@ -1,0 +1,26 @@
+import NIOCore
+import StreamRuntime
+import Synchronization
+
+/// The door's side of one open: takes the runtime's answer on any thread, and carries it to the connection's loop, once.
+final class PendingOpen: OpenAnswering {
+    private let loop: any EventLoop
+    /// Given up with the answer or when the peer leaves, so that a runtime which keeps its `OpenAnswering` keeps no connection.
+    private let connection: Mutex<NIOLoopBound<ConnectionHandler>?>
+
+    /// On the connection's loop.
+    init(for connection: ConnectionHandler, on loop: any EventLoop) {
+        self.loop = loop
+        self.connection = Mutex(NIOLoopBound(connection, eventLoop: loop))
+    }
+
+    func answer(_ answer: OpenAnswer) {
+        guard let connection = connection.withLock({ $0.take() }) else { return }
+        loop.execute { connection.value.opened(with: answer, for: self) }
+    }
+
+    /// No answer is wanted any more.
+    func cancel() {
+        connection.withLock { $0 = nil }
+    }
+}

@@ -1,0 +1,60 @@
+import Synchronization
+
+/// How many connections the front door has, on all its threads, and who waits for them to become fewer.
+final class Population: Sendable {
+    let limit: Int
+    private let state = Mutex(State())
+
+    private struct State {
+        var count = 0
+        var wantsRoom = false
+        var room: (@Sendable () -> Void)?
+        var empty: (@Sendable () -> Void)?
+    }
+
+    init(limit: Int) {
+        self.limit = limit
+    }
+
+    var count: Int { state.withLock { $0.count } }
+
+    /// Called, from any thread, each time that there is room again after `hasRoomElseWait` said no.
+    func whenThereIsRoom(_ room: (@Sendable () -> Void)?) {
+        state.withLock { $0.room = room }
+    }
+
+    func hasRoomElseWait() -> Bool {
+        state.withLock { state in
+            state.wantsRoom = state.count >= limit
+            return !state.wantsRoom
+        }
+    }
+
+    func joined() {
+        state.withLock { $0.count += 1 }
+    }
+
+    func left() {
+        let (room, empty) = state.withLock { state in
+            state.count -= 1
+            var calls: ((@Sendable () -> Void)?, (@Sendable () -> Void)?) = (nil, nil)
+            if state.wantsRoom, state.count < limit {
+                state.wantsRoom = false
+                calls.0 = state.room
+            }
+            if state.count == 0 { calls.1 = state.empty.take() }
+            return calls
+        }
+        room?()
+        empty?()
+    }
+
+    /// Calls once, from any thread, when nobody is left; at once if nobody is there.
+    func whenEmpty(_ empty: @escaping @Sendable () -> Void) {
+        let isEmpty = state.withLock { state in
+            if state.count > 0 { state.empty = empty }
+            return state.count == 0
+        }
+        if isEmpty { empty() }
+    }
+}

@@ -1,0 +1,86 @@
+import EventStream
+
+/// What a request line asks for, split and checked: its path as sent, and its query decoded.
+struct RequestTarget: Equatable {
+    /// With its escapes, without the query; begins with a slash. "*" for `OPTIONS *`.
+    let path: String
+    /// In the order sent; a name without "=" has an empty value.
+    let query: [StreamRequest.Field]
+
+    /// - Parameter text: the target in origin form, absolute form or asterisk form (RFC 9112 §3.2).
+    /// - Throws: what is wrong with it.
+    init(_ text: String) throws(TargetFault) {
+        guard text.utf8.allSatisfy({ 0x21...0x7e ~= $0 && $0 != UInt8(ascii: "#") }) else { throw .badCharacter }
+        if text == "*" {
+            (path, query) = ("*", [])
+            return
+        }
+        let origin = try Self.originForm(text[...])
+        let parts = origin.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        try Self.checkPath(parts[0])
+        path = String(parts[0])
+        query = try parts.count == 2 ? Self.fields(parts[1]) : []
+    }
+
+    /// The value of the first of these names that the query has.
+    func queryValue(_ names: String...) -> String? {
+        for name in names {
+            if let field = query.first(where: { $0.name == name }) { return field.value }
+        }
+        return nil
+    }
+
+    /// Without scheme and authority: a server must accept a target that has them (RFC 9112 §3.2.2).
+    private static func originForm(_ text: Substring) throws(TargetFault) -> Substring {
+        if text.first == "/" { return text }
+        for scheme in ["http://", "https://"] where text.lowercased().hasPrefix(scheme) {
+            let rest = text.dropFirst(scheme.count)
+            guard let slash = rest.firstIndex(where: { $0 == "/" || $0 == "?" }) else { return "/" }
+            return rest[slash] == "/" ? rest[slash...] : "/" + rest[slash...]
+        }
+        throw .noPath
+    }
+
+    /// Dot segments mean another path than the one written, and no client that means well sends them: browsers resolve them first.
+    private static func checkPath(_ path: Substring) throws(TargetFault) {
+        for segment in path.utf8.split(separator: UInt8(ascii: "/")) {
+            let decoded = try PercentDecoding.decode(segment, plusIsSpace: false)
+            if decoded == "." || decoded == ".." { throw .dotSegment }
+            if decoded.utf8.contains(0) { throw .nulInPath }
+        }
+    }
+
+    private static func fields(_ query: Substring) throws(TargetFault) -> [StreamRequest.Field] {
+        var fields: [StreamRequest.Field] = []
+        for pair in query.utf8.split(separator: UInt8(ascii: "&")) {
+            let end = pair.firstIndex(of: UInt8(ascii: "=")) ?? pair.endIndex
+            let value = end == pair.endIndex ? pair[end...] : pair[pair.index(after: end)...]
+            fields.append(
+                StreamRequest.Field(
+                    try PercentDecoding.decode(pair[..<end], plusIsSpace: true),
+                    try PercentDecoding.decode(value, plusIsSpace: true)))
+        }
+        return fields
+    }
+}
+
+/// A request target that means nothing; the description is for the one who sent it.
+enum TargetFault: Error, Equatable, CustomStringConvertible {
+    case badCharacter
+    case noPath
+    case dotSegment
+    case nulInPath
+    case badEscape(String)
+    case notUTF8(String)
+
+    var description: String {
+        switch self {
+        case .badCharacter: "The request target holds a character that must be percent-encoded."
+        case .noPath: "The request target must begin with a slash."
+        case .dotSegment: "The path must not hold the segments “.” and “..”."
+        case .nulInPath: "The path must not hold NUL."
+        case .badEscape(let escape): "“\(escape)” is not a percent-escape; a literal “%” is written “%25”."
+        case .notUTF8(let text): "“\(text)” does not decode to UTF-8."
+        }
+    }
+}

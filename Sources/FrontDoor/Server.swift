@@ -1,0 +1,138 @@
+package import Logging
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+package import StreamRuntime
+import Synchronization
+
+/// The front door: listens, speaks HTTP/1.x, and hands every connection that asks for a stream to the runtime.
+package final class Server: Sendable {
+    private let settings: ServerSettings
+    private let opener: any StreamOpener
+    private let logger: Logger
+    private let population: Population
+    private let state = Mutex(State())
+
+    private struct State {
+        var group: MultiThreadedEventLoopGroup?
+        var listener: (any Channel)?
+        var rosters: [NIOLoopBound<ConnectionRoster>] = []
+    }
+
+    package init(_ settings: ServerSettings, opener: any StreamOpener, logger: Logger) {
+        self.settings = settings
+        self.opener = opener
+        self.logger = logger
+        population = Population(limit: settings.maxConnections)
+    }
+
+    /// Connections that the front door has now; those that became streams are not among them.
+    package var connectionCount: Int { population.count }
+
+    /// Begins to listen; once.
+    /// - Throws: why that is impossible.
+    package func start() async throws(ServerError) -> BoundAddress {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, settings.threads))
+        do {
+            var rosters: [ObjectIdentifier: NIOLoopBound<ConnectionRoster>] = [:]
+            for loop in group.makeIterator() {
+                rosters[ObjectIdentifier(loop)] = try await loop.submit { [settings, opener, logger] in
+                    NIOLoopBound(ConnectionRoster(settings, opener: opener, logger: logger, on: loop), eventLoop: loop)
+                }.get()
+            }
+            let listener = try await bootstrap(group, rosters).bind(host: settings.host, port: settings.port).get()
+            state.withLock { state in
+                state.group = group
+                state.listener = listener
+                state.rosters = Array(rosters.values)
+            }
+            return BoundAddress(
+                host: listener.localAddress?.ipAddress ?? settings.host,
+                port: listener.localAddress?.port ?? settings.port)
+        } catch {
+            try? await group.shutdownGracefully()
+            throw ServerError(error, host: settings.host, port: settings.port)
+        }
+    }
+
+    private func bootstrap(
+        _ group: MultiThreadedEventLoopGroup, _ rosters: [ObjectIdentifier: NIOLoopBound<ConnectionRoster>]
+    ) -> ServerBootstrap {
+        ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: Int32(clamping: settings.backlog))
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelInitializer { [population, logger] channel in
+                channel.eventLoop.makeCompletedFuture {
+                    HandOver.closeOnExec(channel)
+                    try channel.pipeline.syncOperations.addHandler(AcceptGate(population, logger: logger))
+                }
+            }
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(
+                .recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: Self.readBytes)
+            )
+            .childChannelInitializer { [population, settings] channel in
+                population.joined()
+                channel.closeFuture.whenComplete { _ in population.left() }
+                return channel.eventLoop.makeCompletedFuture {
+                    guard let roster = rosters[ObjectIdentifier(channel.eventLoop)]?.value else { return }
+                    HandOver.closeOnExec(channel)
+                    let connection = ConnectionHandler(roster: roster)
+                    let pipeline = channel.pipeline.syncOperations
+                    try pipeline.addHandler(HeadGuard(of: connection))
+                    try pipeline.addHandler(ByteToMessageHandler(Self.decoder(settings)))
+                    try pipeline.addHandler(connection)
+                }
+            }
+    }
+
+    /// What one read takes at most: enough for any usual head, little enough that the answers to a read full of pipelined requests stay small.
+    private static let readBytes = 4096
+
+    private static func decoder(_ settings: ServerSettings) -> HTTPRequestDecoder {
+        // The guard in front counts bytes; these keep the parser to the same limits within a body's trailers.
+        var limits = NIOHTTPDecoderLimitConfiguration()
+        limits.maxHeaderFieldSize = settings.maxHeadBytes
+        limits.maxHeaderListSize = settings.maxHeadBytes
+        limits.maxHeaderFieldCount = settings.maxHeaderCount
+        return HTTPRequestDecoder(limitConfiguration: limits)
+    }
+
+    /// Stops listening and lets go of the connections that wait for a request; every response from now on is its connection's last.
+    /// Streams are not touched.
+    package func stopAccepting() async {
+        let (listener, rosters) = state.withLock { ($0.listener.take(), $0.rosters) }
+        try? await listener?.close().get()
+        for roster in rosters { roster.onLoop { $0.stop() } }
+    }
+
+    /// Lets the answers in flight finish, then ends whatever is left and the threads.
+    /// - Parameter limit: how long the answers may take.
+    package func stop(within limit: Duration) async {
+        await stopAccepting()
+        await emptied(within: limit)
+        let (group, rosters) = state.withLock { state in
+            defer { state.rosters = [] }
+            return (state.group.take(), state.rosters)
+        }
+        for roster in rosters { roster.onLoop { $0.closeAll() } }
+        try? await group?.shutdownGracefully()
+    }
+
+    /// Waits until no connection is left, or the time is up.
+    private func emptied(within limit: Duration) async {
+        guard let loop = state.withLock({ $0.group })?.next() else { return }
+        let done = loop.makePromise(of: Void.self)
+        population.whenEmpty { done.succeed() }
+        let timer = loop.scheduleTask(in: TimeAmount(limit)) { done.succeed() }
+        try? await done.futureResult.get()
+        timer.cancel()
+    }
+}
+
+extension NIOLoopBound {
+    /// Runs `body` with the value, on its loop, soon.
+    fileprivate func onLoop(_ body: @escaping @Sendable (Value) -> Void) where Value: AnyObject {
+        eventLoop.execute { body(self.value) }
+    }
+}

@@ -1,0 +1,38 @@
+/// How the front door behaves; every limit has a name, and every wait an end.
+package struct ServerSettings: Sendable {
+    /// A name or a numeric address; "::" takes IPv4 as well.
+    package var host = "127.0.0.1"
+    /// 0 lets the system choose.
+    package var port = 8080
+    /// Connections that the kernel may complete before they are accepted.
+    package var backlog = 1024
+    /// Threads that accept and speak HTTP; streams are not among their work.
+    package var threads = 1
+
+    /// Connections that the front door keeps at a time, streams not counted; further ones wait in the backlog.
+    package var maxConnections = 4096
+    /// Request line and headers, with their line ends: 431.
+    package var maxHeadBytes = 16 * 1024
+    /// 431.
+    package var maxHeaderCount = 100
+    /// 413.
+    package var maxBodyBytes = 1024 * 1024
+
+    /// From the first byte of a request's head to its last, and from accepting a connection to its first byte.
+    package var headTimeout: Duration = .seconds(10)
+    /// From the end of a head to the end of the body.
+    package var bodyTimeout: Duration = .seconds(30)
+    /// Between the end of a response and the next request.
+    package var idleTimeout: Duration = .seconds(60)
+    /// How long a connection that was answered for the last time waits for the client to end its side. Closing at once
+    /// could destroy the answer on its way: bytes that arrive at a closed socket make it reset the connection.
+    package var lingerTimeout: Duration = .seconds(2)
+
+    /// When subscribers that were turned away are asked to come back, chosen at random so that they do not come together.
+    package var retryAfter: ClosedRange<Duration> = .seconds(5)...(.seconds(15))
+
+    /// `false` keeps streams in NIO channels, as under TLS; for tests.
+    package var allowsHandOver = true
+
+    package init() {}
+}
