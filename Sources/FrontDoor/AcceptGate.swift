@@ -63,7 +63,10 @@ final class AcceptGate: ChannelDuplexHandler {
         case EMFILE, ENFILE, ENOBUFS, ENOMEM:
             exhaustion.warn(
                 "accepting is paused: no descriptor or memory is left",
-                ["error": "\(String(cString: strerror(error.errnoCode)))", "pause": "\(pause.nanoseconds / 1_000_000) ms"])
+                [
+                    "error": "\(String(cString: strerror(error.errnoCode)))",
+                    "pause": "\(pause.nanoseconds / 1_000_000) ms",
+                ])
             isPausing = true
             let gate = NIOLoopBound(self, eventLoop: context.eventLoop)
             context.eventLoop.scheduleTask(in: pause) {

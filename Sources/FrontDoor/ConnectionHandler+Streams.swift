@@ -51,7 +51,8 @@ extension ConnectionHandler {
 
     private func rejection(_ status: Int, _ message: String) -> Response {
         guard 400...599 ~= status else {
-            roster.oddities.warn("a producer rejected a request with a status that is no error", ["status": "\(status)"])
+            roster.oddities.warn(
+                "a producer rejected a request with a status that is no error", ["status": "\(status)"])
             return Problem(500, message).response
         }
         return Problem(status, message).response

@@ -1,0 +1,99 @@
+import EventStream
+import StreamRuntime
+import TestSupport
+import Testing
+
+@testable import FrontDoor
+
+@Suite("A channel as subscriber", .timeLimit(.minutes(1)))
+struct ChannelSubscriberTests {
+    private func withSink(
+        _ body: (RunningServer, RawClient, StreamToken, any FrameSink) async throws -> Void
+    ) async throws {
+        try await withServer {
+            $0.allowsHandOver = false
+        } _: { server in
+            let client = try server.connect()
+            try client.send(get("/held"))
+            let token = try await server.opened().token
+            #expect(await eventually { server.opener.attachCount == 1 })
+            guard case .sink(let sink)? = server.opener.takeTransport(of: token) else {
+                Issue.record("no sink was handed over")
+                return
+            }
+            try await body(server, client, token, sink)
+        }
+    }
+
+    @Test("The response is the same as over a descriptor")
+    func wholeResponse() async throws {
+        try await withServer {
+            $0.allowsHandOver = false
+        } _: { server in
+            let client = try server.connect()
+            try client.send(get("/missing") + get("/once"))
+            #expect(try client.readResponse().status == 404)
+            let response = try client.readToEnd()
+            #expect(response.hasPrefix("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"))
+            #expect(response.hasSuffix("Connection: close\r\n\r\ndata: hi\n\n"))
+            #expect(await eventually { server.server.connectionCount == 0 })
+            #expect(server.opener.closed.isEmpty && server.opener.left.isEmpty)
+        }
+    }
+
+    @Test("Each batch that was written asks for the next")
+    func batches() async throws {
+        try await withSink { server, client, token, sink in
+            for number in 1...3 {
+                sink.send(Array("data: \(number)\n\n".utf8))
+                #expect(try client.read(through: "\n\n") == "data: \(number)\n\n")
+                #expect(await eventually { server.opener.drained.count == number })
+            }
+            #expect(server.opener.drained == [token, token, token])
+        }
+    }
+
+    @Test("A batch that the peer does not read is not drained until it does")
+    func slowReader() async throws {
+        try await withSink { server, client, token, sink in
+            let batch = [UInt8](repeating: UInt8(ascii: "x"), count: 16 << 20)
+            sink.send(batch)
+            #expect(server.opener.drained.isEmpty)
+            let bytes = try client.read { $0.count == batch.count }
+            #expect(bytes == batch)
+            #expect(await eventually { server.opener.drained == [token] })
+        }
+    }
+
+    @Test("A peer that leaves is told once", arguments: PeerLeavingTests.Leaving.allCases)
+    func peerLeaves(leaving: PeerLeavingTests.Leaving) async throws {
+        try await withSink { server, client, token, sink in
+            leaving.act(client)
+            #expect(await eventually { server.opener.closed == [token] })
+            sink.send(Array("data: late\n\n".utf8))
+            sink.finish()
+            sink.abort()
+            #expect(await eventually { server.server.connectionCount == 0 })
+            #expect(server.opener.closed == [token])
+            #expect(server.opener.left.isEmpty)
+        }
+    }
+
+    @Test("Finishing sends all that was given before; aborting may not; neither is told back")
+    func endings() async throws {
+        try await withSink { server, client, _, sink in
+            sink.send([UInt8](repeating: UInt8(ascii: "y"), count: 4 << 20))
+            sink.finish()
+            #expect(try client.readToEnd().utf8.count == 4 << 20)
+            #expect(await eventually { server.server.connectionCount == 0 })
+            #expect(server.opener.closed.isEmpty)
+        }
+        try await withSink { server, client, _, sink in
+            sink.send([UInt8](repeating: UInt8(ascii: "y"), count: 16 << 20))
+            sink.abort()
+            #expect(try client.readToEnd().utf8.count < 16 << 20)
+            #expect(await eventually { server.server.connectionCount == 0 })
+            #expect(server.opener.closed.isEmpty)
+        }
+    }
+}

@@ -1,0 +1,151 @@
+import EventStream
+import Glibc
+import StreamRuntime
+import Synchronization
+
+/// A runtime that does what the request's path says, and remembers what it was asked.
+///
+/// - `/once`: opens at once; writes one event and ends the response.
+/// - `/held`: opens at once; the test has the connection.
+/// - `/slow`: opens when the test says so, with whatever answer.
+/// - `/ended`, `/rejected/{status}`, `/failed`, `/full`: the other outcomes.
+/// - `/number`: takes one parameter, `n`, a whole number. `/body`: as `/once`, and takes a body.
+final class FakeOpener: StreamOpener {
+    struct Opened: Sendable {
+        let token: StreamToken
+        let request: StreamRequest
+        let door: any OpenAnswering
+    }
+
+    private struct State {
+        var opened: [Opened] = []
+        var left: [StreamToken] = []
+        var attached: [StreamToken: StreamTransport] = [:]
+        var attachCount = 0
+        var heads: [StreamToken: [UInt8]] = [:]
+        var drained: [StreamToken] = []
+        var closed: [StreamToken] = []
+    }
+
+    private let state = Mutex(State())
+
+    var opened: [Opened] { state.withLock { $0.opened } }
+    var left: [StreamToken] { state.withLock { $0.left } }
+    var attachCount: Int { state.withLock { $0.attachCount } }
+    var drained: [StreamToken] { state.withLock { $0.drained } }
+    var closed: [StreamToken] { state.withLock { $0.closed } }
+
+    func head(of token: StreamToken) -> String {
+        String(decoding: state.withLock { $0.heads[token] ?? [] }, as: UTF8.self)
+    }
+
+    /// Takes a stream's connection, to be used and closed by the test.
+    func takeTransport(of token: StreamToken) -> StreamTransport? {
+        state.withLock { $0.attached.removeValue(forKey: token) }
+    }
+
+    // MARK: StreamOpener
+
+    func route(for path: String) -> RouteMatch? {
+        let names = path.split(separator: "/").map(String.init)
+        let known = ["once", "held", "slow", "ended", "rejected", "failed", "full", "number", "body", "headers"]
+        guard let name = names.first, known.contains(name), names.count <= 2 else { return nil }
+        let producer = FakeProducer(
+            ProducerDescription(plugin: "fake", name: name, route: path, acceptsBody: name == "body"))
+        let generation = Generation(plugin: "fake", number: 1)
+        return RouteMatch(
+            entry: ProducerEntry(producer: producer, generation: generation),
+            values: names.dropFirst().map { StreamRequest.Field("value", $0) })
+    }
+
+    func open(
+        _ match: RouteMatch, _ request: StreamRequest, answering door: any OpenAnswering
+    ) throws(Overload) -> StreamToken {
+        let name = match.producer.description.name
+        if name == "full" { throw Overload(limit: "max-streams") }
+        let token = state.withLock { state in
+            let token = StreamToken(loop: 0, slot: UInt32(state.opened.count), epoch: 1)
+            state.opened.append(Opened(token: token, request: request, door: door))
+            return token
+        }
+        switch name {
+        case "slow": break
+        case "ended": door.answer(.ended)
+        case "rejected": door.answer(.rejected(status: Int(match.values[0].value) ?? 0, message: "No “thanks”.\n"))
+        case "failed": door.answer(.failed(code: "e7"))
+        case "headers":
+            door.answer(
+                .stream(headers: [.init("X-Extra", "1"), .init("Content-Length", "5"), .init("X-Bad", "a\r\nb: c")]))
+        default: door.answer(.stream(headers: []))
+        }
+        return token
+    }
+
+    func leave(_ stream: StreamToken) {
+        state.withLock { $0.left.append(stream) }
+    }
+
+    func attach(_ stream: StreamToken, to transport: StreamTransport, head: [UInt8]) {
+        let name = state.withLock { state in
+            state.heads[stream] = head
+            state.attached[stream] = transport
+            state.attachCount += 1
+            return state.opened[Int(stream.slot)].request.path.split(separator: "/")[0]
+        }
+        guard name == "once" || name == "body" || name == "number" || name == "headers" else { return }
+        switch takeTransport(of: stream) {
+        case .descriptor(let descriptor)?:
+            let bytes = head + Array("data: hi\n\n".utf8)
+            _ = send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+            close(descriptor)
+        case .sink(let sink)?:
+            sink.send(head + Array("data: hi\n\n".utf8))
+            sink.finish()
+        case nil: break
+        }
+    }
+
+    func sinkDrained(_ stream: StreamToken) {
+        state.withLock { $0.drained.append(stream) }
+    }
+
+    func sinkClosed(_ stream: StreamToken) {
+        state.withLock { $0.closed.append(stream) }
+    }
+}
+
+/// A producer of which only the face is needed: nothing here runs streams.
+final class FakeProducer: EventProducer {
+    let description: ProducerDescription
+
+    init(_ description: ProducerDescription) {
+        self.description = description
+    }
+
+    struct Parameters: ResolvedParameters {
+        let canonical: String
+    }
+
+    func resolve(
+        path: [StreamRequest.Field], query: [StreamRequest.Field]
+    ) throws(ParameterFault) -> any ResolvedParameters {
+        guard description.name == "number" else { return Parameters(canonical: "") }
+        let value = query.first { $0.name == "n" }?.value
+        guard let value, Int(value) != nil else {
+            throw ParameterFault(parameter: "n", value: value, expected: "a whole number")
+        }
+        return Parameters(canonical: "n=\(value)")
+    }
+
+    func open(
+        _ stream: StreamToken, _ request: StreamRequest, state: inout UnsafeMutableRawPointer?
+    ) -> OpenOutcome { .ended }
+
+    func pull(
+        _ stream: StreamToken, state: UnsafeMutableRawPointer?, into frames: inout FrameBuffer, events: Int, bytes: Int
+    ) -> PullOutcome { .ended }
+
+    func close(_ stream: StreamToken, state: UnsafeMutableRawPointer?, reason: CloseReason) -> Bool { true }
+
+    func interrupt(_ stream: StreamToken, state: UnsafeMutableRawPointer?) {}
+}

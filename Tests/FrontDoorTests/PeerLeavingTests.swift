@@ -1,0 +1,116 @@
+import EventStream
+import Glibc
+import StreamRuntime
+import TestSupport
+import Testing
+
+@testable import FrontDoor
+
+@Suite("Peers that leave", .timeLimit(.minutes(1)))
+struct PeerLeavingTests {
+    enum Leaving: CaseIterable {
+        case close, halfClose, reset
+
+        func act(_ client: RawClient) {
+            switch self {
+            case .close: client.close()
+            case .halfClose: client.halfClose()
+            case .reset: client.reset()
+            }
+        }
+    }
+
+    @Test("While open runs: leave, once, and what open answers later changes nothing", arguments: Leaving.allCases)
+    func duringOpen(leaving: Leaving) async throws {
+        try await withServer { server in
+            let client = try server.connect()
+            try client.send(get("/slow"))
+            let opened = try await server.opened()
+            leaving.act(client)
+            #expect(await eventually { server.opener.left == [opened.token] })
+            opened.door.answer(.stream(headers: []))
+            #expect(await eventually { server.server.connectionCount == 0 })
+            #expect(server.opener.left.count == 1)
+            #expect(server.opener.attachCount == 0)
+        }
+    }
+
+    @Test("With bytes behind the request, which nobody reads, it is noticed all the same", arguments: Leaving.allCases)
+    func duringOpenWithInput(leaving: Leaving) async throws {
+        try await withServer { server in
+            let client = try server.connect()
+            try client.send(get("/slow"))
+            let opened = try await server.opened()
+            try client.send(String(repeating: "x", count: 100_000))
+            leaving.act(client)
+            #expect(await eventually { server.opener.left == [opened.token] })
+        }
+    }
+
+    @Test("Right behind the request", arguments: Leaving.allCases)
+    func atOnce(leaving: Leaving) async throws {
+        try await withServer { server in
+            for _ in 0..<50 {
+                let client = try server.connect()
+                try client.send(get("/slow"))
+                leaving.act(client)
+            }
+            #expect(await eventually { server.server.connectionCount == 0 })
+            // A reset may reach the server before it has read the request.
+            #expect(Set(server.opener.left) == Set(server.opener.opened.map(\.token)))
+            #expect(server.opener.left.count == server.opener.opened.count)
+            #expect(leaving == .reset || server.opener.opened.count == 50)
+        }
+    }
+
+    @Test("After the hand-over it is the stream's business", arguments: Leaving.allCases)
+    func afterHandOver(leaving: Leaving) async throws {
+        try await withServer { server in
+            let client = try server.connect()
+            try client.send(get("/held"))
+            let token = try await server.opened().token
+            #expect(await eventually { server.opener.attachCount == 1 })
+            guard case .descriptor(let descriptor)? = server.opener.takeTransport(of: token) else {
+                Issue.record("no descriptor was handed over")
+                return
+            }
+            defer { Glibc.close(descriptor) }
+            #expect(fcntl(descriptor, F_GETFD) & FD_CLOEXEC != 0)
+            #expect(fcntl(descriptor, F_GETFL) & O_NONBLOCK != 0)
+            #expect(await eventually { server.server.connectionCount == 0 })
+            leaving.act(client)
+            var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            #expect(poll(&entry, 1, 10_000) == 1)
+            #expect(server.opener.left.isEmpty)
+        }
+    }
+
+    @Test("Whoever comes first, the answer or the leaving: attach or leave, never both, never neither")
+    func race() async throws {
+        var random = SeededRandom.fromEnvironment(test: "hand-over race")
+        try await withServer { server in
+            for round in 0..<400 {
+                let client = try server.connect()
+                try client.send(get("/slow"))
+                let opened = try await server.opened(round)
+                let leaving = Leaving.allCases.randomElement(using: &random)!
+                let answers = Int.random(in: 0...2, using: &random)
+                let input = Bool.random(using: &random)
+                let answering = Task.detached {
+                    for _ in 0..<max(1, answers) { opened.door.answer(.stream(headers: [])) }
+                }
+                if input { try? client.send("more") }
+                if answers > 0, Bool.random(using: &random) { await Task.yield() }
+                leaving.act(client)
+                await answering.value
+            }
+            #expect(await eventually { server.server.connectionCount == 0 })
+            #expect(server.opener.left.count + server.opener.attachCount == 400)
+            for opened in server.opener.opened {
+                let attached = server.opener.takeTransport(of: opened.token)
+                #expect((attached != nil) != server.opener.left.contains(opened.token))
+                if case .descriptor(let descriptor)? = attached { Glibc.close(descriptor) }
+            }
+        }
+    }
+}

@@ -1,0 +1,58 @@
+import Logging
+import StreamRuntime
+import TestSupport
+
+@testable import FrontDoor
+
+/// Runs `body` against a server on a free loopback port, and stops it.
+func withServer(
+    _ change: (inout ServerSettings) -> Void = { _ in },
+    logger: Logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
+    _ body: (RunningServer) async throws -> Void
+) async throws {
+    var settings = ServerSettings()
+    settings.port = 0
+    settings.lingerTimeout = .milliseconds(200)
+    change(&settings)
+    let opener = FakeOpener()
+    let server = Server(settings, opener: opener, logger: logger)
+    let address = try await server.start()
+    let result: Result<Void, any Error>
+    do {
+        result = .success(try await body(RunningServer(server: server, opener: opener, port: address.port)))
+    } catch {
+        result = .failure(error)
+    }
+    await server.stop(within: .zero)
+    try result.get()
+}
+
+struct RunningServer {
+    let server: Server
+    let opener: FakeOpener
+    let port: Int
+
+    func connect() throws -> RawClient { try RawClient(port: port) }
+
+    /// Sends one request on a connection of its own, and takes one response.
+    func answer(to request: String, isHead: Bool = false) throws -> RawResponse {
+        let client = try connect()
+        try client.send(request)
+        return try client.readResponse(toHead: isHead)
+    }
+
+    /// Waits until a stream was opened, and returns it.
+    func opened(_ index: Int = 0) async throws -> FakeOpener.Opened {
+        guard await eventually({ opener.opened.count > index }) else { throw RunningServerError.nothingOpened }
+        return opener.opened[index]
+    }
+}
+
+enum RunningServerError: Error {
+    case nothingOpened
+}
+
+/// "GET `target` HTTP/1.1" with a Host and further header lines.
+func get(_ target: String, _ headers: String...) -> String {
+    "GET \(target) HTTP/1.1\r\nHost: test\r\n" + headers.map { $0 + "\r\n" }.joined() + "\r\n"
+}

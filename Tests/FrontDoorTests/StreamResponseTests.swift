@@ -1,0 +1,198 @@
+import EventStream
+import Glibc
+import StreamRuntime
+import TestSupport
+import Testing
+
+@testable import FrontDoor
+
+@Suite("Stream responses", .timeLimit(.minutes(1)))
+struct StreamResponseTests {
+    @Test("A stream's response has exactly this head, and ends with its connection", arguments: ["1.0", "1.1"])
+    func head(version: String) async throws {
+        try await withServer { server in
+            let client = try server.connect()
+            try client.send("GET /once HTTP/\(version)\r\nHost: test\r\n\r\n")
+            let response = try client.readToEnd()
+            let date = try #require(response.firstMatch(of: /Date: ([^\r]+)\r\n/)?.1)
+            #expect(
+                response == """
+                    HTTP/1.1 200 OK\r
+                    Content-Type: text/event-stream\r
+                    Cache-Control: no-store, no-transform\r
+                    X-Accel-Buffering: no\r
+                    X-Content-Type-Options: nosniff\r
+                    Date: \(date)\r
+                    Connection: close\r
+                    \r
+                    data: hi
+
+
+                    """)
+            #expect(date.wholeMatch(of: /[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT/) != nil)
+        }
+    }
+
+    @Test("HEAD answers that head and opens nothing, but checks the parameters")
+    func headRequest() async throws {
+        try await withServer { server in
+            let client = try server.connect()
+            try client.send("HEAD /once HTTP/1.1\r\nHost: test\r\n\r\n")
+            let head = try client.readToEnd()
+            #expect(head.hasPrefix("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"))
+            #expect(head.hasSuffix("Connection: close\r\n\r\n"))
+            let refused = try server.answer(to: "HEAD /number?n=x HTTP/1.1\r\nHost: test\r\n\r\n", isHead: true)
+            #expect(refused.status == 400)
+            #expect(server.opener.opened.isEmpty)
+        }
+    }
+
+    @Test("The request reaches the runtime decoded")
+    func request() async throws {
+        try await withServer { server in
+            let client = try server.connect()
+            try client.send(
+                "POST /body/caf%C3%A9?a=1+2&b=%2B%26&a=&c HTTP/1.1\r\nHost: test\r\nX-Mixed: Yes\r\nLast-Event-ID: 17\r\n"
+                    + "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")
+            #expect(try client.readToEnd().hasSuffix("\r\n\r\ndata: hi\n\n"))
+            let request = try await server.opened().request
+            #expect(request.method == "POST")
+            #expect(request.path == "/body/caf%C3%A9")
+            #expect(request.query == [.init("a", "1 2"), .init("b", "+&"), .init("a", ""), .init("c", "")])
+            #expect(request.headers.contains(.init("X-Mixed", "Yes")))
+            #expect(request.lastEventID == "17")
+            #expect(request.remoteAddress == "127.0.0.1")
+            #expect(request.body == Array("abcde".utf8))
+        }
+    }
+
+    @Test(
+        "The last event id comes from the header, else from the query",
+        arguments: [
+            (get("/once?last_event_id=q", "Last-Event-ID: h"), "h"),
+            (get("/once?last_event_id=a%20b"), "a b"),
+            (get("/once?lastEventId=z"), "z"),
+            (get("/once?lastEventId=z&last_event_id=y"), "y"),
+            (get("/once"), nil),
+        ])
+    func lastEventID(request: String, expected: String?) async throws {
+        try await withServer { server in
+            let client = try server.connect()
+            try client.send(request)
+            _ = try client.readToEnd()
+            #expect(try await server.opened().request.lastEventID == expected)
+        }
+    }
+
+    @Test("A subscriber that has seen the end gets 204, and nothing is opened")
+    func finished() async throws {
+        try await withServer { server in
+            for request in [
+                get("/once", "Last-Event-ID: \(EventID.finished)"), get("/once?last_event_id=\(EventID.finished)"),
+            ] {
+                let response = try server.answer(to: request)
+                #expect(response.status == 204)
+                #expect(response["Content-Length"] == nil)
+            }
+            #expect(server.opener.opened.isEmpty)
+        }
+    }
+
+    @Test("A producer's headers are added, but for those that are not its to say")
+    func producerHeaders() async throws {
+        try await withServer { server in
+            let client = try server.connect()
+            try client.send(get("/headers"))
+            let response = try client.readToEnd()
+            #expect(response.contains("\r\nConnection: close\r\nX-Extra: 1\r\n\r\ndata: hi"))
+            #expect(!response.contains("Content-Length") && !response.contains("X-Bad"))
+        }
+    }
+
+    @Test("What open refuses becomes a status, and the connection goes on")
+    func refusals() async throws {
+        try await withServer { server in
+            let client = try server.connect()
+            try client.send(get("/ended"))
+            let ended = try client.readResponse()
+            #expect(ended.status == 204)
+
+            try client.send(get("/rejected/402"))
+            let rejected = try client.readResponse()
+            #expect(rejected.status == 402)
+            #expect(
+                rejected.body
+                    == #"{"type":"about:blank","title":"Payment Required","status":402,"detail":"No “thanks”.\n"}"#)
+
+            try client.send(get("/failed"))
+            let failed = try client.readResponse()
+            #expect(failed.status == 500)
+            #expect(failed.body.contains(#""code":"e7""#))
+
+            try client.send(get("/rejected/200"))
+            #expect(try client.readResponse().status == 500)
+        }
+    }
+
+    @Test("Over capacity, EventSource is told when to come back, and everybody else gets 503")
+    func shedding() async throws {
+        try await withServer {
+            $0.retryAfter = .milliseconds(5000)...(.milliseconds(6000))
+        } _: { server in
+            let browser = try server.connect()
+            try browser.send(get("/full", "Accept: text/event-stream"))
+            let empty = try browser.readToEnd()
+            #expect(empty.hasPrefix("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"))
+            #expect(empty.contains(/\r\n\r\nretry: [56]\d\d\d\n\n$/))
+
+            let other = try server.connect()
+            try other.send(get("/full", "Accept: */*"))
+            let response = try other.readResponse()
+            #expect(response.status == 503)
+            #expect(["5", "6"].contains(response["Retry-After"]))
+            #expect(try other.readToEnd() == "")
+        }
+    }
+
+    @Test("Ten requests and one for a stream may come at once: ten answers, in order, then the stream")
+    func pipelining() async throws {
+        try await withServer { server in
+            let client = try server.connect()
+            let requests = (0..<10).map { get("/missing/\($0)") }.joined() + get("/once") + get("/never")
+            try client.send(requests)
+            for index in 0..<10 {
+                let response = try client.readResponse()
+                #expect(response.status == 404)
+                #expect(response.body.contains("/missing/\(index)."))
+                #expect(response["Connection"] == nil)
+            }
+            let rest = try client.readToEnd()
+            #expect(rest.hasPrefix("HTTP/1.1 200 OK"))
+            #expect(rest.hasSuffix("data: hi\n\n"))
+        }
+    }
+
+    @Test("What came behind a request for a stream is dropped; if the stream is refused, the connection ends")
+    func droppedInput() async throws {
+        try await withServer { server in
+            let client = try server.connect()
+            try client.send(get("/ended") + get("/missing"))
+            let response = try client.readResponse()
+            #expect(response.status == 204)
+            #expect(response["Connection"] == "close")
+            #expect(try client.readToEnd() == "")
+        }
+    }
+
+    @Test("After a refusal that came late, the connection goes on with the next request")
+    func lateRefusal() async throws {
+        try await withServer { server in
+            let client = try server.connect()
+            try client.send(get("/slow"))
+            try await server.opened().door.answer(.rejected(status: 409, message: "later"))
+            #expect(try client.readResponse().status == 409)
+            try client.send(get("/missing"))
+            #expect(try client.readResponse().status == 404)
+        }
+    }
+}
