@@ -15,7 +15,7 @@ extension ConnectionHandler {
             phase = .opening(pending, try roster.opener.open(match, streamRequest, answering: pending))
         } catch {
             pending.cancel()
-            shed(limit: error.limit)
+            shed(error.limit)
         }
     }
 
@@ -41,6 +41,7 @@ extension ConnectionHandler {
         case .stream(let headers): prepareHandOver(of: token, headers)
         case .ended: respond(.noContent)
         case .rejected(let status, let message): respond(rejection(status, message))
+        case .unavailable: shed("unavailable")
         case .failed(let code):
             var problem = Problem(500, "The stream could not be opened. The server's log says why, under this code.")
             problem.members = [("code", code)]
@@ -85,7 +86,7 @@ extension ConnectionHandler {
             roster.opener.attach(token, to: .sink(subscriber), head: streamHead(headers))
         case .refused(let code):
             roster.opener.leave(token)
-            shed(limit: "open files: \(String(cString: strerror(code)))")
+            shed("open files: \(String(cString: strerror(code)))")
             context.flush()
         }
     }
@@ -101,9 +102,9 @@ extension ConnectionHandler {
         return Array(bytes.readableBytesView)
     }
 
-    private func shed(limit: String) {
-        roster.shedding.warn(
-            "a subscriber was turned away: a limit is reached", ["limit": "\(limit)", "peer": "\(remoteAddress)"])
+    /// - Parameter reason: what is short, for the log.
+    private func shed(_ reason: String) {
+        roster.shedding.warn("a subscriber was turned away", ["reason": "\(reason)", "peer": "\(remoteAddress)"])
         let accept = AcceptHeader(request?.headers["accept"] ?? [])
         respond(
             Overloaded.response(

@@ -8,7 +8,7 @@ import Synchronization
 /// - `/once`: opens at once; writes one event and ends the response.
 /// - `/held`: opens at once; the test has the connection.
 /// - `/slow`: opens when the test says so, with whatever answer.
-/// - `/ended`, `/rejected/{status}`, `/failed`, `/full`: the other outcomes.
+/// - `/ended`, `/rejected/{status}`, `/failed`, `/unavailable`, `/full`: the other outcomes.
 /// - `/number`: takes one parameter, `n`, a whole number. `/body`: as `/once`, and takes a body.
 final class FakeOpener: StreamOpener {
     struct Opened: Sendable {
@@ -48,7 +48,9 @@ final class FakeOpener: StreamOpener {
 
     func route(for path: String) -> RouteMatch? {
         let names = path.split(separator: "/").map(String.init)
-        let known = ["once", "held", "slow", "ended", "rejected", "failed", "full", "number", "body", "headers"]
+        let known = [
+            "once", "held", "slow", "ended", "rejected", "failed", "full", "unavailable", "number", "body", "headers",
+        ]
         guard let name = names.first, known.contains(name), names.count <= 2 else { return nil }
         let producer = FakeProducer(
             ProducerDescription(plugin: "fake", name: name, route: path, acceptsBody: name == "body"))
@@ -72,6 +74,7 @@ final class FakeOpener: StreamOpener {
         case "slow": break
         case "ended": door.answer(.ended)
         case "rejected": door.answer(.rejected(status: Int(match.values[0].value) ?? 0, message: "No “thanks”.\n"))
+        case "unavailable": door.answer(.unavailable)
         case "failed": door.answer(.failed(code: "e7"))
         case "headers":
             door.answer(

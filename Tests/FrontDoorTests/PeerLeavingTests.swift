@@ -55,6 +55,8 @@ struct PeerLeavingTests {
                 try client.send(get("/slow"))
                 leaving.act(client)
             }
+            // Connections are accepted in order: this one comes last.
+            #expect(try server.answer(to: get("/missing", "Connection: close")).status == 404)
             #expect(await eventually { server.server.connectionCount == 0 })
             // A reset may reach the server before it has read the request.
             #expect(Set(server.opener.left) == Set(server.opener.opened.map(\.token)))

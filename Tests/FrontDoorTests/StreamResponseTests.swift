@@ -134,19 +134,21 @@ struct StreamResponseTests {
         }
     }
 
-    @Test("Over capacity, EventSource is told when to come back, and everybody else gets 503")
-    func shedding() async throws {
+    @Test(
+        "Turned away, EventSource is told when to come back, and everybody else gets 503",
+        arguments: ["/full", "/unavailable"])
+    func shedding(path: String) async throws {
         try await withServer {
             $0.retryAfter = .milliseconds(5000)...(.milliseconds(6000))
         } _: { server in
             let browser = try server.connect()
-            try browser.send(get("/full", "Accept: text/event-stream"))
+            try browser.send(get(path, "Accept: text/event-stream"))
             let empty = try browser.readToEnd()
             #expect(empty.hasPrefix("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"))
             #expect(empty.contains(/\r\n\r\nretry: [56]\d\d\d\n\n$/))
 
             let other = try server.connect()
-            try other.send(get("/full", "Accept: */*"))
+            try other.send(get(path, "Accept: */*"))
             let response = try other.readResponse()
             #expect(response.status == 503)
             #expect(["5", "6"].contains(response["Retry-After"]))
