@@ -1,0 +1,17 @@
+import Glibc
+
+/// The frames of `Tests/EventStreamTests/Golden`, written by hand from the wire's rules.
+enum Golden {
+    static func bytes(_ name: String, of file: String = #filePath) throws -> [UInt8] {
+        let folder = file.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+        guard let stream = fopen("\(folder)/Golden/\(name).sse", "rb") else { throw Missing(name: name) }
+        defer { fclose(stream) }
+        var bytes = [UInt8](repeating: 0, count: 64 * 1024)
+        let count = fread(&bytes, 1, bytes.count, stream)
+        return Array(bytes[..<count])
+    }
+
+    struct Missing: Error {
+        let name: String
+    }
+}
