@@ -69,7 +69,7 @@ let package = Package(
         .target(
             name: "PluginHost",
             dependencies: [
-                "EventStream", "ForeignFunction", "CSluice", .product(name: "Logging", package: "swift-log"),
+                "EventStream", "ForeignFunction", "CLinux", "CSluice", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
         .target(
@@ -98,7 +98,9 @@ let package = Package(
         unitTests("ForeignFunction"),
         unitTests("StreamLoop"),
         unitTests("StreamRuntime", also: ["EventStream", "StreamLoop"]),
-        unitTests("PluginHost", also: ["EventStream", "ForeignFunction", "CSluice"]),
+        unitTests(
+            "PluginHost",
+            also: ["EventStream", "ForeignFunction", "CSluice", .product(name: "Logging", package: "swift-log")]),
         unitTests("FrontDoor", also: ["EventStream", "StreamRuntime"]),
         unitTests(
             "SluiceCommand",

@@ -23,4 +23,15 @@ static inline int sluice_usable_core_count(void)
     for (long byte = 0; byte < bytes; byte++) count += __builtin_popcount(mask[byte]);
     return count;
 }
+
+/** What dladdr(3) fills: `Dl_info`. */
+struct sluice_address_origin {
+    const char *file_name; /**< as dlopen was given it; it lives as long as the image */
+    void *file_base;
+    const char *symbol_name;
+    void *symbol_address;
+};
+/** dladdr(3): which file an address was loaded from. <dlfcn.h> declares it in GNU mode only; the asm label says whose definition is
+    meant. */
+int sluice_dladdr(const void *address, struct sluice_address_origin *origin) __asm__("dladdr");
 #endif

@@ -1,0 +1,41 @@
+import CSluice
+import EventStream
+
+/// From the handle that a plugin passes to what it names.
+enum HandleLookUp {
+    /// - Returns: `nil`, after a line in the log, for a stream that is over.
+    static func liveToken(_ stream: OpaquePointer?, _ function: StaticString) -> StreamToken? {
+        guard let token = StreamToken(stream), ConnectedRuntime.ask({ $0.isLive(token) }) == true else {
+            HostLog.stale(function, stream: stream)
+            return nil
+        }
+        return token
+    }
+
+    /// - Returns: `nil`, after a line in the log, for a stream whose open is answered.
+    static func opening(_ stream: OpaquePointer?, _ function: StaticString) -> OpeningStream? {
+        guard let token = StreamToken(stream) else {
+            HostLog.stale(function, stream: stream)
+            return nil
+        }
+        if let opening = StreamTables.opening[token] { return opening }
+        if liveToken(stream, function) != nil {
+            HostLog.misuse(function, "was called after open was answered", stream: token)
+        }
+        return nil
+    }
+
+    static func lend(
+        _ stream: OpaquePointer?, _ function: StaticString, _ item: OpeningStream.Item
+    ) -> LentBytes? {
+        opening(stream, function)?.lend(item)
+    }
+
+    static func lendNamed(
+        _ stream: OpaquePointer?, _ function: StaticString, _ name: UnsafePointer<CChar>?,
+        _ item: (String) -> OpeningStream.Item
+    ) -> UnsafePointer<CChar>? {
+        guard let opening = opening(stream, function), let name = PluginText.key(name) else { return nil }
+        return opening.lend(item(name))?.start
+    }
+}

@@ -1,0 +1,41 @@
+import CSluice
+import EventStream
+
+/// What `open` says beside its return value, and what is said later in its place.
+enum HostAnswers {
+    static func setHeader(
+        _ stream: OpaquePointer?, _ name: UnsafePointer<CChar>?, _ value: UnsafePointer<CChar>?
+    ) -> Bool {
+        guard let opening = HandleLookUp.opening(stream, "set_header") else { return false }
+        let token = StreamToken(stream)
+        guard let name = PluginText.key(name, bytesMax: ResponseHeader.nameBytesMax),
+            let value = PluginText.key(value, bytesMax: ResponseHeader.valueBytesMax)
+        else {
+            HostLog.misuse("set_header", "was given a name or value that is NULL, too long or not UTF-8", stream: token)
+            return false
+        }
+        if let objection = ResponseHeader.objection(to: name, value) {
+            HostLog.misuse("set_header", objection, stream: token)
+            return false
+        }
+        guard opening.addHeader(StreamRequest.Field(name, value)) else {
+            HostLog.misuse("set_header", "was called more than \(ResponseHeader.countMax) times", stream: token)
+            return false
+        }
+        return true
+    }
+
+    static func opened(_ stream: OpaquePointer?, _ status: Int32) {
+        guard let opening = HandleLookUp.opening(stream, "opened"), let token = StreamToken(stream) else { return }
+        switch opening.opened(status) {
+        case .held: return
+        case .repeated: HostLog.misuse("opened", "was called twice", stream: token)
+        case .outcome(let outcome):
+            // Before the runtime is told, which may call the plugin at once.
+            StreamTables.opening.remove(token)
+            if ConnectedRuntime.ask({ $0.opened(token, outcome) }) != true {
+                HostLog.misuse("opened", "was called for a stream that has no open pending", stream: token)
+            }
+        }
+    }
+}

@@ -1,0 +1,44 @@
+import CSluice
+import EventStream
+
+/// `host->emit`: an event that is pushed.
+enum HostEmit {
+    static func emit(_ stream: OpaquePointer?, _ event: UnsafePointer<sluice_event>?) -> Int32 {
+        guard let token = StreamToken(stream), let producer = ConnectedRuntime.producer(of: token) else {
+            HostLog.stale("emit", stream: stream)
+            return closed
+        }
+        guard let event, UInt(bitPattern: event) % 8 == 0, event.pointee.struct_size >= 8 else {
+            HostLog.misuse("emit", "was given an event that sluice_event_init never saw", stream: token)
+            return invalid
+        }
+        // What a plugin of an older sluice.h does not have stays unset.
+        let copy = SizedStruct.overlay(event, bytes: Int(event.pointee.struct_size), on: sluice_event.reset)
+        var fault: EventFault?
+        let outcome = ConnectedRuntime.ask { services in
+            services.emit(token) { frames in
+                do throws(EventFault) {
+                    try producer.encoder.encode(copy, into: &frames)
+                    return true
+                } catch {
+                    fault = error
+                    return false
+                }
+            }
+        }
+        switch outcome {
+        case .accepted: return Int32(SLUICE_EMIT_OK)
+        case .full: return Int32(SLUICE_EMIT_FULL)
+        case .invalid:
+            HostLog.misuse(
+                "emit", "was given an event in which \(fault.map { "\($0)" } ?? "a rule is broken")", stream: token)
+            return invalid
+        case .over, nil:
+            HostLog.stale("emit", stream: stream)
+            return closed
+        }
+    }
+
+    private static let closed = Int32(SLUICE_EMIT_CLOSED)
+    private static let invalid = Int32(SLUICE_EMIT_INVALID)
+}

@@ -1,0 +1,140 @@
+import CSluice
+import EventStream
+import Logging
+
+/// The version of the host, for people.
+package let hostVersion = "0.1.0"
+
+/// The one `sluice_host` of the process: made at its first use, never changed and never freed, as plugins keep it.
+///
+/// Its functions may be called from any thread with any handle, at any time. They trust nothing that they are given: a handle is
+/// looked up, text is read with a limit, and a wrong call has no effect but a line in the log.
+enum HostTable {
+    nonisolated(unsafe) static let pointer: UnsafePointer<sluice_host> = {
+        let table = UnsafeMutablePointer<sluice_host>.allocate(capacity: 1)
+        var host = sluice_host()
+        host.struct_size = UInt32(MemoryLayout<sluice_host>.size)
+        host.abi_major = Manifest.major
+        host.abi_minor = Manifest.minor
+        // Lives as long as the table.
+        host.version = Unmanaged.passRetained(LentBytes(copyingBytes: hostVersion.utf8)).takeUnretainedValue().start
+        fillStreamFunctions(of: &host)
+        fillRequestFunctions(of: &host)
+        fillAnswerFunctions(of: &host)
+        fillLaterFunctions(of: &host)
+        table.initialize(to: host)
+        return UnsafePointer(table)
+    }()
+
+    /// What a running stream asks for.
+    private static func fillStreamFunctions(of host: inout sluice_host) {
+        host.log = { stream, level, message in
+            guard let message = PluginText.message(message) else {
+                return HostLog.misuse("log", "was given no message", stream: nil)
+            }
+            HostLog.say(message, level: Logger.Level(pluginLevel: level), stream: StreamToken(stream))
+        }
+        host.wake = { stream in
+            guard let token = StreamToken(stream), ConnectedRuntime.ask({ $0.wake(token) }) == true else {
+                return HostLog.stale("wake", stream: stream)
+            }
+        }
+        host.emit = { stream, event in HostEmit.emit(stream, event) }
+        host.sleep = { stream, milliseconds in
+            guard let token = HandleLookUp.liveToken(stream, "sleep") else { return false }
+            if let answer = ConnectedRuntime.ask({ $0.sleep(token, milliseconds: milliseconds) }) ?? nil {
+                return answer
+            }
+            HostLog.misuse("sleep", "is for producers without SLUICE_NONBLOCKING, and did not sleep", stream: token)
+            return ConnectedRuntime.ask { $0.isCancelled(token) } == false
+        }
+        host.is_cancelled = { stream in
+            guard let token = StreamToken(stream) else { return true }
+            return ConnectedRuntime.ask { $0.isCancelled(token) } ?? true
+        }
+        host.schedule = { stream, nanoseconds, function, context in
+            guard let token = HandleLookUp.liveToken(stream, "schedule") else { return false }
+            guard let function else {
+                HostLog.misuse("schedule", "was given no function", stream: token)
+                return false
+            }
+            return ConnectedRuntime.ask {
+                $0.schedule(token, afterNanoseconds: max(nanoseconds, 0), function, context)
+            } ?? false
+        }
+        host.fail = { stream, message in
+            guard let token = HandleLookUp.liveToken(stream, "fail") else { return }
+            StreamTables.failure[token] = PluginText.message(message) ?? ""
+            // It may have ended between the two lines above, and nobody would look there again.
+            if ConnectedRuntime.ask({ $0.isLive(token) }) != true { StreamTables.failure.remove(token) }
+        }
+    }
+
+    /// What may be asked about the request, while `open` has no answer.
+    private static func fillRequestFunctions(of host: inout sluice_host) {
+        host.parameter = { stream, name in HandleLookUp.lendNamed(stream, "parameter", name) { .parameter($0) } }
+        host.query = { stream, name in HandleLookUp.lendNamed(stream, "query", name) { .query($0) } }
+        host.header = { stream, name in HandleLookUp.lendNamed(stream, "header", name) { .header($0.lowercased()) } }
+        host.config = { stream, key in HandleLookUp.lendNamed(stream, "config", key) { .config($0) } }
+        host.path = { stream in HandleLookUp.lend(stream, "path", .path)?.start }
+        host.method = { stream in HandleLookUp.lend(stream, "method", .method)?.start }
+        host.remote_address = { stream in HandleLookUp.lend(stream, "remote_address", .remoteAddress)?.start }
+        host.last_event_id = { stream in HandleLookUp.lend(stream, "last_event_id", .lastEventID)?.start }
+        host.body = { stream, length in
+            let body = HandleLookUp.lend(stream, "body", .body)
+            length?.pointee = body?.count ?? 0
+            return body.map { UnsafeRawPointer($0.start) }
+        }
+        host.saved = { stream, length in
+            // No stream has anything saved before migration exists; the handle is checked all the same.
+            _ = HandleLookUp.opening(stream, "saved")
+            length?.pointee = 0
+            return nil
+        }
+    }
+
+    /// What `open` says beside its return value, and the answers that come later.
+    private static func fillAnswerFunctions(of host: inout sluice_host) {
+        host.reject = { stream, status, message in
+            HandleLookUp.opening(stream, "reject")?.reject(status: status, message: PluginText.message(message) ?? "")
+        }
+        host.set_header = { stream, name, value in HostAnswers.setHeader(stream, name, value) }
+        host.opened = { stream, status in HostAnswers.opened(stream, status) }
+        host.closed = { stream in
+            guard let token = StreamToken(stream), ConnectedRuntime.ask({ $0.isLive(token) }) == true else {
+                return HostLog.stale("closed", stream: stream)
+            }
+            if ConnectedRuntime.ask({ $0.closed(token) }) != true {
+                HostLog.misuse("closed", "was called for a stream whose close is not in progress", stream: token)
+            }
+        }
+    }
+
+    /// What the interface promises and this version does not have.
+    private static func fillLaterFunctions(of host: inout sluice_host) {
+        host.save = { stream, _, _ in
+            HostLog.misuse("save", "was called outside of save", stream: StreamToken(stream))
+            return false
+        }
+        host.bind = { stream, _, _, _ in
+            HostLog.misuse("bind", "is not available in this version", stream: StreamToken(stream))
+            return nil
+        }
+        host.callback = { stream, _ in
+            HostLog.misuse("callback", "is not available in this version", stream: StreamToken(stream))
+            return nil
+        }
+    }
+}
+
+extension Logger.Level {
+    /// A level of sluice.h; an unknown one is as bad as the next known.
+    fileprivate init(pluginLevel: Int32) {
+        switch pluginLevel {
+        case ...Int32(SLUICE_LOG_DEBUG): self = .debug
+        case Int32(SLUICE_LOG_INFO): self = .info
+        case Int32(SLUICE_LOG_WARNING): self = .warning
+        default: self = .error
+        }
+    }
+}

@@ -1,0 +1,24 @@
+/// Bytes that a plugin may read for as long as this object lives, with a NUL behind them.
+///
+/// `@unchecked Sendable`: written by `init` only; afterwards it is read by whoever holds it, and freed by the last.
+final class LentBytes: @unchecked Sendable {
+    let start: UnsafePointer<CChar>
+    /// Without the NUL.
+    let count: Int
+
+    init(copyingBytes bytes: some Collection<UInt8>) {
+        count = bytes.count
+        let memory = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: bytes.count + 1)
+        _ = memory.initialize(from: bytes)
+        memory[bytes.count] = 0
+        start = UnsafePointer(UnsafeRawPointer(memory.baseAddress!).assumingMemoryBound(to: CChar.self))
+    }
+
+    /// - Returns: `nil` for a text that holds a NUL: cut off there, it would mean something else.
+    convenience init?(_ text: String) {
+        guard !text.utf8.contains(0) else { return nil }
+        self.init(copyingBytes: text.utf8)
+    }
+
+    deinit { start.deallocate() }
+}

@@ -1,0 +1,79 @@
+import EventStream
+import Logging
+import Synchronization
+
+/// A plugin in memory: one generation. It stays there for ever; what ends is its use.
+package final class LoadedPlugin: Sendable {
+    package let name: String
+    package let version: String
+    package let summary: String
+    /// The path that it was loaded from, as the operator wrote it.
+    package let file: String
+    package let contentID: ContentID
+    package let producers: [PluginProducer]
+
+    private let shutdownFunction: ShutdownFunction?
+    private let isShutDown = Atomic(false)
+    private let logger: Logger
+
+    init(
+        _ manifest: Manifest, file: PluginFile, producers: [PluginProducer], logger: Logger
+    ) {
+        name = manifest.name
+        version = manifest.version
+        summary = manifest.summary
+        self.file = file.path
+        contentID = file.contentID
+        self.producers = producers
+        shutdownFunction = manifest.shutdown.map(ShutdownFunction.init)
+        var logger = logger
+        logger[metadataKey: "plugin"] = "\(manifest.name)"
+        self.logger = logger
+    }
+
+    /// Lets the plugin free what it holds: to be called after the last close of its streams, or when it is not used at all.
+    /// Further calls do nothing.
+    package func shutdown() {
+        guard !isShutDown.exchange(true, ordering: .acquiringAndReleasing), let shutdownFunction else { return }
+        _ = LoadThread.run(logger: logger) { shutdownFunction.call() }
+    }
+}
+
+/// `@unchecked Sendable`: the address of a function, which stays mapped for ever.
+private struct ShutdownFunction: @unchecked Sendable {
+    let call: @convention(c) () -> Void
+}
+
+/// What keeps plugins from serving side by side: names and routes that two of them have.
+///
+/// - Returns: one refusal for each conflict, of the plugin that comes later. None is for two producers of one plugin, which
+///   `PluginLoader.load` refuses.
+package func conflicts(among plugins: [LoadedPlugin]) -> [PluginRefusal] {
+    var names: [String: LoadedPlugin] = [:]
+    var routes: [String: (plugin: LoadedPlugin, producer: PluginProducer)] = [:]
+    var refusals: [PluginRefusal] = []
+    for plugin in plugins {
+        if let other = names[plugin.name] {
+            refusals.append(
+                PluginRefusal(
+                    file: plugin.file, rule: "its name, \(plugin.name), is also that of \(other.file)",
+                    remedy: "rename one of the two plugins, or remove one"))
+        } else {
+            names[plugin.name] = plugin
+        }
+        for producer in plugin.producers {
+            if let other = routes[producer.routeShape], other.plugin !== plugin {
+                refusals.append(
+                    PluginRefusal(
+                        file: plugin.file,
+                        rule:
+                            "its producer \(producer.description.name) has the route \(producer.description.route), which is that of "
+                            + "\(other.producer.description.name) (\(other.producer.description.route)) in \(other.plugin.file)",
+                        remedy: "change one of the two routes, or remove one plugin"))
+            } else {
+                routes[producer.routeShape] = (plugin, producer)
+            }
+        }
+    }
+    return refusals
+}

@@ -1,0 +1,117 @@
+import CSluice
+import EventStream
+import ForeignFunction
+
+/// What a plugin declares, checked, and copied out of its memory as far as it is data.
+struct Manifest {
+    let name: String
+    let version: String
+    let summary: String
+    let producers: [ProducerManifest]
+    let shutdown: (@convention(c) () -> Void)?
+
+    static let producersMax = 256
+
+    /// - Parameter plugin: what `sluice_plugin_entry` returned.
+    init(reading plugin: UnsafePointer<sluice_plugin>) throws(Defect) {
+        let raw = UnsafeRawPointer(plugin)
+        try SizedStruct.checkAlignment(of: raw, "the sluice_plugin")
+        // Not even the size is to be believed before magic and version are right.
+        let magic = raw.load(as: UInt32.self)
+        guard magic == Manifest.magic else {
+            throw Defect(
+                "its sluice_plugin begins with \(hexadecimal(magic)), not with SLUICE_MAGIC (\(hexadecimal(Manifest.magic)))",
+                remedy: "build it with this host's sluice.h")
+        }
+        try Self.checkVersion(
+            major: raw.load(fromByteOffset: 4, as: UInt32.self), minor: raw.load(fromByteOffset: 8, as: UInt32.self))
+        let declared = try SizedStruct.copy(
+            raw, into: sluice_plugin(), sizeOffset: MemoryLayout<sluice_plugin>.offset(of: \.struct_size)!,
+            upTo: MemoryLayout<sluice_plugin>.offset(of: \.shutdown)!, "the sluice_plugin")
+
+        name = try PluginText.declaredName(declared.name, "its name")
+        version = try PluginText.declared(declared.version, "its version", bytesMax: 64) ?? ""
+        summary = try PluginText.declared(declared.description, "its description", bytesMax: 1024) ?? ""
+        shutdown = declared.shutdown
+        producers = try Self.producers(of: declared, plugin: name)
+    }
+
+    /// What the ABI's macros say, which Swift does not import with their casts.
+    static let magic: UInt32 = 0x4955_4C53
+    static let major = UInt32(SLUICE_ABI_MAJOR)
+    static let minor = UInt32(SLUICE_ABI_MINOR)
+
+    private static func checkVersion(major: UInt32, minor: UInt32) throws(Defect) {
+        guard major == Self.major, minor <= Self.minor else {
+            throw Defect(
+                "it is built for version \(major).\(minor) of the interface, and this host speaks \(Self.major).\(Self.minor)",
+                remedy: major > Self.major || (major == Self.major && minor > Self.minor)
+                    ? "update the host, or build the plugin with this host's sluice.h"
+                    : "build it with this host's sluice.h")
+        }
+    }
+
+    private static func producers(of plugin: sluice_plugin, plugin name: String) throws(Defect) -> [ProducerManifest] {
+        guard let pointers = plugin.producers, plugin.producer_count > 0 else {
+            throw Defect("it declares no producers", remedy: "list at least one in sluice_plugin.producers")
+        }
+        guard plugin.producer_count <= producersMax else {
+            throw Defect(
+                "it declares \(UInt(bitPattern: plugin.producer_count)) producers, and \(producersMax) are the most",
+                remedy: "check producer_count")
+        }
+        try SizedStruct.checkAlignment(of: UnsafeRawPointer(pointers), "sluice_plugin.producers")
+        var producers: [ProducerManifest] = []
+        for index in 0..<plugin.producer_count {
+            guard let pointer = pointers[index] else {
+                throw Defect("entry \(index) of its producers is NULL", remedy: "check producer_count")
+            }
+            let producer = try ProducerManifest(reading: pointer, index: index, plugin: name)
+            try producer.checkUnique(among: producers)
+            producers.append(producer)
+        }
+        return producers
+    }
+}
+
+/// A struct in plugin memory that says its own size.
+enum SizedStruct {
+    /// Copies what the struct's size covers over a zeroed one of the host's own, so that a plugin built when the struct was
+    /// smaller leaves the rest at zero, and nothing behind a plugin's struct is ever read.
+    /// - Parameters:
+    ///   - sizeOffset: where its `uint32_t struct_size` is.
+    ///   - required: it must cover at least so many bytes.
+    static func copy<Struct: BitwiseCopyable>(
+        _ source: UnsafeRawPointer, into zeroed: Struct, sizeOffset: Int, upTo required: Int, _ what: String
+    ) throws(Defect) -> Struct {
+        let size = Int(source.load(fromByteOffset: sizeOffset, as: UInt32.self))
+        guard size >= required else {
+            throw Defect(
+                "\(what) says that it has \(size) bytes, and at least \(required) are needed",
+                remedy: "set struct_size to the sizeof of the struct")
+        }
+        return overlay(source, bytes: size, on: zeroed)
+    }
+
+    /// Every member behind the sizes is aligned to 8 bytes, so a size cut down to a multiple of 8 covers only whole members.
+    static func overlay<Struct: BitwiseCopyable>(
+        _ source: UnsafeRawPointer, bytes: Int, on base: Struct
+    ) -> Struct {
+        var result = base
+        withUnsafeMutableBytes(of: &result) { target in
+            let count = min(bytes, target.count) & ~7
+            target.copyMemory(from: UnsafeRawBufferPointer(start: source, count: count))
+        }
+        return result
+    }
+
+    static func checkAlignment(of pointer: UnsafeRawPointer, _ what: String) throws(Defect) {
+        guard UInt(bitPattern: pointer) % 8 == 0 else {
+            throw Defect("\(what) is not aligned", remedy: "declare it as a variable of its type")
+        }
+    }
+}
+
+private func hexadecimal(_ number: UInt32) -> String {
+    "0x" + String(number, radix: 16)
+}

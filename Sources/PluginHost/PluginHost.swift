@@ -1,1 +1,0 @@
-// PluginHost: see design of the target in its files.

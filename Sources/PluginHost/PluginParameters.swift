@@ -1,0 +1,59 @@
+import EventStream
+import ForeignFunction
+
+/// The values of a request, in the order of a producer's signature.
+struct PluginParameters: ResolvedParameters {
+    let signature: Signature
+    let values: [Value]
+
+    /// `symbol=ABC&interval=1.0`, absent ones left out; `%`, `&`, blanks and what is not printable ASCII are percent-encoded.
+    var canonical: String {
+        zip(signature.parameters, values)
+            .compactMap { parameter, value in value.text.map { "\(parameter.name)=\(Self.encoded($0))" } }
+            .joined(separator: "&")
+    }
+
+    /// Matches names to the route's placeholders first, then to the query; of several values the first counts.
+    init(
+        of signature: Signature, path: [StreamRequest.Field], query: [StreamRequest.Field]
+    ) throws(ParameterFault) {
+        self.signature = signature
+        var values: [Value] = []
+        values.reserveCapacity(signature.parameters.count)
+        for parameter in signature.parameters {
+            let given =
+                path.first { $0.name == parameter.name }?.value ?? query.first { $0.name == parameter.name }?.value
+            values.append(try Self.value(of: parameter, given: given))
+        }
+        self.values = values
+    }
+
+    /// - Returns: the text of a parameter, defaults included; `nil` if it is absent, or there is none of that name.
+    func text(of name: String) -> String? {
+        signature.parameters.firstIndex { $0.name == name }.flatMap { values[$0].text }
+    }
+
+    private static func value(of parameter: Signature.Parameter, given: String?) throws(ParameterFault) -> Value {
+        guard let given else {
+            if let standIn = parameter.defaultValue { return standIn }
+            if parameter.isOptional { return .str(nil) }
+            throw ParameterFault(parameter: parameter.name, value: nil, expected: parameter.type.expectation)
+        }
+        guard let value = parameter.type.parse(given) else {
+            throw ParameterFault(parameter: parameter.name, value: given, expected: parameter.type.expectation)
+        }
+        return value
+    }
+
+    private static func encoded(_ text: String) -> String {
+        var encoded = ""
+        for byte in text.utf8 {
+            if byte > 0x20 && byte < 0x7f && byte != UInt8(ascii: "%") && byte != UInt8(ascii: "&") {
+                encoded.unicodeScalars.append(Unicode.Scalar(byte))
+            } else {
+                encoded += (byte < 16 ? "%0" : "%") + String(byte, radix: 16, uppercase: true)
+            }
+        }
+        return encoded
+    }
+}

@@ -1,0 +1,115 @@
+import CSluice
+package import EventStream
+import ForeignFunction
+import Logging
+
+/// A producer of a loaded plugin: what the runtime asks becomes calls of the plugin's functions.
+package final class PluginProducer: EventProducer {
+    package let description: ProducerDescription
+    let signature: Signature
+    /// Equal for two producers whose routes could match the same path, neither being more specific than the other.
+    let routeShape: String
+    let encoder: EventEncoder
+    let functions: ProducerFunctions
+    /// How `open` is called with its parameters; `nil` for one without typed arguments.
+    private let openCall: TypedCall?
+    private let configuration: OperatorConfiguration
+    private let logger: Logger
+
+    init(
+        _ manifest: ProducerManifest, encoder: EventEncoder, configuration: OperatorConfiguration, logger: Logger
+    ) throws(Defect) {
+        description = manifest.description
+        signature = manifest.signature
+        routeShape = manifest.route.shape
+        functions = manifest.functions
+        self.encoder = encoder
+        self.configuration = configuration
+        var logger = logger
+        logger[metadataKey: "plugin"] = "\(manifest.description.plugin)"
+        logger[metadataKey: "producer"] = "\(manifest.description.name)"
+        self.logger = logger
+        guard case .typed = manifest.functions.open else {
+            openCall = nil
+            return
+        }
+        do throws(TypedCallError) {
+            openCall = try TypedCall(leadingPointers: 2, arguments: manifest.signature.parameters.map(\.type))
+        } catch {
+            throw Defect(
+                "producer \(manifest.description.name): \(error)",
+                remedy: "simplify its parameters, or use SLUICE_PLAIN_OPEN")
+        }
+    }
+
+    func logger(for stream: StreamToken) -> Logger {
+        var logger = logger
+        logger[metadataKey: "stream"] = "\(stream)"
+        return logger
+    }
+
+    package func resolve(
+        path: [StreamRequest.Field], query: [StreamRequest.Field]
+    ) throws(ParameterFault) -> any ResolvedParameters {
+        try PluginParameters(of: signature, path: path, query: query)
+    }
+
+    package func open(
+        _ stream: StreamToken, _ request: StreamRequest, state: inout UnsafeMutableRawPointer?
+    ) -> OpenOutcome {
+        guard let parameters = request.parameters as? PluginParameters, parameters.signature == signature else {
+            preconditionFailure("a request's parameters are resolved by the producer that opens it")
+        }
+        let opening = OpeningStream(
+            request: request, parameters: parameters,
+            arguments: openCall == nil ? nil : ArgumentStorage(values: parameters.values),
+            configured: { [configuration, description] key in
+                configuration.value(of: key, plugin: description.plugin, producer: description.name)
+            })
+        StreamTables.opening[stream] = opening
+        let outcome = opening.returned(call(stream, opening, &state))
+        if case .pending = outcome { return .pending }
+        StreamTables.opening.remove(stream)
+        return outcome
+    }
+
+    private func call(
+        _ stream: StreamToken, _ opening: OpeningStream, _ state: inout UnsafeMutableRawPointer?
+    ) -> Int32 {
+        withUnsafeMutablePointer(to: &state) { state in
+            switch functions.open {
+            case .plain(let open):
+                return open(stream.handle, state)
+            case .typed(let open):
+                guard let openCall, let arguments = opening.arguments else {
+                    preconditionFailure("a typed open has its call and its arguments")
+                }
+                return openCall.call(
+                    open, leading: [UnsafeMutableRawPointer(stream.handle), UnsafeMutableRawPointer(state)],
+                    arguments: arguments)
+            }
+        }
+    }
+
+    package func close(_ stream: StreamToken, state: UnsafeMutableRawPointer?, reason: CloseReason) -> Bool {
+        StreamTables.failure.remove(stream)
+        return functions.close(state, reason.rawValue) != Int32(SLUICE_CLOSING)
+    }
+
+    package func interrupt(_ stream: StreamToken, state: UnsafeMutableRawPointer?) {
+        functions.interrupt?(state)
+    }
+}
+
+extension StreamToken {
+    /// The token as a plugin holds it: a pointer that points nowhere.
+    var handle: OpaquePointer {
+        // A token is never 0.
+        OpaquePointer(bitPattern: UInt(raw)).unsafelyUnwrapped
+    }
+
+    /// - Returns: `nil` for NULL.
+    init?(_ handle: OpaquePointer?) {
+        self.init(raw: UInt64(UInt(bitPattern: handle)))
+    }
+}

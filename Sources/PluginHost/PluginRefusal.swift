@@ -1,0 +1,32 @@
+/// Why a plugin is not loaded, in one line: the file, the rule that it breaks, and what to do.
+package struct PluginRefusal: Error, Sendable, Equatable, CustomStringConvertible {
+    /// The path as the operator wrote it.
+    package let file: String
+    /// What is wrong, as the rest of a sentence that begins with the file.
+    package let rule: String
+    /// What to do about it.
+    package let remedy: String
+
+    package init(file: String, rule: String, remedy: String) {
+        self.file = file
+        self.rule = rule
+        self.remedy = remedy
+    }
+
+    package var description: String { "\(file): \(rule); \(remedy)" }
+}
+
+/// A broken rule, found where the file's name is not known.
+struct Defect: Error, Equatable {
+    let rule: String
+    let remedy: String
+
+    init(_ rule: String, remedy: String) {
+        self.rule = rule
+        self.remedy = remedy
+    }
+
+    func refusal(of file: String) -> PluginRefusal {
+        PluginRefusal(file: file, rule: rule, remedy: remedy)
+    }
+}

@@ -1,0 +1,135 @@
+import CSluice
+import EventStream
+import ForeignFunction
+
+/// What a plugin declares about one producer.
+struct ProducerManifest {
+    let description: ProducerDescription
+    let route: RoutePattern
+    let signature: Signature
+    let functions: ProducerFunctions
+
+    init(reading producer: UnsafePointer<sluice_producer>, index: Int, plugin: String) throws(Defect) {
+        let raw = UnsafeRawPointer(producer)
+        try SizedStruct.checkAlignment(of: raw, "its producer \(index)")
+        let declared = try SizedStruct.copy(
+            raw, into: sluice_producer(), sizeOffset: 0,
+            upTo: MemoryLayout<sluice_producer>.offset(of: \.interrupt)!, "its producer \(index)")
+        let name = try PluginText.declaredName(declared.name, "the name of its producer \(index)")
+        do throws(Defect) {
+            let flags = ProducerFlags(rawValue: declared.flags)
+            try Self.check(flags)
+            let parameters = try PluginText.declared(declared.parameters, "its signature", bytesMax: 4096) ?? ""
+            signature = try Self.signature(parameters)
+            route = try RoutePattern(
+                parsing: PluginText.declared(declared.route, "its route", bytesMax: RoutePattern.bytesMax) ?? "/" + name
+            )
+            try Self.checkPlaceholders(of: route, in: signature)
+            functions = try ProducerFunctions(declared)
+            description = ProducerDescription(
+                plugin: plugin, name: name, route: route.text,
+                summary: try PluginText.declared(declared.description, "its description", bytesMax: 1024) ?? "",
+                parameters: parameters,
+                isNonblocking: flags.contains(.nonblocking),
+                isShared: false,
+                isResumable: flags.contains(.resumable),
+                acceptsBody: flags.contains(.body),
+                hasNext: declared.next != nil)
+        } catch {
+            throw Defect("producer \(name): \(error.rule)", remedy: error.remedy)
+        }
+    }
+
+    /// - Throws: if one of the others has its name or its route.
+    func checkUnique(among others: [ProducerManifest]) throws(Defect) {
+        for other in others {
+            if other.description.name == description.name {
+                throw Defect("two of its producers are named \(description.name)", remedy: "rename one")
+            }
+            if other.route.shape == route.shape {
+                throw Defect(
+                    "its producers \(other.description.name) and \(description.name) have the same route (\(other.route.text), \(route.text))",
+                    remedy: "change one")
+            }
+        }
+    }
+
+    private static func check(_ flags: ProducerFlags) throws(Defect) {
+        let known: ProducerFlags = [.nonblocking, .shared, .resumable, .body, .plainOpen]
+        let reserved = flags.subtracting(known)
+        guard reserved.isEmpty else {
+            throw Defect(
+                "sets the reserved flags 0x\(String(reserved.rawValue, radix: 16))",
+                remedy: "set none but the SLUICE_… flags of this host's sluice.h")
+        }
+        guard !flags.contains(.shared) else {
+            throw Defect(
+                "asks for SLUICE_SHARED, and shared streams are not available in this version",
+                remedy: "leave the flag out, so that each subscriber gets a stream of its own")
+        }
+    }
+
+    private static func signature(_ text: String) throws(Defect) -> Signature {
+        do throws(SignatureError) {
+            return try Signature(parsing: text)
+        } catch {
+            throw Defect("\(error)", remedy: "write it like \"symbol: str, interval: f64 = 1.0, note: str?\"")
+        }
+    }
+
+    private static func checkPlaceholders(of route: RoutePattern, in signature: Signature) throws(Defect) {
+        for name in route.placeholders where !signature.parameters.contains(where: { $0.name == name }) {
+            throw Defect(
+                "the placeholder {\(name)} of its route \(route.text) is not one of its parameters",
+                remedy: "declare it, like \"\(name): str\"")
+        }
+    }
+}
+
+/// `sluice_producer.flags`.
+private struct ProducerFlags: OptionSet {
+    let rawValue: UInt32
+
+    static let nonblocking = ProducerFlags(rawValue: UInt32(SLUICE_NONBLOCKING))
+    static let shared = ProducerFlags(rawValue: UInt32(SLUICE_SHARED))
+    static let resumable = ProducerFlags(rawValue: UInt32(SLUICE_RESUMABLE))
+    static let body = ProducerFlags(rawValue: UInt32(SLUICE_BODY))
+    static let plainOpen = ProducerFlags(rawValue: UInt32(SLUICE_PLAIN_OPEN))
+}
+
+/// The code of a producer.
+///
+/// `@unchecked Sendable`: addresses of functions, which stay mapped for ever and which sluice.h allows to be called from any thread.
+struct ProducerFunctions: @unchecked Sendable {
+    typealias PlainOpen =
+        @convention(c) (OpaquePointer?, UnsafeMutablePointer<UnsafeMutableRawPointer?>?) -> Int32
+    typealias Next = @convention(c) (UnsafeMutableRawPointer?, UnsafeMutablePointer<sluice_event>?) -> Int32
+    typealias Close = @convention(c) (UnsafeMutableRawPointer?, Int32) -> Int32
+    typealias Interrupt = @convention(c) (UnsafeMutableRawPointer?) -> Void
+
+    /// How `open` wants to be called.
+    enum Open {
+        /// SLUICE_PLAIN_OPEN: no arguments beyond the two that all have.
+        case plain(PlainOpen)
+        /// The parameters follow, each as its own type.
+        case typed(UnsafeRawPointer)
+    }
+
+    let open: Open
+    /// `nil` for a producer that only emits.
+    let next: Next?
+    let close: Close
+    let interrupt: Interrupt?
+
+    init(_ producer: sluice_producer) throws(Defect) {
+        guard let open = producer.open else { throw Defect("has no open", remedy: "every producer needs one") }
+        guard let close = producer.close else { throw Defect("has no close", remedy: "every producer needs one") }
+        self.open =
+            ProducerFlags(rawValue: producer.flags).contains(.plainOpen)
+            ? .plain(unsafeBitCast(open, to: PlainOpen.self))
+            : .typed(unsafeBitCast(open, to: UnsafeRawPointer.self))
+        self.close = close
+        next = producer.next
+        interrupt = producer.interrupt
+    }
+}

@@ -1,0 +1,40 @@
+import EventStream
+import Synchronization
+
+/// Something that some streams have, for a short part of their lives: a table with a lock for each part of it, so that streams
+/// which open at the same time rarely wait for one another.
+final class StreamTable<Element: Sendable>: Sendable {
+    private final class Part: Sendable {
+        let elements = Mutex<[StreamToken: Element]>([:])
+    }
+
+    private let parts = (0..<16).map { _ in Part() }
+
+    subscript(stream: StreamToken) -> Element? {
+        get { part(of: stream).elements.withLock { $0[stream] } }
+        set { part(of: stream).elements.withLock { $0[stream] = newValue } }
+    }
+
+    /// - Returns: what the stream had.
+    @discardableResult
+    func remove(_ stream: StreamToken) -> Element? {
+        part(of: stream).elements.withLock { $0.removeValue(forKey: stream) }
+    }
+
+    var count: Int {
+        parts.reduce(0) { $0 + $1.elements.withLock(\.count) }
+    }
+
+    private func part(of stream: StreamToken) -> Part {
+        // Slots are given out in order, so their low bits spread streams evenly.
+        parts[Int(truncatingIfNeeded: stream.slot & 15)]
+    }
+}
+
+/// What streams hold only now and then, so that an idle one costs nothing here.
+enum StreamTables {
+    /// From the call of `open` to its answer.
+    static let opening = StreamTable<OpeningStream>()
+    /// From `host->fail` to the error, or the close.
+    static let failure = StreamTable<String>()
+}

@@ -1,0 +1,8 @@
+/* The entry refuses to be loaded, and says why. */
+#include <sluice.h>
+
+SLUICE_EXPORT const sluice_plugin *sluice_plugin_entry(const sluice_host *host)
+{
+    host->log(NULL, SLUICE_LOG_ERROR, "no licence\nfound");
+    return NULL;
+}

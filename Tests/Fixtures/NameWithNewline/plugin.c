@@ -1,0 +1,5 @@
+/* A name that would break the log. */
+#include "../minimal.h"
+
+static const sluice_producer producer = {MINIMAL, .name = "two\nlines"};
+SLUICE_PLUGIN(host, "defect", NULL, NULL, &producer)

@@ -1,0 +1,5 @@
+/* A placeholder that is no parameter. */
+#include "../minimal.h"
+
+static const sluice_producer producer = {MINIMAL, .name = "defect", .route = "/ticker/{symbol}"};
+SLUICE_PLUGIN(host, "defect", NULL, NULL, &producer)

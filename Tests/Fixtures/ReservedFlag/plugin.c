@@ -1,0 +1,5 @@
+/* A flag that this version does not know. */
+#include "../minimal.h"
+
+static const sluice_producer producer = {MINIMAL, .name = "defect", .flags = 1u << 30};
+SLUICE_PLUGIN(host, "defect", NULL, NULL, &producer)

@@ -1,0 +1,17 @@
+/* Calls a function that nobody defines; loaded lazily, it would end the host at that call. */
+#include "../minimal.h"
+
+int32_t a_function_that_nobody_defines(void);
+
+static int32_t next(void *state, sluice_event *event)
+{
+    (void)state;
+    (void)event;
+    return a_function_that_nobody_defines();
+}
+
+static const sluice_producer producer = {
+    .struct_size = sizeof(sluice_producer), .name = "undefined", .open = SLUICE_OPEN(minimal_open), .next = next,
+    .close = minimal_close,
+};
+SLUICE_PLUGIN(host, "undefined-symbol", NULL, NULL, &producer)

@@ -1,0 +1,35 @@
+/* minimal.h: a producer that opens, ends at once and closes, for the fixtures whose declarations are what matters. */
+#ifndef MINIMAL_H
+#define MINIMAL_H
+
+#include <sluice.h>
+
+SLUICE_MAYBE_UNUSED static const sluice_host *host;
+
+SLUICE_MAYBE_UNUSED static int32_t minimal_open(sluice_stream *stream, void **state)
+{
+    (void)stream;
+    (void)state;
+    return SLUICE_OPEN_OK;
+}
+
+SLUICE_MAYBE_UNUSED static int32_t minimal_next(void *state, sluice_event *event)
+{
+    (void)state;
+    (void)event;
+    return SLUICE_NEXT_END;
+}
+
+SLUICE_MAYBE_UNUSED static int32_t minimal_close(void *state, int32_t reason)
+{
+    (void)state;
+    (void)reason;
+    return SLUICE_CLOSED;
+}
+
+/* The members that every producer needs; more of them may follow. */
+#define MINIMAL                                                                                             \
+    .struct_size = sizeof(sluice_producer), .open = SLUICE_OPEN(minimal_open), .next = minimal_next, \
+    .close = minimal_close
+
+#endif

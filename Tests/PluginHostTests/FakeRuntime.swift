@@ -1,0 +1,135 @@
+import EventStream
+import Logging
+import PluginHost
+import Synchronization
+
+/// A runtime that does nothing but remember: all plugins of the test process speak to the one of it, and each test looks at its
+/// own streams.
+final class FakeRuntime: StreamServices {
+    /// Connected at its first use.
+    static let shared: FakeRuntime = {
+        let runtime = FakeRuntime()
+        ConnectedRuntime.connect(runtime)
+        return runtime
+    }()
+
+    struct Stream {
+        let producer: any EventProducer
+        /// What is waited for from outside.
+        var isOpenPending = false
+        var isClosing = false
+        var isCancelled = false
+        /// What `sleep` answers; `nil` for a stream that lives on a loop.
+        var sleepAnswer: Bool?
+        var isQueueFull = false
+
+        var wakes = 0
+        var emitted: [String] = []
+        var openAnswers: [OpenOutcome] = []
+        var closes = 0
+        var scheduled: [Int64] = []
+        var slept: [Int64] = []
+    }
+
+    private struct State {
+        var streams: [StreamToken: Stream] = [:]
+        var count: UInt32 = 0
+    }
+
+    private let state = Mutex(State())
+
+    /// Begins a stream of that producer.
+    func begin(_ producer: any EventProducer) -> StreamToken {
+        state.withLock { state in
+            state.count += 1
+            let token = StreamToken(loop: 0, slot: state.count, epoch: 7)
+            state.streams[token] = Stream(producer: producer)
+            return token
+        }
+    }
+
+    func end(_ stream: StreamToken) {
+        state.withLock { $0.streams[stream] = nil }
+    }
+
+    func look(_ stream: StreamToken) -> Stream? {
+        state.withLock { $0.streams[stream] }
+    }
+
+    func change(_ stream: StreamToken, _ body: (inout Stream) -> Void) {
+        state.withLock { state in
+            guard state.streams[stream] != nil else { return }
+            body(&state.streams[stream]!)
+        }
+    }
+
+    private func ask<Answer>(_ stream: StreamToken, _ body: (inout Stream) -> Answer) -> Answer? {
+        state.withLock { state in
+            guard state.streams[stream] != nil else { return nil }
+            return body(&state.streams[stream]!)
+        }
+    }
+
+    // MARK: - StreamServices
+
+    func wake(_ stream: StreamToken) -> Bool {
+        ask(stream) { $0.wakes += 1 } != nil
+    }
+
+    func emit(_ stream: StreamToken, _ encode: (inout FrameBuffer) -> Bool) -> EmitOutcome {
+        guard let copy = look(stream) else { return .over }
+        if copy.isQueueFull { return .full }
+        var frames = FrameBuffer(capacity: 64)
+        guard encode(&frames) else { return .invalid }
+        let text = String(decoding: frames.bytes, as: UTF8.self)
+        return ask(stream) { $0.emitted.append(text) } == nil ? .over : .accepted
+    }
+
+    func sleep(_ stream: StreamToken, milliseconds: Int64) -> Bool? {
+        ask(stream) { stream in
+            stream.slept.append(milliseconds)
+            return stream.sleepAnswer
+        } ?? nil
+    }
+
+    func isCancelled(_ stream: StreamToken) -> Bool {
+        ask(stream, \.isCancelled) ?? true
+    }
+
+    func isLive(_ stream: StreamToken) -> Bool {
+        ask(stream) { _ in } != nil
+    }
+
+    func producer(of stream: StreamToken) -> (any EventProducer)? {
+        ask(stream, \.producer)
+    }
+
+    func opened(_ stream: StreamToken, _ outcome: OpenOutcome) -> Bool {
+        ask(stream) { stream in
+            stream.openAnswers.append(outcome)
+            defer { stream.isOpenPending = false }
+            return stream.isOpenPending
+        } ?? false
+    }
+
+    func closed(_ stream: StreamToken) -> Bool {
+        ask(stream) { stream in
+            stream.closes += 1
+            defer { stream.isClosing = false }
+            return stream.isClosing
+        } ?? false
+    }
+
+    func schedule(
+        _ stream: StreamToken, afterNanoseconds: Int64,
+        _ function: @escaping @convention(c) (UnsafeMutableRawPointer?) -> Void, _ context: UnsafeMutableRawPointer?
+    ) -> Bool {
+        ask(stream) { $0.scheduled.append(afterNanoseconds) } != nil
+    }
+}
+
+extension FakeRuntime {
+    private func ask<Answer>(_ stream: StreamToken, _ path: KeyPath<Stream, Answer>) -> Answer? {
+        ask(stream) { $0[keyPath: path] }
+    }
+}

@@ -1,0 +1,125 @@
+import EventStream
+import Glibc
+import Logging
+import TestSupport
+import Testing
+
+@testable import PluginHost
+
+@Suite("Loading a plugin")
+struct LoadingTests {
+    @Test("a plugin that is in order says what it declares")
+    func plain() throws {
+        let path = try fixturePlugin("Plain")
+        let plugin = try loadFixture("Plain")
+        #expect(plugin.name == "plain")
+        #expect(plugin.version == "1.0.0")
+        #expect(plugin.summary == "Counts to three")
+        #expect(plugin.file == path)
+        let producer = try #require(plugin.producers.first)
+        #expect(plugin.producers.count == 1)
+        #expect(producer.description.plugin == "plain")
+        #expect(producer.description.name == "plain")
+        #expect(producer.description.route == "/plain")
+        #expect(producer.description.isNonblocking && producer.description.hasNext)
+        #expect(
+            !producer.description.isShared && !producer.description.isResumable && !producer.description.acceptsBody)
+    }
+
+    @Test("a plugin of an older, smaller header loads, and nothing beyond its structs is read")
+    func olderSmallerStruct() throws {
+        let plugin = try loadFixture("OlderSmallerStruct")
+        let producer = try #require(plugin.producers.first)
+        #expect(producer.functions.interrupt == nil)
+        plugin.shutdown()
+        let stream = HandDrivenStream(producer)
+        #expect(try stream.open().text == "opened ")
+        guard case .ended = stream.pull() else { return #expect(Bool(false), "the stream does not end") }
+        #expect(stream.close(.completed))
+    }
+
+    struct Refused: CustomTestStringConvertible {
+        let fixture: String
+        let rule: String
+        var testDescription: String { fixture }
+    }
+
+    @Test(
+        "a defect is refused in one line that names it",
+        arguments: [
+            Refused(fixture: "WrongMagic", rule: "begins with 0x474c5546, not with SLUICE_MAGIC (0x49554c53)"),
+            Refused(fixture: "WrongMajor", rule: "built for version 2.0 of the interface, and this host speaks 1.0"),
+            Refused(
+                fixture: "NewerMinor",
+                rule: "built for version 1.1 of the interface, and this host speaks 1.0; update the host"),
+            Refused(
+                fixture: "StructTooSmall", rule: "its producer 0 says that it has 0 bytes, and at least 64 are needed"),
+            Refused(fixture: "EntryMissing", rule: "it exports no symbol sluice_plugin_entry"),
+            Refused(fixture: "EntryReturnsNull", rule: "it refuses to be loaded and says: no licence found;"),
+            Refused(fixture: "EntryInDependency", rule: "the sluice_plugin_entry that it finds lies in "),
+            Refused(fixture: "UndefinedSymbol", rule: "undefined symbol: a_function_that_nobody_defines"),
+            Refused(fixture: "BadSignature", rule: "producer defect: parameters: "),
+            Refused(
+                fixture: "BadRoute",
+                rule: "producer defect: the route \"/ticker-{symbol}\" has the segment \"ticker-{symbol}\""),
+            Refused(
+                fixture: "PlaceholderWithoutParameter",
+                rule: "producer defect: the placeholder {symbol} of its route /ticker/{symbol}"),
+            Refused(fixture: "ReservedFlag", rule: "producer defect: sets the reserved flags 0x40000000"),
+            Refused(fixture: "Shared", rule: "shared streams are not available in this version"),
+            Refused(fixture: "NameWithNewline", rule: "the name of its producer 0 holds a newline"),
+            Refused(fixture: "DescriptionIsNotUTF8", rule: "producer defect: its description is not valid UTF-8"),
+            Refused(fixture: "PluginNameMissing", rule: "its name is missing"),
+            Refused(fixture: "NoOpen", rule: "producer defect: has no open"),
+            Refused(fixture: "NoClose", rule: "producer defect: has no close"),
+            Refused(fixture: "NoProducers", rule: "it declares no producers"),
+            Refused(fixture: "NullProducer", rule: "entry 1 of its producers is NULL"),
+            Refused(
+                fixture: "DuplicateRoute",
+                rule: "its producers first and second have the same route (/x/{a}, /x/{b})"),
+            Refused(fixture: "DuplicateName", rule: "two of its producers are named twin"),
+        ])
+    func refusals(_ refused: Refused) throws {
+        let path = try fixturePlugin(refused.fixture)
+        let error = #expect(throws: PluginRefusal.self) { try loadFixture(refused.fixture) }
+        let line = try #require(error).description
+        #expect(line.hasPrefix(path + ": "))
+        #expect(line.contains(refused.rule), "\(line)")
+        #expect(line.contains("; ") && !line.contains("\n"), "\(line)")
+        // The private copy is nobody's business.
+        #expect(!line.contains("/sluice-") || line.contains("sluice-test-"), "\(line)")
+    }
+
+    @Test("what the entry logs on its way is in the log, with the file's name")
+    func entryLog() throws {
+        let path = try fixturePlugin("EntryReturnsNull")
+        _ = #expect(throws: PluginRefusal.self) { try loadFixture("EntryReturnsNull", log: "entryLog") }
+        let line = try #require(RecordedLog.lines("test", "entryLog").first)
+        #expect(line.text == "no licence found")
+        #expect(line.level == .error)
+        #expect(line.metadata["file"] == path)
+    }
+
+    @Test("the same file twice is two images, each with variables of its own")
+    func generations() throws {
+        let path = try fixturePlugin("CountsItsShutdowns")
+        let loader = PluginLoader(logger: RecordedLog.logger("generations"))
+        let first = try loader.load(path)
+        let second = try loader.load(path)
+        #expect(first.contentID == second.contentID)
+        #expect(first.contentID == (try loader.contentID(of: path)))
+        let code = [first, second].map { unsafeBitCast($0.producers[0].functions.close, to: UInt.self) }
+        #expect(code[0] != code[1])
+    }
+
+    @Test("shutdown runs once, and what it logs carries the plugin's name")
+    func shutdown() throws {
+        let plugin = try loadFixture("CountsItsShutdowns", log: "shutdown")
+        #expect(RecordedLog.lines("test", "shutdown").isEmpty)
+        plugin.shutdown()
+        plugin.shutdown()
+        let lines = RecordedLog.lines("test", "shutdown")
+        #expect(lines.map(\.text) == ["shutting down"])
+        #expect(lines.first?.metadata["plugin"] == "shuts-down")
+    }
+}

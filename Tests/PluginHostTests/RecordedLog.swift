@@ -1,0 +1,39 @@
+import Logging
+import Synchronization
+
+/// The lines that were logged in the test process, by all tests.
+struct RecordedLog: LogHandler {
+    struct Line: Sendable {
+        let level: Logger.Level
+        let text: String
+        let metadata: [String: String]
+    }
+
+    private static let lines = Mutex<[Line]>([])
+
+    /// A logger that writes here, under a label of the test's own.
+    static func logger(_ label: String) -> Logger {
+        var logger = Logger(label: label) { _ in RecordedLog() }
+        logger[metadataKey: "test"] = "\(label)"
+        return logger
+    }
+
+    /// The lines whose metadata has that value.
+    static func lines(_ key: String, _ value: String) -> [Line] {
+        lines.withLock { $0.filter { $0.metadata[key] == value } }
+    }
+
+    var metadata: Logger.Metadata = [:]
+    var logLevel: Logger.Level = .trace
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        let all = metadata.merging(event.metadata ?? [:]) { $1 }
+        let line = Line(level: event.level, text: "\(event.message)", metadata: all.mapValues { "\($0)" })
+        Self.lines.withLock { $0.append(line) }
+    }
+}
