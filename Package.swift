@@ -86,7 +86,7 @@ let package = Package(
         .executableTarget(
             name: "SluiceCommand",
             dependencies: [
-                "CLinux", "EventStream", "FrontDoor", "PluginHost", "StreamRuntime",
+                "CLinux", "EventStream", "FrontDoor", "PluginHost", "StreamLoop", "StreamRuntime",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),

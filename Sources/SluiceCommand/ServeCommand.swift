@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 
 struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -20,4 +21,10 @@ struct ServeCommand: AsyncParsableCommand {
             """)
 
     @OptionGroup var options: ServeOptions
+
+    func run() async throws {
+        let status = try await ServingProcess(options).run()
+        // Not `exit`: a thread that never returned from a plugin must not meet the destructors of its own library.
+        if status != 0 { _exit(status) }
+    }
 }

@@ -11,15 +11,18 @@ package struct LoadedImage: Sendable {
     package let content: String
     package let producers: [any EventProducer]
     package let shutdown: @Sendable () -> Void
+    /// The source's own.
+    package let origin: any Sendable
 
     package init(
-        plugin: String, path: String, content: String, producers: [any EventProducer],
+        plugin: String, path: String, content: String, producers: [any EventProducer], origin: any Sendable = (),
         shutdown: @escaping @Sendable () -> Void
     ) {
         self.plugin = plugin
         self.path = path
         self.content = content
         self.producers = producers
+        self.origin = origin
         self.shutdown = shutdown
     }
 }
