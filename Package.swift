@@ -44,7 +44,9 @@ func unitTests(_ target: String, also others: [Target.Dependency] = [], exclude:
         swiftSettings: settings)
 }
 
-let plugins = [plugin(c: "hello"), plugin(c: "counter"), plugin(c: "tail"), plugin(swift: "clock")]
+let plugins = [
+    plugin(c: "hello"), plugin(c: "counter"), plugin(c: "tail"), plugin(c: "system"), plugin(swift: "clock"),
+]
 
 let package = Package(
     name: "sluice",
