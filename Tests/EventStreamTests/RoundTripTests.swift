@@ -7,7 +7,7 @@ import Testing
 struct RoundTripTests {
     @Test("the parser gives back what the encoder accepts, in pieces of any size, and the right events are refused")
     func roundTrip() {
-        var random = SeededGenerator(test: "round trip")
+        var random = SeededRandom.fromEnvironment(test: "round trip")
         var accepted = 0
         var refused = 0
         for _ in 0..<500 {
@@ -33,7 +33,7 @@ struct RoundTripTests {
         #expect(refused > 500)
     }
 
-    private func parse(_ bytes: [UInt8], _ random: inout SeededGenerator) -> [Event] {
+    private func parse(_ bytes: [UInt8], _ random: inout SeededRandom) -> [Event] {
         var parser = EventParser(reporting: .blocks)
         var events: [Event] = []
         var rest = bytes[...]

@@ -36,6 +36,19 @@ package final class RawClient {
 
     deinit { close() }
 
+    /// The port of this side.
+    package var localPort: Int {
+        var address = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        return withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { _ = getsockname(descriptor, $0, &length) }
+            // The port is at the same place for IPv4 and IPv6.
+            return $0.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
+                Int(UInt16(bigEndian: $0.pointee.sin_port))
+            }
+        }
+    }
+
     // MARK: Sending
 
     package func send(_ text: String, within limit: Duration = .seconds(10)) throws(RawClientError) {
@@ -72,6 +85,18 @@ package final class RawClient {
         var hard = linger(l_onoff: 1, l_linger: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &hard, socklen_t(MemoryLayout<linger>.size))
         close()
+    }
+
+    /// Ends the connection without a word, as a machine does that loses its power. What the peer sends later is answered with RST.
+    /// - Returns: `false` if this process may not do that (it takes CAP_NET_ADMIN); the connection is then as it was.
+    package func vanish() -> Bool {
+        // tcp(7) lists TCP_REPAIR (19): a socket under repair is closed without FIN.
+        var on: Int32 = 1
+        guard setsockopt(descriptor, Int32(IPPROTO_TCP), 19, &on, socklen_t(MemoryLayout<Int32>.size)) == 0 else {
+            return false
+        }
+        close()
+        return true
     }
 
     /// Ends the connection: FIN, or RST if there is something that was received and not read.

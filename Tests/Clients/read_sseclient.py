@@ -1,0 +1,12 @@
+"""Reads a stream with sseclient-py over requests: prints one line of JSON for each event, up to the end of the stream."""
+
+import json
+import sys
+
+import requests
+import sseclient
+
+response = requests.get(sys.argv[1], stream=True, headers={"Accept": "text/event-stream"}, timeout=10)
+response.raise_for_status()
+for event in sseclient.SSEClient(response).events():
+    print(json.dumps([event.event, event.id, event.data]), flush=True)

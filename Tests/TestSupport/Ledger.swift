@@ -1,0 +1,102 @@
+import Glibc
+
+/// The ledger that the fixtures of a server write (see `Tests/Fixtures/ledger.h`), as it grows.
+package final class Ledger: Sendable {
+    /// What the fixtures open: a pipe with a name, so that a line is an event here and not something to poll for.
+    package let path: String
+    fileprivate let reader: LineReader<LedgerEntry>
+    private let writingEnd: Int32
+
+    package init(in directory: TemporaryDirectory) throws(TestFailure) {
+        path = "\(directory.path)/ledger"
+        guard mkfifo(path, 0o600) == 0 else { throw TestFailure("mkfifo \(path)") }
+        let reading = openPipeForReading(path)
+        writingEnd = open(path, O_WRONLY | O_CLOEXEC)
+        reader = LineReader(reading) { LedgerEntry($0) }
+    }
+
+    deinit { close(writingEnd) }
+
+    package var entries: [LedgerEntry] { reader.lines }
+
+    /// All streams, in the order of their opening.
+    package var streams: [LedgerStream] { LedgerStream.all(in: entries) }
+
+    /// The stream that was opened with `?tag=`.
+    package func stream(_ tag: String) -> LedgerStream? { streams.first { $0.tag == tag } }
+
+    /// Waits until everything that was written before this call has been read.
+    package func settle() {
+        let mark = "0 0 test 0.0 settled \(UInt64.random(in: 0...UInt64.max))\n"
+        _ = mark.withCString { write(writingEnd, $0, strlen($0)) }
+        let entry = LedgerEntry(mark.dropLast())
+        _ = reader.wait(.seconds(10)) { $0 == entry }
+    }
+
+    /// Waits for a line of the stream with that tag; without a tag, of any stream.
+    @discardableResult
+    package func wait(
+        for what: String, _ detail: String? = nil, tag: String? = nil, within limit: Duration = .seconds(10)
+    ) throws(TestFailure) -> LedgerEntry {
+        var wanted: LedgerEntry.Stream?
+        let found = reader.wait(limit) { entry in
+            if let tag, entry.what == "open-enter", entry.details.first == tag { wanted = entry.stream }
+            return entry.what == what && (detail == nil || entry.details.first == detail)
+                && (tag == nil || wanted == entry.stream)
+        }
+        guard let found else {
+            throw TestFailure(
+                "the ledger has no “\(what) \(detail ?? "")” of \(tag ?? "any stream"):\n"
+                    + entries.suffix(30).map(\.description).joined(separator: "\n"))
+        }
+        return found
+    }
+}
+
+extension Ledger {
+    /// Waits until `next` of the stream with that tag has been entered so many times.
+    package func waitForNext(_ count: Int, tag: String, within limit: Duration = .seconds(10)) throws(TestFailure) {
+        var wanted: LedgerEntry.Stream?
+        var seen = 0
+        let found = reader.wait(limit) { entry in
+            if entry.what == "open-enter", entry.details.first == tag { wanted = entry.stream }
+            if entry.what == "next-enter", entry.stream == wanted { seen += 1 }
+            return seen == count
+        }
+        if found == nil { throw TestFailure("next of \(tag) was entered \(seen) times, not \(count)") }
+    }
+}
+
+/// One line of a ledger.
+package struct LedgerEntry: Sendable, Equatable, CustomStringConvertible {
+    package struct Stream: Sendable, Hashable {
+        package let plugin: String
+        package let generation: Int64
+        /// 0: the image itself.
+        package let number: Int
+    }
+
+    /// Of the monotonic clock.
+    package let nanoseconds: Int64
+    package let thread: Int
+    package let stream: Stream
+    package let what: String
+    package let details: [String]
+
+    package init?(_ line: Substring) {
+        let words = line.split(separator: " ")
+        guard words.count >= 5, let nanoseconds = Int64(words[0]), let thread = Int(words[1]) else { return nil }
+        let name = words[3].split(separator: ".")
+        guard name.count == 2, let generation = Int64(name[0]), let number = Int(name[1]) else { return nil }
+        self.nanoseconds = nanoseconds
+        self.thread = thread
+        stream = Stream(plugin: String(words[2]), generation: generation, number: number)
+        what = String(words[4])
+        details = words.dropFirst(5).map(String.init)
+    }
+
+    package var description: String {
+        "\(nanoseconds) \(thread) \(stream.plugin) \(stream.generation).\(stream.number) \(what) "
+            + details.joined(separator: " ")
+    }
+}

@@ -1,0 +1,182 @@
+import Glibc
+
+/// A running `sluice serve` with a plugin directory, a ledger and a gate of its own.
+package final class SluiceServer: Sendable {
+    package let program: RunningProgram
+    package let ledger: Ledger
+    /// Where it listens.
+    package let port: Int
+    /// Holds `plugins/`, and what else a test likes to put there.
+    package let directory: TemporaryDirectory
+    private let gate: Int32
+
+    package var pluginDirectory: String { "\(directory.path)/plugins" }
+    package var url: String { "http://127.0.0.1:\(port)" }
+
+    /// Starts the server and waits until it says where it listens.
+    /// - Parameters:
+    ///   - plugins: names of fixtures; a path (with a slash) is a shared object.
+    ///   - flags: more of the command line.
+    ///   - prefix: a program that runs the server, with its arguments.
+    ///   - listen: the address; the port is the system's choice.
+    package init(
+        _ plugins: [String], flags: [String] = [], environment: [String: String] = [:], prefix: [String] = [],
+        listen: String = "127.0.0.1"
+    ) throws {
+        directory = TemporaryDirectory()
+        ledger = try Ledger(in: directory)
+        let gatePath = "\(directory.path)/gate"
+        guard mkfifo(gatePath, 0o600) == 0 else { throw TestFailure("mkfifo \(gatePath)") }
+        gate = open(gatePath, O_RDWR | O_CLOEXEC)
+        let pluginDirectory = "\(directory.path)/plugins"
+        mkdir(pluginDirectory, 0o755)
+        chmod(pluginDirectory, 0o755)
+        for plugin in plugins { try Self.install(plugin, in: pluginDirectory) }
+
+        let arguments =
+            prefix + [
+                BuiltProducts.sluice, "serve", pluginDirectory, "--listen", "\(listen):0", "--log-format", "json",
+            ]
+        let variables = ["SLUICE_TEST_LEDGER": ledger.path, "SLUICE_TEST_GATE": gatePath]
+        program = try RunningProgram(arguments + flags, environment: variables.merging(environment) { $1 })
+        guard let line = program.output.wait(.seconds(20), until: { $0.contains("http://") }),
+            let port = Self.port(in: line)
+        else {
+            throw TestFailure(
+                "the server does not listen: "
+                    + (program.output.lines + program.errors.lines.map(\.description)).joined(separator: "\n"))
+        }
+        self.port = port
+    }
+
+    deinit { close(gate) }
+
+    // MARK: Plugins
+
+    /// Copies a plugin into the directory as an operator should: completely first, then under its name.
+    package func install(_ plugin: String, as name: String? = nil, appending bytes: [UInt8] = []) throws {
+        try Self.install(plugin, in: pluginDirectory, as: name, appending: bytes)
+    }
+
+    package func uninstall(_ name: String) {
+        unlink("\(pluginDirectory)/\(name).so")
+    }
+
+    private static func install(
+        _ plugin: String, in directory: String, as name: String? = nil, appending bytes: [UInt8] = []
+    ) throws {
+        let path = plugin.contains("/") ? plugin : try fixturePlugin(plugin)
+        guard let content = readFile(path) else { throw TestFailure("\(path) can't be read") }
+        let file = name ?? String(path.split(separator: "/").last!.dropLast(3))
+        let partial = "\(directory)/.\(file).partial"
+        let descriptor = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o755)
+        let all = content + bytes
+        guard descriptor >= 0, write(descriptor, all, all.count) == all.count else {
+            throw TestFailure("\(partial) can't be written")
+        }
+        close(descriptor)
+        chmod(partial, 0o755)
+        guard rename(partial, "\(directory)/\(file).so") == 0 else { throw TestFailure("rename \(partial)") }
+    }
+
+    /// Lets so many streams pass the fixtures' gate.
+    package func openGate(times: Int = 1) {
+        let tokens = [UInt8](repeating: UInt8(ascii: "g"), count: times)
+        _ = write(gate, tokens, times)
+    }
+
+    // MARK: Log
+
+    package var logLines: [LogLine] { program.errors.lines }
+
+    /// Waits for a line of the log with this message and these members.
+    /// - Parameter start: looks only at lines from this one on.
+    @discardableResult
+    package func waitForLog(
+        _ message: String, _ members: [String: String] = [:], from start: Int = 0, within limit: Duration = .seconds(10)
+    ) throws -> LogLine {
+        try waitForLog("“\(message)” \(members)", from: start, within: limit) { $0.matches(message, members) }
+    }
+
+    @discardableResult
+    package func waitForLog(
+        _ what: String, from start: Int = 0, within limit: Duration = .seconds(10), where isWanted: (LogLine) -> Bool
+    ) throws -> LogLine {
+        guard let line = program.errors.wait(limit, from: start, until: isWanted) else {
+            throw TestFailure("the log has no \(what)")
+        }
+        return line
+    }
+
+    // MARK: Subscribers
+
+    /// Connects and sends a request for a stream.
+    package func subscribe(
+        _ target: String, headers: [(String, String)] = [], receiveBufferBytes: Int? = nil
+    ) throws -> TestSubscriber {
+        let client = try RawClient(port: port, receiveBufferBytes: receiveBufferBytes)
+        return try TestSubscriber(asking: target, headers: headers, on: client)
+    }
+
+    /// A connection that has not sent anything yet.
+    package func connect() throws -> RawClient {
+        try RawClient(port: port)
+    }
+
+    // MARK: The end
+
+    package func signal(_ number: Int32) { program.signal(number) }
+
+    /// Waits until the server has ended, and everything that it wrote has been read.
+    package func waitForExit(_ limit: Duration = .seconds(15)) throws -> RunningProgram.Exit {
+        guard let exit = program.waitForExit(limit) else { throw TestFailure("the server did not end in \(limit)") }
+        _ = program.errors.waitForEnd(.seconds(10))
+        ledger.settle()
+        return exit
+    }
+
+    private static func port(in line: String) -> Int? {
+        guard let start = line.range(ofText: "http://") else { return nil }
+        let address = line[start...].prefix { !$0.isWhitespace && $0 != "/" }
+        return address.split(separator: ":").last.flatMap { Int($0) }
+    }
+}
+
+extension String {
+    /// Where the text behind the first occurrence begins.
+    fileprivate func range(ofText text: String) -> Index? {
+        var rest = self[...]
+        while !rest.isEmpty {
+            if rest.hasPrefix(text) { return rest.index(rest.startIndex, offsetBy: text.count) }
+            rest = rest.dropFirst()
+        }
+        return nil
+    }
+}
+
+/// Runs a server for the length of `body`, stops it with SIGTERM, and checks that it ended well: status 0, and a ledger without fault.
+///
+/// A `body` that ends the server itself checks the status itself; the ledger is checked all the same.
+/// - Parameter leavesStreams: some call never returned, so that its stream could not be closed.
+package func withServer(
+    _ plugins: [String], flags: [String] = [], environment: [String: String] = [:], prefix: [String] = [],
+    listen: String = "127.0.0.1", leavesStreams: Bool = false, _ body: (SluiceServer) throws -> Void
+) throws {
+    let server = try SluiceServer(plugins, flags: flags, environment: environment, prefix: prefix, listen: listen)
+    do {
+        try body(server)
+        if server.program.exitIfEnded == nil {
+            server.signal(SIGTERM)
+            let exit = try server.waitForExit()
+            guard exit == .status(0) else { throw TestFailure("the server ended with \(exit)") }
+        }
+        server.ledger.settle()
+        let violations = server.ledger.entries.violations(allowsOpen: leavesStreams)
+        guard violations.isEmpty else { throw TestFailure(violations.prefix(20).joined(separator: "\n")) }
+    } catch {
+        server.signal(SIGKILL)
+        _ = server.program.waitForExit(.seconds(5))
+        let log = server.logLines.suffix(40).map(\.description).joined(separator: "\n")
+        throw TestFailure("\(error)\n— the server's log ends with:\n\(log)")
+    }
+}
