@@ -88,7 +88,7 @@ let package = Package(
         .executableTarget(
             name: "SluiceCommand",
             dependencies: [
-                "CLinux", "EventStream", "FrontDoor", "PluginHost", "StreamLoop", "StreamRuntime",
+                "CLinux", "EventStream", "ForeignFunction", "FrontDoor", "PluginHost", "StreamLoop", "StreamRuntime",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),
@@ -107,9 +107,11 @@ let package = Package(
         unitTests(
             "SluiceCommand",
             also: [
+                "PluginHost",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
+        .testTarget(name: "TidyTests", swiftSettings: settings),
         .testTarget(
             name: "EndToEndTests", dependencies: ["TestSupport", "EventStream", "SluiceCommand"],
             swiftSettings: settings),

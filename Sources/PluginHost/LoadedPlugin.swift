@@ -7,6 +7,8 @@ package final class LoadedPlugin: Sendable {
     package let name: String
     package let version: String
     package let summary: String
+    /// Of `sluice.h`, as it was when the plugin was built: "1.0".
+    package let interfaceVersion: String
     /// The path that it was loaded from, as the operator wrote it.
     package let file: String
     package let contentID: ContentID
@@ -22,6 +24,7 @@ package final class LoadedPlugin: Sendable {
         name = manifest.name
         version = manifest.version
         summary = manifest.summary
+        interfaceVersion = manifest.interfaceVersion
         self.file = file.path
         contentID = file.contentID
         self.producers = producers

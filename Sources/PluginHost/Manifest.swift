@@ -7,6 +7,8 @@ struct Manifest {
     let name: String
     let version: String
     let summary: String
+    /// Of the interface that it was built against: "1.0".
+    let interfaceVersion: String
     let producers: [ProducerManifest]
     let shutdown: (@convention(c) () -> Void)?
 
@@ -23,8 +25,10 @@ struct Manifest {
                 "its sluice_plugin begins with \(hexadecimal(magic)), not with SLUICE_MAGIC (\(hexadecimal(Manifest.magic)))",
                 remedy: "build it with this host's sluice.h")
         }
-        try Self.checkVersion(
-            major: raw.load(fromByteOffset: 4, as: UInt32.self), minor: raw.load(fromByteOffset: 8, as: UInt32.self))
+        let major = raw.load(fromByteOffset: 4, as: UInt32.self)
+        let minor = raw.load(fromByteOffset: 8, as: UInt32.self)
+        try Self.checkVersion(major: major, minor: minor)
+        interfaceVersion = "\(major).\(minor)"
         let declared = try SizedStruct.copy(
             raw, into: sluice_plugin(), sizeOffset: MemoryLayout<sluice_plugin>.offset(of: \.struct_size)!,
             upTo: MemoryLayout<sluice_plugin>.offset(of: \.shutdown)!, "the sluice_plugin")

@@ -1,12 +1,12 @@
 import CSluice
 package import EventStream
-import ForeignFunction
+package import ForeignFunction
 import Logging
 
 /// A producer of a loaded plugin: what the runtime asks becomes calls of the plugin's functions.
 package final class PluginProducer: EventProducer {
     package let description: ProducerDescription
-    let signature: Signature
+    package let signature: Signature
     /// Equal for two producers whose routes could match the same path, neither being more specific than the other.
     let routeShape: String
     let encoder: EventEncoder

@@ -73,18 +73,13 @@ struct LogLine {
         return text[..<end] + "…"
     }
 
-    /// As JSON escapes; in unquoted text only what would break the line.
+    /// As JSON escapes; quotes and backslashes only where the text is quoted.
     private static func appendEscaped(_ text: String, to line: inout String, quotes: Bool) {
         for scalar in cut(text).unicodeScalars {
-            switch scalar {
-            case "\"" where quotes: line += "\\\""
-            case "\\" where quotes: line += "\\\\"
-            case "\n": line += "\\n"
-            case "\r": line += "\\r"
-            case "\t": line += "\\t"
-            case "\0"..."\u{1f}", "\u{7f}":
-                line += "\\u00" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
-            default: line.unicodeScalars.append(scalar)
+            if !quotes, scalar == "\"" || scalar == "\\" {
+                line.unicodeScalars.append(scalar)
+            } else {
+                JSONValue.appendEscaped(scalar, to: &line)
             }
         }
     }

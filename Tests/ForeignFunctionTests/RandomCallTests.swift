@@ -1,5 +1,5 @@
 import ForeignFunction
-import Foundation
+import TestSupport
 import Testing
 
 @Suite("Typed calls of random signatures")
@@ -55,10 +55,7 @@ struct RandomCallTests {
 
     @Test("C receives exactly the values given, whatever the signature", .timeLimit(.minutes(2)))
     func randomSignatures() throws {
-        let given = ProcessInfo.processInfo.environment["SLUICE_TEST_SEED"].flatMap(UInt64.init)
-        let seed = given ?? UInt64.random(in: 0...UInt64(UInt32.max))
-        print("random signatures: SLUICE_TEST_SEED=\(seed)")
-        var random = SplitMix(state: seed)
+        var random = SeededRandom.fromEnvironment(test: "random signatures")
 
         let candidates = (0..<300).map { index in
             Candidate(
@@ -99,12 +96,12 @@ struct RandomCallTests {
                 try library.address(of: candidate.name), leading: leading,
                 arguments: ArgumentStorage(values: candidate.values))
             #expect(
-                String(cString: take()) == candidate.expected(leading: leading), "seed \(seed)\n\(candidate.source)")
-            #expect(result == candidate.result, "seed \(seed)\n\(candidate.source)")
+                String(cString: take()) == candidate.expected(leading: leading), "\(candidate.source)")
+            #expect(result == candidate.result, "\(candidate.source)")
         }
     }
 
-    private static func value(_ random: inout SplitMix) -> Value {
+    private static func value(_ random: inout SeededRandom) -> Value {
         let type = ValueType.allCases.randomElement(using: &random) ?? .bool
         switch type {
         case .bool: return .bool(.random(using: &random))
@@ -128,21 +125,8 @@ struct RandomCallTests {
         }
     }
 
-    private static func pick(_ count: Int, _ random: inout SplitMix) -> Int {
+    private static func pick(_ count: Int, _ random: inout SeededRandom) -> Int {
         Int.random(in: 0..<count, using: &random)
-    }
-}
-
-/// Steele, Lea and Flood's SplitMix64: small, and the same everywhere for the same seed.
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
     }
 }
 

@@ -1,0 +1,76 @@
+import ArgumentParser
+import Foundation
+import Logging
+import PluginHost
+import TestSupport
+import Testing
+
+@testable import SluiceCommand
+
+@Suite("sluice inspect")
+struct InspectTests {
+    private func declaration(of plugin: String) throws -> PluginDeclaration {
+        let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        return PluginDeclaration(of: try PluginLoader(logger: quiet).load(BuiltProducts.plugin(plugin)))
+    }
+
+    @Test("shows what a plugin declares")
+    func text() throws {
+        #expect(
+            try declaration(of: "counter").text == """
+                counter 1.0.0 (sluice.h 1.0): Counts, ends, and resumes
+
+                  counter  GET /counter
+                    Counts from one number to another, and ends; a subscriber that returns goes on where it was
+                    parameter  from: i64 = 1
+                    parameter  to: i64 = 10
+                    parameter  step: i64 = 1
+                    parameter  interval: f64 = 0.1
+                    parameter  name: str?
+                    flags      nonblocking, resumable
+
+                """)
+    }
+
+    @Test("writes the same as JSON")
+    func json() throws {
+        let text = try declaration(of: "counter").json.pretty()
+        let object = try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+        #expect(object["name"] as? String == "counter")
+        #expect(object["version"] as? String == "1.0.0")
+        #expect(object["interface"] as? String == "1.0")
+        #expect(object["file"] as? String == BuiltProducts.plugin("counter"))
+        let producer = try #require((object["producers"] as? [[String: Any]])?.first)
+        #expect(producer["route"] as? String == "/counter")
+        #expect(producer["flags"] as? [String] == ["nonblocking", "resumable"])
+        let parameters = try #require(producer["parameters"] as? [[String: Any]])
+        #expect(parameters.map { $0["name"] as? String } == ["from", "to", "step", "interval", "name"])
+        #expect(parameters.map { $0["type"] as? String } == ["i64", "i64", "i64", "f64", "str"])
+        #expect(parameters.map { $0["optional"] as? Bool } == [false, false, false, false, true])
+        #expect(parameters.map { $0["default"] as? String } == ["1", "10", "1", "0.1", nil])
+    }
+
+    @Test("says of a file that a server would refuse why, with status 1")
+    func refused() throws {
+        let folder = TemporaryDirectory()
+        let path = "\(folder.path)/text.so"
+        try "not a shared object".write(toFile: path, atomically: false, encoding: .utf8)
+        let command = try #require(try Sluice.parseAsRoot(["inspect", path]) as? InspectCommand)
+        let error = try #require(throws: CommandFailure.self) { try command.run() }
+        #expect(error.description.hasPrefix("\(path): "))
+        #expect(CommandEnd(error).status == 1)
+        #expect(CommandEnd(error).text.filter(\.isNewline).count == 1)
+    }
+
+    @Test(
+        "JSON is written as RFC 8259 has it",
+        arguments: [
+            (JSONValue.null, "null"), (.bool(true), "true"), (.bool(false), "false"), (.array([]), "[]"),
+            (.object([]), "{}"), (.text("a\"\\\n\u{1}\u{7f}ü🙂"), #""a\"\\\n\u0001\u007fü🙂""#),
+            (.array([.null, .array([.bool(true)])]), "[\n  null,\n  [\n    true\n  ]\n]"),
+            (.object([("b", .text("")), ("a", .null)]), "{\n  \"b\": \"\",\n  \"a\": null\n}"),
+        ])
+    func values(value: JSONValue, written: String) {
+        #expect(value.pretty() == written)
+    }
+}
