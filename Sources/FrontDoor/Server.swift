@@ -32,6 +32,9 @@ package final class Server: Sendable {
     /// Begins to listen; once.
     /// - Throws: why that is impossible.
     package func start() async throws(ServerError) -> BoundAddress {
+        guard 0...65535 ~= settings.port else {
+            throw ServerError(host: settings.host, port: settings.port, "a port is a number from 0 to 65535")
+        }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, settings.threads))
         do {
             var rosters: [ObjectIdentifier: NIOLoopBound<ConnectionRoster>] = [:]

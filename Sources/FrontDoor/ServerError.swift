@@ -6,7 +6,6 @@ package struct ServerError: Error, Equatable, CustomStringConvertible {
     package let description: String
 
     init(_ error: any Error, host: String, port: Int) {
-        let place = BoundAddress(host: host, port: port).description
         let reason: String =
             switch error {
             case let error as IOError:
@@ -16,9 +15,14 @@ package struct ServerError: Error, Equatable, CustomStringConvertible {
                 case EADDRNOTAVAIL: "this machine does not have that address"
                 default: String(cString: strerror(error.errnoCode))
                 }
-            case SocketAddressError.unknown: "the host name can't be resolved"
+            case is SocketAddressError.UnknownHost, SocketAddressError.unknown: "the host name can't be resolved"
             default: "\(error)"
             }
+        self.init(host: host, port: port, reason)
+    }
+
+    init(host: String, port: Int, _ reason: String) {
+        let place = BoundAddress(host: host, port: port)
         description = "cannot listen on \(place): \(reason)"
     }
 }

@@ -32,7 +32,7 @@ struct ChannelSubscriberTests {
         } _: { server in
             let client = try server.connect()
             try client.send(get("/missing") + get("/once"))
-            #expect(try client.readResponse().status == 404)
+            try #expect(client.readResponse().status == 404)
             let response = try client.readToEnd()
             #expect(response.hasPrefix("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"))
             #expect(response.hasSuffix("Connection: close\r\n\r\ndata: hi\n\n"))

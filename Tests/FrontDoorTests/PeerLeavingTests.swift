@@ -56,7 +56,7 @@ struct PeerLeavingTests {
                 leaving.act(client)
             }
             // Connections are accepted in order: this one comes last.
-            #expect(try server.answer(to: get("/missing", "Connection: close")).status == 404)
+            try #expect(server.answer(to: get("/missing", "Connection: close")).status == 404)
             #expect(await eventually { server.server.connectionCount == 0 })
             // A reset may reach the server before it has read the request.
             #expect(Set(server.opener.left) == Set(server.opener.opened.map(\.token)))

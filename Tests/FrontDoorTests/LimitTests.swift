@@ -1,0 +1,174 @@
+import EventStream
+import Logging
+import StreamRuntime
+import TestSupport
+import Testing
+
+@testable import FrontDoor
+
+@Suite("Limits and waits", .timeLimit(.minutes(1)))
+struct LimitTests {
+    /// A request whose head has exactly so many bytes.
+    private func request(headBytes: Int) -> String {
+        let shell = get("/missing", "X: ")
+        return get("/missing", "X: " + String(repeating: "a", count: headBytes - shell.utf8.count))
+    }
+
+    @Test("A head may have exactly the limit's bytes; one more is 431", arguments: [1, 1000, 100_000])
+    func headBytes(pieceBytes: Int) async throws {
+        try await withServer { server in
+            for (count, status) in [(16 * 1024, 404), (16 * 1024 + 1, 431)] {
+                let client = try server.connect()
+                let bytes = Array(request(headBytes: count).utf8)
+                // So large a request would take long in single bytes: only its last part is sent in pieces.
+                try client.send(Array(bytes.dropLast(2000)))
+                var rest = bytes.suffix(2000)
+                while !rest.isEmpty {
+                    try client.send(Array(rest.prefix(pieceBytes)))
+                    rest = rest.dropFirst(pieceBytes)
+                }
+                let response = try client.readResponse()
+                #expect(response.status == status)
+                if status == 404 {
+                    #expect(response["Connection"] == nil)
+                } else {
+                    try #expect(client.readToEnd() == "")
+                }
+            }
+        }
+    }
+
+    @Test(
+        "A head without end is 431, wherever it grows",
+        arguments: [
+            "GET /", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nX:", "GET / HTTP/1.1\r\nX: ", "GET / HTTP/1.1\r\nX", "",
+        ])
+    func endlessHead(start: String) async throws {
+        try await withServer { server in
+            let client = try server.connect()
+            try client.send(start)
+            let filler = start.hasSuffix("X:") ? " " : start.isEmpty ? "\r\n" : "a"
+            // Until it is told: a client that sends on after the answer must still get it.
+            try client.send(String(repeating: filler, count: 17 * 1024))
+            let response = try client.readResponse()
+            #expect(response.status == 431)
+            try #expect(client.readToEnd() == "")
+        }
+    }
+
+    @Test("Too many headers are 431")
+    func headerCount() async throws {
+        try await withServer { server in
+            let few = (0..<99).map { "A\($0): b\r\n" }.joined()
+            try #expect(server.answer(to: "GET /missing HTTP/1.1\r\nHost: a\r\n\(few)\r\n").status == 404)
+            try #expect(server.answer(to: "GET /missing HTTP/1.1\r\nHost: a\r\n\(few)B: c\r\n\r\n").status == 431)
+        }
+    }
+
+    @Test("A head that comes too slowly is 408, however steadily it comes")
+    func slowHead() async throws {
+        try await withServer {
+            $0.headTimeout = .milliseconds(300)
+        } _: { server in
+            let client = try server.connect()
+            let begin = ContinuousClock.now
+            let request = Array(get("/missing", "X: " + String(repeating: "a", count: 1000)).utf8)
+            for byte in request {
+                guard (try? client.send([byte])) != nil,
+                    (try? client.receive(until: .now + .milliseconds(20))) == nil
+                else { break }
+            }
+            let response = try client.readResponse()
+            #expect(response.status == 408)
+            #expect(response["Connection"] == "close")
+            #expect(.now - begin >= .milliseconds(300))
+        }
+    }
+
+    @Test("A body that comes too slowly is 408")
+    func slowBody() async throws {
+        try await withServer {
+            $0.bodyTimeout = .milliseconds(200)
+        } _: { server in
+            let client = try server.connect()
+            try client.send("POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab")
+            try #expect(client.readResponse().status == 408)
+        }
+    }
+
+    @Test("A connection that says nothing is closed without a word, before its first request and after a response")
+    func silence() async throws {
+        try await withServer {
+            $0.headTimeout = .milliseconds(200)
+            $0.idleTimeout = .milliseconds(200)
+        } _: { server in
+            let silent = try server.connect()
+            try #expect(silent.readToEnd() == "")
+            let talker = try server.connect()
+            try talker.send(get("/missing"))
+            _ = try talker.readResponse()
+            try #expect(talker.readToEnd() == "")
+            #expect(await eventually { server.server.connectionCount == 0 })
+        }
+    }
+
+    @Test("An open that takes long is nobody's time-out")
+    func slowOpen() async throws {
+        try await withServer {
+            $0.headTimeout = .milliseconds(50)
+            $0.idleTimeout = .milliseconds(50)
+            $0.bodyTimeout = .milliseconds(50)
+            $0.lingerTimeout = .milliseconds(50)
+        } _: { server in
+            let client = try server.connect()
+            try client.send(get("/slow"))
+            let opened = try await server.opened()
+            #expect(throws: RawClientError.self) { try client.receive(until: .now + .milliseconds(500)) }
+            opened.door.answer(.rejected(status: 409, message: "at last"))
+            try #expect(client.readResponse().status == 409)
+        }
+    }
+
+    /// The wait that ends it may be that for the rest of a head: where the server stopped reading, a request may be cut in two.
+    @Test("A client that never reads its answers is not read from either, and goes in time")
+    func unreadAnswers() async throws {
+        try await withServer {
+            $0.idleTimeout = .milliseconds(300)
+            $0.headTimeout = .milliseconds(300)
+        } _: { server in
+            let client = try RawClient(port: server.port, receiveBufferBytes: 4096)
+            let requests = String(repeating: get("/missing"), count: 1000)
+            // The server stops reading, so at some point nothing more can be sent; then it closes.
+            #expect(throws: RawClientError.self) {
+                for _ in 0..<10_000 { try client.send(requests) }
+            }
+            #expect(await eventually { server.server.connectionCount == 0 })
+        }
+    }
+
+    @Test("A full front door accepts nobody until somebody leaves")
+    func population() async throws {
+        try await withServer {
+            $0.maxConnections = 2
+        } _: { server in
+            let first = try server.connect()
+            try first.send(get("/slow"))
+            let opened = try await server.opened()
+            let second = try server.connect()
+            try second.send(get("/missing"))
+            try #expect(second.readResponse().status == 404)
+
+            // The kernel completes the connection, and nobody answers it.
+            let third = try server.connect()
+            try third.send(get("/missing"))
+            #expect(throws: RawClientError.self) { try third.receive(until: .now + .milliseconds(200)) }
+            #expect(server.server.connectionCount == 2)
+
+            second.close()
+            try #expect(third.readResponse().status == 404)
+            // A stream is no longer the front door's.
+            opened.door.answer(.stream(headers: []))
+            #expect(await eventually { server.server.connectionCount == 1 })
+        }
+    }
+}
