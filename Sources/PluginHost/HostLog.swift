@@ -20,19 +20,20 @@ enum HostLog {
             current.withLock(\.self)?.log(level: level, "\(message)")
             return
         }
-        logger(for: stream)?.log(level: level, "\(message)")
+        logger(for: stream, of: ConnectedRuntime.producer(of: stream))?.log(level: level, "\(message)")
     }
 
-    /// A call that breaks a rule of sluice.h. A plugin that does so may do it a million times a second, so only a few of a
-    /// kind are written.
+    /// A call that breaks a rule of sluice.h. A plugin that does so may do it a million times a second, so only a few lines are
+    /// written for each function and producer.
     /// - Parameters:
     ///   - function: the host's function, as sluice.h names it.
     ///   - problem: the rest of the sentence.
-    static func misuse(_ function: StaticString, _ problem: String, stream: StreamToken?) {
-        guard let unwritten = limit.admit("\(function) \(problem)", now: monotonicNanoseconds()) else { return }
-        let logger = stream.flatMap(logger(for:)) ?? current.withLock(\.self)
-        let more = unwritten == 0 ? "" : " (and \(unwritten) times more since that was last written)"
-        logger?.warning("host->\(function) \(problem)\(more)")
+    static func misuse(_ function: StaticString, _ problem: @autoclosure () -> String, stream: StreamToken?) {
+        let producer = stream.flatMap(ConnectedRuntime.producer(of:))
+        let culprit = producer.map { "\($0.description.plugin)/\($0.description.name)" } ?? ""
+        guard let unwritten = limit.admit("\(function) \(culprit)", now: monotonicNanoseconds()) else { return }
+        let more = unwritten == 0 ? "" : " (\(unwritten) more such lines were left out)"
+        logger(for: stream, of: producer)?.warning("host->\(function) \(problem())\(more)")
     }
 
     /// A call with the handle of a stream that is over, or with NULL, or with no handle at all.
@@ -45,13 +46,12 @@ enum HostLog {
 
     private static let limit = LogLimit()
 
-    private static func logger(for stream: StreamToken) -> Logger? {
-        guard let producer = ConnectedRuntime.producer(of: stream) else {
-            var logger = current.withLock(\.self)
-            logger?[metadataKey: "stream"] = "\(stream)"
-            return logger
-        }
-        return producer.logger(for: stream)
+    private static func logger(for stream: StreamToken?, of producer: PluginProducer?) -> Logger? {
+        guard let stream else { return current.withLock(\.self) }
+        if let producer { return producer.logger(for: stream) }
+        var logger = current.withLock(\.self)
+        logger?[metadataKey: "stream"] = "\(stream)"
+        return logger
     }
 }
 

@@ -42,7 +42,7 @@ enum HostTable {
         host.emit = { stream, event in HostEmit.emit(stream, event) }
         host.sleep = { stream, milliseconds in
             guard let token = HandleLookUp.liveToken(stream, "sleep") else { return false }
-            if let answer = ConnectedRuntime.ask({ $0.sleep(token, milliseconds: milliseconds) }) ?? nil {
+            if let answer = ConnectedRuntime.ask({ $0.sleep(token, milliseconds: max(milliseconds, 0)) }) ?? nil {
                 return answer
             }
             HostLog.misuse("sleep", "is for producers without SLUICE_NONBLOCKING, and did not sleep", stream: token)
@@ -64,9 +64,7 @@ enum HostTable {
         }
         host.fail = { stream, message in
             guard let token = HandleLookUp.liveToken(stream, "fail") else { return }
-            StreamTables.failure[token] = PluginText.message(message) ?? ""
-            // It may have ended between the two lines above, and nobody would look there again.
-            if ConnectedRuntime.ask({ $0.isLive(token) }) != true { StreamTables.failure.remove(token) }
+            StreamTables.keepFailure(PluginText.message(message) ?? "", of: token)
         }
     }
 

@@ -63,26 +63,24 @@ struct PluginFile {
         }
         // The name's own directory, and that of the file behind a symbolic link: each could be made to lead elsewhere.
         for directory in Set([directoryName(path), realPath(path).map(directoryName) ?? directoryName(path)]).sorted() {
-            if let defect = defect(ofDirectory: directory) { throw defect }
+            if let defect = defect(ofDirectory: directory, called: "its directory \(directory)") { throw defect }
         }
     }
 
     /// What is wrong with a directory of plugins; `nil` if only root and the server's user can write to it.
-    static func defect(ofDirectory directory: String) -> Defect? {
+    /// - Parameter name: what the rule calls it.
+    static func defect(ofDirectory directory: String, called name: String) -> Defect? {
         let insecure = "or allow it with --insecure-plugins"
         guard let status = FileStatus(at: directory) else {
-            return Defect(
-                "its directory \(directory) can't be looked at (\(systemError()))",
-                remedy: "let the server's user read it")
+            return Defect("\(name) can't be looked at (\(systemError()))", remedy: "let the server's user read it")
         }
         guard status.isOwnedByUs else {
             return Defect(
-                "its directory \(directory) belongs to user \(status.owner), who is neither root nor the server's user",
+                "\(name) belongs to user \(status.owner), who is neither root nor the server's user (\(geteuid()))",
                 remedy: "chown the directory, \(insecure)")
         }
         guard let writers = status.foreignWriters else { return nil }
-        return Defect(
-            "its directory \(directory) is writable by \(writers)", remedy: "chmod go-w the directory, \(insecure)")
+        return Defect("\(name) is writable by \(writers)", remedy: "chmod go-w the directory, \(insecure)")
     }
 
     private static func readAll(_ descriptor: Int32, expecting size: Int) throws(Defect) -> [UInt8] {

@@ -48,9 +48,9 @@ package final class PluginLoader: Sendable {
                 remedy: "create it, or name another one")
         }
         defer { closedir(listing) }
-        if !settings.isInsecure, let defect = PluginFile.defect(ofDirectory: directory) {
-            throw PluginRefusal(
-                file: directory, rule: "no plugin is loaded from there: \(defect.rule)", remedy: defect.remedy)
+        if !settings.isInsecure, let defect = PluginFile.defect(ofDirectory: directory, called: "the plugin directory")
+        {
+            throw defect.refusal(of: directory)
         }
         var names: [String] = []
         while let entry = readdir(listing) {

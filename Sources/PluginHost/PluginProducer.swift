@@ -92,8 +92,9 @@ package final class PluginProducer: EventProducer {
     }
 
     package func close(_ stream: StreamToken, state: UnsafeMutableRawPointer?, reason: CloseReason) -> Bool {
+        let answer = functions.close(state, reason.rawValue)
         StreamTables.failure.remove(stream)
-        return functions.close(state, reason.rawValue) != Int32(SLUICE_CLOSING)
+        return answer != Int32(SLUICE_CLOSING)
     }
 
     package func interrupt(_ stream: StreamToken, state: UnsafeMutableRawPointer?) {

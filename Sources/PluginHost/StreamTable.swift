@@ -21,6 +21,15 @@ final class StreamTable<Element: Sendable>: Sendable {
         part(of: stream).elements.withLock { $0.removeValue(forKey: stream) }
     }
 
+    /// Removes what belongs to streams for which `isOver` says so. It is asked without a lock held.
+    func sweep(_ isOver: (StreamToken) -> Bool) {
+        for part in parts {
+            for stream in part.elements.withLock({ Array($0.keys) }) where isOver(stream) {
+                part.elements.withLock { $0[stream] = nil }
+            }
+        }
+    }
+
     var count: Int {
         parts.reduce(0) { $0 + $1.elements.withLock(\.count) }
     }
@@ -37,4 +46,17 @@ enum StreamTables {
     static let opening = StreamTable<OpeningStream>()
     /// From `host->fail` to the error, or the close.
     static let failure = StreamTable<String>()
+
+    /// Keeps what a live stream says through `host->fail`.
+    static func keepFailure(_ text: String, of stream: StreamToken) {
+        failure[stream] = text
+        // Said by another thread just when the stream ends, it may come after all that would remove it. Such leftovers are
+        // rare, and few: they are looked for each time that the table has doubled.
+        guard failure.count >= sweepCount.load(ordering: .relaxed) else { return }
+        failure.sweep { token in ConnectedRuntime.ask { !$0.isLive(token) } ?? true }
+        sweepCount.store(max(sweepCountMin, 2 * failure.count), ordering: .relaxed)
+    }
+
+    static let sweepCountMin = 64
+    private static let sweepCount = Atomic(sweepCountMin)
 }
