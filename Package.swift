@@ -114,5 +114,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests", dependencies: ["TestSupport", "EventStream", "SluiceCommand"],
             swiftSettings: settings),
+        .executableTarget(
+            name: "EncoderBenchmark", dependencies: ["EventStream"], path: "Tests/Benchmarks/Encoder",
+            swiftSettings: settings),
     ] + plugins.map(\.0)
 )

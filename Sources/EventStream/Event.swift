@@ -21,9 +21,9 @@ package struct Event: Sendable, Hashable {
     }
 }
 
-extension EventEncoder {
-    /// As `encode` of the event's fields.
-    package func encode(_ event: Event, into frames: inout FrameBuffer) throws(EncodingFault) {
+extension Event {
+    /// Lends its fields for the time of one call.
+    package func withFields<Result>(_ body: (EventFields) -> Result) -> Result {
         var bytes: [UInt8] = []
         func keep(_ text: String?) -> Range<Int>? {
             guard let text else { return nil }
@@ -31,9 +31,9 @@ extension EventEncoder {
             bytes.append(contentsOf: text.utf8)
             return start..<bytes.count
         }
-        let (data, type) = (keep(event.data), keep(event.type))
-        let (id, comment) = (keep(event.id), keep(event.comment))
-        let fault = bytes.withUnsafeBytes { bytes -> EncodingFault? in
+        let (data, type) = (keep(data), keep(type))
+        let (id, comment) = (keep(id), keep(comment))
+        return bytes.withUnsafeBytes { bytes in
             func lend(_ range: Range<Int>?) -> UnsafeRawBufferPointer? {
                 range.map { UnsafeRawBufferPointer(rebasing: bytes[$0]) }
             }
@@ -42,7 +42,16 @@ extension EventEncoder {
             fields.type = lend(type)
             fields.id = lend(id)
             fields.comment = lend(comment)
-            fields.retryMilliseconds = event.retryMilliseconds ?? -1
+            fields.retryMilliseconds = retryMilliseconds ?? -1
+            return body(fields)
+        }
+    }
+}
+
+extension EventEncoder {
+    /// As `encode` of the event's fields.
+    package func encode(_ event: Event, into frames: inout FrameBuffer) throws(EncodingFault) {
+        let fault = event.withFields { fields -> EncodingFault? in
             do throws(EncodingFault) {
                 try encode(fields, into: &frames)
                 return nil

@@ -1,0 +1,148 @@
+/* The producers that the benchmark asks for: /idle, /ticker and /firehose, written as any plugin would write them. */
+#include <sluice.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const sluice_host *host;
+
+static int32_t out_of_memory(sluice_stream *stream)
+{
+    host->reject(stream, 503, "out of memory");
+    return SLUICE_OPEN_REJECT;
+}
+
+static int32_t freeing_close(void *state, int32_t reason)
+{
+    (void)reason;
+    free(state);
+    return SLUICE_CLOSED;
+}
+
+/* /idle: nothing, for ever. */
+
+static int32_t idle_open(sluice_stream *stream, void **state)
+{
+    (void)stream;
+    (void)state;
+    return SLUICE_OPEN_OK;
+}
+
+static int32_t idle_next(void *state, sluice_event *event)
+{
+    (void)state;
+    event->wait_ms = -1;
+    return SLUICE_NEXT_WAIT;
+}
+
+static const sluice_producer idle = {
+    .struct_size = sizeof(sluice_producer),
+    .flags = SLUICE_NONBLOCKING,
+    .name = "idle",
+    .open = SLUICE_OPEN(idle_open),
+    .next = idle_next,
+    .close = freeing_close,
+};
+
+/* /ticker?ms=1000: an event each `ms` milliseconds. */
+
+struct ticker {
+    int64_t ms;
+    bool first;
+};
+
+static int32_t ticker_open(sluice_stream *stream, void **state, int64_t ms)
+{
+    struct ticker *ticker = malloc(sizeof *ticker);
+    if (ticker == NULL)
+        return out_of_memory(stream);
+    ticker->ms = ms;
+    ticker->first = true;
+    *state = ticker;
+    return SLUICE_OPEN_OK;
+}
+
+static int32_t ticker_next(void *state, sluice_event *event)
+{
+    struct ticker *ticker = state;
+    event->wait_ms = ticker->ms;
+    if (ticker->first) {
+        ticker->first = false;
+        return SLUICE_NEXT_WAIT;
+    }
+    event->data = "{\"hello\":\"world\"}";
+    return SLUICE_NEXT_EVENT;
+}
+
+static const sluice_producer ticker = {
+    .struct_size = sizeof(sluice_producer),
+    .flags = SLUICE_NONBLOCKING,
+    .name = "ticker",
+    .parameters = "ms: i64 = 1000",
+    .open = SLUICE_OPEN(ticker_open),
+    .next = ticker_next,
+    .close = freeing_close,
+};
+
+/*
+ * /firehose?size=120&stamp=false: events of `size` bytes of data, one each `next`, without end. All differ: `n` counts, and
+ * with `stamp` the time in `t` (nanoseconds since 1970) is taken for each of them. Both have a fixed width, so that only they are written.
+ */
+
+#define FIREHOSE_DATA "{\"t\":1000000000000000000,\"n\":100000000000,\"pad\":\"\"}"
+enum { SHORTEST = sizeof FIREHOSE_DATA - 1, TIME_AT = 5, TIME_DIGITS = 19, COUNT_AT = 29, COUNT_DIGITS = 12 };
+
+struct firehose {
+    size_t size;
+    bool stamp;
+    char data[];
+};
+
+static int32_t firehose_open(sluice_stream *stream, void **state, uint32_t size, bool stamp)
+{
+    if (size < SHORTEST || size > 65536) {
+        host->reject(stream, 400, "size: from 51 to 65536 bytes");
+        return SLUICE_OPEN_REJECT;
+    }
+    struct firehose *firehose = malloc(sizeof *firehose + size);
+    if (firehose == NULL)
+        return out_of_memory(stream);
+    firehose->size = size;
+    firehose->stamp = stamp;
+    memset(firehose->data, 'x', size);
+    memcpy(firehose->data, FIREHOSE_DATA, SHORTEST - 2);
+    memcpy(firehose->data + size - 2, "\"}", 2);
+    *state = firehose;
+    return SLUICE_OPEN_OK;
+}
+
+static int32_t firehose_next(void *state, sluice_event *event)
+{
+    struct firehose *firehose = state;
+    char *digit = firehose->data + COUNT_AT + COUNT_DIGITS - 1;
+    while (*digit == '9')
+        *digit-- = '0';
+    ++*digit;
+    if (firehose->stamp) {
+        struct timespec now;
+        clock_gettime(CLOCK_REALTIME, &now);
+        uint64_t rest = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+        for (int index = TIME_DIGITS - 1; index >= 0; --index, rest /= 10)
+            firehose->data[TIME_AT + index] = (char)('0' + rest % 10);
+    }
+    event->data = firehose->data;
+    event->data_length = firehose->size;
+    return SLUICE_NEXT_EVENT;
+}
+
+static const sluice_producer firehose = {
+    .struct_size = sizeof(sluice_producer),
+    .flags = SLUICE_NONBLOCKING,
+    .name = "firehose",
+    .parameters = "size: u32 = 120, stamp: bool = false",
+    .open = SLUICE_OPEN(firehose_open),
+    .next = firehose_next,
+    .close = freeing_close,
+};
+
+SLUICE_PLUGIN(host, "bench", "1.0.0", "What the benchmark asks for", &idle, &ticker, &firehose)
