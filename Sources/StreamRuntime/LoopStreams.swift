@@ -112,7 +112,8 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
             census.countStuck()
         }
         if record.pointee.link == .connected, !record.pointee.hasPending {
-            if isPullDue(record, at: now) { return pump(slot) }
+            // One that stands in the run queue is pulled from there, in its turn.
+            if isPullDue(record, at: now), !record.pointee.isQueued { return pump(slot) }
             if now >= keepAliveDue(slot) {
                 output.removeAll()
                 output.appendKeepAlive()
