@@ -215,8 +215,10 @@ extension LoopStreams {
             cancelOpening(slot)
         case .open:
             output.removeAll()
-            takeProduced(slot)
             let isConnected = record.pointee.link == .connected
+            // Its thread may have seen the end of the source before: then that is how it ended.
+            if isConnected, let sourceEnd = takeHandoff(slot) { return finish(slot, sourceEnd) }
+            takeProduced(slot)
             if isConnected { record.pointee.link = .ending }
             endSource(slot, reason)
             guard isConnected else { return }

@@ -5,7 +5,7 @@ import Synchronization
 /// From a producer's events to the socket.
 extension LoopStreams {
     /// How a source ended by itself, seen from the loop.
-    private enum SourceEnd {
+    enum SourceEnd {
         case completed
         case failed(StreamFailure)
     }
@@ -41,7 +41,7 @@ extension LoopStreams {
     }
 
     /// Moves what `emit` and the stream's thread have left into the output.
-    private func takeHandoff(_ slot: UInt32) -> SourceEnd? {
+    func takeHandoff(_ slot: UInt32) -> SourceEnd? {
         let record = table[slot]
         guard let handoff = record.pointee.handoff else { return nil }
         let taken = handoff.take(into: &output)
@@ -86,7 +86,7 @@ extension LoopStreams {
     }
 
     /// The source is at its end: closes it, and sends what was produced and what the end is told by.
-    private func finish(_ slot: UInt32, _ end: SourceEnd) {
+    func finish(_ slot: UInt32, _ end: SourceEnd) {
         let record = table[slot]
         let entry = record.pointee.entry!
         let token = token(slot)

@@ -45,7 +45,7 @@ final class StreamThread: Sendable {
         let reason: CloseReason
         switch beginning {
         case .open(let request):
-            guard open(request, &state) else { return over() }
+            guard open(request, &state) else { return over(nil) }
             reason = handoff.waitUntilAttached() ?? produce(state)
         case .running(let running):
             state = running
@@ -133,24 +133,31 @@ final class StreamThread: Sendable {
         if !entry.producer.close(token, state: state, reason: reason) {
             while let call = handoff.waitUntilClosed() { call.function(call.context) }
         }
-        over()
+        over(reason)
     }
 
     /// The last thing that the thread does for its stream.
-    private func over() {
+    /// - Parameter reason: what `close` was told; `nil` if nothing was opened.
+    private func over(_ reason: CloseReason?) {
         streams.census.threadIsFree()
+        guard let reason else { return }
         streams.loop.post { [streams, token] in
-            guard let slot = streams.slot(token) else { return }
-            streams.threadIsOver(slot)
+            if let slot = streams.slot(token) { streams.threadIsOver(slot, reason) }
         }
     }
 }
 
 extension LoopStreams {
     /// The stream's thread has closed it.
-    func threadIsOver(_ slot: UInt32) {
-        // The end of its source may still wait in the handoff: it comes first, so that the reason is known.
-        if table[slot].pointee.source == .open { pump(slot) }
+    /// - Parameter reason: what `close` was told, which is the true one even if the connection was lost a moment later.
+    func threadIsOver(_ slot: UInt32, _ reason: CloseReason) {
+        if table[slot].pointee.source == .open {
+            // The end of its source still waits in the handoff. It is taken here even if the socket is full: nobody else would
+            // close the source once it was.
+            output.removeAll()
+            if let end = takeHandoff(slot) { finish(slot, end) }
+        }
+        table[slot].pointee.reason = reason
         closed(slot)
     }
 
