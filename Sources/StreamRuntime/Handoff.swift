@@ -17,6 +17,8 @@ final class Handoff: @unchecked Sendable {
     private var isAttached = false
     private var isWoken = false
     private var isClosed = false
+    private var isInterrupting = false
+    private var isCloseBegun = false
     private var cancelReason: CloseReason?
     private var finish: Finish?
     private var openAnswer: OpenOutcome?
@@ -133,6 +135,20 @@ final class Handoff: @unchecked Sendable {
         }
     }
 
+    /// Calls the producer's `interrupt`, unless its `close` has begun; `close` waits until it has returned.
+    func interrupt(_ call: () -> Void) {
+        let isAllowed = condition.withLock {
+            isInterrupting = !isCloseBegun
+            return isInterrupting
+        }
+        guard isAllowed else { return }
+        call()
+        condition.withLock {
+            isInterrupting = false
+            condition.broadcast()
+        }
+    }
+
     /// Nothing is taken any more.
     func end() { condition.withLock { isOver = true } }
 
@@ -184,6 +200,14 @@ final class Handoff: @unchecked Sendable {
                 if let call = calls.popDue(at: monotonicNanoseconds()) { return .call(call) }
                 condition.wait(until: calls.earliest)
             }
+        }
+    }
+
+    /// To be called before `close`: from then on there is no `interrupt`.
+    func beginClose() {
+        condition.withLock {
+            isCloseBegun = true
+            while isInterrupting { condition.wait(until: .max) }
         }
     }
 

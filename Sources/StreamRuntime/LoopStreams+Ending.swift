@@ -17,13 +17,14 @@ extension LoopStreams {
         record.pointee.closingSince = loop.now
         record.pointee.gate.withLock { gate in
             gate.isCancelled = true
-            gate.isClosing = true
+            gate.isClosing = !gate.isThreaded
         }
         record.pointee.handoff?.end()
         if record.pointee.isThreaded {
             // Its thread closes it, as soon as what it runs has returned.
-            record.pointee.handoff!.cancel(reason)
-            entry.producer.interrupt(token, state: record.pointee.state)
+            let handoff = record.pointee.handoff!
+            handoff.cancel(reason)
+            handoff.interrupt { entry.producer.interrupt(token, state: record.pointee.state) }
             return reschedule(slot)
         }
         let before = loop.updateNow()

@@ -41,7 +41,7 @@ extension LoopStreams {
     func open(_ token: StreamToken, _ request: StreamRequest) {
         guard let slot = slot(token) else { return }
         let record = table[slot]
-        guard record.pointee.link == .waiting, record.pointee.reason == nil else { return skipOpening(slot) }
+        guard record.pointee.reason == nil else { return skipOpening(slot) }
         let entry = record.pointee.entry!
         let before = loop.updateNow()
         var state: UnsafeMutableRawPointer?
@@ -65,7 +65,7 @@ extension LoopStreams {
         let token = token(slot)
         if case .pending = outcome {
             record.pointee.isPending = true
-            if record.pointee.link == .none || record.pointee.reason != nil { cancelOpening(slot) }
+            if record.pointee.reason != nil { cancelOpening(slot) }
             return
         }
         record.pointee.isPending = false
@@ -79,9 +79,10 @@ extension LoopStreams {
             record.pointee.nextDue = entry.description.hasNext ? 0 : .max
             entry.countOpen()
             log.opened(token, entry, peer: record.pointee.peer)
-            if record.pointee.link == .none { return endSource(slot, .disconnected) }
             if let reason = record.pointee.reason { endSource(slot, reason) }
-            door?.answer(.stream(headers: headers))
+            // Without a door the peer has left, and the record may be gone already.
+            guard let door else { return }
+            door.answer(.stream(headers: headers))
             return reschedule(slot)
         case .ended:
             door?.answer(.ended)
@@ -103,7 +104,9 @@ extension LoopStreams {
         table[slot].pointee.link = .none
         table[slot].pointee.door = nil
         switch table[slot].pointee.source {
-        case .opening: cancelOpening(slot)
+        case .opening:
+            if table[slot].pointee.reason == nil { table[slot].pointee.reason = .disconnected }
+            cancelOpening(slot)
         case .open: endSource(slot, .disconnected)
         case .closing: break
         case .over: release(slot)
@@ -113,10 +116,18 @@ extension LoopStreams {
     /// Asks an open that has not answered to hurry; its answer is awaited all the same.
     func cancelOpening(_ slot: UInt32) {
         let record = table[slot]
-        record.pointee.gate.withLock { $0.isCancelled = true }
-        record.pointee.handoff?.cancel(record.pointee.reason ?? .disconnected)
-        if record.pointee.isPending {
-            record.pointee.entry!.producer.interrupt(token(slot), state: record.pointee.state)
+        let isUnanswered = record.pointee.gate.withLock { gate in
+            gate.isCancelled = true
+            return gate.isOpening
+        }
+        record.pointee.handoff?.cancel(record.pointee.reason!)
+        guard record.pointee.isPending, isUnanswered else { return }
+        let (producer, token, state) = (record.pointee.entry!.producer, token(slot), record.pointee.state)
+        let interrupt = { producer.interrupt(token, state: state) }
+        if let handoff = record.pointee.handoff, record.pointee.isThreaded {
+            handoff.interrupt(interrupt)
+        } else {
+            interrupt()
         }
     }
 

@@ -129,6 +129,7 @@ final class StreamThread: Sendable {
     }
 
     private func close(_ state: UnsafeMutableRawPointer?, _ reason: CloseReason) {
+        handoff.beginClose()
         _ = streams.withGate(token) { $0.isClosing = true }
         if !entry.producer.close(token, state: state, reason: reason) {
             while let call = handoff.waitUntilClosed() { call.function(call.context) }
