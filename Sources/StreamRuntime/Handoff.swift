@@ -119,6 +119,15 @@ final class Handoff: @unchecked Sendable {
         }
     }
 
+    /// No thread was to be had: takes back what `becomeThreaded` moved.
+    func becomeThreadless() -> [ScheduledCall] {
+        condition.withLock {
+            isThreaded = false
+            isWoken = false
+            return calls.removeAll()
+        }
+    }
+
     /// The subscriber's connection is there: events may flow.
     func attach() {
         condition.withLock {

@@ -20,8 +20,8 @@ extension LoopStreams {
             var sourceEnd = takeHandoff(slot)
             var hasMore = false
             if sourceEnd == nil, isPullDue(record, at: loop.now), output.count < Self.batchBytes {
-                if record.pointee.entry!.usesThreads, moveToThread(slot) { break }
-                sourceEnd = pull(slot, &hasMore)
+                // On a thread it goes on by itself; what was emitted before is still to be sent.
+                if !record.pointee.entry!.usesThreads || !moveToThread(slot) { sourceEnd = pull(slot, &hasMore) }
             }
             guard record.pointee.link == .connected else { return }
             if let sourceEnd { return finish(slot, sourceEnd) }
@@ -60,7 +60,8 @@ extension LoopStreams {
     private func pull(_ slot: UInt32, _ hasMore: inout Bool) -> SourceEnd? {
         let record = table[slot]
         let entry = record.pointee.entry!
-        let before = loop.now
+        // Looked up anew, so that no producer is blamed for what was done before it in this turn.
+        let before = loop.updateNow()
         // Whatever it answers, a wake from now on is a new one.
         record.pointee.nextDue = .max
         let outcome = entry.producer.pull(
@@ -112,12 +113,19 @@ extension LoopStreams {
         if transmit(slot) { settle(slot) }
     }
 
-    /// Adds to the output what was emitted and not sent yet, and counts all of it: before the source is closed, and logged.
+    /// Adds to the output what was emitted and not sent yet, and counts all of it: before the source is closed, and logged. From
+    /// then on nothing can be emitted, so that what was accepted is also sent.
     func takeProduced(_ slot: UInt32) {
         let record = table[slot]
         // An emit may have made the queue only just now.
-        if record.pointee.handoff == nil { record.pointee.handoff = record.pointee.gate.withLock { $0.handoff } }
-        if let handoff = record.pointee.handoff { _ = handoff.take(into: &output) }
+        record.pointee.handoff = record.pointee.gate.withLock { gate in
+            gate.isCancelled = true
+            return gate.handoff
+        }
+        if let handoff = record.pointee.handoff {
+            handoff.end()
+            _ = handoff.take(into: &output)
+        }
         count(record)
     }
 
@@ -147,6 +155,8 @@ extension LoopStreams {
             record.pointee.lastActivity = loop.now
             if count < output.count { keep(record, UnsafeRawBufferPointer(rebasing: output.bytes[count...])) }
         case .full:
+            // The subscriber's time to take them begins now, however long ago it took the last byte.
+            record.pointee.lastActivity = loop.now
             keep(record, output.bytes)
         case .gone:
             peerLeft(slot)

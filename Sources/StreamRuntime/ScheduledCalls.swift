@@ -62,6 +62,12 @@ struct ScheduledCalls {
         return removed
     }
 
+    /// Takes out all calls, in their order.
+    mutating func removeAll() -> [ScheduledCall] {
+        defer { heap = [] }
+        return heap.sorted(by: Self.isBefore)
+    }
+
     private static func isBefore(_ a: ScheduledCall, _ b: ScheduledCall) -> Bool {
         a.due != b.due ? a.due < b.due : a.order < b.order
     }

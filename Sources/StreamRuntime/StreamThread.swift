@@ -181,10 +181,14 @@ extension LoopStreams {
         record.pointee.isThreaded = true
         let running = StreamThread.Beginning.running(state: record.pointee.state)
         if StreamThread.start(token, entry, handoff, self, running) { return true }
-        // Without a thread to be had, everything stays as it was.
+        // Without a thread to be had, everything stays as it was; a wake that went to the handoff is made good by the pull that
+        // follows.
         census.threadIsFree()
         record.pointee.isThreaded = false
         record.pointee.gate.withLock { $0.isThreaded = false }
+        for call in handoff.becomeThreadless() {
+            scheduled.insert(due: call.due, stream: token, call.function, call.context)
+        }
         return false
     }
 }
