@@ -8,6 +8,8 @@ package final class EpollSystem: LoopSystem {
     private let found: UnsafeMutablePointer<epoll_event>
     private let foundCapacity = 512
     private let scratch: UnsafeMutableRawBufferPointer
+    /// The connection on which a call last failed with ETIMEDOUT: a socket tells its error once, to whoever asks first.
+    private var timedOut: Int32 = -1
     /// The tag of the wake-up descriptor; no stream has it, because a token's epoch is never 0.
     private static let wakeUpTag: UInt64 = 0
 
@@ -78,7 +80,9 @@ package final class EpollSystem: LoopSystem {
             case EAGAIN: return .full
             case EINTR: continue
             // Also when memory for socket buffers is short: no edge would tell when there is some again.
-            default: return .gone
+            default:
+                noteTimeOut(descriptor, errno)
+                return .gone
             }
         }
     }
@@ -94,6 +98,7 @@ package final class EpollSystem: LoopSystem {
             } else if errno == EAGAIN {
                 return .dropped(dropped)
             } else if errno != EINTR {
+                noteTimeOut(descriptor, errno)
                 return .ended
             }
         }
@@ -113,9 +118,14 @@ package final class EpollSystem: LoopSystem {
     }
 
     package override func hasTimedOut(_ descriptor: Int32) -> Bool {
+        if timedOut == descriptor { return true }
         var error: Int32 = 0
         var size = socklen_t(MemoryLayout<Int32>.size)
         return getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error == ETIMEDOUT
+    }
+
+    private func noteTimeOut(_ descriptor: Int32, _ error: Int32) {
+        if error == ETIMEDOUT { timedOut = descriptor }
     }
 
     package override func shutdownWriting(_ descriptor: Int32) {
@@ -123,6 +133,7 @@ package final class EpollSystem: LoopSystem {
     }
 
     package override func close(_ descriptor: Int32) {
+        if timedOut == descriptor { timedOut = -1 }
         _ = Glibc.close(descriptor)
     }
 }

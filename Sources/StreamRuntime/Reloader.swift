@@ -64,8 +64,8 @@ package final class Reloader: Sendable {
         /// The last number given, by plugin name: numbers are never used again.
         var numbers: [String: Int] = [:]
         var retired: [Retired] = []
-        /// Generations whose `shutdown` has not returned.
-        var alive = 0
+        /// Generations whose `shutdown` has not returned, by plugin and number.
+        var alive: Set<String> = []
     }
 
     /// A generation that gives its last streams some time.
@@ -102,7 +102,7 @@ package final class Reloader: Sendable {
 
     /// All entries that ever served and are not shut down, for the ledger.
     package var allEntries: [ProducerEntry] {
-        entries + state.withLock { state in state.retired.flatMap(\.entries) }
+        entries + state.withLock { state in state.retired.filter { !$0.generation.isShutDown }.flatMap(\.entries) }
     }
 
     /// Brings what is served in step with the directory. Blocks while images load.
@@ -180,14 +180,16 @@ package final class Reloader: Sendable {
     }
 
     private func admit(_ image: LoadedImage) -> Serving {
-        let number = state.withLock { state in
-            state.alive += 1
-            state.numbers[image.plugin, default: 0] += 1
-            return state.numbers[image.plugin]!
+        let (number, name) = state.withLock { state in
+            let number = state.numbers[image.plugin, default: 0] + 1
+            state.numbers[image.plugin] = number
+            let name = "\(image.plugin) (generation \(number))"
+            state.alive.insert(name)
+            return (number, name)
         }
         let generation = Generation(plugin: image.plugin, number: number) { [self] in
             image.shutdown()
-            state.withLock { $0.alive -= 1 }
+            state.withLock { _ = $0.alive.remove(name) }
             changed.withLock { changed.broadcast() }
         }
         let entries = image.producers.map { ProducerEntry(producer: $0, generation: generation) }
@@ -241,9 +243,8 @@ package final class Reloader: Sendable {
         runtime.replaceRoutes(RouteTable())
         for each in serving.values { each.generation.retire() }
         changed.withLock {
-            while state.withLock({ $0.alive }) > 0, monotonicNanoseconds() < deadline { changed.wait(until: deadline) }
+            while !state.withLock(\.alive.isEmpty), monotonicNanoseconds() < deadline { changed.wait(until: deadline) }
         }
-        let all = serving.values.map(\.generation) + state.withLock { $0.retired.map(\.generation) }
-        return all.filter { !$0.isShutDown }.map { "\($0.plugin) (generation \($0.number))" }.sorted()
+        return state.withLock { $0.alive.sorted() }
     }
 }
