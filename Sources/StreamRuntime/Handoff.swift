@@ -187,12 +187,15 @@ final class Handoff: @unchecked Sendable {
         }
     }
 
-    /// Waits until the connection is there.
-    /// - Returns: the reason to end, if that came first.
-    func waitUntilAttached() -> CloseReason? {
+    /// Waits until the connection is there, or the stream must end.
+    /// - Returns: a scheduled call to run meanwhile; `nil` when the wait is over.
+    func waitUntilAttached() -> ScheduledCall? {
         condition.withLock {
-            while !isAttached, cancelReason == nil { condition.wait(until: .max) }
-            return cancelReason
+            while !isAttached, cancelReason == nil {
+                if let call = calls.popDue(at: monotonicNanoseconds()) { return call }
+                condition.wait(until: calls.earliest)
+            }
+            return nil
         }
     }
 

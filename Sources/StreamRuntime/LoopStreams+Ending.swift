@@ -72,7 +72,7 @@ extension LoopStreams {
         }
         record.pointee.handoff = nil
         record.pointee.state = nil
-        _ = scheduled.remove(of: token(slot))
+        forgetCalls(slot)
         entry.freePlace()
         census.streamIsOver()
         entry.generation.leave()
@@ -234,8 +234,9 @@ extension LoopStreams {
         output.appendFarewell(retryMilliseconds: jitteredRetry(slot))
     }
 
-    /// Ends all streams, or those of one generation.
+    /// Ends all streams, those to come included, or those of one generation.
     func endAll(of generation: Generation?, _ reason: CloseReason) {
+        if generation == nil { endOfAll = reason }
         for slot in 1..<max(1, table.end) {
             guard let entry = table[slot].pointee.entry, generation == nil || entry.generation === generation else {
                 continue

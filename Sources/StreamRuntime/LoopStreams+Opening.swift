@@ -33,6 +33,8 @@ extension LoopStreams {
             record.pointee.handoff = handoff
             record.pointee.isThreaded = handoff != nil
             record.pointee.lastActivity = loop.now
+            record.pointee.reason = endOfAll
+            if endOfAll != nil { cancelOpening(slot) }
         }
         return token
     }

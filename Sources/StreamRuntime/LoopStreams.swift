@@ -23,6 +23,10 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
     var runQueue: [StreamToken] = []
     private var running: [StreamToken] = []
     var scheduled = ScheduledCalls()
+    /// Streams with calls in `scheduled` that ended since it was last cleared of such calls.
+    private var endedWithCalls = 0
+    /// Why all streams ended, once they were told to: one whose request was under way then ends, too.
+    var endOfAll: CloseReason?
 
     /// Bytes that are gathered for one `send`: large enough that the call is cheap, small enough to stay in the cache.
     static let batchBytes = 64 * 1024
@@ -187,6 +191,7 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
         if table[slot].pointee.isThreaded {
             table[slot].pointee.handoff!.schedule(due: due, stream: token, function, context)
         } else {
+            table[slot].pointee.hasCalls = true
             scheduled.insert(due: due, stream: token, function, context)
             loop.timers.set(Self.scheduleSlot, to: max(scheduled.earliest, loop.now + 1))
         }
@@ -195,9 +200,29 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
     private func runScheduled() {
         let now = loop.now
         while let call = scheduled.popDue(at: now) {
-            // A stream that is over has a new epoch: what was scheduled for it never runs.
-            if slot(call.stream) != nil { call.function(call.context) }
+            guard isLive(call.stream) else { continue }
+            let before = loop.updateNow()
+            call.function(call.context)
+            // The call may have answered an open or a close, but that takes effect in a later turn: the record is there.
+            noteStall(table[call.stream.slot].pointee.entry!, "schedule", since: before)
         }
-        loop.timers.set(Self.scheduleSlot, to: scheduled.earliest == .max ? .max : max(scheduled.earliest, now + 1))
+        loop.timers.set(
+            Self.scheduleSlot, to: scheduled.earliest == .max ? .max : max(scheduled.earliest, loop.now + 1))
+    }
+
+    /// The source of this stream is not over.
+    private func isLive(_ token: StreamToken) -> Bool {
+        slot(token).map { table[$0].pointee.source != .over } ?? false
+    }
+
+    /// A stream's source is over: its calls never run. They are cleared away when there may be as many of them as of others, as
+    /// looking for those of one stream means looking at all.
+    func forgetCalls(_ slot: UInt32) {
+        guard table[slot].pointee.hasCalls else { return }
+        table[slot].pointee.hasCalls = false
+        endedWithCalls += 1
+        guard endedWithCalls * 2 > scheduled.count else { return }
+        endedWithCalls = 0
+        scheduled.keep { isLive($0.stream) }
     }
 }

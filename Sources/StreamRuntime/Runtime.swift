@@ -48,7 +48,8 @@ package final class Runtime: Sendable {
 
     // MARK: Ends
 
-    /// Ends all streams, or those of one generation: each subscriber gets what was produced, and a clean end.
+    /// Ends all streams, or those of one generation: each subscriber gets what was produced, and a clean end. After the end of all
+    /// no other opens.
     package func end(_ generation: Generation? = nil, _ reason: CloseReason) {
         for streams in loops { streams.loop.post { streams.endAll(of: generation, reason) } }
     }

@@ -15,6 +15,7 @@ struct ScheduledCalls {
     private var heap: [ScheduledCall] = []
     private var nextOrder: UInt64 = 0
 
+    var count: Int { heap.count }
     var earliest: Int64 { heap.first?.due ?? .max }
 
     mutating func insert(
@@ -52,14 +53,17 @@ struct ScheduledCalls {
         return first
     }
 
-    /// Takes out all calls of one stream: they move with it, or end with it.
+    /// Takes out all calls of one stream, in their order: they move with it.
     mutating func remove(of stream: StreamToken) -> [ScheduledCall] {
         let removed = heap.filter { $0.stream == stream }.sorted(by: Self.isBefore)
-        guard !removed.isEmpty else { return [] }
-        let kept = heap.filter { $0.stream != stream }
-        heap = []
-        for call in kept { insert(call) }
+        if !removed.isEmpty { keep { $0.stream != stream } }
         return removed
+    }
+
+    /// Drops all calls but these.
+    mutating func keep(_ isKept: (ScheduledCall) -> Bool) {
+        // What is sorted is a heap.
+        heap = heap.filter(isKept).sorted(by: Self.isBefore)
     }
 
     /// Takes out all calls, in their order.

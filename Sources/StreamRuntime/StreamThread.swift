@@ -46,7 +46,8 @@ final class StreamThread: Sendable {
         switch beginning {
         case .open(let request):
             guard open(request, &state) else { return over(nil) }
-            reason = handoff.waitUntilAttached() ?? produce(state)
+            while let call = handoff.waitUntilAttached() { call.function(call.context) }
+            reason = produce(state)
         case .running(let running):
             state = running
             reason = produce(state)
@@ -187,6 +188,7 @@ extension LoopStreams {
         record.pointee.isThreaded = false
         record.pointee.gate.withLock { $0.isThreaded = false }
         for call in handoff.becomeThreadless() {
+            record.pointee.hasCalls = true
             scheduled.insert(due: call.due, stream: token, call.function, call.context)
         }
         return false
