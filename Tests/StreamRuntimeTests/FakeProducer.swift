@@ -1,0 +1,155 @@
+import EventStream
+import Synchronization
+
+/// A producer that follows a script, and keeps a ledger of its own: what was called, in which order, and whether any of it overlapped.
+final class FakeProducer: EventProducer {
+    let description: ProducerDescription
+    /// What each pull does, one after the other; after the last it waits to be woken.
+    let steps: [Step]
+    let opening: @Sendable (FakeStream) -> OpenOutcome
+    let closing: @Sendable (FakeStream, CloseReason) -> Bool
+    let interrupted: @Sendable (FakeStream) -> Void
+    private let all = Mutex<[FakeStream]>([])
+
+    init(
+        _ steps: [Step] = [], name: String = "fake", route: String? = nil, isNonblocking: Bool = true,
+        hasNext: Bool = true,
+        opening: @escaping @Sendable (FakeStream) -> OpenOutcome = { _ in .opened(headers: []) },
+        closing: @escaping @Sendable (FakeStream, CloseReason) -> Bool = { _, _ in true },
+        interrupted: @escaping @Sendable (FakeStream) -> Void = { _ in }
+    ) {
+        description = ProducerDescription(
+            plugin: "fakes", name: name, route: route ?? "/\(name)", isNonblocking: isNonblocking, hasNext: hasNext)
+        self.steps = steps
+        self.opening = opening
+        self.closing = closing
+        self.interrupted = interrupted
+    }
+
+    /// All streams that were ever opened, in that order.
+    var streams: [FakeStream] { all.withLock { $0 } }
+    var only: FakeStream { streams[0] }
+    /// What must never happen, and did.
+    var violations: [String] { streams.flatMap(\.violations) }
+
+    func resolve(
+        path: [StreamRequest.Field], query: [StreamRequest.Field]
+    ) throws(ParameterFault) -> any ResolvedParameters {
+        NoParameters()
+    }
+
+    func open(_ stream: StreamToken, _ request: StreamRequest, state: inout UnsafeMutableRawPointer?) -> OpenOutcome {
+        let fake = FakeStream(token: stream)
+        all.withLock { $0.append(fake) }
+        // The producer keeps every stream until its own end, so that a call which comes too late is seen, and does no harm.
+        state = Unmanaged.passUnretained(fake).toOpaque()
+        fake.enter("open")
+        let outcome = opening(fake)
+        fake.leave()
+        return outcome
+    }
+
+    func pull(
+        _ stream: StreamToken, state: UnsafeMutableRawPointer?, into frames: inout FrameBuffer, events: Int, bytes: Int
+    ) -> PullOutcome {
+        let fake = fake(state, stream)
+        fake.enter("pull")
+        defer { fake.leave() }
+        var left = events
+        while left > 0, frames.count < bytes {
+            guard let step = fake.nextStep(of: steps) else { return .wait(milliseconds: -1) }
+            switch step.run(fake, &frames) {
+            case nil: left -= 1
+            case let outcome?: return outcome
+            }
+        }
+        return .more
+    }
+
+    func close(_ stream: StreamToken, state: UnsafeMutableRawPointer?, reason: CloseReason) -> Bool {
+        let fake = fake(state, stream)
+        fake.enter("close \(reason.name)")
+        defer { fake.leave() }
+        return closing(fake, reason)
+    }
+
+    func interrupt(_ stream: StreamToken, state: UnsafeMutableRawPointer?) {
+        let fake = fake(state, stream)
+        fake.noteInterrupt()
+        interrupted(fake)
+    }
+
+    private func fake(_ state: UnsafeMutableRawPointer?, _ token: StreamToken) -> FakeStream {
+        let fake = Unmanaged<FakeStream>.fromOpaque(state!).takeUnretainedValue()
+        if fake.token != token { fake.violate("called with the token of another stream") }
+        return fake
+    }
+}
+
+/// One stream of a fake producer.
+final class FakeStream: Sendable {
+    let token: StreamToken
+    private let state = Mutex(State())
+
+    private struct State {
+        var calls: [String] = []
+        var running: String?
+        var step = 0
+        var closeReasons: [CloseReason] = []
+        var interrupts = 0
+        var violations: [String] = []
+    }
+
+    init(token: StreamToken) { self.token = token }
+
+    /// "open", "pull", "close completed"; pulls that follow each other are one.
+    var calls: [String] { state.withLock { $0.calls } }
+    var closeReasons: [CloseReason] { state.withLock { $0.closeReasons } }
+    var interrupts: Int { state.withLock { $0.interrupts } }
+    var violations: [String] { state.withLock { $0.violations } }
+    /// How many steps of its script it has taken.
+    var stepsTaken: Int { state.withLock { $0.step } }
+
+    func violate(_ what: String) { state.withLock { $0.violations.append("\(token): \(what)") } }
+
+    fileprivate func enter(_ call: String) {
+        state.withLock { state in
+            if let running = state.running { state.violations.append("\(token): \(call) while \(running) runs") }
+            if !state.closeReasons.isEmpty { state.violations.append("\(token): \(call) after close") }
+            if call.hasPrefix("close") { state.closeReasons.append(CloseReason.named(call.dropFirst(6))) }
+            state.running = call
+            if call != "pull" || state.calls.last != "pull" { state.calls.append(call) }
+        }
+    }
+
+    fileprivate func leave() { state.withLock { $0.running = nil } }
+
+    fileprivate func noteInterrupt() {
+        state.withLock { state in
+            state.interrupts += 1
+            if !state.closeReasons.isEmpty { state.violations.append("\(token): interrupt after close began") }
+        }
+    }
+
+    fileprivate func nextStep(of steps: [FakeProducer.Step]) -> FakeProducer.Step? {
+        state.withLock { state in
+            var left = state.step
+            for step in steps {
+                if left < step.times {
+                    state.step += 1
+                    return step
+                }
+                left -= step.times
+            }
+            return nil
+        }
+    }
+}
+
+extension CloseReason {
+    static func named(_ name: some StringProtocol) -> CloseReason { allCases.first { $0.name == name }! }
+}
+
+struct NoParameters: ResolvedParameters {
+    var canonical: String { "" }
+}

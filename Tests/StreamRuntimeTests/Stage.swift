@@ -1,0 +1,115 @@
+import EventStream
+import StreamLoop
+
+@testable import StreamRuntime
+
+/// A runtime with one loop on virtual time, and subscribers that the test plays.
+final class Stage {
+    let system = VirtualSystem()
+    let log = FakeLog()
+    let runtime: Runtime
+
+    init(_ limits: Limits = Limits()) {
+        runtime = Runtime(systems: [system], limits: limits, logger: log.logger)
+    }
+
+    var streams: LoopStreams { runtime.loops[0] }
+
+    /// A request for a stream of this entry.
+    func open(_ entry: ProducerEntry) throws(Overload) -> Visitor {
+        let door = FakeDoor()
+        let token = try runtime.open(RouteMatch(entry: entry, values: []), .plain, answering: door)
+        return Visitor(self, token, door)
+    }
+
+    func open(_ producer: FakeProducer) throws(Overload) -> Visitor { try open(entry(producer)) }
+
+    /// An opened stream with its connection.
+    func subscribe(_ producer: FakeProducer, room: Int = .max) throws(Overload) -> Visitor {
+        let visitor = try open(producer)
+        turn()
+        visitor.attach(room: room)
+        turn()
+        return visitor
+    }
+
+    func entry(_ producer: FakeProducer, _ generation: Generation = Generation(plugin: "fakes", number: 1))
+        -> ProducerEntry
+    {
+        ProducerEntry(producer: producer, generation: generation)
+    }
+
+    /// Turns until nothing can follow any more without time passing.
+    func turn(_ times: Int = 8) {
+        for _ in 0..<times { runtime.turn() }
+    }
+
+    /// Lets time pass, from timer to timer.
+    func pass(milliseconds: Int64) {
+        let end = system.time + milliseconds * 1_000_000
+        while system.time < end { runtime.turn(waitingAtMost: end - system.time) }
+        turn()
+    }
+
+    /// Nothing is left: no record, no place, no thread.
+    var isIdle: Bool { runtime.recordsInUse == 0 && runtime.openStreams == 0 && runtime.usedThreads == 0 }
+    var openSockets: Int { system.sockets.values.count { !$0.isClosed } }
+}
+
+/// One subscriber: its request, its connection, and what it has received.
+final class Visitor {
+    let stage: Stage
+    let token: StreamToken
+    let door: FakeDoor
+    private(set) var descriptor: Int32 = -1
+
+    init(_ stage: Stage, _ token: StreamToken, _ door: FakeDoor) {
+        self.stage = stage
+        self.token = token
+        self.door = door
+    }
+
+    func attach(room: Int = .max, head: String = "") {
+        descriptor = stage.system.makeSocket(room: room)
+        stage.runtime.attach(token, to: .descriptor(descriptor), head: Array(head.utf8))
+    }
+
+    func leave() { stage.runtime.leave(token) }
+    func hangUp(timedOut: Bool = false) { stage.system.hangUp(descriptor, timedOut: timedOut) }
+    func read(_ bytes: Int) { stage.system.makeRoom(descriptor, bytes) }
+
+    var socket: VirtualSystem.Socket { stage.system.sockets[descriptor]! }
+    /// All that was sent, but for the preamble (after how long to come back, and a comment).
+    var text: String { String(decoding: socket.sent, as: UTF8.self).withoutPreamble }
+    var slot: UInt32? { stage.streams.slot(token) }
+}
+
+extension String {
+    /// What follows the first frame.
+    var withoutPreamble: String {
+        guard hasPrefix("retry: "), let end = firstRange(of: ": sluice\n\n") else { return self }
+        return String(self[end.upperBound...])
+    }
+
+    /// Without its last frame, if that is a farewell: "retry: …".
+    var withoutFarewell: String? {
+        guard hasSuffix("\n\n") else { return nil }
+        let lines = dropLast(2).split(separator: "\n", omittingEmptySubsequences: false)
+        guard let last = lines.last, last.hasPrefix("retry: ") else { return nil }
+        return String(dropLast(last.count + 2))
+    }
+}
+
+extension StreamRequest {
+    static let plain = StreamRequest(
+        method: "GET", path: "/fake", query: [], headers: [], remoteAddress: "192.0.2.7", lastEventID: nil, body: [],
+        parameters: NoParameters())
+}
+
+extension Stage {
+    func emit(_ visitor: Visitor, _ data: String) -> EmitOutcome {
+        runtime.emit(visitor.token) { frames in
+            (try? EventEncoder().encode(Event(data: data), into: &frames)) != nil
+        }
+    }
+}
