@@ -98,7 +98,8 @@ let package = Package(
         unitTests("EventStream", exclude: ["Golden"]),
         unitTests("ForeignFunction"),
         unitTests("StreamLoop"),
-        unitTests("StreamRuntime", also: ["EventStream", "StreamLoop"]),
+        unitTests(
+            "StreamRuntime", also: ["EventStream", "StreamLoop", .product(name: "Logging", package: "swift-log")]),
         unitTests(
             "PluginHost",
             also: ["EventStream", "ForeignFunction", "CSluice", .product(name: "Logging", package: "swift-log")]),
