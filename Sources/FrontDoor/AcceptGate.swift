@@ -15,8 +15,7 @@ final class AcceptGate: ChannelDuplexHandler {
     private let fullness: QuietLog
     private var context: ChannelHandlerContext?
     private var isReadHeld = false
-    /// Descriptors were short; no new attempt before the pause is over.
-    private var isPausing = false
+    /// The next pause when descriptors are short; doubled until an accept succeeds.
     private var pause = AcceptGate.shortestPause
 
     private static let shortestPause = TimeAmount.milliseconds(100)
@@ -41,9 +40,7 @@ final class AcceptGate: ChannelDuplexHandler {
     }
 
     func read(context: ChannelHandlerContext) {
-        if isPausing {
-            isReadHeld = true
-        } else if population.hasRoomElseWait() {
+        if population.hasRoomElseWait() {
             context.read()
         } else {
             isReadHeld = true
@@ -67,11 +64,11 @@ final class AcceptGate: ChannelDuplexHandler {
                     "error": "\(String(cString: strerror(error.errnoCode)))",
                     "pause": "\(pause.nanoseconds / 1_000_000) ms",
                 ])
-            isPausing = true
+            // Holding back `read` is not enough: after an accept that failed, the channel is still registered as wanting to read.
+            try? context.channel.syncOptions?.setOption(.autoRead, value: false)
             let gate = NIOLoopBound(self, eventLoop: context.eventLoop)
             context.eventLoop.scheduleTask(in: pause) {
-                gate.value.isPausing = false
-                gate.value.resume()
+                try? gate.value.context?.channel.syncOptions?.setOption(.autoRead, value: true)
             }
             pause = min(pause + pause, Self.longestPause)
         case ECONNABORTED: break

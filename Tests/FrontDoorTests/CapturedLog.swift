@@ -1,0 +1,28 @@
+import Logging
+import Synchronization
+
+/// Keeps what is logged, as "level: message".
+final class CapturedLog: Sendable {
+    private let state = Mutex([String]())
+
+    var lines: [String] { state.withLock { $0 } }
+
+    var logger: Logger {
+        Logger(label: "test", factory: { _ in Handler(log: self) })
+    }
+
+    private struct Handler: LogHandler {
+        let log: CapturedLog
+        var metadata: Logger.Metadata = [:]
+        var logLevel = Logger.Level.trace
+
+        subscript(metadataKey key: String) -> Logger.MetadataValue? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+
+        func log(event: LogEvent) {
+            log.state.withLock { $0.append("\(event.level): \(event.message)") }
+        }
+    }
+}
