@@ -6,11 +6,14 @@ package final class VirtualSystem: LoopSystem {
         package var room: Int
         /// What was sent, as the peer would read it.
         package var sent: [UInt8] = []
+        /// How many calls sent it.
+        package var sends = 0
         package var isPeerGone = false
         package var isShutDown = false
         package var isClosed = false
         package var silenceMilliseconds: Int64 = 0
         package var hasTimedOut = false
+        /// What the peer sent, and nobody read. Bytes.
         package var input = 0
         var tag: UInt64?
         var wasFull = false
@@ -47,6 +50,9 @@ package final class VirtualSystem: LoopSystem {
         sockets[descriptor]!.hasTimedOut = timedOut
         if let tag = sockets[descriptor]!.tag { edges.append(ReadyEvent(tag: tag, readiness: .hangUp)) }
     }
+
+    /// The connection is broken, but nobody has noticed: the next send will.
+    package func breakSilently(_ descriptor: Int32) { sockets[descriptor]!.isPeerGone = true }
 
     package func receive(_ descriptor: Int32, bytes: Int) {
         sockets[descriptor]!.input += bytes
@@ -102,6 +108,7 @@ package final class VirtualSystem: LoopSystem {
         if taken < bytes.count { sockets[descriptor]!.wasFull = true }
         guard taken > 0 || bytes.isEmpty else { return .full }
         sockets[descriptor]!.sent.append(contentsOf: bytes.prefix(taken))
+        sockets[descriptor]!.sends += 1
         if sockets[descriptor]!.room != .max { sockets[descriptor]!.room -= taken }
         return .sent(taken)
     }

@@ -9,7 +9,7 @@ extension Runtime: StreamServices {
         token.loop < loops.count ? loops[token.loop].withGate(token, body) : nil
     }
 
-    package func wake(_ stream: StreamToken) -> Bool {
+    @discardableResult package func wake(_ stream: StreamToken) -> Bool {
         enum Told {
             case already
             case loop

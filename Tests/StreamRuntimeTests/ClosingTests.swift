@@ -1,0 +1,105 @@
+import EventStream
+import StreamLoop
+import Testing
+
+@testable import StreamRuntime
+
+@Suite("Closes that take their time")
+struct ClosingTests {
+    let stage = Stage()
+
+    @Test("a close that answers later keeps its stream and its place until it has")
+    func later() throws {
+        let generation = Generation(plugin: "fakes", number: 1)
+        let producer = FakeProducer([.end], closing: { _, _ in false })
+        let entry = stage.entry(producer, generation)
+        let visitor = try stage.open(entry)
+        stage.turn()
+        visitor.attach()
+        stage.turn()
+        visitor.hangUp()
+        stage.turn()
+        #expect(stage.runtime.openStreams == 1 && generation.liveStreams == 1)
+        #expect(entry.ledger.opens == 1 && entry.ledger.closes == 0)
+        #expect(visitor.socket.isClosed, "the connection does not wait for it")
+        #expect(stage.runtime.isLive(visitor.token))
+        #expect(stage.runtime.closed(visitor.token))
+        #expect(!stage.runtime.closed(visitor.token), "once")
+        stage.turn()
+        #expect(stage.isIdle && generation.liveStreams == 0)
+        #expect(entry.ledger.closes == 1 && entry.ledger.reasons == [.completed: 1])
+        #expect(!stage.runtime.closed(visitor.token), "the token is stale")
+    }
+
+    @Test("closed may come before close has returned")
+    func early() throws {
+        let runtime = stage.runtime
+        let producer = FakeProducer(
+            [.end],
+            closing: { stream, _ in
+                if !runtime.closed(stream.token) { stream.violate("closed was refused") }
+                return false
+            })
+        let visitor = try stage.subscribe(producer)
+        visitor.hangUp()
+        stage.turn()
+        #expect(producer.violations == [])
+        #expect(stage.isIdle)
+    }
+
+    @Test("closed before there was a close changes nothing")
+    func tooEarly() throws {
+        let producer = FakeProducer([.event("a", wait: -1)], closing: { _, _ in false })
+        let visitor = try stage.subscribe(producer)
+        #expect(!stage.runtime.closed(visitor.token))
+        visitor.hangUp()
+        stage.turn()
+        #expect(stage.runtime.openStreams == 1)
+    }
+
+    @Test("a close that never completes is reported once, and told when it does after all")
+    func stuck() throws {
+        let producer = FakeProducer([.end], closing: { _, _ in false })
+        let visitor = try stage.subscribe(producer)
+        visitor.hangUp()
+        stage.pass(milliseconds: 4990)
+        #expect(stage.runtime.stuckStreams == 0)
+        stage.pass(milliseconds: 60_000)
+        #expect(stage.runtime.stuckStreams == 1)
+        #expect(stage.log.lines.count { $0.contains("warning: stream should have ended") } == 1)
+        #expect(stage.runtime.recordsInUse == 1)
+        _ = stage.runtime.closed(visitor.token)
+        stage.turn()
+        #expect(stage.runtime.stuckStreams == 0 && stage.isIdle)
+    }
+
+    @Test("the subscriber of a stream that closes slowly still gets its end")
+    func subscriberGetsItsEnd() throws {
+        let producer = FakeProducer([.event("a"), .end], closing: { _, _ in false })
+        let visitor = try stage.subscribe(producer)
+        #expect(visitor.text == frame("a") + finished)
+        stage.pass(milliseconds: 2100)
+        #expect(visitor.socket.isClosed)
+        #expect(stage.runtime.recordsInUse == 1)
+        _ = stage.runtime.closed(visitor.token)
+        stage.turn()
+        #expect(stage.isIdle)
+    }
+
+    @Test("a slot that is used again does not answer to its old token")
+    func staleAfterReuse() throws {
+        let first = try stage.subscribe(FakeProducer([.end]))
+        first.hangUp()
+        stage.turn()
+        let producer = FakeProducer([.wait(-1), .event("a")])
+        let second = try stage.subscribe(producer)
+        #expect(second.token.slot == first.token.slot && second.token != first.token)
+        #expect(!stage.runtime.wake(first.token))
+        stage.runtime.leave(first.token)
+        let strange = stage.system.makeSocket()
+        stage.runtime.attach(first.token, to: .descriptor(strange), head: [])
+        stage.turn()
+        #expect(stage.system.sockets[strange]!.isClosed)
+        #expect(producer.only.closeReasons == [] && producer.only.stepsTaken == 1)
+    }
+}

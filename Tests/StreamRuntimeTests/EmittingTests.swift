@@ -1,0 +1,153 @@
+import EventStream
+import StreamLoop
+import Testing
+
+@testable import StreamRuntime
+
+@Suite("Emitting")
+struct EmittingTests {
+    let stage = Stage()
+
+    @Test("what is emitted is sent in its order, also beside next")
+    func order() throws {
+        let producer = FakeProducer([.event("pulled 1", wait: -1), .event("pulled 2", wait: -1)])
+        let visitor = try stage.subscribe(producer)
+        for text in ["a", "b"] { #expect(stage.emit(visitor, text) == .accepted) }
+        stage.runtime.wake(visitor.token)
+        stage.turn()
+        #expect(visitor.text == frame("pulled 1") + frame("a") + frame("b") + frame("pulled 2"))
+    }
+
+    @Test("what is emitted before there is a connection waits for it")
+    func beforeAttach() throws {
+        let visitor = try stage.open(FakeProducer([.event("pulled")]))
+        stage.turn()
+        #expect(stage.emit(visitor, "a") == .accepted)
+        stage.turn()
+        visitor.attach()
+        #expect(stage.emit(visitor, "b") == .accepted)
+        stage.turn()
+        #expect(visitor.text == frame("a") + frame("b") + frame("pulled"))
+    }
+
+    @Test("an invalid event is refused and leaves no byte behind")
+    func invalid() throws {
+        let visitor = try stage.subscribe(FakeProducer())
+        #expect(stage.runtime.emit(visitor.token) { _ in false } == .invalid)
+        #expect(stage.emit(visitor, "a") == .accepted)
+        stage.turn()
+        #expect(visitor.text == frame("a"))
+    }
+
+    @Test("a full queue refuses without encoding; the stream is woken once there is room")
+    func full() throws {
+        var limits = Limits()
+        limits.handoffBytes = 100
+        let stage = Stage(limits)
+        let producer = FakeProducer([.wait(-1), .event("room")])
+        let visitor = try stage.subscribe(producer, room: 0)
+        // The preamble already fills the socket, so what is emitted stays in the queue.
+        var accepted = 0
+        while stage.emit(visitor, "0123456789") == .accepted { accepted += 1 }
+        #expect(accepted == 6, "18 bytes each, until 100 are held")
+        var wasEncoded = false
+        let outcome = stage.runtime.emit(visitor.token) { _ in
+            wasEncoded = true
+            return true
+        }
+        #expect(outcome == .full && !wasEncoded)
+        stage.turn()
+        #expect(producer.only.stepsTaken == 0)
+        visitor.read(1 << 20)
+        stage.turn()
+        #expect(stage.emit(visitor, "again") == .accepted)
+        stage.turn()
+        #expect(visitor.text == String(repeating: frame("0123456789"), count: 6) + frame("again"))
+        #expect(producer.only.stepsTaken == 1)
+    }
+
+    @Test("room in the queue wakes a producer that waits for ever")
+    func wokenByRoom() throws {
+        var limits = Limits()
+        limits.handoffBytes = 50
+        let stage = Stage(limits)
+        let producer = FakeProducer([.wait(-1), .event("room", wait: -1)])
+        let visitor = try stage.subscribe(producer)
+        #expect(producer.only.stepsTaken == 1)
+        while stage.emit(visitor, "0123456789") == .accepted {}
+        stage.turn()
+        #expect(visitor.text == String(repeating: frame("0123456789"), count: 3) + frame("room"))
+    }
+
+    @Test("an event emitted by the call that ends the stream comes before the end")
+    func emitThenEnd() throws {
+        let stage = stage
+        let runtime = stage.runtime
+        let producer = FakeProducer([
+            .event("pulled"),
+            .act { stream in
+                let outcome = runtime.emit(stream.token) { frames in
+                    (try? EventEncoder().encode(Event(data: "emitted"), into: &frames)) != nil
+                }
+                if outcome != .accepted { stream.violate("emit answered \(outcome)") }
+                return .ended
+            },
+        ])
+        let visitor = try stage.subscribe(producer)
+        #expect(visitor.text == frame("pulled") + frame("emitted") + finished)
+        #expect(producer.violations == [])
+        #expect(producer.only.closeReasons == [.completed])
+    }
+
+    @Test("nothing is emitted by a stream that is over, or being closed")
+    func over() throws {
+        let stage = stage
+        let runtime = stage.runtime
+        let producer = FakeProducer(
+            [.end],
+            closing: { stream, _ in
+                if runtime.emit(stream.token, { _ in true }) != .over { stream.violate("emitted in close") }
+                if !runtime.isCancelled(stream.token) { stream.violate("not cancelled in close") }
+                if !runtime.isLive(stream.token) { stream.violate("stale in close") }
+                if runtime.producer(of: stream.token) == nil { stream.violate("nobody's in close") }
+                return true
+            })
+        let visitor = try stage.subscribe(producer)
+        #expect(producer.violations == [])
+        #expect(producer.only.closeReasons == [.completed])
+        #expect(stage.emit(visitor, "late") == .over)
+        #expect(!runtime.wake(visitor.token))
+        #expect(!runtime.isLive(visitor.token))
+        #expect(visitor.text == finished)
+    }
+
+    @Test("what was emitted is delivered before a shutdown's farewell")
+    func emitThenShutdown() throws {
+        let visitor = try stage.subscribe(FakeProducer())
+        #expect(stage.emit(visitor, "last") == .accepted)
+        stage.runtime.end(nil, .shutdown)
+        stage.turn()
+        #expect(visitor.text.withoutFarewell == frame("last"))
+    }
+
+    @Test("events that are emitted faster than they are sent arrive complete and in order")
+    func flood() throws {
+        let stage = stage
+        let producer = FakeProducer(hasNext: false)
+        let visitor = try stage.subscribe(producer, room: 1000)
+        var expected = ""
+        var next = 0
+        for round in 0..<300 {
+            for _ in 0...round % 17 where stage.emit(visitor, "\(next)") == .accepted {
+                expected += frame("\(next)")
+                next += 1
+            }
+            stage.turn(1)
+            visitor.read(1 + round * 7 % 211)
+        }
+        visitor.read(1 << 24)
+        stage.turn()
+        #expect(visitor.text == expected)
+        #expect(next > 1000)
+    }
+}
