@@ -16,8 +16,7 @@ enum HostTable {
         host.struct_size = UInt32(MemoryLayout<sluice_host>.size)
         host.abi_major = Manifest.major
         host.abi_minor = Manifest.minor
-        // Lives as long as the table.
-        host.version = Unmanaged.passRetained(LentBytes(copyingBytes: hostVersion.utf8)).takeUnretainedValue().start
+        host.version = version.start
         fillStreamFunctions(of: &host)
         fillRequestFunctions(of: &host)
         fillAnswerFunctions(of: &host)
@@ -25,6 +24,8 @@ enum HostTable {
         table.initialize(to: host)
         return UnsafePointer(table)
     }()
+
+    private static let version = LentBytes(copyingBytes: hostVersion.utf8)
 
     /// What a running stream asks for.
     private static func fillStreamFunctions(of host: inout sluice_host) {
