@@ -34,7 +34,8 @@ enum HostEmit {
                 "emit", "was given an event in which \(fault.map { "\($0)" } ?? "a rule is broken")", stream: token)
             return invalid
         case .over, nil:
-            HostLog.stale("emit", stream: stream)
+            // Nothing is wrong with a thread that emits while its stream is about to be closed.
+            if ConnectedRuntime.ask({ $0.isLive(token) }) != true { HostLog.stale("emit", stream: stream) }
             return closed
         }
     }

@@ -77,7 +77,7 @@ final class FakeRuntime: StreamServices {
     }
 
     func emit(_ stream: StreamToken, _ encode: (inout FrameBuffer) -> Bool) -> EmitOutcome {
-        guard let copy = look(stream) else { return .over }
+        guard let copy = look(stream), !copy.isCancelled else { return .over }
         if copy.isQueueFull { return .full }
         var frames = FrameBuffer(capacity: 64)
         guard encode(&frames) else { return .invalid }

@@ -243,6 +243,9 @@ struct HostTableTests {
         #expect(host.emit(handle, nil) == Int32(SLUICE_EMIT_INVALID))
         FakeRuntime.shared.change(stream.token) { $0.isQueueFull = true }
         #expect(emit("x") == Int32(SLUICE_EMIT_FULL))
+        // It is about to be closed, and the plugin cannot know: no line for that.
+        FakeRuntime.shared.change(stream.token) { $0.isCancelled = true }
+        #expect(emit("x") == Int32(SLUICE_EMIT_CLOSED))
         #expect(
             FakeRuntime.shared.look(stream.token)?.emitted
                 == ["id: 1\ndata: one\ndata: two\n\n", "data: three\n\n"])
