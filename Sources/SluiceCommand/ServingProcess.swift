@@ -20,6 +20,8 @@ struct ServingProcess {
 
     /// Whatever runs longer than this after the drain deadline is left behind. Nanoseconds.
     private static let lastGrace: Int64 = 1_000_000_000
+    /// The same after a second signal: time to hang up, not to wait.
+    private static let lastGraceIfUrged: Int64 = 50_000_000
 
     init(_ options: ServeOptions) throws {
         self.options = options
@@ -117,11 +119,13 @@ struct ServingProcess {
             events.post(.drained)
         }
         var isOver = false
+        var grace = Self.lastGrace
         while !isOver {
             for event in events.next(until: deadline, now: monotonicNanoseconds) {
                 switch event {
                 case .terminate:
                     logger.warning("told to stop a second time: not waiting any longer")
+                    grace = Self.lastGraceIfUrged
                     isOver = true
                 case .drained: isOver = true
                 case .reload: logger.warning("not reloading: the server stops")
@@ -131,7 +135,7 @@ struct ServingProcess {
             if monotonicNanoseconds() >= deadline { isOver = true }
         }
         runtime.dropConnections()
-        let last = monotonicNanoseconds() + Self.lastGrace
+        let last = monotonicNanoseconds() + grace
         _ = runtime.waitUntilIdle(deadline: last)
         logLedger()
         let unfinished = reloader.retireAll(deadline: last)
