@@ -1,0 +1,132 @@
+import EventStream
+import Glibc
+import TestSupport
+import Testing
+
+/// Chromium's own EventSource. A page of the server's origin is needed to run it in, and any answer of the server's is one: a 404 serves.
+@Suite(
+    "A browser's EventSource", .onTestThreads, .serialized,
+    .enabled("chromium and chromedriver are not installed") {
+        access(Browser.driver, X_OK) == 0 && access(Browser.executable, X_OK) == 0
+    })
+struct BrowserTests {
+    @Test("events, named events and ids; after the end it does not come back")
+    func events() throws {
+        try withBrowser(["TicksWithIds"], flags: ["--retry", "200ms"]) { server, browser in
+            let seen: [String] = try browser.run(
+                """
+                const seen = [];
+                const source = new EventSource('/ticks-with-ids?count=6&every=5&tag=a');
+                source.onopen = () => seen.push('open');
+                source.onmessage = event => seen.push(`message ${event.lastEventId} ${event.data}`);
+                source.addEventListener('even', event => seen.push(`even ${event.lastEventId} ${event.data}`));
+                source.onerror = () => { if (source.readyState === EventSource.CLOSED) done(seen) };
+                """)
+            #expect(
+                seen == [
+                    "open", "message 1 1", "even 2 2", "message 3 3", "even 4 4", "message 5 5", "even 6 6",
+                ])
+            try server.expectClose(of: "a", .completed)
+            #expect(server.ledger.streams.count == 1, "the plugin was asked again after its end")
+        }
+    }
+
+    @Test("reconnects with Last-Event-ID and misses nothing")
+    func reconnects() throws {
+        try withBrowser(["TicksWithIds"], flags: ["--max-age", "500ms", "--retry", "200ms"]) { server, browser in
+            let seen: [Int] = try browser.run(
+                """
+                const seen = [];
+                let opens = 0;
+                const source = new EventSource('/ticks-with-ids?every=20');
+                const note = event => {
+                    seen.push(Number(event.data));
+                    if (opens === 3) { source.close(); done(seen) }
+                };
+                source.onopen = () => opens++;
+                source.onmessage = note;
+                source.addEventListener('even', note);
+                """)
+            #expect(seen == Array(1...seen.count))
+            server.ledger.settle()
+            let streams = server.ledger.streams
+            #expect(streams.count == 3)
+            #expect(streams.first?.lastEventID == "-")
+            #expect(streams.dropFirst().allSatisfy { $0.lastEventID.flatMap { Int($0) } != nil })
+            #expect(streams.last?.lastEventID == String(seen.count - 1))
+            #expect(streams.first?.reason == .expired)
+        }
+    }
+
+    @Test("close() in the page is close() in the plugin")
+    func closes() throws {
+        try withBrowser(["TicksWithIds"]) { server, browser in
+            let closedAt: Double = try browser.run(
+                """
+                const source = new EventSource('/ticks-with-ids?every=50&tag=a');
+                source.onmessage = event => {
+                    if (event.data !== '3') return;
+                    const now = performance.timeOrigin + performance.now();
+                    source.close();
+                    done(now);
+                };
+                """)
+            let closed = try server.expectClose(of: "a", .disconnected)
+            let took = Double(closed.nanoseconds + wallClockOffset()) / 1e6 - closedAt
+            print("EventSource.close() to the plugin's close: \(took) ms")
+            #expect(took < 2000)
+        }
+    }
+
+    @Test("a failed stream says so under a name of its own")
+    func failure() throws {
+        try withBrowser(["FailsAfterCount"]) { server, browser in
+            let seen: [String] = try browser.run(
+                """
+                const seen = [];
+                const source = new EventSource('/fails-after-count?count=3&tag=a');
+                source.onmessage = event => seen.push(event.data);
+                source.addEventListener('stream-error', event => { source.close(); done([...seen, event.data]) });
+                """)
+            #expect(seen == ["1", "2", "3", "the well is dry"])
+            try server.expectClose(of: "a", .failed)
+        }
+    }
+
+    @Test("over capacity it keeps trying, and gets its stream when there is room")
+    func overCapacity() throws {
+        try withBrowser(["WaitsForEver"], flags: ["--max-streams", "1", "--retry", "200ms"]) { server, browser in
+            let holder = try server.subscribe("/waits-for-ever?tag=holder")
+            _ = try holder.nextEvent()
+            let state: Int = try browser.run(
+                """
+                window.source = new EventSource('/waits-for-ever?tag=a');
+                source.onerror = () => done(source.readyState);
+                """)
+            #expect(state == 0, "CONNECTING: it has not given up")
+            holder.client.close()
+            try server.expectClose(of: "holder", .disconnected)
+            let data: String = try browser.run("source.onmessage = event => { source.close(); done(event.data) }")
+            #expect(data == "the only one")
+            try server.expectClose(of: "a", .disconnected)
+        }
+    }
+
+    private func withBrowser(
+        _ plugins: [String], flags: [String] = [], _ body: (SluiceServer, Browser) throws -> Void
+    ) throws {
+        let browser = try Browser()
+        defer { browser.quit() }
+        try withServer(plugins, flags: flags) { server in
+            try browser.open(server.url + "/a-page-of-this-origin")
+            try body(server, browser)
+        }
+    }
+
+    /// What the wall clock is ahead of the monotonic one, in nanoseconds.
+    private func wallClockOffset() -> Int64 {
+        var wall = timespec()
+        clock_gettime(CLOCK_REALTIME, &wall)
+        return Int64(wall.tv_sec) * 1_000_000_000 + Int64(wall.tv_nsec) - monotonicNanoseconds()
+    }
+}

@@ -1,0 +1,153 @@
+import EventStream
+import TestSupport
+import Testing
+
+@Suite("A subscriber that leaves", .onTestThreads)
+struct DisconnectTests {
+    @Test("before a blocking open has returned: close follows at once, next never runs", arguments: Departure.allCases)
+    func duringOpen(_ departure: Departure) throws {
+        try withServer(["OpensAtTheGate"]) { server in
+            let subscriber = try server.subscribe(opening: "/opens-at-the-gate", tag: "a")
+            departure.leave(subscriber.client)
+            // The door looks at a connection in the order of its events, so an answer to a later one shows that it saw this.
+            try server.expectNotFound()
+            #expect(server.ledger.stream("a")?.reason == nil, "close before open returned")
+            server.openGate()
+            try server.expectClose(of: "a", .disconnected)
+            #expect(server.ledger.stream("a")?.nextCount == 0)
+        }
+    }
+
+    @Test("while an open is pending: close follows the answer, next never runs", arguments: Departure.allCases)
+    func duringPendingOpen(_ departure: Departure) throws {
+        try withServer(["OpensLater"]) { server in
+            let subscriber = try server.subscribe(opening: "/opens-later", tag: "a")
+            try server.ledger.wait(for: "open-left", "3", tag: "a")
+            departure.leave(subscriber.client)
+            try server.expectNotFound()
+            #expect(server.ledger.stream("a")?.reason == nil, "close before open was answered")
+            server.openGate()
+            try server.expectClose(of: "a", .disconnected)
+            #expect(server.ledger.stream("a")?.nextCount == 0)
+        }
+    }
+
+    @Test("while an open is pending that is then refused: close never runs", arguments: ["1", "2"])
+    func duringRefusedOpen(_ status: String) throws {
+        try withServer(["OpensLater"]) { server in
+            let subscriber = try server.subscribe(opening: "/opens-later?status=\(status)", tag: "a")
+            try server.ledger.wait(for: "open-left", "3", tag: "a")
+            subscriber.client.reset()
+            try server.expectNotFound()
+            server.openGate()
+            try server.ledger.wait(for: "opened", status, tag: "a")
+            // A second stream, opened and closed, shows that nothing is stuck behind the first.
+            let other = try server.subscribe(opening: "/opens-later", tag: "b")
+            server.openGate()
+            #expect(try other.nextEvent().data == "through")
+            other.client.close()
+            try server.expectClose(of: "b", .disconnected)
+            #expect(server.ledger.stream("a")?.reason == nil)
+        }
+    }
+
+    /// The window between the two is some microseconds wide, so many subscribers try, each leaving right behind its request.
+    @Test("between open and the first next", arguments: Departure.allCases)
+    func beforeFirstNext(_ departure: Departure) throws {
+        try withServer(["WaitsForEver", "SleepsInNext"]) { server in
+            for number in 0..<150 {
+                let route = number % 2 == 0 ? "/waits-for-ever" : "/sleeps-in-next"
+                departure.leave(try server.subscribe("\(route)?tag=\(number)").client)
+            }
+            // Whether a request was seen before its end is the door's to say; the last one is waited for, and then all that was opened.
+            let last = try server.subscribe(opening: "/waits-for-ever", tag: "last")
+            last.client.close()
+            try server.expectClose(of: "last", .disconnected)
+            for stream in server.ledger.streams { try server.expectClose(of: stream.tag ?? "", .disconnected) }
+        }
+    }
+
+    @Test(
+        "during a next that blocks: it is interrupted and closed",
+        arguments: ["BlocksUntilInterrupted", "SleepsInNext", "PollsCancelled"], Departure.allCases)
+    func duringBlockingNext(_ fixture: String, _ departure: Departure) throws {
+        let routes = [
+            "BlocksUntilInterrupted": "/blocks-until-interrupted", "SleepsInNext": "/sleeps-in-next",
+            "PollsCancelled": "/polls-cancelled",
+        ]
+        try withServer([fixture]) { server in
+            let subscriber = try server.subscribe(opening: routes[fixture]!, tag: "a")
+            _ = try subscriber.nextEvent()
+            try server.ledger.waitForNext(2, tag: "a")
+            departure.leave(subscriber.client)
+            try server.expectClose(of: "a", .disconnected)
+            if departure == .halfClose { #expect(try subscriber.rest().isEmpty) }
+        }
+    }
+
+    @Test("during a next that ignores everything: reported, and closed only once next has returned")
+    func duringStubbornNext() throws {
+        try withServer(["IgnoresInterrupt"]) { server in
+            let subscriber = try server.subscribe(opening: "/ignores-interrupt", tag: "a")
+            _ = try subscriber.nextEvent()
+            try server.ledger.waitForNext(2, tag: "a")
+            subscriber.client.close()
+            try server.ledger.wait(for: "interrupt-enter", tag: "a")
+            #expect(server.ledger.stream("a")?.reason == nil)
+            server.openGate()
+            try server.expectClose(of: "a", .disconnected)
+        }
+    }
+
+    @Test("during a non-blocking next: closed when it returns", arguments: Departure.allCases)
+    func duringNonblockingNext(_ departure: Departure) throws {
+        try withServer(["StallsItsLoop"]) { server in
+            let subscriber = try server.subscribe(opening: "/stalls-its-loop", tag: "a")
+            try server.ledger.wait(for: "next-enter", tag: "a")
+            departure.leave(subscriber.client)
+            try server.expectClose(of: "a", .disconnected)
+        }
+    }
+
+    @Test("during a wait: closed within a loop turn", arguments: Departure.allCases)
+    func duringWait(_ departure: Departure) throws {
+        try withServer(["WaitsForEver"]) { server in
+            let subscriber = try server.subscribe(opening: "/waits-for-ever", tag: "a")
+            _ = try subscriber.nextEvent()
+            try server.ledger.waitForNext(2, tag: "a")
+            let left = monotonicNanoseconds()
+            departure.leave(subscriber.client)
+            let closed = try server.expectClose(of: "a", .disconnected)
+            print("leaving (\(departure)) during a wait: close ran after \((closed.nanoseconds - left) / 1000) µs")
+            #expect(closed.nanoseconds - left < 2_000_000_000)
+        }
+    }
+
+    @Test("while a write is pending", arguments: ["Floods", "FloodsFromThread"], Departure.allCases)
+    func duringWrite(_ fixture: String, _ departure: Departure) throws {
+        let route = fixture == "Floods" ? "/floods" : "/floods-from-thread"
+        try withServer([fixture]) { server in
+            let subscriber = try server.subscribe(
+                opening: "\(route)?bytes=4000", tag: "a", receiveBufferBytes: 4096)
+            _ = try subscriber.nextEvent()
+            // The server's own send buffer is full when the queue of this connection no longer grows.
+            try server.waitUntilSendQueueRests(toward: subscriber.client)
+            departure.leave(subscriber.client)
+            try server.expectClose(of: "a", .disconnected)
+        }
+    }
+
+    @Test("without FIN: the next keep-alive finds out, by the RST that answers it")
+    func silently() throws {
+        try withServer(["WaitsForEver"], flags: ["--keep-alive", "200ms"]) { server in
+            let subscriber = try server.subscribe(opening: "/waits-for-ever", tag: "a")
+            _ = try subscriber.nextEvent()
+            guard subscriber.client.vanish() else {
+                print("skipped: closing without FIN takes CAP_NET_ADMIN")
+                subscriber.client.close()
+                return
+            }
+            try server.expectClose(of: "a", .disconnected)
+        }
+    }
+}

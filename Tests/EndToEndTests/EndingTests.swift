@@ -1,0 +1,138 @@
+import EventStream
+import TestSupport
+import Testing
+
+@Suite("A stream that ends", .onTestThreads)
+struct EndingTests {
+    @Test("END: complete, marked as finished, and 204 for whoever comes back with the mark")
+    func completed() throws {
+        try withServer(["EndsAfterCount"]) { server in
+            let subscriber = try server.subscribe("/ends-after-count?count=3&tag=a")
+            let events = try subscriber.rest()
+            #expect(events.compactMap(\.data) == ["1", "2", "3"])
+            try server.expectClose(of: "a", .completed)
+
+            let mark = try #require(events.last)
+            #expect(mark.data == nil, "a frame with data would be dispatched")
+            let id = try #require(mark.id)
+            let back = try server.subscribe("/ends-after-count?count=3&tag=b", headers: [("Last-Event-ID", id)])
+            #expect(try back.head().status == 204)
+            let asked = try server.subscribe("/ends-after-count?count=3&tag=c&last_event_id=\(id)")
+            #expect(try asked.head().status == 204)
+            #expect(server.ledger.streams.count == 1, "the plugin was asked again")
+        }
+    }
+
+    @Test("ERROR behind a burst: all of the burst arrives, then what the producer said")
+    func failed() throws {
+        try withServer(["FailsAfterCount"]) { server in
+            var events = try server.subscribe("/fails-after-count?count=5000&tag=a").rest()
+            let last = events.removeLast()
+            #expect(last.type == "stream-error")
+            #expect(last.data == "the well is dry")
+            #expect(events.compactMap(\.data) == (1...5000).map(String.init))
+            try server.expectClose(of: "a", .failed)
+        }
+    }
+
+    @Test("ERROR without a word: the subscriber is told a code only, which the log explains")
+    func failedSilently() throws {
+        try withServer(["FailsSilently"]) { server in
+            let events = try server.subscribe("/fails-silently?tag=a").rest()
+            try server.expectClose(of: "a", .failed)
+            let last = try #require(events.last)
+            #expect(last.type == "stream-error")
+            let code = try #require(last.data).dropFirst("sluice-".count)
+            try server.waitForLog("line with the code \(code)") {
+                $0["plugin"] == "fails-silently" && $0["code"] == String(code)
+            }
+        }
+    }
+
+    @Test(
+        "next breaks the contract: what was good arrives, nothing of the rest, and the log names the rule",
+        arguments: [
+            ("NextAnswersNonsense", "next-answers-nonsense", "42"), ("IdHoldsNewline", "id-holds-newline", "id"),
+            ("IdHoldsNul", "id-holds-nul", "NUL"), ("TypeHoldsNewline", "type-holds-newline", "type"),
+            ("DataIsNotUTF8", "data-is-not-utf8", "UTF-8"), ("DataIsTooBig", "data-is-too-big?bytes=5000", "1000"),
+        ])
+    func brokenContract(_ fixture: String, _ target: String, _ rule: String) throws {
+        try withServer([fixture], flags: ["--max-event-bytes", "1000"]) { server in
+            var events = try server.subscribe("/\(target)\(target.contains("?") ? "&" : "?")tag=a").rest()
+            try server.expectClose(of: "a", .failed)
+            let error = events.removeLast()
+            #expect(error.type == "stream-error")
+            #expect(events.compactMap(\.data) == (fixture == "NextAnswersNonsense" ? [] : ["well-formed"]))
+            let plugin = String(target.prefix { $0 != "?" })
+            let line = try server.waitForLog("line about \(rule)") {
+                $0["plugin"] == plugin && ["warning", "error"].contains($0.level) && $0.description.contains(rule)
+            }
+            #expect(error.data == "sluice-\(line["code"] ?? "")", "the code leads to the line")
+        }
+    }
+
+    @Test("open breaks the contract: 500, and no close")
+    func openAnswersNonsense() throws {
+        try withServer(["OpenAnswersNonsense"]) { server in
+            let subscriber = try server.subscribe("/open-answers-nonsense?tag=a")
+            #expect(try subscriber.head().status == 500)
+            try server.waitForLog("line about 42") {
+                $0["plugin"] == "open-answers-nonsense" && $0.description.contains("42")
+            }
+        }
+    }
+
+    @Test("open refuses: its own status and message, and no close")
+    func rejected() throws {
+        try withServer(["RefusesStreams"]) { server in
+            let refused = try server.connect()
+            try refused.send("GET /refuses-streams?status=403 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            let response = try refused.readResponse()
+            #expect(response.status == 403)
+            #expect(response["Content-Type"] == "application/problem+json")
+            #expect(response.body.contains("not for you"))
+            // Not a stream, so the connection serves on.
+            try refused.send("GET /refuses-streams?answer=1 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            #expect(try refused.readResponse().status == 204)
+            try refused.send("GET /refuses-streams HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            #expect(try refused.readResponse().status == 500)
+        }
+    }
+
+    @Test("a pending open that refuses later", arguments: [("1", 204), ("2", 409)])
+    func rejectedLater(_ answer: String, _ status: Int) throws {
+        try withServer(["OpensLater"]) { server in
+            let subscriber = try server.subscribe(opening: "/opens-later?status=\(answer)", tag: "a")
+            try server.ledger.wait(for: "open-left", "3", tag: "a")
+            server.openGate()
+            #expect(try subscriber.head().status == status)
+        }
+    }
+
+    @Test(
+        "a subscriber that does not read is let go when the write deadline has passed",
+        arguments: ["Floods", "FloodsFromThread"])
+    func slow(_ fixture: String) throws {
+        let route = fixture == "Floods" ? "/floods" : "/floods-from-thread"
+        try withServer([fixture], flags: ["--write-deadline", "2s"]) { server in
+            let subscriber = try server.subscribe(opening: "\(route)?bytes=4000", tag: "a", receiveBufferBytes: 4096)
+            _ = try subscriber.nextEvent()
+            try server.expectClose(of: "a", .slow)
+        }
+    }
+
+    @Test("a stream does not grow older than the maximum age, and its end invites back")
+    func expired() throws {
+        try withServer(["WaitsForEver", "SleepsInNext"], flags: ["--max-age", "300ms"]) { server in
+            let subscriber = try server.subscribe("/waits-for-ever?tag=a")
+            let blocking = try server.subscribe("/sleeps-in-next?tag=b")
+            let events = try subscriber.rest()
+            #expect(events.contains { $0.retry != nil })
+            #expect(events.compactMap(\.data) == ["the only one"])
+            #expect(!events.contains { $0.type == "stream-error" })
+            #expect(try blocking.rest().compactMap(\.data) == ["about to sleep"])
+            try server.expectClose(of: "a", .expired)
+            try server.expectClose(of: "b", .expired)
+        }
+    }
+}

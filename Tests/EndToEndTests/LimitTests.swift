@@ -1,0 +1,98 @@
+import EventStream
+import TestSupport
+import Testing
+
+@Suite("Limits of a running server", .onTestThreads)
+struct LimitTests {
+    @Test(
+        "over capacity: an EventSource is asked to come back, others get 503",
+        arguments: [["--max-streams", "2"], ["--max-streams-per-producer", "2"]])
+    func capacity(_ flags: [String]) throws {
+        try withServer(["WaitsForEver"], flags: flags) { server in
+            let held = try (0..<2).map { try server.subscribe("/waits-for-ever?tag=\($0)") }
+            for subscriber in held { _ = try subscriber.nextEvent() }
+
+            let browser = try server.subscribe("/waits-for-ever", headers: [("Accept", "text/event-stream")])
+            #expect(try browser.head().status == 200)
+            let events = try browser.rest()
+            #expect(events.compactMap(\.data).isEmpty)
+            #expect(events.contains { ($0.retry ?? 0) > 0 })
+
+            let other = try server.subscribe("/waits-for-ever")
+            #expect(try other.head().status == 503)
+            #expect(try other.head()["Retry-After"] != nil)
+
+            held[0].client.close()
+            try server.expectClose(of: "0", .disconnected)
+            // The place is free a moment after the close was logged.
+            let freed = try eventuallyServed { try server.subscribe("/waits-for-ever?tag=again") }
+            #expect(try freed.nextEvent().data == "the only one")
+        }
+    }
+
+    @Test("no thread left for a blocking producer: shed, and served again when one is free")
+    func threads() throws {
+        try withServer(["SleepsInNext", "WaitsForEver"], flags: ["--max-threads", "1"]) { server in
+            let first = try server.subscribe("/sleeps-in-next?tag=a")
+            _ = try first.nextEvent()
+            #expect(try server.subscribe("/sleeps-in-next").head().status == 503)
+            #expect(try server.subscribe("/waits-for-ever").nextEvent().data == "the only one")
+            first.client.close()
+            try server.expectClose(of: "a", .disconnected)
+            let second = try eventuallyServed { try server.subscribe("/sleeps-in-next?tag=b") }
+            #expect(try second.nextEvent().data == "about to sleep")
+        }
+    }
+
+    /// Asks until the answer is a stream.
+    private func eventuallyServed(_ ask: () throws -> TestSubscriber) throws -> TestSubscriber {
+        let deadline = ContinuousClock.now + .seconds(5)
+        while true {
+            let subscriber = try ask()
+            if try subscriber.head().status == 200 || ContinuousClock.now > deadline { return subscriber }
+        }
+    }
+
+    /// Of each of the shed requests nothing may stay: neither a stream nor a descriptor.
+    @Test("out of descriptors: accepting pauses without spinning, streams go on, and it recovers")
+    func descriptors() throws {
+        try withServer(["TicksWithIds"], prefix: ["prlimit", "--nofile=64:64", "--"]) { server in
+            let ticking = try server.subscribe("/ticks-with-ids?tag=a")
+            _ = try ticking.nextEvent()
+            // The ticking stream is the clock here: what a hundred of its events cost, before and then.
+            func cost() throws -> Duration {
+                let before = try ProcessFigures(of: server.program.pid)
+                for _ in 0..<100 { _ = try ticking.nextEvent() }
+                return try ProcessFigures(of: server.program.pid).processorTime - before.processorTime
+            }
+            let usual = try cost()
+            // More connections than there are descriptors: the kernel completes them, the server can't accept them all.
+            var idle: [RawClient] = []
+            for _ in 0..<100 { idle.append(try server.connect()) }
+            _ = try ProcessFigures.wait(for: server.program.pid) { $0.descriptors >= 60 }
+            let cramped = try cost()
+            print("out of descriptors: 100 events cost \(cramped) of processor time, before \(usual)")
+            #expect(cramped < usual + .milliseconds(500), "the server spins")
+
+            idle.removeAll()
+            let subscriber = try server.subscribe("/ticks-with-ids?count=3")
+            #expect(try subscriber.rest(within: .seconds(20)).compactMap(\.data) == ["1", "2", "3"])
+            _ = try ticking.nextEvent()
+        }
+    }
+
+    @Test("a descriptor that is used again gets none of the old stream's events")
+    func descriptorReuse() throws {
+        try withServer(["Floods", "TicksWithIds"]) { server in
+            for round in 0..<100 {
+                let flood = try server.subscribe("/floods?bytes=200&tag=flood\(round)", receiveBufferBytes: 4096)
+                _ = try flood.nextEvent()
+                flood.client.reset()
+                let ticks = try server.subscribe("/ticks-with-ids?count=5&every=0&tag=ticks\(round)")
+                #expect(try ticks.rest().compactMap(\.data) == ["1", "2", "3", "4", "5"])
+                try server.expectClose(of: "ticks\(round)", .completed)
+            }
+            for round in 0..<100 { try server.expectClose(of: "flood\(round)", .disconnected) }
+        }
+    }
+}

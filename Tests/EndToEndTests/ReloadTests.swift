@@ -1,0 +1,150 @@
+import EventStream
+import Glibc
+import TestSupport
+import Testing
+
+@Suite("A reload (SIGHUP)", .onTestThreads)
+struct ReloadTests {
+    /// Another content with the same code: what follows the last section of a shared object is nobody's.
+    static let otherContent: [UInt8] = [0]
+
+    @Test("takes up a new file, while streams of the others go on")
+    func new() throws {
+        try withServer(["TicksWithIds"]) { server in
+            let ticking = try server.subscribe("/ticks-with-ids?tag=a")
+            _ = try ticking.nextEvent()
+            try server.install("EndsAfterCount")
+            try server.reload()
+            #expect(try server.subscribe("/ends-after-count?count=1&tag=b").rest().contains { $0.data == "1" })
+            _ = try ticking.nextEvent()
+            #expect(server.ledger.stream("a")?.reason == nil)
+            #expect(server.ledger.entries.count { $0.what == "loaded" && $0.stream.plugin == "ticks-with-ids" } == 1)
+        }
+    }
+
+    @Test("a changed file serves new streams; the old ones drain to the deadline and are then sent over")
+    func changed() throws {
+        try withServer(["TellsItsGeneration", "TicksWithIds"], flags: ["--drain-deadline", "1s"]) { server in
+            let old = try server.subscribe("/tells-its-generation?tag=old")
+            let untouched = try server.subscribe("/ticks-with-ids?tag=untouched")
+            let first = try old.nextEvent().data
+            try server.install("TellsItsGeneration", appending: Self.otherContent)
+            try server.reload()
+
+            let new = try server.subscribe("/tells-its-generation?tag=new")
+            let second = try new.nextEvent().data
+            #expect(first != second, "the new stream runs the old code")
+            #expect(try old.nextEvent().data == first, "the old stream goes on with the old code")
+
+            let rest = try old.client.readToEnd()
+            #expect(rest.hasSuffix("\n\n"), "the old stream was cut within a frame")
+            #expect(rest.contains("retry: "), "the old subscriber was not told when to come back")
+            try server.expectClose(of: "old", .reloaded)
+            try server.ledger.wait(for: "shutdown")
+            let shutdowns = server.ledger.entries.filter { $0.what == "shutdown" }
+            #expect(shutdowns.map { String($0.stream.generation) } == [first], "only the old generation is over")
+            _ = try new.nextEvent()
+            _ = try untouched.nextEvent()
+            #expect(server.ledger.stream("new")?.reason == nil)
+            #expect(server.ledger.stream("untouched")?.reason == nil)
+            server.signal(SIGUSR1)
+            try server.waitForLog(
+                "ledger",
+                ["plugin": "tells-its-generation", "generation": "2", "opens": "1", "closes": "0", "open": "1"])
+        }
+    }
+
+    @Test("a generation without streams is retired at once")
+    func changedWhileIdle() throws {
+        try withServer(["TellsItsGeneration"]) { server in
+            let first = try server.subscribe("/tells-its-generation?tag=a")
+            _ = try first.nextEvent()
+            first.client.close()
+            try server.expectClose(of: "a", .disconnected)
+            for round in 1...5 {
+                try server.install(
+                    "TellsItsGeneration", appending: [UInt8](repeating: 0, count: round))
+                try server.reload()
+            }
+            let generation = try server.subscribe("/tells-its-generation?tag=b").nextEvent().data
+            server.ledger.settle()
+            let loaded = server.ledger.entries.filter { $0.what == "loaded" }.map { String($0.stream.generation) }
+            let over = server.ledger.entries.filter { $0.what == "shutdown" }.map { String($0.stream.generation) }
+            #expect(loaded.count == 6)
+            #expect(loaded.last == generation)
+            #expect(over == Array(loaded.dropLast()))
+        }
+    }
+
+    @Test("a removed file: its route is gone, its streams drain and are told")
+    func removed() throws {
+        try withServer(["TellsItsGeneration", "TicksWithIds"], flags: ["--drain-deadline", "500ms"]) { server in
+            let old = try server.subscribe("/tells-its-generation?tag=old")
+            _ = try old.nextEvent()
+            server.uninstall("TellsItsGeneration")
+            try server.reload()
+            #expect(try server.subscribe("/tells-its-generation").head().status == 404)
+            #expect(try old.client.readToEnd().hasSuffix("\n\n"))
+            try server.expectClose(of: "old", .removed)
+            try server.ledger.wait(for: "shutdown")
+            #expect(try server.subscribe("/ticks-with-ids?count=1&tag=b").rest().contains { $0.data == "1" })
+        }
+    }
+
+    @Test("a failed candidate leaves the old generation serving, and the log says what is wrong with it")
+    func failed() throws {
+        try withServer(["TellsItsGeneration"]) { server in
+            let old = try server.subscribe("/tells-its-generation?tag=a")
+            let generation = try old.nextEvent().data
+            let text = server.directory.write("this is no shared object\n".utf8, to: "text.so", mode: 0o755)
+            try server.install(text, as: "TellsItsGeneration")
+            let start = server.logLines.count
+            server.signal(SIGHUP)
+            try server.waitForLog("refusal", from: start) {
+                $0.level == "error" && $0.description.contains("TellsItsGeneration.so")
+            }
+            #expect(try old.nextEvent().data == generation)
+            #expect(try server.subscribe("/tells-its-generation?tag=b").nextEvent().data == generation)
+            // Its repair is taken up.
+            try server.install("TellsItsGeneration", appending: [0, 0])
+            try server.reload()
+            #expect(try server.subscribe("/tells-its-generation?tag=c").nextEvent().data != generation)
+        }
+    }
+
+    @Test("nothing has changed: nothing is loaded")
+    func unchanged() throws {
+        try withServer(["TellsItsGeneration"]) { server in
+            for _ in 1...3 { try server.reload() }
+            server.ledger.settle()
+            #expect(server.ledger.entries.count { $0.what == "loaded" } == 1)
+        }
+    }
+
+    @Test("many at once, under streams that come and go: none is lost")
+    func underLoad() throws {
+        try withServer(["TellsItsGeneration", "TicksWithIds"], flags: ["--drain-deadline", "200ms"]) { server in
+            var number = 0
+            for round in 1...10 {
+                try server.install("TellsItsGeneration", appending: [UInt8](repeating: 1, count: round))
+                server.signal(SIGHUP)
+                for _ in 0..<10 {
+                    number += 1
+                    let subscriber = try server.subscribe("/tells-its-generation?tag=\(number)")
+                    #expect(try subscriber.nextEvent().data != nil)
+                    if number % 2 == 0 { subscriber.client.reset() }
+                }
+            }
+            try server.reload()
+        }
+    }
+}
+
+extension SluiceServer {
+    /// Sends SIGHUP and waits until the reload is done.
+    func reload() throws {
+        let start = logLines.count
+        signal(SIGHUP)
+        try waitForLog("end of the reload", from: start) { $0.message == "reloaded" }
+    }
+}
