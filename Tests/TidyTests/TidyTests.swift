@@ -82,6 +82,16 @@ struct TidyTests {
         }
     }
 
+    @Test("every fixture is used by a test")
+    func fixtures() throws {
+        let fixtures = try Repository.names(in: "Tests/Fixtures").filter { !$0.contains(".") }
+        #expect(!fixtures.isEmpty)
+        let tests = try Repository.files(in: "Tests", "Tests.swift").filter { !$0.path.hasPrefix("Tests/TidyTests/") }
+        for fixture in fixtures {
+            #expect(tests.contains { $0.text.contains("\"\(fixture)\"") }, "\(fixture) is named in no test")
+        }
+    }
+
     @Test("nothing is left for later")
     func leftovers() throws {
         let marks = ["TO" + "DO", "FIX" + "ME", "XX" + "X:"]
