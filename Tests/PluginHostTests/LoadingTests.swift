@@ -90,6 +90,17 @@ struct LoadingTests {
         #expect(!line.contains("/sluice-") || line.contains("sluice-test-"), "\(line)")
     }
 
+    @Test("a library that is not there is named, and not by the path of the private copy")
+    func missingLibrary() throws {
+        let path = try fixturePlugin("EntryInDependency", defines: ["WITHOUT_IT"])
+        let folder = directoryName(path)
+        try #require(unlink("\(folder)/libdependency.so") == 0)
+        let error = #expect(throws: PluginRefusal.self) { try PluginLoader(logger: RecordedLog.logger("x")).load(path) }
+        let line = try #require(error).description
+        #expect(line.contains("libdependency.so: cannot open shared object file"), "\(line)")
+        #expect(line.contains("; install that library, or say where it is with -Wl,-rpath"), "\(line)")
+    }
+
     @Test("what the entry logs on its way is in the log, with the file's name")
     func entryLog() throws {
         let path = try fixturePlugin("EntryReturnsNull")
