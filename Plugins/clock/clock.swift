@@ -105,28 +105,22 @@ private func forever<Value>(_ value: Value) -> UnsafePointer<Value> {
     return UnsafePointer(memory)
 }
 
+nonisolated(unsafe) private let producer = forever(
+    sluice_producer(
+        struct_size: UInt32(MemoryLayout<sluice_producer>.size), flags: UInt32(SLUICE_NONBLOCKING),
+        name: text("clock"), route: nil, description: text("The time, at each full `interval` of the wall clock"),
+        parameters: text("interval: f64 = 1.0"), open: unsafeBitCast(open, to: sluice_function.self), next: next,
+        close: close, interrupt: nil, save: nil))
+
+nonisolated(unsafe) private let plugin = forever(
+    sluice_plugin(
+        magic: SLUICE_MAGIC, abi_major: SLUICE_ABI_MAJOR, abi_minor: SLUICE_ABI_MINOR,
+        struct_size: UInt32(MemoryLayout<sluice_plugin>.size),
+        name: text("clock"), version: text("1.0.0"), description: text("Tells the time, in Swift"),
+        producers: forever(producer), producer_count: 1, shutdown: nil))
+
 @c(sluice_plugin_entry)
 public func pluginEntry(_ offered: UnsafePointer<sluice_host>?) -> UnsafePointer<sluice_plugin>? {
     host = offered
-    var producer = sluice_producer()
-    producer.struct_size = UInt32(MemoryLayout<sluice_producer>.size)
-    producer.flags = UInt32(SLUICE_NONBLOCKING)
-    producer.name = text("clock")
-    producer.description = text("The time, at each full `interval` of the wall clock")
-    producer.parameters = text("interval: f64 = 1.0")
-    producer.open = unsafeBitCast(open, to: sluice_function.self)
-    producer.next = next
-    producer.close = close
-
-    var plugin = sluice_plugin()
-    plugin.magic = SLUICE_MAGIC
-    plugin.abi_major = SLUICE_ABI_MAJOR
-    plugin.abi_minor = SLUICE_ABI_MINOR
-    plugin.struct_size = UInt32(MemoryLayout<sluice_plugin>.size)
-    plugin.name = text("clock")
-    plugin.version = text("1.0.0")
-    plugin.description = text("Tells the time, in Swift")
-    plugin.producers = forever(forever(producer))
-    plugin.producer_count = 1
-    return forever(plugin)
+    return plugin
 }

@@ -1,0 +1,68 @@
+import Glibc
+import TestSupport
+import Testing
+
+/// A directory of logs beneath a root, and one log in it, treated as loggers and rotators do.
+final class FollowedLog {
+    private let directory = TemporaryDirectory()
+    private var descriptor: Int32 = -1
+
+    /// What the operator configures.
+    var root: String { "\(directory.path)/root" }
+    /// Above the root.
+    var outside: String { directory.path }
+    var folder: String { "\(root)/app" }
+    var path: String { "\(folder)/a.log" }
+    /// The same, as a request names it.
+    let target = "/tail?path=app/a.log"
+
+    init(_ content: String = "") throws {
+        for name in [root, folder] { try #require(mkdir(name, 0o755) == 0) }
+        create()
+        write(content)
+    }
+
+    deinit { close(descriptor) }
+
+    /// Writes to the file that was last created, whatever its name is now.
+    func write(_ text: String) { write(Array(text.utf8)) }
+
+    func write(_ bytes: [UInt8]) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            guard count > 0 else { fatalError("write: \(String(cString: strerror(errno)))") }
+            rest = rest.dropFirst(count)
+        }
+    }
+
+    /// Opens an empty file under the log's name (or another), and writes there from now on.
+    func create(_ name: String = "a.log") {
+        if descriptor >= 0 { close(descriptor) }
+        descriptor = open("\(folder)/\(name)", O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0o644)
+    }
+
+    func move(_ name: String = "a.log", to other: String) {
+        rename("\(folder)/\(name)", "\(folder)/\(other)")
+    }
+
+    func delete(_ name: String = "a.log") { unlink("\(folder)/\(name)") }
+
+    func truncate() { ftruncate(descriptor, 0) }
+}
+
+/// Runs a server whose tail may read beneath the log's root.
+func withTail(of log: FollowedLog, _ body: (SluiceServer) throws -> Void) throws {
+    try withShippedPlugin("tail", configuration: ["root": log.root], body)
+}
+
+extension SluiceServer {
+    /// Subscribes to the log, and waits until it is followed.
+    func follow(_ log: FollowedLog, _ more: String = "", returningWith id: String? = nil) throws -> TestSubscriber {
+        let subscriber = try subscribe(log.target + more, headers: id.map { [("Last-Event-ID", $0)] } ?? [])
+        var frame = TestEvent(frame: "")
+        while frame.id == nil { frame = TestEvent(frame: try subscriber.nextFrame()) }
+        guard frame.data == nil else { throw TestFailure("the stream begins with \(frame), not with its place") }
+        return subscriber
+    }
+}

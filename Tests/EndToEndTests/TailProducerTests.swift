@@ -1,0 +1,152 @@
+import Glibc
+import TestSupport
+import Testing
+
+@Suite("The tail producer", .onTestThreads)
+struct TailProducerTests {
+    @Test("sends each line that is written, when its newline is")
+    func lines() throws {
+        let log = try FollowedLog("before\nhalf a ")
+        try withTail(of: log) { server in
+            let subscriber = try server.follow(log)
+            log.write("line\n")
+            #expect(try subscriber.nextEvent().data == "half a line")
+            log.write("one\r\n\n two \nthr")
+            #expect(try subscriber.nextData(3) == ["one", "", " two "])
+            log.write("ee\n")
+            let event = try subscriber.nextEvent()
+            #expect(event.data == "three")
+            #expect(event.type == nil)
+        }
+    }
+
+    @Test("begins with the first line on request")
+    func fromStart() throws {
+        let log = try FollowedLog("one\ntwo\nthr")
+        try withTail(of: log) { server in
+            let subscriber = try server.follow(log, "&from=start")
+            #expect(try subscriber.nextData(2) == ["one", "two"])
+            log.write("ee\n")
+            #expect(try subscriber.nextEvent().data == "three")
+        }
+    }
+
+    @Test("sends text, whatever the file holds")
+    func binary() throws {
+        let log = try FollowedLog()
+        try withTail(of: log) { server in
+            let subscriber = try server.follow(log)
+            log.write([0x61, 0xFF, 0x62, 0xC3, 0x0A])  // a lone byte, a sequence that is only begun
+            log.write([0xED, 0xA0, 0x80, 0xC0, 0xAF, 0x0A])  // a surrogate, an overlong slash
+            log.write([0xF4, 0x90, 0x80, 0x80, 0x00, 0x0A])  // beyond U+10FFFF; NUL is a character
+            log.write("z\u{FEFF}ä€😀\n")
+            // The bytes themselves, as decoding them here would repair them, too.
+            let bytes = try subscriber.client.read { $0.suffix(6).elementsEqual("😀\n\n".utf8) }
+            let lines = bytes.split(separator: 0x0A).filter { $0.starts(with: "data: ".utf8) }
+            let mark: [UInt8] = [0xEF, 0xBF, 0xBD]
+            #expect(
+                lines.map { Array($0.dropFirst(6)) } == [
+                    [0x61] + mark + [0x62] + mark, mark + mark + mark + mark + mark,
+                    mark + mark + mark + mark + [0x00], Array("z\u{FEFF}ä€😀".utf8),
+                ])
+        }
+    }
+
+    @Test("sends how a long line begins, and says how much of it was left out")
+    func longLines() throws {
+        let log = try FollowedLog()
+        try withTail(of: log) { server in
+            let subscriber = try server.follow(log)
+            let longest = String(repeating: "x", count: 16384)
+            log.write(longest + "\n")
+            #expect(try subscriber.nextEvent().data == longest)
+
+            // Cut between two characters, not within one.
+            log.write("x" + String(repeating: "é", count: 10000))
+            let beginning = try subscriber.nextEvent()
+            #expect(beginning.data == "x" + String(repeating: "é", count: 8191))
+            #expect(beginning.id == nil)
+            log.write(String(repeating: "y", count: 100_000) + "\nnext\n")
+            let mark = try subscriber.nextEvent()
+            #expect(mark.type == "truncated")
+            #expect(mark.data == #"{"omitted":\#(20001 - 16383 + 100_000)}"#)
+            #expect(mark.id != nil)
+            #expect(try subscriber.nextEvent().data == "next")
+        }
+    }
+
+    @Test("goes on exactly behind the line whose id a subscriber returns with")
+    func resuming() throws {
+        let log = try FollowedLog("one\ntwo\nthree\n")
+        try withTail(of: log) { server in
+            let first = try server.follow(log, "&from=start")
+            let ids = try (0..<3).map { _ in try first.nextEvent().id ?? "" }
+            #expect(Set(ids).count == 3)
+            first.client.reset()
+            for (position, rest) in [(0, ["two", "three", "four"]), (1, ["three", "four"]), (2, ["four"])] {
+                let again = try server.follow(log, "&from=start", returningWith: ids[position])
+                if position == 0 { log.write("four\n") }
+                #expect(try again.nextData(rest.count) == rest)
+            }
+        }
+    }
+
+    @Test("misses nothing when the connection is lost before the first line")
+    func resumingFromThePlace() throws {
+        let log = try FollowedLog("one\n")
+        try withTail(of: log) { server in
+            let first = try server.subscribe(log.target)
+            var frame = TestEvent(frame: "")
+            while frame.id == nil { frame = TestEvent(frame: try first.nextFrame()) }
+            first.client.reset()
+            log.write("two\n")
+            let again = try server.follow(log, returningWith: frame.id ?? "")
+            #expect(try again.nextEvent().data == "two")
+        }
+    }
+
+    @Test("begins a file again that was written anew since the id was made")
+    func resumingInAnotherContent() throws {
+        let log = try FollowedLog("one\ntwo\n")
+        try withTail(of: log) { server in
+            let first = try server.follow(log, "&from=start")
+            _ = try first.nextEvent()
+            let id = try first.nextEvent().id ?? ""
+            first.client.reset()
+            log.truncate()
+            log.write("new\n")  // shorter
+            #expect(try server.follow(log, returningWith: id).nextEvent().data == "new")
+            log.write("and longer\n")  // where the id points there is no line's beginning
+            #expect(try server.follow(log, returningWith: id).nextData(2) == ["new", "and longer"])
+        }
+    }
+
+    @Test("refuses ids that it did not make, and asks to be told where to begin")
+    func badRequests() throws {
+        let log = try FollowedLog("one\n")
+        try withTail(of: log) { server in
+            for id in [
+                "x", "1", "1-2", "1.2-", "1.2--3", "01.2-3", "1.2-03", "1.2-3x", "1.2-9999999999999999999", "g.1-1",
+            ] {
+                try server.expectRefusal(400, of: log.target, lastEventID: id)
+            }
+            try server.expectRefusal(400, of: log.target + "&from=middle")
+            try server.expectRefusal(400, of: "/tail")
+        }
+    }
+
+    @Test("ends at once when the subscriber leaves, and when the server stops, while it waits for a line")
+    func interrupted() throws {
+        let log = try FollowedLog()
+        try withTail(of: log) { server in
+            let leaving = try server.follow(log)
+            let staying = try server.follow(log)
+            leaving.client.close()
+            try server.waitForLog("stream closed", ["producer": "tail", "reason": "disconnected"])
+            server.signal(SIGTERM)
+            #expect(try server.waitForExit() == .status(0))
+            try server.waitForLog("stream closed", ["producer": "tail", "reason": "shutdown"])
+            _ = staying
+        }
+    }
+}
