@@ -69,7 +69,7 @@ static int open_rotated(const struct follow *follow, const struct file_id *wante
     int file = -1;
     struct dirent *entry;
     for (int seen = 0; file < 0 && seen < NEIGHBOURS_MAX && (entry = readdir(entries)) != NULL; seen++) {
-        if (entry->d_ino != wanted->inode || strncmp(entry->d_name, follow->name, strlen(follow->name)) != 0)
+        if (strncmp(entry->d_name, follow->name, strlen(follow->name)) != 0)
             continue;
         file = beneath_file(follow->directory, entry->d_name);
         if (file >= 0 && !is_file(file, wanted)) {
@@ -162,11 +162,13 @@ static enum follow_state look_for_next(struct follow *follow)
     int found = openat(follow->directory, follow->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (found >= 0 && fstat(found, &named) == 0 && S_ISREG(named.st_mode)) {
         int next_watch = watch(follow, found, FILE_EVENTS);
+        if (next_watch < 0) {
+            close_quietly(found);
+            return FOLLOW_BARRED;
+        }
         unwatch(follow, follow->next_watch, next_watch);
         follow->next_watch = next_watch;
-        if (next_watch < 0) {
-            state = FOLLOW_BARRED;
-        } else if (fstat(found, &named) == 0 && named.st_size > 0) {
+        if (fstat(found, &named) == 0 && named.st_size > 0) {
             state = follow->finishing ? take_over(follow) : FOLLOW_AGAIN;
             follow->finishing = state != FOLLOW_REPLACED;
         }
@@ -180,6 +182,8 @@ enum follow_state follow_end(struct follow *follow, off_t position)
     struct stat own = {0}, named, directory;
     if (fstat(follow->file, &own) == 0 && own.st_size < position)
         return FOLLOW_TRUNCATED;
+    if (follow->lost)
+        return FOLLOW_LOST;
     follow->missing = fstatat(follow->directory, follow->name, &named, AT_SYMLINK_NOFOLLOW) != 0;
     if (follow->missing) {
         follow->finishing = false;
@@ -206,7 +210,7 @@ enum follow_state follow_wait(struct follow *follow, int stop)
     for (ssize_t at = 0; at < length;) {
         const struct inotify_event *event = (const struct inotify_event *)(events + at);
         if (event->wd == follow->directory_watch && (event->mask & GONE_EVENTS))
-            return FOLLOW_LOST;
+            follow->lost = true;
         at += (ssize_t)(sizeof *event + event->len);
     }
     return FOLLOW_AGAIN;

@@ -27,6 +27,7 @@ struct follow {
     int directory_watch, file_watch, next_watch;
     bool finishing;  /**< another file has the name, and this one is read to its end a last time */
     bool missing;    /**< no file has the name */
+    bool lost;       /**< the directory was moved */
 };
 
 enum follow_state {
