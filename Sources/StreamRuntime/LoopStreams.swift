@@ -23,8 +23,8 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
     var runQueue: [StreamToken] = []
     private var running: [StreamToken] = []
     var scheduled = ScheduledCalls()
-    /// Streams with calls in `scheduled` that ended since it was last cleared of such calls.
-    private var endedWithCalls = 0
+    /// How many of the calls in `scheduled` are of streams that are over.
+    private var callsOfEnded = 0
     /// Why all streams ended, once they were told to: one whose request was under way then ends, too.
     var endOfAll: CloseReason?
 
@@ -191,7 +191,7 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
         if table[slot].pointee.isThreaded {
             table[slot].pointee.handoff!.schedule(due: due, stream: token, function, context)
         } else {
-            table[slot].pointee.hasCalls = true
+            table[slot].pointee.calls += 1
             scheduled.insert(due: due, stream: token, function, context)
             loop.timers.set(Self.scheduleSlot, to: max(scheduled.earliest, loop.now + 1))
         }
@@ -200,7 +200,11 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
     private func runScheduled() {
         let now = loop.now
         while let call = scheduled.popDue(at: now) {
-            guard isLive(call.stream) else { continue }
+            guard isLive(call.stream) else {
+                callsOfEnded -= 1
+                continue
+            }
+            table[call.stream.slot].pointee.calls -= 1
             let before = loop.updateNow()
             call.function(call.context)
             // The call may have answered an open or a close, but that takes effect in a later turn: the record is there.
@@ -215,14 +219,13 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
         slot(token).map { table[$0].pointee.source != .over } ?? false
     }
 
-    /// A stream's source is over: its calls never run. They are cleared away when there may be as many of them as of others, as
-    /// looking for those of one stream means looking at all.
+    /// A stream's source is over: its calls never run. They are cleared away when they are more than half of all, as looking for
+    /// those of one stream means looking at all.
     func forgetCalls(_ slot: UInt32) {
-        guard table[slot].pointee.hasCalls else { return }
-        table[slot].pointee.hasCalls = false
-        endedWithCalls += 1
-        guard endedWithCalls * 2 > scheduled.count else { return }
-        endedWithCalls = 0
+        callsOfEnded += Int(table[slot].pointee.calls)
+        table[slot].pointee.calls = 0
+        guard callsOfEnded * 2 > scheduled.count else { return }
+        callsOfEnded = 0
         scheduled.keep { isLive($0.stream) }
     }
 }

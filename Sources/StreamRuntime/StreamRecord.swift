@@ -54,8 +54,8 @@ struct StreamRecord: ~Copyable {
     var isQueued = false
     /// A sink has bytes that it did not send yet.
     var isSinkBusy = false
-    /// Calls were scheduled on the loop for it.
-    var hasCalls = false
+    /// How many calls are scheduled for it on the loop.
+    var calls: Int32 = 0
     /// It was reported that the stream does not end.
     var isReportedStuck = false
     var descriptor: Int32 = -1

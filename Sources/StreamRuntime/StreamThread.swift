@@ -177,6 +177,7 @@ extension LoopStreams {
             return handoff
         }
         handoff.becomeThreaded(with: scheduled.remove(of: token))
+        record.pointee.calls = 0
         handoff.attach()
         record.pointee.handoff = handoff
         record.pointee.isThreaded = true
@@ -188,7 +189,7 @@ extension LoopStreams {
         record.pointee.isThreaded = false
         record.pointee.gate.withLock { $0.isThreaded = false }
         for call in handoff.becomeThreadless() {
-            record.pointee.hasCalls = true
+            record.pointee.calls += 1
             scheduled.insert(due: call.due, stream: token, call.function, call.context)
         }
         return false
