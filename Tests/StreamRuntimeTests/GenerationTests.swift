@@ -1,0 +1,88 @@
+import StreamLoop
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import StreamRuntime
+
+@Suite("Generations and the census", .timeLimit(.minutes(1)))
+struct GenerationTests {
+    @Test("retired without streams, it shuts down at once, and once")
+    func idle() {
+        let shared = Counter()
+        let generation = Generation(plugin: "p", number: 1) { shared.count() }
+        #expect(!generation.isShutDown && shared.value == 0)
+        generation.retire()
+        generation.retire()
+        #expect(generation.isShutDown && shared.value == 1)
+        #expect(!generation.enter(), "none of its code may run any more")
+        #expect(generation.liveStreams == 0)
+    }
+
+    @Test("retired with streams, it shuts down after the last, on a thread of its own")
+    func busy() async {
+        let shared = Counter()
+        let generation = Generation(plugin: "p", number: 1) { shared.count() }
+        #expect(generation.enter() && generation.enter())
+        generation.retire()
+        #expect(generation.enter(), "a stream whose route was found before is still let in")
+        generation.leave()
+        generation.leave()
+        #expect(generation.liveStreams == 1 && !generation.isShutDown && shared.value == 0)
+        generation.leave()
+        #expect(generation.isShutDown)
+        #expect(await eventually { shared.value == 1 })
+        #expect(!generation.enter())
+    }
+
+    @Test("streams that come and go while it is retired from another thread: one shutdown, after the last of them")
+    func race() async {
+        for _ in 0..<200 {
+            let shared = Counter()
+            let entered = Counter()
+            let generation = Generation(plugin: "p", number: 1) {
+                shared.count()
+            }
+            await withTaskGroup(of: Void.self) { group in
+                for _ in 0..<3 {
+                    group.addTask {
+                        for _ in 0..<50 where generation.enter() {
+                            entered.count()
+                            if shared.value > 0 { entered.fail() }
+                            generation.leave()
+                        }
+                    }
+                }
+                group.addTask { generation.retire() }
+            }
+            #expect(await eventually { shared.value == 1 })
+            #expect(!entered.hasFailed)
+        }
+    }
+
+    @Test("a wait for idleness ends when the last loop is idle, or at its deadline")
+    func idleness() {
+        let census = Census(limits: Limits())
+        let counter = Counter()
+        let began = StreamLoop.monotonicNanoseconds()
+        #expect(!census.wait(until: began + 5_000_000, for: { false }, now: StreamLoop.monotonicNanoseconds))
+        #expect(StreamLoop.monotonicNanoseconds() - began >= 5_000_000)
+        #expect(
+            startThread(named: "idle", stackBytes: 1 << 16) {
+                counter.count()
+                census.loopIsIdle()
+            })
+        let reached = census.wait(
+            until: began + 30_000_000_000, for: { counter.value == 1 }, now: StreamLoop.monotonicNanoseconds)
+        #expect(reached)
+    }
+}
+
+final class Counter: Sendable {
+    private let number = Atomic<Int>(0)
+    private let failed = Atomic<Bool>(false)
+    var value: Int { number.load(ordering: .acquiring) }
+    var hasFailed: Bool { failed.load(ordering: .acquiring) }
+    func count() { number.add(1, ordering: .acquiringAndReleasing) }
+    func fail() { failed.store(true, ordering: .releasing) }
+}

@@ -1,0 +1,153 @@
+import EventStream
+import StreamLoop
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import StreamRuntime
+
+@Suite("Handoff", .timeLimit(.minutes(1)))
+struct HandoffTests {
+    let token = StreamToken(loop: 0, slot: 1, epoch: 1)
+
+    func encode(_ text: String, _ handoff: Handoff) -> (EmitOutcome, tellLoop: Bool) {
+        handoff.emit { frames in (try? EventEncoder().encode(Event(data: text), into: &frames)) != nil }
+    }
+
+    @Test("frames come out as they went in, counted; the loop is told of the first only")
+    func queue() {
+        let handoff = Handoff(limitBytes: 1000)
+        #expect(encode("a", handoff) == (.accepted, true))
+        #expect(encode("b", handoff) == (.accepted, false))
+        var output = FrameBuffer(capacity: 16)
+        output.append("kept ")
+        let taken = handoff.take(into: &output)
+        #expect(taken.finish == nil && !taken.isRoomWanted)
+        #expect(String(decoding: output.bytes, as: UTF8.self) == "kept " + frame("a") + frame("b"))
+        #expect(output.frameCount == 2)
+        #expect(encode("c", handoff) == (.accepted, true))
+    }
+
+    @Test("a full queue refuses until it is taken, and says then that room was wanted")
+    func full() {
+        let handoff = Handoff(limitBytes: 10)
+        #expect(encode("0123456789", handoff).0 == .accepted)
+        #expect(encode("a", handoff) == (.full, false))
+        var output = FrameBuffer(capacity: 16)
+        #expect(handoff.take(into: &output).isRoomWanted)
+        #expect(!handoff.take(into: &output).isRoomWanted)
+        #expect(encode("a", handoff).0 == .accepted)
+    }
+
+    @Test("nothing is taken once it is over, was cancelled, or has finished")
+    func over() {
+        let (ended, cancelled, finished) = (Handoff(limitBytes: 10), Handoff(limitBytes: 10), Handoff(limitBytes: 10))
+        ended.end()
+        cancelled.cancel(.slow)
+        #expect(finished.finish(.ended) == nil)
+        for handoff in [ended, cancelled, finished] { #expect(encode("a", handoff).0 == .over) }
+    }
+
+    @Test("whoever is first says why: the end that the thread saw, or the reason that it was given")
+    func reasons() {
+        let first = Handoff(limitBytes: 10)
+        first.cancel(.slow)
+        first.cancel(.shutdown)
+        #expect(first.finish(.ended) == .slow && first.isCancelled == .slow)
+        let second = Handoff(limitBytes: 10)
+        #expect(second.finish(.ended) == nil)
+        second.cancel(.slow)
+        #expect(second.isCancelled == nil)
+        var output = FrameBuffer(capacity: 16)
+        guard case .ended = second.take(into: &output).finish else {
+            Issue.record("the end is lost")
+            return
+        }
+    }
+
+    @Test("a put waits for room, and only for that", arguments: [false, true])
+    func putWaits(_ isCancelled: Bool) async {
+        let handoff = Handoff(limitBytes: 10)
+        handoff.becomeThreaded(with: [])
+        let results = Mutex<[String]>([])
+        #expect(
+            startThread(named: "putter", stackBytes: 1 << 18) {
+                for text in ["0123456789", "b"] {
+                    var frames = FrameBuffer(capacity: 16)
+                    try! EventEncoder().encode(Event(data: text), into: &frames)
+                    let (reason, tellLoop) = handoff.put(frames)
+                    results.withLock { $0.append("\(reason?.name ?? "put") \(tellLoop)") }
+                }
+            })
+        #expect(await eventually { results.withLock { $0.count } == 1 })
+        #expect(results.withLock { $0 } == ["put true"])
+        var output = FrameBuffer(capacity: 16)
+        if isCancelled { handoff.cancel(.slow) } else { _ = handoff.take(into: &output) }
+        #expect(await eventually { results.withLock { $0.count } == 2 })
+        #expect(results.withLock { $0 } == ["put true", isCancelled ? "slow false" : "put true"])
+    }
+
+    @Test("a wait ends by its deadline, a wake, a call that is due, or the end")
+    func waits() {
+        let handoff = Handoff(limitBytes: 10)
+        handoff.becomeThreaded(with: [])
+        let now = StreamLoop.monotonicNanoseconds()
+        func name(_ wake: Handoff.Wake) -> String {
+            switch wake {
+            case .time: "time"
+            case .woken: "woken"
+            case .call(let call): "call \(Int(bitPattern: call.context))"
+            case .cancelled(let reason): "cancelled \(reason.name)"
+            }
+        }
+        #expect(name(handoff.wait(until: now + 3_000_000)) == "time")
+        #expect(StreamLoop.monotonicNanoseconds() >= now + 3_000_000)
+        handoff.wakeThread()
+        #expect(name(handoff.wait(until: .max)) == "woken")
+        #expect(name(handoff.wait(until: 0)) == "time", "a wake is used up")
+        handoff.schedule(due: now + 10_000_000, stream: token, { _ in }, UnsafeMutableRawPointer(bitPattern: 5))
+        #expect(name(handoff.wait(until: .max)) == "call 5")
+        #expect(StreamLoop.monotonicNanoseconds() >= now + 10_000_000)
+        handoff.cancel(.removed)
+        #expect(name(handoff.wait(until: .max)) == "cancelled removed")
+    }
+
+    @Test("a sleep lasts its time, or until a wake; the end makes it false at once")
+    func sleeps() {
+        let handoff = Handoff(limitBytes: 10)
+        #expect(handoff.sleep(milliseconds: 1) == nil, "without a thread there is no sleep")
+        handoff.becomeThreaded(with: [])
+        let now = StreamLoop.monotonicNanoseconds()
+        #expect(handoff.sleep(milliseconds: 5) == true)
+        #expect(StreamLoop.monotonicNanoseconds() - now >= 5_000_000)
+        handoff.wakeThread()
+        #expect(handoff.sleep(milliseconds: .max) == true)
+        handoff.cancel(.slow)
+        #expect(handoff.sleep(milliseconds: .max) == false)
+        #expect(handoff.sleep(milliseconds: 0) == false)
+    }
+
+    @Test("an interrupt and a close exclude each other")
+    func interrupt() async {
+        for _ in 0..<300 {
+            let handoff = Handoff(limitBytes: 10)
+            let closes = Counter()
+            let violations = Counter()
+            let done = Counter()
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    handoff.interrupt { if closes.value > 0 { violations.count() } }
+                    done.count()
+                }
+                group.addTask {
+                    handoff.beginClose()
+                    closes.count()
+                    done.count()
+                }
+            }
+            #expect(violations.value == 0 && done.value == 2)
+            handoff.interrupt { violations.count() }
+            #expect(violations.value == 0)
+        }
+    }
+}
