@@ -1,5 +1,6 @@
 import Glibc
 import StreamLoop
+import TestSupport
 import Testing
 
 @Suite("Epoll system", .timeLimit(.minutes(1)))

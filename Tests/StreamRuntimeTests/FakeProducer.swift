@@ -110,6 +110,12 @@ final class FakeStream: Sendable {
     /// How many steps of its script it has taken.
     var stepsTaken: Int { state.withLock { $0.step } }
 
+    /// For the test's scheduled functions: notes the call, as the producer's own calls are.
+    func runScheduled() {
+        enter("scheduled")
+        leave()
+    }
+
     func violate(_ what: String) { state.withLock { $0.violations.append("\(token): \(what)") } }
 
     fileprivate func enter(_ call: String) {

@@ -1,13 +1,12 @@
 import Glibc
-import StreamLoop
 
-/// Two connected sockets: the loop's, which does not block, and the peer's.
-final class SocketPair {
-    private(set) var ours: Int32
-    private(set) var peer: Int32
+/// Two connected sockets: that of a stream, and its peer's.
+package final class SocketPair {
+    package private(set) var ours: Int32
+    package private(set) var peer: Int32
 
     /// - Parameter tcp: over loopback; otherwise within the kernel.
-    init(tcp: Bool) {
+    package init(tcp: Bool) {
         if tcp {
             let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
             var address = sockaddr_in()
@@ -44,31 +43,31 @@ final class SocketPair {
         if peer >= 0 { close(peer) }
     }
 
-    /// The loop's descriptor, to be closed by whoever takes it.
-    func takeOurs() -> Int32 {
+    /// The stream's descriptor, to be closed by whoever takes it.
+    package func takeOurs() -> Int32 {
         defer { ours = -1 }
         return ours
     }
 
-    func closePeer() {
+    package func closePeer() {
         close(peer)
         peer = -1
     }
 
     /// The peer's side breaks the connection: RST.
-    func resetPeer() {
+    package func resetPeer() {
         var option = linger(l_onoff: 1, l_linger: 0)
         setsockopt(peer, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
         closePeer()
     }
 
-    func peerWrites(_ count: Int) {
+    package func peerWrites(_ count: Int) {
         let bytes = [UInt8](repeating: 0x78, count: count)
         precondition(send(peer, bytes, count, Int32(MSG_NOSIGNAL)) == count, "the peer could not write")
     }
 
     /// What the peer has received by now.
-    func peerReads(atMost limit: Int = 1 << 20) -> [UInt8] {
+    package func peerReads(atMost limit: Int = 1 << 20) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: limit)
         let count = recv(peer, &bytes, limit, Int32(MSG_DONTWAIT))
         return Array(bytes.prefix(max(0, count)))

@@ -1,0 +1,99 @@
+import EventStream
+import Glibc
+import StreamLoop
+import TestSupport
+
+@testable import StreamRuntime
+
+/// A runtime with loops and threads of its own, and real sockets.
+final class ThreadStage: Sendable {
+    let log = FakeLog()
+    let runtime: Runtime
+
+    init(_ limits: Limits = Limits(), loops: Int = 1) {
+        runtime = Runtime(systems: (0..<loops).map { _ in EpollSystem() }, limits: limits, logger: log.logger)
+        precondition(runtime.start(), "no threads")
+    }
+
+    deinit {
+        for streams in runtime.loops { streams.loop.post { streams.loop.stop() } }
+    }
+
+    func entry(_ producer: FakeProducer, _ generation: Generation = Generation(plugin: "fakes", number: 1))
+        -> ProducerEntry
+    {
+        ProducerEntry(producer: producer, generation: generation)
+    }
+
+    func open(_ entry: ProducerEntry) throws(Overload) -> RealVisitor {
+        let door = FakeDoor()
+        let token = try runtime.open(RouteMatch(entry: entry, values: []), .plain, answering: door)
+        return RealVisitor(self, token, door)
+    }
+
+    /// An opened stream with its connection.
+    func subscribe(_ entry: ProducerEntry, tcp: Bool = false) async throws -> RealVisitor {
+        let visitor = try open(entry)
+        guard await eventually({ !visitor.door.answers.isEmpty }) else {
+            throw TestFailure("the open was not answered")
+        }
+        visitor.attach(tcp: tcp)
+        return visitor
+    }
+
+    /// Waits until no stream, connection or thread is left.
+    func isIdle() async -> Bool {
+        await eventually(within: .seconds(30)) {
+            runtime.recordsInUse == 0 && runtime.openStreams == 0 && runtime.usedThreads == 0
+        }
+    }
+}
+
+/// A subscriber over a real socket. For one task at a time.
+final class RealVisitor: @unchecked Sendable {
+    // Unchecked: used by one task at a time, as it says.
+    let stage: ThreadStage
+    let token: StreamToken
+    let door: FakeDoor
+    private var pair: SocketPair?
+    private var received: [UInt8] = []
+
+    init(_ stage: ThreadStage, _ token: StreamToken, _ door: FakeDoor) {
+        self.stage = stage
+        self.token = token
+        self.door = door
+    }
+
+    func attach(tcp: Bool = false) {
+        let pair = SocketPair(tcp: tcp)
+        self.pair = pair
+        stage.runtime.attach(token, to: .descriptor(pair.takeOurs()), head: [])
+    }
+
+    func leave() { stage.runtime.leave(token) }
+    func hangUp() { pair = nil }
+    func reset() { pair?.resetPeer() }
+
+    /// All that has come so far, but for the preamble.
+    func text() -> String {
+        if let pair {
+            while true {
+                let bytes = pair.peerReads()
+                if bytes.isEmpty { break }
+                received += bytes
+            }
+        }
+        return String(decoding: received, as: UTF8.self).withoutPreamble
+    }
+
+    /// Waits for a text.
+    func receives(_ expected: String, within limit: Duration = .seconds(20)) async -> Bool {
+        await eventually(within: limit) { text() == expected }
+    }
+
+    func emit(_ data: String) -> EmitOutcome {
+        stage.runtime.emit(token) { frames in
+            (try? EventEncoder().encode(Event(data: data), into: &frames)) != nil
+        }
+    }
+}
