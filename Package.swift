@@ -11,10 +11,16 @@ let settings: [SwiftSetting] = [
 ]
 
 /// A plugin exports its entry and nothing else, resolves everything when it is loaded, and is never unmapped. Swift's libraries
-/// are found where the host has them: in memory. C does without Swift's start-up code.
-let pluginLinking =
-    ["-no-toolchain-stdlib-rpath"] + ["defs", "now", "nodelete"].flatMap { ["-Xlinker", "-z", "-Xlinker", $0] }
-let pluginLinkingC = pluginLinking + ["-nostartfiles"]
+/// are found where the host has them: in memory. A release refuses to link what would stay undefined; in other builds that may
+/// be a sanitizer's own, which is in the executable.
+let pluginLinking: [LinkerSetting] = [
+    .unsafeFlags([
+        "-no-toolchain-stdlib-rpath", "-Xlinker", "-z", "-Xlinker", "now", "-Xlinker", "-z", "-Xlinker", "nodelete",
+    ]),
+    .unsafeFlags(["-Xlinker", "-z", "-Xlinker", "defs"], .when(configuration: .release)),
+]
+/// C does without Swift's start-up code.
+let pluginLinkingC = pluginLinking + [.unsafeFlags(["-nostartfiles"])]
 let pluginC: [CSetting] = [
     .unsafeFlags(["-std=c11", "-fvisibility=hidden", "-Wall", "-Wextra", "-pedantic", "-Werror"])
 ]
@@ -24,7 +30,7 @@ func plugin(c name: String) -> (Target, Product) {
     (
         .target(
             name: "Plugin-\(name)", dependencies: ["CSluice"], path: "Plugins/\(name)", exclude: ["README.md"],
-            publicHeadersPath: ".", cSettings: pluginC, linkerSettings: [.unsafeFlags(pluginLinkingC)]),
+            publicHeadersPath: ".", cSettings: pluginC, linkerSettings: pluginLinkingC),
         .library(name: name, type: .dynamic, targets: ["Plugin-\(name)"])
     )
 }
@@ -33,7 +39,7 @@ func plugin(swift name: String) -> (Target, Product) {
     (
         .target(
             name: "Plugin_\(name)", dependencies: ["CSluice"], path: "Plugins/\(name)", exclude: ["README.md"],
-            swiftSettings: settings, linkerSettings: [.unsafeFlags(pluginLinking)]),
+            swiftSettings: settings, linkerSettings: pluginLinking),
         .library(name: name, type: .dynamic, targets: ["Plugin_\(name)"])
     )
 }
