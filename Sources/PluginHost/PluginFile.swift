@@ -25,7 +25,7 @@ struct PluginFile {
         // Not blocking, or a named pipe of that name would stop the server.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
         guard descriptor >= 0 else {
-            throw Defect("it can't be opened (\(systemError()))", remedy: "let the server's user read it")
+            throw openingFailed(errno)
         }
         defer { close(descriptor) }
 
@@ -48,6 +48,16 @@ struct PluginFile {
             )
         }
         return bytes
+    }
+
+    private static func openingFailed(_ code: Int32) -> Defect {
+        let remedy =
+            switch code {
+            case EACCES, EPERM: "let the server's user (\(geteuid())) read it"
+            case ENOENT, ENOTDIR, ELOOP: "put it there, or mend the link that leads to it"
+            default: "reload when that is over"
+            }
+        return Defect("it can't be opened (\(systemError(code)))", remedy: remedy)
     }
 
     /// Who can write to a plugin's file runs code in the server.

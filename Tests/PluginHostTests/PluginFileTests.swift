@@ -75,7 +75,8 @@ struct PluginFileTests {
         let missing = "\(directory.path)/missing.so"
         #expect(
             try #require(refusal(of: missing)).description
-                == "\(missing): it can't be opened (No such file or directory); let the server's user read it")
+                == "\(missing): it can't be opened (No such file or directory); put it there, or mend the link that leads to it"
+        )
         let empty = directory.write([], to: "empty.so")
         #expect(try #require(refusal(of: empty)).rule == "it is empty")
         #expect(try #require(refusal(of: directory.path)).rule == "it is not a regular file")
