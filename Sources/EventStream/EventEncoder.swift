@@ -40,11 +40,11 @@ package struct EventEncoder: Sendable {
         if fields.retryMilliseconds >= 0 { frames.appendLine(.retry, number: fields.retryMilliseconds) }
         if let comment = fields.comment {
             try take(comment, from: &room)
-            try frames.appendLines(.comment, comment, of: .comment)
+            try frames.appendComment(comment)
         }
         if let data = fields.data {
             try take(data, from: &room)
-            try frames.appendLines(.data, data, of: .data)
+            try frames.appendData(data)
         }
         if frames.count == length { throw .empty }
         frames.appendBlankLine()

@@ -29,11 +29,16 @@ extension FrameBuffer {
     /// What a line needs beside its text: its start, its LF, and what `PlainText` and `LineStart` may overwrite.
     private static var lineRoom: Int { 8 + 1 + PlainText.slack }
 
-    /// Appends a field of several lines: each line of the text, ended by CR, LF or CRLF, becomes a line of the field.
-    mutating func appendLines(
-        _ start: LineStart, _ text: UnsafeRawBufferPointer, of field: EncodingFault.Field
-    ) throws(EncodingFault) {
-        try appendField(start, text, of: field, splits: true)
+    /// Appends the data: each line of the text, ended by CR, LF or CRLF, becomes a line of the field. Nearly every event comes
+    /// by here, and most have no other field, so this one is inlined.
+    @inline(__always)
+    mutating func appendData(_ text: UnsafeRawBufferPointer) throws(EncodingFault) {
+        try appendField(.data, text, of: .data, splits: true)
+    }
+
+    /// Appends the comment, split as the data is.
+    mutating func appendComment(_ text: UnsafeRawBufferPointer) throws(EncodingFault) {
+        try appendField(.comment, text, of: .comment, splits: true)
     }
 
     /// Appends a field of one line, which holds neither line ends nor NUL.
@@ -82,7 +87,7 @@ extension FrameBuffer {
             target.storeBytes(of: 0x0A, toByteOffset: written, as: UInt8.self)
             return commit(written &+ 1)
         }
-        var taken = PlainText.copy(source, to: target + written, count: length, plainNUL: splits)
+        var taken = PlainText.copy(source, to: target + written, count: length, plainNUL: splits, mostlyPlain: true)
         written &+= taken
         while taken < length {
             let byte = source.load(fromByteOffset: taken, as: UInt8.self)
@@ -107,7 +112,7 @@ extension FrameBuffer {
                 throw byte == 0 ? .nul(field) : .newline(field)
             }
             let plain = PlainText.copy(
-                source + taken, to: target + written, count: length &- taken, plainNUL: splits)
+                source + taken, to: target + written, count: length &- taken, plainNUL: splits, mostlyPlain: false)
             taken &+= plain
             written &+= plain
         }

@@ -26,7 +26,7 @@ extension FrameBuffer {
         var message = message
         message.withUTF8 { text in
             do {
-                try appendLines(.data, UnsafeRawBufferPointer(text), of: .data)
+                try appendData(UnsafeRawBufferPointer(text))
             } catch {
                 preconditionFailure("a String is valid UTF-8")
             }

@@ -12,10 +12,11 @@ enum PlainText {
     /// - Parameters:
     ///   - target: has room for `count + slack` bytes.
     ///   - plainNUL: `false` stops at a NUL, too.
+    ///   - mostlyPlain: looks at two times sixteen bytes first; a loss where that often finds something.
     /// - Returns: how many bytes are plain, and were copied.
     @inline(__always)
     static func copy(
-        _ source: UnsafeRawPointer, to target: UnsafeMutableRawPointer, count: Int, plainNUL: Bool
+        _ source: UnsafeRawPointer, to target: UnsafeMutableRawPointer, count: Int, plainNUL: Bool, mostlyPlain: Bool
     ) -> Int {
         guard count >= 16 else {
             let words = short(source, count: count)
@@ -24,7 +25,20 @@ enum PlainText {
             return marks == .zero ? count : min(count, firstMark(in: marks))
         }
         var done = 0
+        if mostlyPlain {
+            while done &+ 32 <= count {
+                let first = source.loadUnaligned(fromByteOffset: done, as: Words.self)
+                let second = source.loadUnaligned(fromByteOffset: done &+ 16, as: Words.self)
+                target.storeBytes(of: first, toByteOffset: done, as: Words.self)
+                target.storeBytes(of: second, toByteOffset: done &+ 16, as: Words.self)
+                let marks = marks(of: first, plainNUL: plainNUL) | marks(of: second, plainNUL: plainNUL)
+                if marks.x | marks.y != 0 { break }
+                done &+= 32
+            }
+            if done == count { return count }
+        }
         let last = count &- 16
+        done = min(done, last)
         while true {
             let words = source.loadUnaligned(fromByteOffset: done, as: Words.self)
             target.storeBytes(of: words, toByteOffset: done, as: Words.self)
