@@ -1,8 +1,9 @@
 /// The fields of one event, borrowed: the bytes stay their owner's until its next call, so a value of this type never
 /// outlives the call that it was made for.
 ///
-/// It is made, copied and read once per event. That is why it holds plain pairs of words: optional buffers are copied by bytes.
-package struct EventFields {
+/// One is made for each event, in another module: so it can be inlined there, and holds plain words (optional buffers are
+/// copied byte by byte). Without `@usableFromInline` on the type, nothing of it is inlined elsewhere.
+@usableFromInline package struct EventFields {
     /// `nil` means no data line at all; empty means one empty data line.
     @inlinable package var data: UnsafeRawBufferPointer? {
         get { dataText.bytes }
@@ -21,7 +22,7 @@ package struct EventFields {
         set { commentText = Text(newValue) }
     }
     /// The reconnection time in milliseconds; negative means none.
-    package var retryMilliseconds: Int64
+    @usableFromInline package var retryMilliseconds: Int64
 
     @usableFromInline var dataText: Text
     @usableFromInline var typeText: Text
