@@ -108,9 +108,16 @@ final class OpeningStream: Sendable {
     ///
     /// Where `host->opened` came first and `open` then said that its answer is pending, that answer counts from here, so that
     /// nobody else has to know of an answer before the question was put off.
-    func returned(_ status: Int32) -> OpenOutcome {
-        state.withLock { state in
-            guard status == OpenStatus.pending else { return Self.answer(status, of: &state) }
+    ///
+    /// - Parameter contradicted: is called if there are two answers, of which the returned one counts.
+    func returned(_ status: Int32, contradicted: () -> Void = {}) -> OpenOutcome {
+        var isContradiction = false
+        defer { if isContradiction { contradicted() } }
+        return state.withLock { state in
+            guard status == OpenStatus.pending else {
+                if case .answered = state.phase { isContradiction = true }
+                return Self.answer(status, of: &state)
+            }
             guard case .answered(let status) = state.phase else {
                 state.phase = .pending
                 return .pending

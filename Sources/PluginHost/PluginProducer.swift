@@ -67,7 +67,9 @@ package final class PluginProducer: EventProducer {
                 configuration.value(of: key, plugin: description.plugin, producer: description.name)
             })
         StreamTables.opening[stream] = opening
-        let outcome = opening.returned(call(stream, opening, &state))
+        let outcome = opening.returned(call(stream, opening, &state)) {
+            HostLog.misuse("opened", "was called by an open that answers by itself", stream: stream)
+        }
         if case .pending = outcome { return .pending }
         StreamTables.opening.remove(stream)
         return outcome

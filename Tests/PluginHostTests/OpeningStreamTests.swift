@@ -24,14 +24,18 @@ struct OpeningStreamTests {
         let opening = try opening()
         guard case .held = opening.opened(OpenStatus.end) else { return #expect(Bool(false), "not held") }
         guard case .repeated = opening.opened(OpenStatus.ok) else { return #expect(Bool(false), "taken twice") }
-        #expect(opening.returned(OpenStatus.pending).text == "ended")
+        var contradictions = 0
+        #expect(opening.returned(OpenStatus.pending, contradicted: { contradictions += 1 }).text == "ended")
+        #expect(contradictions == 0)
     }
 
     @Test("what open returns counts more than an answer that it gave on the way")
     func contradiction() throws {
         let opening = try opening()
         _ = opening.opened(OpenStatus.end)
-        #expect(opening.returned(OpenStatus.ok).text == "opened ")
+        var contradictions = 0
+        #expect(opening.returned(OpenStatus.ok, contradicted: { contradictions += 1 }).text == "opened ")
+        #expect(contradictions == 1)
         guard case .repeated = opening.opened(OpenStatus.ok) else { return #expect(Bool(false), "taken twice") }
     }
 
