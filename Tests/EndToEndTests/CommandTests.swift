@@ -48,6 +48,21 @@ struct CommandTests {
         }
     }
 
+    @Test("listens on IPv6")
+    func ipv6() throws {
+        let directory = TemporaryDirectory()
+        chmod(directory.path, 0o755)
+        directory.write(readFile(try fixturePlugin("EndsAfterCount")) ?? [], to: "plugin.so", mode: 0o755)
+        let program = try RunningProgram([BuiltProducts.sluice, "serve", directory.path, "--listen", "[::1]:0"])
+        let line = try #require(program.output.wait(.seconds(20)) { $0.contains("http://[::1]:") })
+        let port = try #require(line.split(separator: ":").last.flatMap { Int($0) })
+        let client = try RawClient(port: port, host: "::1")
+        let subscriber = try TestSubscriber(asking: "/ends-after-count?count=1", on: client)
+        #expect(try subscriber.rest().contains { $0.data == "1" })
+        program.signal(SIGTERM)
+        #expect(program.waitForExit(.seconds(10)) == .status(0))
+    }
+
     @Test("a directory that everybody may write to is refused, unless one insists")
     func worldWritable() throws {
         let directory = TemporaryDirectory()

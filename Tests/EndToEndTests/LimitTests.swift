@@ -1,4 +1,5 @@
 import EventStream
+import Glibc
 import TestSupport
 import Testing
 
@@ -93,6 +94,60 @@ struct LimitTests {
                 try server.expectClose(of: "ticks\(round)", .completed)
             }
             for round in 0..<100 { try server.expectClose(of: "flood\(round)", .disconnected) }
+        }
+    }
+
+    @Test("connections beyond the limit wait their turn")
+    func connections() throws {
+        try withServer(["WaitsForEver"], flags: ["--max-connections", "2"]) { server in
+            let idle = try (0..<2).map { _ in try server.connect() }
+            // Each has been accepted when it is answered.
+            for client in idle {
+                try client.send("GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                #expect(try client.readResponse().status == 404)
+            }
+            let waiting = try server.subscribe("/waits-for-ever")
+            try server.waitForLog("warning that the front door is full") {
+                $0.level == "warning" && $0.description.contains("max-connections")
+            }
+            #expect(throws: RawClientError.self) { _ = try waiting.head(within: .milliseconds(100)) }
+            idle[0].close()
+            #expect(try waiting.nextEvent().data == "the only one")
+        }
+    }
+
+    @Test("idle streams cost no processor time")
+    func idleStreams() throws {
+        try withServer(["WaitsForEver", "TicksWithIds"]) { server in
+            let idle = try (0..<300).map { _ in try server.subscribe("/waits-for-ever") }
+            for subscriber in idle { _ = try subscriber.nextEvent() }
+            let clock = try server.subscribe("/ticks-with-ids?every=100")
+            _ = try clock.nextEvent()
+            let before = try ProcessFigures(of: server.program.pid)
+            for _ in 0..<10 { _ = try clock.nextEvent() }
+            let used = try ProcessFigures(of: server.program.pid).processorTime - before.processorTime
+            print("300 idle streams: \(used) of processor time in 1 s")
+            #expect(used < .milliseconds(200))
+        }
+    }
+
+    @Test("neither a flood that is read, nor one that is not, keeps the loop from the others")
+    func fairness() throws {
+        try withServer(["Floods", "FloodsFromThread", "TicksWithIds"], flags: ["--loops", "1"]) { server in
+            let unread = try ["/floods", "/floods-from-thread"].map {
+                try server.subscribe("\($0)?bytes=4000", receiveBufferBytes: 4096)
+            }
+            let drains = try (0..<2).map { _ in
+                try RunningProgram(["curl", "-sSN", "-o", "/dev/null", "\(server.url)/floods?bytes=100&tag=drained"])
+            }
+            try server.ledger.wait(for: "open-enter", "drained")
+            let ticks = try server.subscribe("/ticks-with-ids?every=1&count=200")
+            let start = ContinuousClock.now
+            #expect(try ticks.rest(within: .seconds(20)).compactMap(\.data) == (1...200).map(String.init))
+            print("200 events of 1 ms beside floods took \(ContinuousClock.now - start)")
+            #expect(ContinuousClock.now - start < .seconds(10))
+            for drain in drains { drain.signal(SIGKILL) }
+            withExtendedLifetime(unread) {}
         }
     }
 }

@@ -5,64 +5,17 @@ import Testing
 
 @Suite("Thousands of subscribers that come and go in every way", .onTestThreads)
 struct RandomLifecycleTests {
-    /// Routes by the fixture that serves them. All streams of these end by themselves or when they are told to.
-    static let routes = [
-        "EndsAfterCount": "/ends-after-count?count=3", "FailsAfterCount": "/fails-after-count?count=4",
-        "WaitsForEver": "/waits-for-ever", "Floods": "/floods?bytes=700",
-        "FloodsFromThread": "/floods-from-thread?bytes=700",
-        "SleepsInNext": "/sleeps-in-next", "BlocksUntilInterrupted": "/blocks-until-interrupted",
-        "PollsCancelled": "/polls-cancelled", "EmitsFromThread": "/emits-from-thread?count=50",
-        "EmitStorm": "/emit-storm", "WakesFromThread": "/wakes-from-thread?count=40",
-        "ClosesLater": "/closes-later?count=5",
-        "ClosedWhileClosing": "/closed-while-closing", "SchedulesItself": "/schedules-itself",
-        "AnswersWhileOpening": "/answers-while-opening", "RefusesStreams": "/refuses-streams?answer=1",
-        "IdHoldsNewline": "/id-holds-newline", "TicksWithIds": "/ticks-with-ids?every=1",
-    ]
-    static let subscribersPerThread = 700
-    static let threads = 4
-
-    /// What one subscriber does with its connection.
-    enum Visit: CaseIterable {
-        /// Leaves right behind the request, or within it.
-        case hasty, torn
-        /// Leaves when the head, or some events, have come.
-        case headOnly, someEvents
-        /// Says that it will send no more, and reads on for a while.
-        case halfClosed
-        /// Does not read, and leaves later; the write deadline may be faster.
-        case slow
-        /// Stays to the end, if there is one soon.
-        case patient
-        /// Sends something behind its request.
-        case talkative
-    }
-
     @Test("opens equal closes, nothing overlaps, every reason is a true one, and nothing is left over")
     func interleavings() throws {
         var random = SeededRandom.fromEnvironment(test: "random lifecycle")
         let flags = ["--write-deadline", "200ms", "--keep-alive", "300ms", "--max-threads", "200"]
-        try withServer(Array(Self.routes.keys), flags: flags) { server in
+        try withServer(Array(Visitor.routes.keys), flags: flags) { server in
             try visitEach(server)
             let before = try server.restingFigures()
 
-            let finished = Watched(0)
-            let failures = Watched<[String]>([])
-            for thread in 0..<Self.threads {
-                let seed = random.next()
-                startThread {
-                    var random = SeededRandom(seed: seed)
-                    for number in 0..<Self.subscribersPerThread {
-                        do {
-                            try Self.visit(server, tag: "\(thread)-\(number)", &random)
-                        } catch {
-                            failures.update { $0.append("\(thread)-\(number): \(error)") }
-                        }
-                    }
-                    finished.update { $0 += 1 }
-                }
-            }
-            try #require(finished.wait(.seconds(150)) { $0 == Self.threads ? true : nil } != nil, "the visitors hang")
-            #expect(failures.read(\.self).isEmpty)
+            let crowd = Crowd(server, Array(Visitor.routes.values), visits: 700, &random)
+            try crowd.wait()
+            #expect(crowd.failures.isEmpty)
 
             // Healthy: everything can be opened still.
             try visitEach(server)
@@ -72,61 +25,98 @@ struct RandomLifecycleTests {
 
             try server.expectBalancedLedger()
             expectTrueReasons(server.ledger.streams)
-            let streams = server.ledger.streams
-            let reasons = Dictionary(grouping: streams.compactMap(\.reason), by: \.name).mapValues(\.count)
-            print("\(streams.count) streams, \(streams.count(where: \.wasOpened)) opened; closed: \(reasons)")
+            describe(server.ledger)
         }
     }
 
     /// Opens one stream of each producer and leaves.
     private func visitEach(_ server: SluiceServer) throws {
-        for route in Self.routes.values where !route.hasPrefix("/refuses") {
+        for route in Visitor.routes.values where !route.hasPrefix("/refuses") {
             let subscriber = try server.subscribe(route)
             _ = try subscriber.nextEvent()
         }
     }
 
-    private static func visit(_ server: SluiceServer, tag: String, _ random: inout SeededRandom) throws {
-        let route = routes.values.sorted().randomElement(using: &random)!
-        let visit = Visit.allCases.randomElement(using: &random)!
-        let departure = Departure.allCases.randomElement(using: &random)!
-        let client = try RawClient(port: server.port, receiveBufferBytes: visit == .slow ? 2048 : nil)
-        let request = "GET \(route)\(route.contains("?") ? "&" : "?")tag=\(tag) HTTP/1.1\r\nHost: localhost\r\n\r\n"
-
-        // A peer that is gone or done is no failure here: only what the server does is.
-        func some(_ limit: Duration) { _ = try? client.read(within: limit) { $0.count > 3000 } }
-        switch visit {
-        case .hasty: try client.send(request)
-        case .torn: try client.send(String(request.prefix(.random(in: 1..<request.count, using: &random))))
-        case .headOnly:
-            try client.send(request)
-            _ = try client.readResponse(toHead: true)
-        case .someEvents:
-            try client.send(request)
-            some(.milliseconds(.random(in: 1...20, using: &random)))
-        case .halfClosed:
-            try client.send(request)
-            client.halfClose()
-            some(.milliseconds(.random(in: 1...20, using: &random)))
-        case .slow:
-            try client.send(request)
-            // Beyond the write deadline only where there is much to write.
-            usleep(.random(in: 1_000...(route.contains("flood") ? 400_000 : 20_000), using: &random))
-        case .patient:
-            try client.send(request)
-            _ = try? client.readToEnd(within: .milliseconds(50))
-        case .talkative:
-            try client.send(request + request)
-            some(.milliseconds(5))
-        }
-        departure.leave(client)
-        if departure == .halfClose, Bool.random(using: &random) {
-            _ = try? client.readToEnd(within: .milliseconds(20))
+    @Test("while plugins are replaced, removed and brought back: each generation is shut down, after its last close")
+    func reloads() throws {
+        var random = SeededRandom.fromEnvironment(test: "random reloads")
+        let flags = ["--drain-deadline", "50ms", "--write-deadline", "200ms"]
+        try withServer(Array(Visitor.routes.keys), flags: flags) { server in
+            let crowd = Crowd(server, Array(Visitor.routes.values), threads: 3, visits: 100_000, &random)
+            var absent: String?
+            var staying: [TestSubscriber] = []
+            for round in 1...40 {
+                if let fixture = absent {
+                    try server.install(fixture, appending: [UInt8](repeating: 1, count: round))
+                    absent = nil
+                }
+                for _ in 0..<3 {
+                    let fixture = Visitor.routes.keys.sorted().randomElement(using: &random)!
+                    try server.install(fixture, appending: [UInt8](repeating: 2, count: round))
+                }
+                if Bool.random(using: &random) {
+                    absent = Visitor.routes.keys.sorted().randomElement(using: &random)!
+                    server.uninstall(absent!)
+                }
+                for _ in 0..<10 {
+                    staying.append(try server.subscribe(Visitor.quietRoutes.randomElement(using: &random)!))
+                }
+                staying.removeFirst(max(0, staying.count - 50))
+                try server.reload()
+            }
+            crowd.disperse()
+            try crowd.wait()
+            #expect(crowd.failures.isEmpty)
+            staying.removeAll()
+            _ = try server.restingFigures()
+            expectTrueReasons(server.ledger.streams, orAnyOf: [.reloaded, .removed])
+            server.signal(SIGTERM)
+            #expect(try server.waitForExit() == .status(0))
+            try expectShutdowns(server)
+            describe(server.ledger)
         }
     }
 
+    @Test("while the server stops: all are closed, and it ends well", arguments: [SIGTERM, SIGINT, SIGTERM])
+    func shutdown(_ signal: Int32) throws {
+        var random = SeededRandom.fromEnvironment(test: "random shutdown")
+        try withServer(Array(Visitor.routes.keys), flags: ["--drain-deadline", "10s"]) { server in
+            let crowd = Crowd(server, Array(Visitor.routes.values), threads: 3, visits: 100_000, &random)
+            var staying: [TestSubscriber] = []
+            for _ in 0..<8 {
+                staying += try Visitor.quietRoutes.map { try server.subscribe($0) }
+                // The moment of the signal: behind some number of streams, whatever they are doing then.
+                try server.ledger.waitForOpens(staying.count + .random(in: 0...20, using: &random))
+            }
+            server.signal(signal)
+            #expect(try server.waitForExit() == .status(0))
+            crowd.disperse()
+            try crowd.wait()
+            expectTrueReasons(server.ledger.streams, orAnyOf: [.shutdown])
+            withExtendedLifetime(staying) {}
+            try expectShutdowns(server)
+            describe(server.ledger)
+        }
+    }
+
+    private func describe(_ ledger: Ledger) {
+        let streams = ledger.streams
+        let generations = Set(streams.map { [$0.name.plugin, String($0.name.generation)] }).count
+        let reasons = Dictionary(grouping: streams.compactMap(\.reason), by: \.name).mapValues(\.count)
+        print("\(streams.count) streams of \(generations) generations, closed: \(reasons)")
+    }
+
+    /// Every generation that was loaded was shut down, once.
+    private func expectShutdowns(_ server: SluiceServer) throws {
+        let entries = server.ledger.entries
+        let loaded = entries.filter { $0.what == "loaded" }.map(\.stream)
+        let over = entries.filter { $0.what == "shutdown" }.map(\.stream)
+        #expect(Set(loaded) == Set(over))
+        #expect(over.count == Set(over).count, "a generation was shut down twice")
+    }
+
     /// A stream that its producer could end may be completed or failed; any may be disconnected; only one that has much to say can be slow.
-    private func expectTrueReasons(_ streams: [LedgerStream]) {
+    private func expectTrueReasons(_ streams: [LedgerStream], orAnyOf others: Set<CloseReason> = []) {
         let own: [String: CloseReason] = [
             "ends-after-count": .completed, "fails-after-count": .failed, "wakes-from-thread": .completed,
             "closes-later": .completed, "answers-while-opening": .completed, "id-holds-newline": .failed,
@@ -136,7 +126,8 @@ struct RandomLifecycleTests {
             guard let reason = stream.reason else { continue }
             let plugin = stream.name.plugin
             let isTrue =
-                reason == .disconnected || reason == own[plugin] || reason == .slow && talkers.contains(plugin)
+                reason == .disconnected || reason == own[plugin] || others.contains(reason)
+                || reason == .slow && talkers.contains(plugin)
             #expect(isTrue, "\(plugin) was closed as \(reason.name)")
         }
     }

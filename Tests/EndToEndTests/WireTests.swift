@@ -158,4 +158,31 @@ struct WireTests {
             #expect(server.ledger.streams.count == 1)
         }
     }
+
+    @Test("a subscriber that goes on sending is let go")
+    func hostileInput() throws {
+        try withServer(["WaitsForEver"]) { server in
+            let subscriber = try server.subscribe(opening: "/waits-for-ever", tag: "a")
+            _ = try subscriber.nextEvent()
+            // The connection may break at any moment of this.
+            for _ in 0..<100 { try? subscriber.client.send([UInt8](repeating: 0x78, count: 4096)) }
+            try server.expectClose(of: "a", .disconnected)
+        }
+    }
+
+    @Test("a stream on a connection that has served other requests before")
+    func afterOtherRequests() throws {
+        try withServer(["EndsAfterCount", "RefusesStreams"]) { server in
+            let client = try server.connect()
+            for (target, status) in [
+                ("/nowhere", 404), ("/refuses-streams?answer=1", 204), ("/refuses-streams?status=418", 418),
+            ] {
+                try client.send("GET \(target) HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                #expect(try client.readResponse().status == status)
+            }
+            let subscriber = try TestSubscriber(asking: "/ends-after-count?count=2&tag=a", on: client)
+            #expect(try subscriber.rest().compactMap(\.data) == ["1", "2"])
+            try server.expectClose(of: "a", .completed)
+        }
+    }
 }

@@ -67,6 +67,18 @@ extension Ledger {
     }
 }
 
+extension Ledger {
+    /// Waits until `open` has been called so many times.
+    package func waitForOpens(_ count: Int, within limit: Duration = .seconds(20)) throws(TestFailure) {
+        var seen = 0
+        let found = reader.wait(limit) { entry in
+            if entry.what == "open-enter" { seen += 1 }
+            return seen == count
+        }
+        if found == nil { throw TestFailure("open was called \(seen) times, not \(count)") }
+    }
+}
+
 /// One line of a ledger.
 package struct LedgerEntry: Sendable, Equatable, CustomStringConvertible {
     package struct Stream: Sendable, Hashable {

@@ -1,0 +1,127 @@
+import Glibc
+import TestSupport
+
+/// Somebody who comes for a stream, does one of the things that subscribers do, and leaves in one of the ways that there are.
+enum Visitor {
+    /// Routes by the fixture that serves them. All streams of these end by themselves or when they are told to.
+    static let routes = [
+        "EndsAfterCount": "/ends-after-count?count=3", "FailsAfterCount": "/fails-after-count?count=4",
+        "WaitsForEver": "/waits-for-ever", "Floods": "/floods?bytes=700",
+        "FloodsFromThread": "/floods-from-thread?bytes=700",
+        "SleepsInNext": "/sleeps-in-next", "BlocksUntilInterrupted": "/blocks-until-interrupted",
+        "PollsCancelled": "/polls-cancelled", "EmitsFromThread": "/emits-from-thread?count=50",
+        "EmitStorm": "/emit-storm", "WakesFromThread": "/wakes-from-thread?count=40",
+        "ClosesLater": "/closes-later?count=5",
+        "ClosedWhileClosing": "/closed-while-closing", "SchedulesItself": "/schedules-itself",
+        "AnswersWhileOpening": "/answers-while-opening", "RefusesStreams": "/refuses-streams?answer=1",
+        "IdHoldsNewline": "/id-holds-newline", "TicksWithIds": "/ticks-with-ids?every=1",
+    ]
+
+    /// Of those, the routes whose streams stay when nobody leaves, and say little enough that nobody needs to read.
+    static let quietRoutes = [
+        "/waits-for-ever", "/sleeps-in-next", "/blocks-until-interrupted", "/polls-cancelled",
+        "/emits-from-thread?count=50", "/closes-later", "/closed-while-closing", "/ticks-with-ids?every=5",
+        "/schedules-itself",
+    ]
+
+    /// What one subscriber does with its connection.
+    enum Visit: CaseIterable {
+        /// Leaves right behind the request, or within it.
+        case hasty, torn
+        /// Leaves when the head, or some events, have come.
+        case headOnly, someEvents
+        /// Says that it will send no more, and reads on for a while.
+        case halfClosed
+        /// Does not read, and leaves later; the write deadline may be faster.
+        case slow
+        /// Stays to the end, if there is one soon.
+        case patient
+        /// Sends something behind its request.
+        case talkative
+    }
+
+    /// - Parameter routes: those to choose from.
+    /// - Throws: only what no server may cause: that there is nobody to connect to, or no answer where one is waited for.
+    static func visit(_ server: SluiceServer, _ routes: [String], tag: String, _ random: inout SeededRandom) throws {
+        let route = routes.sorted().randomElement(using: &random)!
+        let visit = Visit.allCases.randomElement(using: &random)!
+        let departure = Departure.allCases.randomElement(using: &random)!
+        let client = try RawClient(port: server.port, receiveBufferBytes: visit == .slow ? 2048 : nil)
+        let request = "GET \(route)\(route.contains("?") ? "&" : "?")tag=\(tag) HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+        // A peer that is gone or done is no failure here: only what the server does is.
+        func some(_ limit: Duration) { _ = try? client.read(within: limit) { $0.count > 3000 } }
+        switch visit {
+        case .hasty: try client.send(request)
+        case .torn: try client.send(String(request.prefix(.random(in: 1..<request.count, using: &random))))
+        case .headOnly:
+            try client.send(request)
+            _ = try client.readResponse(toHead: true)
+        case .someEvents:
+            try client.send(request)
+            some(.milliseconds(.random(in: 1...20, using: &random)))
+        case .halfClosed:
+            try client.send(request)
+            client.halfClose()
+            some(.milliseconds(.random(in: 1...20, using: &random)))
+        case .slow:
+            try client.send(request)
+            // Beyond the write deadline only where there is much to write.
+            usleep(.random(in: 1_000...(route.contains("flood") ? 400_000 : 20_000), using: &random))
+        case .patient:
+            try client.send(request)
+            _ = try? client.readToEnd(within: .milliseconds(50))
+        case .talkative:
+            try client.send(request + request)
+            some(.milliseconds(5))
+        }
+        departure.leave(client)
+        if departure == .halfClose, Bool.random(using: &random) {
+            _ = try? client.readToEnd(within: .milliseconds(20))
+        }
+    }
+}
+
+/// Visitors on threads of their own, each making one visit after the other.
+final class Crowd: Sendable {
+    private let threadCount: Int
+    private let finished = Watched(0)
+    private let isLeaving = Watched(false)
+    private let problems = Watched<[String]>([])
+
+    /// Starts them.
+    /// - Parameter visits: that each thread makes at most.
+    init(
+        _ server: SluiceServer, _ routes: [String], threads threadCount: Int = 4, visits: Int,
+        _ random: inout SeededRandom
+    ) {
+        self.threadCount = threadCount
+        for thread in 0..<threadCount {
+            let seed = random.next()
+            startThread { [self] in
+                var random = SeededRandom(seed: seed)
+                for number in 0..<visits where !isLeaving.read(\.self) {
+                    do {
+                        try Visitor.visit(server, routes, tag: "\(thread)-\(number)", &random)
+                    } catch {
+                        problems.update { $0.append("\(thread)-\(number): \(error)") }
+                    }
+                }
+                finished.update { $0 += 1 }
+            }
+        }
+    }
+
+    /// What no server may cause, and was met.
+    var failures: [String] { problems.read(\.self) }
+
+    /// Lets everybody finish the visit that they are at.
+    func disperse() { isLeaving.update { $0 = true } }
+
+    /// Waits until all visits are over.
+    func wait(_ limit: Duration = .seconds(150)) throws {
+        guard finished.wait(limit, until: { $0 == self.threadCount ? true : nil }) != nil else {
+            throw TestFailure("the visitors hang")
+        }
+    }
+}
