@@ -65,4 +65,21 @@ extension SluiceServer {
         guard frame.data == nil else { throw TestFailure("the stream begins with \(frame), not with its place") }
         return subscriber
     }
+
+    /// Waits until the server watches a file by inotify: it has then seen that the file is there.
+    func waitForWatch(of path: String) throws {
+        var status = stat()
+        try #require(lstat(path, &status) == 0)
+        let mark = "ino:\(String(status.st_ino, radix: 16)) "
+        let deadline = ContinuousClock.now + .seconds(10)
+        // The kernel tells of a process's watches only when asked.
+        while ContinuousClock.now < deadline {
+            for descriptor in 0..<256 {
+                let text = readFile("/proc/\(program.pid)/fdinfo/\(descriptor)") ?? []
+                if String(decoding: text, as: UTF8.self).contains(mark) { return }
+            }
+            usleep(2000)
+        }
+        throw TestFailure("the server does not watch \(path)")
+    }
 }

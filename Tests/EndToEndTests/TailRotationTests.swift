@@ -15,6 +15,7 @@ struct TailRotationTests {
             #expect(try subscriber.nextData(2) == ["one", "two"])
             // The rotator makes the new file; the logger still writes to the old one.
             let rotator = open(log.path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+            try server.waitForWatch(of: log.path)
             log.write("three\nunfinished")
             #expect(try subscriber.nextEvent().data == "three")
             _ = Glibc.write(rotator, "four\n", 5)
