@@ -1,6 +1,7 @@
 import EventStream
 import NIOCore
 import StreamRuntime
+import Synchronization
 
 /// A NIO channel that is a stream's subscriber: the way for every transport whose bytes are not the socket's own (TLS, HTTP/2).
 ///
@@ -10,6 +11,8 @@ final class ChannelSubscriber: FrameSink {
     private let channel: any Channel
     private let connection: NIOLoopBound<ConnectionHandler>
     private let opener: any StreamOpener
+    /// The stream may learn of it later than the loop ends, which takes no more messages then.
+    private let hasEnded = Atomic(false)
 
     /// On the connection's loop.
     init(token: StreamToken, connection: ConnectionHandler, on channel: any Channel) {
@@ -19,7 +22,13 @@ final class ChannelSubscriber: FrameSink {
         opener = connection.roster.opener
     }
 
+    /// The channel is closed.
+    func connectionEnded() {
+        hasEnded.store(true, ordering: .releasing)
+    }
+
     func send(_ bytes: [UInt8]) {
+        guard !hasEnded.load(ordering: .acquiring) else { return }
         let written = channel.eventLoop.makePromise(of: Void.self)
         // A write that fails is followed by the channel's end, which says `sinkClosed`.
         written.futureResult.whenSuccess { [opener, token] in opener.sinkDrained(token) }
@@ -27,10 +36,12 @@ final class ChannelSubscriber: FrameSink {
     }
 
     func finish() {
+        guard !hasEnded.load(ordering: .acquiring) else { return }
         channel.eventLoop.execute { [connection] in connection.value.finishStream() }
     }
 
     func abort() {
+        guard !hasEnded.load(ordering: .acquiring) else { return }
         channel.eventLoop.execute { [connection] in connection.value.abortStream() }
     }
 }

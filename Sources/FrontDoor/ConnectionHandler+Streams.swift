@@ -29,7 +29,9 @@ extension ConnectionHandler {
             pending.cancel()
             if let token { roster.opener.leave(token) }
         case .flushing(let token): roster.opener.leave(token)
-        case .streaming(let subscriber): roster.opener.sinkClosed(subscriber.token)
+        case .streaming(let subscriber):
+            subscriber.connectionEnded()
+            roster.opener.sinkClosed(subscriber.token)
         case .idle, .head, .body, .finishing, .lingering, .over: break
         }
     }
@@ -104,6 +106,7 @@ extension ConnectionHandler {
 
     /// - Parameter reason: what is short, for the log.
     private func shed(_ reason: String) {
+        roster.population.turnedAway()
         roster.shedding.warn("a subscriber was turned away", ["reason": "\(reason)", "peer": "\(remoteAddress)"])
         let accept = AcceptHeader(request?.headers["accept"] ?? [])
         respond(

@@ -84,9 +84,9 @@ final class ConnectionHandler: ChannelDuplexHandler {
         context.fireChannelInactive()
     }
 
-    /// No further requests: goes at once if none is in progress.
+    /// No further requests: takes leave if none is in progress.
     func stop() {
-        if case .idle = phase { abort() }
+        if case .idle = phase { linger() }
     }
 
     /// Ends the connection at once, whatever it does.

@@ -8,6 +8,7 @@ import StreamRuntime
 final class ConnectionRoster {
     let settings: ServerSettings
     let opener: any StreamOpener
+    let population: Population
     let rules: RequestRules
     let logger: Logger
     let shedding: QuietLog
@@ -17,12 +18,17 @@ final class ConnectionRoster {
     private(set) var isStopping = false
 
     private let loop: any EventLoop
+    /// Walked as it was when the walk began: connections leave it on the way.
     private var connections: [ConnectionHandler] = []
     private var isTicking = false
 
-    init(_ settings: ServerSettings, opener: any StreamOpener, logger: Logger, on loop: any EventLoop) {
+    init(
+        _ settings: ServerSettings, opener: any StreamOpener, population: Population, logger: Logger,
+        on loop: any EventLoop
+    ) {
         self.settings = settings
         self.opener = opener
+        self.population = population
         self.logger = logger
         self.loop = loop
         rules = RequestRules(opener: opener)
@@ -71,7 +77,6 @@ final class ConnectionRoster {
 
     private func tick() {
         let now = NIODeadline.now()
-        // The array changes while the connections that are late leave it.
         for connection in connections where connection.deadline < now { connection.deadlinePassed() }
         if connections.isEmpty { isTicking = false } else { scheduleTick() }
     }

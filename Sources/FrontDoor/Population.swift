@@ -7,6 +7,7 @@ final class Population: Sendable {
 
     private struct State {
         var count = 0
+        var turnedAway = 0
         var wantsRoom = false
         var room: (@Sendable () -> Void)?
         var empty: (@Sendable () -> Void)?
@@ -17,6 +18,13 @@ final class Population: Sendable {
     }
 
     var count: Int { state.withLock { $0.count } }
+
+    /// Subscribers that got no stream because a limit was reached, so far.
+    var turnedAwayCount: Int { state.withLock { $0.turnedAway } }
+
+    func turnedAway() {
+        state.withLock { $0.turnedAway += 1 }
+    }
 
     /// Called, from any thread, each time that there is room again after `hasRoomElseWait` said no.
     func whenThereIsRoom(_ room: (@Sendable () -> Void)?) {

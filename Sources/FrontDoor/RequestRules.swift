@@ -82,7 +82,8 @@ struct RequestRules {
     }
 
     private static func notFound(_ target: RequestTarget) -> Response {
-        Problem(404, "No producer has a route for \(target.path).").response
+        let hint = target.path == "/" ? " The server printed its routes when it started." : ""
+        return Problem(404, "No producer has a route for \(target.path).\(hint)").response
     }
 
     private static func options(_ allowed: String) -> Response {

@@ -29,6 +29,9 @@ package final class Server: Sendable {
     /// Connections that the front door has now; those that became streams are not among them.
     package var connectionCount: Int { population.count }
 
+    /// Subscribers that got no stream because a limit was reached, since the start.
+    package var turnedAwayCount: Int { population.turnedAwayCount }
+
     /// Begins to listen; once.
     /// - Throws: why that is impossible.
     package func start() async throws(ServerError) -> BoundAddress {
@@ -39,8 +42,10 @@ package final class Server: Sendable {
         do {
             var rosters: [ObjectIdentifier: NIOLoopBound<ConnectionRoster>] = [:]
             for loop in group.makeIterator() {
-                rosters[ObjectIdentifier(loop)] = try await loop.submit { [settings, opener, logger] in
-                    NIOLoopBound(ConnectionRoster(settings, opener: opener, logger: logger, on: loop), eventLoop: loop)
+                rosters[ObjectIdentifier(loop)] = try await loop.submit { [settings, opener, population, logger] in
+                    NIOLoopBound(
+                        ConnectionRoster(settings, opener: opener, population: population, logger: logger, on: loop),
+                        eventLoop: loop)
                 }.get()
             }
             let listener = try await bootstrap(group, rosters).bind(host: settings.host, port: settings.port).get()

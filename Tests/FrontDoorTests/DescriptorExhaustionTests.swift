@@ -14,7 +14,7 @@ struct DescriptorExhaustionTests {
         await #expect(processExitsWith: .success) {
             let log = CapturedLog()
             try await withServer(logger: log.logger) { server in
-                var fillers = fillDescriptors(leaving: 1)
+                var fillers = await fillDescriptors(leaving: 1)
                 // It takes the last one, so the server can't accept it; the kernel can.
                 let client = try server.connect()
                 try client.send(get("/missing"))
@@ -38,7 +38,7 @@ struct DescriptorExhaustionTests {
     func handOver() async {
         await #expect(processExitsWith: .success) {
             try await withServer { server in
-                let fillers = fillDescriptors(leaving: 2)
+                let fillers = await fillDescriptors(leaving: 2)
                 let client = try server.connect()
                 try client.send(get("/held"))
                 let response = try client.readResponse()
@@ -54,7 +54,9 @@ struct DescriptorExhaustionTests {
 }
 
 /// Lowers the limit and uses up descriptors, but for so many.
-private func fillDescriptors(leaving free: Int) -> [Int32] {
+private func fillDescriptors(leaving free: Int) async -> [Int32] {
+    // The first sleep of a process opens descriptors for its timers, and traps if there are none.
+    try? await Task.sleep(for: .milliseconds(1))
     var limit = rlimit(rlim_cur: 256, rlim_max: 256)
     setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     var descriptors: [Int32] = []

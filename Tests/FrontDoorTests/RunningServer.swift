@@ -13,6 +13,8 @@ func withServer(
     var settings = ServerSettings()
     settings.port = 0
     settings.lingerTimeout = .milliseconds(200)
+    // Tests share few threads, so any of them may be slower than a client ever is.
+    settings.headTimeout = .seconds(60)
     change(&settings)
     let opener = FakeOpener()
     let server = Server(settings, opener: opener, logger: logger)

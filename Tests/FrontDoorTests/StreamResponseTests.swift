@@ -153,6 +153,7 @@ struct StreamResponseTests {
             #expect(response.status == 503)
             #expect(["5", "6"].contains(response["Retry-After"]))
             try #expect(other.readToEnd() == "")
+            #expect(server.server.turnedAwayCount == 2)
         }
     }
 

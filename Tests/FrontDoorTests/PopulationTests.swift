@@ -1,0 +1,43 @@
+import Logging
+import Synchronization
+import Testing
+
+@testable import FrontDoor
+
+@Suite("Counting and warning")
+struct PopulationTests {
+    @Test("Whoever found no room is called once when there is some; whoever waits for nobody to be left, at the end")
+    func room() {
+        let calls = Mutex([String]())
+        let population = Population(limit: 2)
+        population.whenThereIsRoom { calls.withLock { $0.append("room") } }
+        population.joined()
+        #expect(population.hasRoomElseWait())
+        population.joined()
+        population.left()
+        #expect(calls.withLock { $0 } == [])
+        population.joined()
+        population.joined()
+        #expect(!population.hasRoomElseWait())
+        population.left()
+        #expect(calls.withLock { $0 } == [], "two of two are no room")
+        population.whenEmpty { calls.withLock { $0.append("empty") } }
+        population.left()
+        population.left()
+        #expect(calls.withLock { $0 } == ["room", "empty"])
+        population.whenEmpty { calls.withLock { $0.append("at once") } }
+        #expect(calls.withLock { $0 } == ["room", "empty", "at once"])
+    }
+
+    @Test("A warning is written once in its interval, and says how many were left out")
+    func quietLog() {
+        let log = CapturedLog()
+        let quiet = QuietLog(log.logger, every: .seconds(3600))
+        for _ in 0..<100 { quiet.warn("full") }
+        #expect(log.lines == ["warning: full"])
+        let chatty = QuietLog(log.logger, every: .zero)
+        chatty.warn("one")
+        chatty.warn("two")
+        #expect(log.lines == ["warning: full", "warning: one", "warning: two"])
+    }
+}
