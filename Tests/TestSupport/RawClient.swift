@@ -14,7 +14,10 @@ package final class RawClient {
     /// - Parameters:
     ///   - host: a numeric IPv4 or IPv6 address.
     ///   - receiveBufferBytes: `SO_RCVBUF`, set before connecting so that the window stays small; the kernel doubles it.
-    package init(port: Int, host: String = "127.0.0.1", receiveBufferBytes: Int? = nil) throws(RawClientError) {
+    ///   - beforeConnecting: called when the socket is there, which needs no further descriptor for connecting.
+    package init(
+        port: Int, host: String = "127.0.0.1", receiveBufferBytes: Int? = nil, beforeConnecting: () -> Void = {}
+    ) throws(RawClientError) {
         var hints = addrinfo()
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
         hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV
@@ -27,6 +30,7 @@ package final class RawClient {
         guard descriptor >= 0 else { throw RawClientError(errno: errno, in: "socket") }
         if let receiveBufferBytes { set(SOL_SOCKET, SO_RCVBUF, Int32(receiveBufferBytes)) }
         set(Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+        beforeConnecting()
         guard connect(descriptor, address.pointee.ai_addr, address.pointee.ai_addrlen) == 0 else {
             let code = errno
             close()
