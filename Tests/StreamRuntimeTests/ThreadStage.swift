@@ -57,6 +57,7 @@ final class RealVisitor: @unchecked Sendable {
     let door: FakeDoor
     private var pair: SocketPair?
     private var received: [UInt8] = []
+    private(set) var isAttached = false
 
     init(_ stage: ThreadStage, _ token: StreamToken, _ door: FakeDoor) {
         self.stage = stage
@@ -66,6 +67,7 @@ final class RealVisitor: @unchecked Sendable {
 
     func attach(tcp: Bool = false) {
         let pair = SocketPair(tcp: tcp)
+        isAttached = true
         self.pair = pair
         stage.runtime.attach(token, to: .descriptor(pair.takeOurs()), head: [])
     }
