@@ -1,6 +1,5 @@
 import EventStream
 import StreamLoop
-import Synchronization
 
 /// The ends of a stream: its source's, its connection's, and both together.
 ///
@@ -15,7 +14,7 @@ extension LoopStreams {
         record.pointee.source = .closing
         record.pointee.reason = reason
         record.pointee.closingSince = loop.now
-        record.pointee.gate.withLock { gate in
+        table.withGate(slot) { gate in
             gate.isCancelled = true
             gate.isClosing = !gate.isThreaded
         }
@@ -40,7 +39,7 @@ extension LoopStreams {
         record.pointee.source = .closing
         record.pointee.reason = reason
         record.pointee.closingSince = loop.now
-        record.pointee.gate.withLock { $0.isCancelled = true }
+        table.withGate(slot) { $0.isCancelled = true }
         reschedule(slot)
     }
 
@@ -65,7 +64,7 @@ extension LoopStreams {
         let record = table[slot]
         let entry = record.pointee.entry!
         record.pointee.handoff?.end()
-        record.pointee.gate.withLock { gate in
+        table.withGate(slot) { gate in
             gate.isLive = false
             gate.entry = nil
             gate.handoff = nil
@@ -86,10 +85,7 @@ extension LoopStreams {
             record.pointee.source == .over && record.pointee.link == .none,
             "a record is released when both ends are over")
         loop.timers.set(slot, to: .max)
-        record.pointee.pending?.deallocate()
-        record.pointee.pending = nil
-        record.pointee.pendingStart = 0
-        record.pointee.pendingEnd = 0
+        dropPending(record)
         record.pointee.entry = nil
         record.pointee.door = nil
         record.pointee.sink = nil
@@ -170,10 +166,7 @@ extension LoopStreams {
             record.pointee.sink = nil
         }
         record.pointee.isSinkBusy = false
-        record.pointee.pending?.deallocate()
-        record.pointee.pending = nil
-        record.pointee.pendingStart = 0
-        record.pointee.pendingEnd = 0
+        dropPending(record)
     }
 
     /// The end is in the output or was sent: once nothing waits, ends the connection in a way that loses no byte.
@@ -220,6 +213,8 @@ extension LoopStreams {
             // Its thread may have seen the end of the source before: then that is how it ended.
             if isConnected, let sourceEnd = takeHandoff(slot) { return finish(slot, sourceEnd) }
             takeProduced(slot)
+            // Without its connection yet, what was emitted is kept for it.
+            if record.pointee.link == .waiting, !output.isEmpty { keep(record, output.bytes) }
             if isConnected { record.pointee.link = .ending }
             endSource(slot, reason)
             guard isConnected else { return }

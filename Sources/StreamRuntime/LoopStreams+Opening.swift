@@ -1,6 +1,5 @@
 import EventStream
 import StreamLoop
-import Synchronization
 
 /// From a request to a stream that has its connection.
 extension LoopStreams {
@@ -8,10 +7,10 @@ extension LoopStreams {
     /// - Returns: `nil` if the table is full.
     func prepare(_ entry: ProducerEntry, door: any OpenAnswering, peer: String, handoff: Handoff?) -> StreamToken? {
         guard let slot = table.allocate() else { return nil }
-        let epoch = table[slot].pointee.gate.withLock { gate in
+        let epoch = table.withGate(slot) { gate in
             var epoch = gate.epoch &+ 1
             if epoch == 0 { epoch = 1 }
-            gate = StreamRecord.Gate()
+            gate = StreamGate()
             gate.epoch = epoch
             gate.isLive = true
             gate.isOpening = true
@@ -71,7 +70,7 @@ extension LoopStreams {
             return
         }
         record.pointee.isPending = false
-        record.pointee.gate.withLock { $0.isOpening = false }
+        table.withGate(slot) { $0.isOpening = false }
         let door = record.pointee.door
         record.pointee.door = nil
         switch outcome {
@@ -81,7 +80,7 @@ extension LoopStreams {
             record.pointee.nextDue = entry.description.hasNext ? 0 : .max
             entry.countOpen()
             log.opened(token, entry, peer: record.pointee.peer)
-            if let reason = record.pointee.reason { endSource(slot, reason) }
+            if let reason = record.pointee.reason { end(slot, reason) }
             // Without a door the peer has left, and the record may be gone already.
             guard let door else { return }
             door.answer(.stream(headers: headers))
@@ -118,7 +117,7 @@ extension LoopStreams {
     /// Asks an open that has not answered to hurry; its answer is awaited all the same.
     func cancelOpening(_ slot: UInt32) {
         let record = table[slot]
-        let isUnanswered = record.pointee.gate.withLock { gate in
+        let isUnanswered = table.withGate(slot) { gate in
             gate.isCancelled = true
             return gate.isOpening
         }
@@ -166,7 +165,11 @@ extension LoopStreams {
             record.pointee.handoff?.attach()
             pump(slot)
         } else {
-            // It ended before it could begin: the subscriber still gets a proper response, and comes back.
+            // It ended before it could begin: the subscriber still gets a proper response, what was emitted, and comes back.
+            if let memory = record.pointee.pending {
+                output.append(UnsafeRawBufferPointer(start: memory, count: Int(record.pointee.pendingEnd)))
+                dropPending(record)
+            }
             appendFarewell(slot)
             record.pointee.link = .ending
             if transmit(slot) { settle(slot) }

@@ -1,6 +1,5 @@
 import EventStream
 import StreamLoop
-import Synchronization
 
 /// From a producer's events to the socket.
 extension LoopStreams {
@@ -118,7 +117,7 @@ extension LoopStreams {
     func takeProduced(_ slot: UInt32) {
         let record = table[slot]
         // An emit may have made the queue only just now.
-        record.pointee.handoff = record.pointee.gate.withLock { gate in
+        record.pointee.handoff = table.withGate(slot) { gate in
             gate.isCancelled = true
             return gate.handoff
         }
@@ -166,7 +165,7 @@ extension LoopStreams {
     }
 
     /// Puts bytes behind those that wait already.
-    private func keep(_ record: UnsafeMutablePointer<StreamRecord>, _ bytes: UnsafeRawBufferPointer) {
+    func keep(_ record: UnsafeMutablePointer<StreamRecord>, _ bytes: UnsafeRawBufferPointer) {
         let waiting = Int(record.pointee.pendingEnd - record.pointee.pendingStart)
         let memory = UnsafeMutableRawPointer.allocate(byteCount: waiting + bytes.count, alignment: 16)
         if let old = record.pointee.pending {
@@ -177,6 +176,13 @@ extension LoopStreams {
         record.pointee.pending = memory
         record.pointee.pendingStart = 0
         record.pointee.pendingEnd = UInt32(waiting + bytes.count)
+    }
+
+    func dropPending(_ record: UnsafeMutablePointer<StreamRecord>) {
+        record.pointee.pending?.deallocate()
+        record.pointee.pending = nil
+        record.pointee.pendingStart = 0
+        record.pointee.pendingEnd = 0
     }
 
     /// The socket takes bytes again.
@@ -194,10 +200,7 @@ extension LoopStreams {
                     record.pointee.pendingStart += UInt32(count)
                     return reschedule(slot)
                 }
-                memory.deallocate()
-                record.pointee.pending = nil
-                record.pointee.pendingStart = 0
-                record.pointee.pendingEnd = 0
+                dropPending(record)
             }
         }
         if record.pointee.link == .ending { settle(slot) } else { pump(slot) }
@@ -216,10 +219,7 @@ extension LoopStreams {
             record.pointee.isSinkBusy = true
             sink.send(
                 Array(UnsafeRawBufferPointer(start: memory + start, count: Int(record.pointee.pendingEnd) - start)))
-            memory.deallocate()
-            record.pointee.pending = nil
-            record.pointee.pendingStart = 0
-            record.pointee.pendingEnd = 0
+            dropPending(record)
             return reschedule(slot)
         }
         if record.pointee.link == .ending { settle(slot) } else { pump(slot) }

@@ -1,6 +1,5 @@
 import EventStream
 import StreamLoop
-import Synchronization
 
 /// The streams that live on one loop.
 ///
@@ -62,9 +61,8 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
 
     /// Any thread. Runs the body with the gate of a stream that is not over.
     /// - Returns: `nil` if it is over.
-    func withGate<Result>(_ token: StreamToken, _ body: (inout StreamRecord.Gate) -> Result) -> Result? {
-        guard let record = table.record(ifAllocated: token.slot) else { return nil }
-        return record.pointee.gate.withLock { gate in
+    func withGate<Result>(_ token: StreamToken, _ body: (inout StreamGate) -> Result) -> Result? {
+        table.withGate(ifAllocated: token.slot) { gate in
             guard gate.isLive, gate.epoch == token.epoch else { return nil }
             return body(&gate)
         }
@@ -84,13 +82,13 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
     func woken(_ tag: UInt64) {
         guard let token = StreamToken(raw: tag), let slot = slot(token) else { return }
         let record = table[slot]
-        let wasWoken = record.pointee.gate.withLock { gate in
+        let wasWoken = table.withGate(slot) { gate in
             defer { gate.isWakePending = false }
             return gate.isWakePending
         }
         if wasWoken, record.pointee.entry!.description.hasNext { record.pointee.nextDue = 0 }
         // An emit on a stream that had none before has made its queue.
-        if record.pointee.handoff == nil { record.pointee.handoff = record.pointee.gate.withLock { $0.handoff } }
+        if record.pointee.handoff == nil { record.pointee.handoff = table.withGate(slot) { $0.handoff } }
         pump(slot)
     }
 
@@ -100,7 +98,7 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
         let record = table[slot]
         if record.pointee.link == .lingering {
             if now >= record.pointee.lastActivity + Self.lingerTime { return dropLink(slot) }
-        } else if record.pointee.hasPending, now >= record.pointee.lastActivity + limits.writeDeadline {
+        } else if record.pointee.link != .waiting, record.pointee.hasPending, now >= record.pointee.lastActivity + limits.writeDeadline {
             return writeDeadlinePassed(slot)
         }
         if record.pointee.source == .open, limits.maxAge > 0, now >= record.pointee.openedAt + limits.maxAge {

@@ -5,7 +5,7 @@ import StreamLoop
 extension Runtime: StreamServices {
     /// Runs the body with the stream's gate.
     /// - Returns: `nil` if the stream is over, or never was.
-    private func withGate<Result>(_ token: StreamToken, _ body: (inout StreamRecord.Gate) -> Result) -> Result? {
+    private func withGate<Result>(_ token: StreamToken, _ body: (inout StreamGate) -> Result) -> Result? {
         token.loop < loops.count ? loops[token.loop].withGate(token, body) : nil
     }
 

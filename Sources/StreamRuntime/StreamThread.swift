@@ -1,6 +1,5 @@
 import EventStream
 import StreamLoop
-import Synchronization
 
 /// The thread of one blocking stream: calls its `open`, `next` and `close`, and hands what they yield to the stream's loop.
 ///
@@ -170,7 +169,7 @@ extension LoopStreams {
         let entry = record.pointee.entry!
         guard census.takeThread() else { return false }
         let token = token(slot)
-        let handoff = record.pointee.gate.withLock { gate in
+        let handoff = table.withGate(slot) { gate in
             let handoff = gate.handoff ?? Handoff(limitBytes: limits.handoffBytes)
             gate.handoff = handoff
             gate.isThreaded = true
@@ -187,7 +186,7 @@ extension LoopStreams {
         // follows.
         census.threadIsFree()
         record.pointee.isThreaded = false
-        record.pointee.gate.withLock { $0.isThreaded = false }
+        table.withGate(slot) { $0.isThreaded = false }
         for call in handoff.becomeThreadless() {
             record.pointee.calls += 1
             scheduled.insert(due: call.due, stream: token, call.function, call.context)

@@ -95,6 +95,26 @@ struct ShutdownTests {
         #expect(stage.isIdle)
     }
 
+    @Test("what was emitted before there is a connection is kept for it", arguments: [true, false])
+    func emittedBefore(_ isPending: Bool) throws {
+        let producer = FakeProducer(opening: { _ in isPending ? .pending : .opened(headers: []) })
+        let visitor = try stage.open(producer)
+        stage.turn()
+        #expect(stage.emit(visitor, "early") == .accepted)
+        stage.runtime.end(nil, .shutdown)
+        stage.turn()
+        #expect(stage.emit(visitor, "late") == .over)
+        if isPending { _ = stage.runtime.opened(visitor.token, .opened(headers: [])) }
+        stage.pass(milliseconds: 60_000)
+        visitor.attach()
+        stage.turn()
+        #expect(visitor.text.withoutFarewell == frame("early"))
+        #expect(producer.only.closeReasons == [.shutdown])
+        visitor.hangUp()
+        stage.turn()
+        #expect(stage.isIdle)
+    }
+
     @Test("bytes that wait are sent first; the farewell follows them")
     func pendingBytes() throws {
         let producer = FakeProducer([.event("a", wait: -1)])

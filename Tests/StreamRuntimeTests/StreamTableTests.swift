@@ -1,6 +1,5 @@
 import EventStream
 import StreamLoop
-import Synchronization
 import Testing
 
 @testable import StreamRuntime
@@ -34,7 +33,7 @@ struct StreamTableTests {
         #expect(table.record(ifAllocated: 1) == nil)
         #expect(table.record(ifAllocated: 1 << 24 - 1) == nil)
         _ = table.allocate()
-        #expect(table.record(ifAllocated: 2)?.pointee.gate.withLock { $0.isLive } == false)
+        #expect(table.withGate(ifAllocated: 2) { $0.isLive } == false)
     }
 
     @Test("an idle stream's record is small")
@@ -47,7 +46,7 @@ struct StreamTableTests {
         let stage = Stage()
         let first = try stage.open(FakeProducer(opening: { _ in .ended }))
         stage.turn()
-        stage.streams.table[first.token.slot].pointee.gate.withLock { $0.epoch = .max }
+        stage.streams.table.withGate(first.token.slot) { $0.epoch = .max }
         let second = try stage.open(FakeProducer())
         #expect(second.token.slot == first.token.slot && second.token.epoch == 1)
         stage.turn()
