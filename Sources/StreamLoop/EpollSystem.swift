@@ -37,6 +37,8 @@ package final class EpollSystem: LoopSystem {
 
     package override func now() -> Int64 { monotonicNanoseconds() }
 
+    package override func runDelay() -> Int64 { threadRunDelay() }
+
     package override func wait(timeout: Int64, into events: UnsafeMutableBufferPointer<ReadyEvent>) -> Int {
         // Rounded up: a turn that comes a little late finds its timers due; one that comes early would spin.
         let milliseconds = timeout < 0 ? -1 : Int32(clamping: (timeout + 999_999) / 1_000_000)

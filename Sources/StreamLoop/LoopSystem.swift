@@ -44,6 +44,9 @@ package class LoopSystem {
     /// Monotonic nanoseconds.
     package func now() -> Int64 { fatalError("abstract") }
 
+    /// How long the loop's thread has waited for a processor in all, in nanoseconds; 0 where that is unknown.
+    package func runDelay() -> Int64 { fatalError("abstract") }
+
     /// Waits until something is ready, `wakeUp` is called, or the time is over.
     /// - Parameter timeout: nanoseconds; negative waits without limit.
     /// - Returns: how many events were written.

@@ -23,6 +23,7 @@ package final class VirtualSystem: LoopSystem {
     package private(set) var sockets: [Int32: Socket] = [:]
     /// How often `add` fails, from now on.
     package var failuresToAdd = 0
+    private var delay: Int64 = 0
     private var nextDescriptor: Int32 = 1000
     private var edges: [ReadyEvent] = []
     private var isWoken = false
@@ -71,9 +72,17 @@ package final class VirtualSystem: LoopSystem {
 
     package func advance(nanoseconds: Int64) { time += nanoseconds }
 
+    /// Time passes in which the machine runs other threads.
+    package func delay(nanoseconds: Int64) {
+        time += nanoseconds
+        delay += nanoseconds
+    }
+
     // MARK: The loop's side
 
     package override func now() -> Int64 { time }
+
+    package override func runDelay() -> Int64 { delay }
 
     package override func wait(timeout: Int64, into events: UnsafeMutableBufferPointer<ReadyEvent>) -> Int {
         if edges.isEmpty {

@@ -193,7 +193,8 @@ extension LoopStreams {
 
     /// Logs a producer that held the loop for too long, and has its streams live on threads from now on.
     func noteStall(_ entry: ProducerEntry, _ function: String, since before: Int64) {
-        let elapsed = loop.updateNow() - before
+        let now = loop.updateNow()
+        let elapsed = stallWatch.ownTime(from: before, to: now, limit: limits.stallLimit, on: loop.system)
         guard elapsed > limits.stallLimit, entry.description.isNonblocking, entry.demote() else { return }
         log.demoted(entry, function, elapsed: elapsed, limit: limits.stallLimit)
     }

@@ -27,6 +27,8 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
     /// Why all streams ended, once they were told to: one whose request was under way then ends, too.
     var endOfAll: CloseReason?
 
+    var stallWatch = StallWatch()
+
     /// Bytes that are gathered for one `send`: large enough that the call is cheap, small enough to stay in the cache.
     static let batchBytes = 64 * 1024
     /// Batches that a stream may send before the others have their turn.

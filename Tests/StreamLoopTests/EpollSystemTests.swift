@@ -1,5 +1,6 @@
 import Glibc
 import StreamLoop
+import Synchronization
 import TestSupport
 import Testing
 
@@ -19,6 +20,23 @@ struct EpollSystemTests {
     func send(_ pair: SocketPair, _ count: Int) -> SendOutcome {
         let bytes = [UInt8](repeating: 0x61, count: count)
         return bytes.withUnsafeBytes { system.send(pair.ours, $0) }
+    }
+
+    @Test("the time that a thread waits for a processor is known")
+    func runDelay() async {
+        // Twice as many threads that never pause as there are processors: some have to wait.
+        let count = 2 * sysconf(Int32(_SC_NPROCESSORS_ONLN))
+        let delays = Mutex<[Int64]>([])
+        for _ in 0..<count {
+            #expect(
+                startThread(named: "spinner", stackBytes: 1 << 18) {
+                    spin(milliseconds: 100)
+                    let delay = EpollSystem().runDelay()
+                    delays.withLock { $0.append(delay) }
+                })
+        }
+        #expect(await eventually { delays.withLock { $0.count == count } })
+        #expect(delays.withLock { $0.max() ?? 0 } > 0)
     }
 
     @Test("a connection is writable once it is added, and says so once", arguments: [true, false])

@@ -1,5 +1,6 @@
 import EventStream
 import StreamLoop
+import Synchronization
 import Testing
 
 @testable import StreamRuntime
@@ -163,6 +164,30 @@ struct StallTests {
         }
         stage.pass(milliseconds: 1000)
         #expect(!quick.usesThreads && !slow.usesThreads)
+    }
+
+    @Test("a producer is not blamed for a machine that runs other threads meanwhile")
+    func busyMachine() throws {
+        let stage = Stage()
+        nonisolated(unsafe) let system = stage.system
+        let own = Mutex<Int64>(40_000_000)
+        let entry = stage.entry(
+            FakeProducer([
+                .act { _ in
+                    system.advance(nanoseconds: own.withLock { $0 })
+                    system.delay(nanoseconds: 500_000_000)
+                    return .wait(milliseconds: 10)
+                }.repeated()
+            ]))
+        let visitor = try stage.open(entry)
+        stage.turn()
+        visitor.attach()
+        stage.pass(milliseconds: 20_000)
+        #expect(!entry.usesThreads)
+        own.withLock { $0 = 51_000_000 }
+        stage.pass(milliseconds: 1000)
+        #expect(entry.usesThreads)
+        #expect(stage.log.lines.count { $0.contains("function=next") && $0.contains("took_ms=51") } == 1)
     }
 
     @Test("a stream that always has more to say sends four batches a turn, and others have theirs between")

@@ -1,0 +1,15 @@
+import Glibc
+
+/// How long the calling thread has been ready to run without a processor to run on, since it began, in nanoseconds:
+/// the second number of its schedstat (proc(5)). 0 where the kernel does not keep it.
+func threadRunDelay() -> Int64 {
+    let descriptor = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return 0 }
+    defer { close(descriptor) }
+    return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 128) { text in
+        let count = read(descriptor, text.baseAddress, text.count)
+        guard count > 0 else { return 0 }
+        let fields = text[..<count].split(separator: UInt8(ascii: " "))
+        return fields.count > 1 ? Int64(String(decoding: fields[1], as: UTF8.self)) ?? 0 : 0
+    }
+}
