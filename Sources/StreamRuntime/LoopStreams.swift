@@ -100,7 +100,9 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
         let record = table[slot]
         if record.pointee.link == .lingering {
             if now >= record.pointee.lastActivity + Self.lingerTime { return dropLink(slot) }
-        } else if record.pointee.link != .waiting, record.pointee.hasPending, now >= record.pointee.lastActivity + limits.writeDeadline {
+        } else if record.pointee.link != .waiting, record.pointee.hasPending,
+            now >= record.pointee.lastActivity + limits.writeDeadline
+        {
             return writeDeadlinePassed(slot)
         }
         if record.pointee.source == .open, limits.maxAge > 0, now >= record.pointee.openedAt + limits.maxAge {
