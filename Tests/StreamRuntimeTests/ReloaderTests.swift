@@ -1,0 +1,194 @@
+import EventStream
+import StreamLoop
+import TestSupport
+import Testing
+
+@testable import StreamRuntime
+
+@Suite("Reloading", .timeLimit(.minutes(1)))
+struct ReloaderTests {
+    let stage = Stage()
+    let images = FakeImages()
+    let reloader: Reloader
+
+    init() {
+        reloader = Reloader(runtime: stage.runtime, source: images, logger: stage.log.logger)
+    }
+
+    func put(_ path: String, _ content: String, plugin: String? = nil, _ routes: String...) {
+        images[path] = FakeImages.File(
+            content: content, plugin: plugin ?? String(path.prefix { $0 != "." }), routes: routes)
+    }
+
+    /// "plugin generation" of what serves a path.
+    func serving(_ path: String) -> String? {
+        stage.runtime.route(for: path).map { "\($0.entry.generation.plugin) \($0.entry.generation.number)" }
+    }
+
+    func report(
+        loaded: [String] = [], replaced: [String] = [], removed: [String] = [], unchanged: Int = 0,
+        refusals: [String] = []
+    ) -> Reloader.Report {
+        var report = Reloader.Report()
+        (report.loaded, report.replaced, report.removed) = (loaded, replaced, removed)
+        (report.unchanged, report.refusals) = (unchanged, refusals)
+        return report
+    }
+
+    @Test("new, changed, unchanged and gone")
+    func directory() throws {
+        put("a.so", "1", "/a", "/a2")
+        put("b.so", "1", "/b")
+        #expect(try reloader.reload() == report(loaded: ["a", "b"]))
+        #expect(serving("/a") == "a 1" && serving("/a2") == "a 1" && serving("/b") == "b 1")
+        #expect(try reloader.reload() == report(unchanged: 2))
+        #expect(images.loads == ["a.so 1", "b.so 1"], "what has not changed is not loaded again")
+        put("a.so", "2", "/a")
+        put("c.so", "1", "/c")
+        images["b.so"] = nil
+        #expect(try reloader.reload() == report(loaded: ["c"], replaced: ["a"], removed: ["b"]))
+        #expect(serving("/a") == "a 2" && serving("/a2") == nil && serving("/b") == nil && serving("/c") == "c 1")
+        #expect(images.shutdowns.sorted() == ["a.so 1", "b.so 1"], "without streams they shut down at once")
+        #expect(reloader.entries.map(\.description.route) == ["/a", "/c"])
+    }
+
+    @Test("the numbers of generations are never used again")
+    func numbers() throws {
+        put("a.so", "1", "/a")
+        _ = try reloader.reload()
+        images["a.so"] = nil
+        _ = try reloader.reload()
+        put("a.so", "1", "/a")
+        _ = try reloader.reload()
+        #expect(serving("/a") == "a 2")
+        images["a.so"] = nil
+        put("other.so", "9", plugin: "a", "/a")
+        _ = try reloader.reload()
+        #expect(serving("/a") == "a 3")
+    }
+
+    @Test("whatever is refused leaves the old generation serving, and is tried again next time")
+    func refusal() throws {
+        put("a.so", "1", "/a")
+        _ = try reloader.reload()
+        for content in ["2", "unreadable"] {
+            put("a.so", content, "/a")
+            images["a.so"]?.refusal = "a.so: not today"
+            let text = content == "2" ? "a.so: not today" : "a.so: unreadable"
+            #expect(try reloader.reload() == report(refusals: [text]))
+            #expect(serving("/a") == "a 1")
+        }
+        #expect(stage.log.contains("error: plugin refused; its old generation keeps serving"))
+        put("new.so", "1", "/new")
+        images["new.so"]?.refusal = "new.so: never"
+        put("a.so", "3", "/a")
+        #expect(try reloader.reload() == report(replaced: ["a"], refusals: ["new.so: never"]))
+        #expect(serving("/a") == "a 2" && serving("/new") == nil)
+        images["new.so"]?.refusal = nil
+        #expect(try reloader.reload() == report(loaded: ["new"], unchanged: 1))
+    }
+
+    @Test("a directory that cannot be read changes nothing")
+    func missing() throws {
+        put("a.so", "1", "/a")
+        _ = try reloader.reload()
+        images.setMissing(true)
+        #expect(throws: FakeImages.Refusal.self) { try reloader.reload() }
+        #expect(serving("/a") == "a 1")
+        images.setMissing(false)
+        #expect(try reloader.reload() == report(unchanged: 1))
+    }
+
+    @Test("who takes a name or a route of another is refused, and shut down; the other goes on")
+    func conflicts() throws {
+        put("b.so", "1", "/b")
+        _ = try reloader.reload()
+        // It comes first in the directory, but the other was there before.
+        put("a.so", "1", "/b")
+        put("c.so", "1", plugin: "b", "/c")
+        let refused = try reloader.reload()
+        #expect(refused == report(unchanged: 1, refusals: ["a.so: b.so has route /b", "c.so: b.so has the same name"]))
+        #expect(images.shutdowns == ["a.so 1", "c.so 1"])
+        #expect(serving("/b") == "b 1" && serving("/c") == nil)
+        // When the other gives the route up, it is free the next time.
+        put("b.so", "2", "/b2")
+        #expect(try reloader.reload().replaced == ["b"])
+        #expect(try reloader.reload().loaded == ["a"])
+        #expect(serving("/b") == "a 1" && serving("/b2") == "b 2")
+    }
+
+    @Test("two new files that want the same: the first has it")
+    func bothNew() throws {
+        put("a.so", "1", "/x")
+        put("b.so", "1", "/x")
+        #expect(try reloader.reload() == report(loaded: ["a"], refusals: ["b.so: a.so has route /x"]))
+    }
+
+    @Test("a renamed file takes over; two that swap their names are refused, and go on")
+    func renamed() throws {
+        put("a.so", "1", plugin: "p", "/p")
+        _ = try reloader.reload()
+        images["a.so"] = nil
+        put("b.so", "1", plugin: "p", "/p")
+        #expect(try reloader.reload() == report(loaded: ["p"], removed: ["p"]))
+        #expect(serving("/p") == "p 2")
+        put("c.so", "7", plugin: "q", "/q")
+        _ = try reloader.reload()
+        put("b.so", "7", plugin: "q", "/q")
+        put("c.so", "1", plugin: "p", "/p")
+        #expect(try reloader.reload().refusals.count == 2)
+        #expect(serving("/p") == "p 2" && serving("/q") == "q 1")
+    }
+
+    @Test("open streams of what was replaced go on until their time is over, then end with the true reason")
+    func drain() async throws {
+        put("a.so", "1", "/a")
+        put("b.so", "1", "/b")
+        put("c.so", "1", "/c")
+        _ = try reloader.reload()
+        let visitors = try ["/a", "/b", "/c"].map { path in
+            let visitor = try stage.open(stage.runtime.route(for: path)!.entry)
+            stage.turn()
+            visitor.attach()
+            stage.turn()
+            return visitor
+        }
+        put("a.so", "2", "/a")
+        images["b.so"] = nil
+        _ = try reloader.reload()
+        let before = StreamLoop.monotonicNanoseconds()
+        let next = reloader.endRetired(after: 60_000_000_000)
+        #expect(next.map { $0 > before && $0 <= before + 60_000_000_000 } == true)
+        stage.turn()
+        #expect(["/a", "/b"].allSatisfy { images.producer($0, "1").only.closeReasons == [] })
+        #expect(images.shutdowns == [])
+        #expect(reloader.allEntries.count == 4, "the ledger still knows the old ones")
+        #expect(reloader.endRetired(after: 0) == nil)
+        stage.turn()
+        #expect(images.producer("/a", "1").only.closeReasons == [.reloaded])
+        #expect(images.producer("/b", "1").only.closeReasons == [.removed])
+        #expect(images.producer("/c", "1").only.closeReasons == [])
+        #expect(visitors[0].text.withoutFarewell == "")
+        #expect(await eventually { images.shutdowns.sorted() == ["a.so 1", "b.so 1"] })
+        #expect(reloader.endRetired(after: 0) == nil && reloader.allEntries.count == 2)
+    }
+
+    @Test("at the end of the server every generation is shut down, once")
+    func retireAll() async throws {
+        put("a.so", "1", "/a")
+        put("b.so", "1", "/b")
+        _ = try reloader.reload()
+        put("a.so", "2", "/a")
+        _ = try reloader.reload()
+        let visitor = try stage.open(stage.runtime.route(for: "/b")!.entry)
+        stage.turn()
+        let soon = StreamLoop.monotonicNanoseconds() + 10_000_000
+        #expect(reloader.retireAll(deadline: soon) == ["b (generation 1)"], "it has a stream")
+        #expect(serving("/a") == nil)
+        visitor.leave()
+        stage.turn()
+        #expect(reloader.retireAll(deadline: StreamLoop.monotonicNanoseconds() + 20_000_000_000) == [])
+        #expect(images.shutdowns.sorted() == ["a.so 1", "a.so 2", "b.so 1"])
+        #expect(reloader.entries.isEmpty)
+    }
+}
