@@ -10,7 +10,7 @@ extension ConnectionHandler {
         guard let context else { return }
         let pending = PendingOpen(for: self, on: context.eventLoop)
         phase = .opening(pending, nil)
-        deadline = .distantFuture
+        deadline = .now() + TimeAmount(settings.probeAfter)
         do throws(Overload) {
             phase = .opening(pending, try roster.opener.open(match, streamRequest, answering: pending))
         } catch {

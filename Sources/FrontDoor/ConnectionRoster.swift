@@ -66,7 +66,8 @@ final class ConnectionRoster {
     /// Often enough that no wait ends later than by a quarter of the shortest.
     private var interval: TimeAmount {
         let shortest = min(
-            settings.headTimeout, settings.bodyTimeout, settings.idleTimeout, settings.lingerTimeout, .seconds(4))
+            settings.headTimeout, settings.bodyTimeout, settings.idleTimeout, settings.lingerTimeout,
+            settings.probeAfter, .seconds(4))
         return max(TimeAmount(shortest / 4), .milliseconds(5))
     }
 

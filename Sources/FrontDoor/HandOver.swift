@@ -24,11 +24,4 @@ enum HandOver {
         }
         return duplicate ?? .notASocket
     }
-
-    /// NIO accepts without `SOCK_CLOEXEC`: a program that a plugin starts would hold the connection open.
-    static func closeOnExec(_ channel: any Channel) {
-        _ = try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) {
-            fcntl($0, F_SETFD, FD_CLOEXEC)
-        }
-    }
 }

@@ -71,20 +71,19 @@ package final class Server: Sendable {
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelInitializer { [population, logger] channel in
                 channel.eventLoop.makeCompletedFuture {
-                    HandOver.closeOnExec(channel)
+                    SocketOptions.closeOnExec(channel)
                     try channel.pipeline.syncOperations.addHandler(AcceptGate(population, logger: logger))
                 }
             }
-            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .childChannelOption(
-                .recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: Self.readBytes)
-            )
             .childChannelInitializer { [population, settings] channel in
                 population.joined()
                 channel.closeFuture.whenComplete { _ in population.left() }
                 return channel.eventLoop.makeCompletedFuture {
-                    guard let roster = rosters[ObjectIdentifier(channel.eventLoop)]?.value else { return }
-                    HandOver.closeOnExec(channel)
+                    guard let roster = rosters[ObjectIdentifier(channel.eventLoop)]?.value else {
+                        preconditionFailure("every loop of the group has its roster")
+                    }
+                    SocketOptions.prepare(channel)
+                    try channel.syncOptions?.setOption(.recvAllocator, value: Self.readAllocator)
                     let connection = ConnectionHandler(roster: roster)
                     let pipeline = channel.pipeline.syncOperations
                     try pipeline.addHandler(HeadGuard(of: connection))
@@ -95,7 +94,7 @@ package final class Server: Sendable {
     }
 
     /// What one read takes at most: enough for any usual head, little enough that the answers to a read full of pipelined requests stay small.
-    private static let readBytes = 4096
+    private static let readAllocator = FixedSizeRecvByteBufferAllocator(capacity: 4096)
 
     private static func decoder(_ settings: ServerSettings) -> HTTPRequestDecoder {
         // The guard in front counts bytes; these keep the parser to the same limits within a body's trailers.

@@ -87,6 +87,30 @@ struct PeerLeavingTests {
         }
     }
 
+    @Test("While an open takes long, the kernel asks whether the peer is still there", arguments: [true, false])
+    func longOpen(isLong: Bool) async throws {
+        try await withServer {
+            $0.probeAfter = isLong ? .milliseconds(20) : .seconds(50)
+        } _: { server in
+            let client = try server.connect()
+            try client.send(get("/slow"))
+            let opened = try await server.opened()
+            // Only the kernel learns of it, so there is nothing to wait for but the time.
+            if isLong { try await Task.sleep(for: .seconds(1)) }
+            opened.door.answer(.stream(headers: []))
+            #expect(await eventually { server.opener.attachCount == 1 })
+            guard case .descriptor(let descriptor)? = server.opener.takeTransport(of: opened.token) else {
+                Issue.record("no descriptor was handed over")
+                return
+            }
+            defer { Glibc.close(descriptor) }
+            var isProbing: Int32 = -1
+            var size = socklen_t(MemoryLayout<Int32>.size)
+            getsockopt(descriptor, SOL_SOCKET, SO_KEEPALIVE, &isProbing, &size)
+            #expect(isProbing == (isLong ? 1 : 0))
+        }
+    }
+
     @Test("Whoever comes first, the answer or the leaving: attach or leave, never both, never neither")
     func race() async throws {
         var random = SeededRandom.fromEnvironment(test: "hand-over race")
