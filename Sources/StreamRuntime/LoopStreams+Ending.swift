@@ -51,7 +51,6 @@ extension LoopStreams {
         let reason = record.pointee.reason!
         record.pointee.source = .over
         entry.countClose(reason)
-        if record.pointee.isReportedStuck { census.countUnstuck() }
         log.closed(
             token(slot), entry, reason: reason, duration: loop.now - record.pointee.openedAt,
             events: record.pointee.events,
@@ -63,6 +62,7 @@ extension LoopStreams {
     func sourceIsOver(_ slot: UInt32) {
         let record = table[slot]
         let entry = record.pointee.entry!
+        noLongerStuck(record)
         record.pointee.handoff?.end()
         table.withGate(slot) { gate in
             gate.isLive = false
@@ -76,6 +76,12 @@ extension LoopStreams {
         census.streamIsOver()
         entry.generation.leave()
         if record.pointee.link == .none { release(slot) } else { reschedule(slot) }
+    }
+
+    /// What was reported as stuck goes on after all.
+    func noLongerStuck(_ record: UnsafeMutablePointer<StreamRecord>) {
+        if record.pointee.isReportedStuck { census.countUnstuck() }
+        record.pointee.isReportedStuck = false
     }
 
     /// Gives the slot back. The record's epoch is no longer that of any token that was handed out.
@@ -97,7 +103,6 @@ extension LoopStreams {
         record.pointee.isPending = false
         record.pointee.isQueued = false
         record.pointee.isSinkBusy = false
-        record.pointee.isReportedStuck = false
         record.pointee.isThreaded = false
         record.pointee.events = 0
         record.pointee.bytes = 0

@@ -78,6 +78,7 @@ extension LoopStreams {
             record.pointee.source = .open
             record.pointee.openedAt = loop.now
             record.pointee.nextDue = entry.description.hasNext ? 0 : .max
+            noLongerStuck(record)
             entry.countOpen()
             log.opened(token, entry, peer: record.pointee.peer)
             if let reason = record.pointee.reason { end(slot, reason) }
@@ -117,9 +118,13 @@ extension LoopStreams {
     /// Asks an open that has not answered to hurry; its answer is awaited all the same.
     func cancelOpening(_ slot: UInt32) {
         let record = table[slot]
-        let isUnanswered = table.withGate(slot) { gate in
-            gate.isCancelled = true
-            return gate.isOpening
+        let (isFirst, isUnanswered) = table.withGate(slot) { gate in
+            defer { gate.isCancelled = true }
+            return (!gate.isCancelled, gate.isOpening)
+        }
+        if isFirst {
+            record.pointee.closingSince = loop.now
+            reschedule(slot)
         }
         record.pointee.handoff?.cancel(record.pointee.reason!)
         guard record.pointee.isPending, isUnanswered else { return }

@@ -108,9 +108,7 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
         if record.pointee.source == .open, limits.maxAge > 0, now >= record.pointee.openedAt + limits.maxAge {
             return end(slot, .expired)
         }
-        if record.pointee.source == .closing, !record.pointee.isReportedStuck,
-            now >= record.pointee.closingSince + limits.stuckReport
-        {
+        if isOverdue(record), now >= record.pointee.closingSince + limits.stuckReport {
             record.pointee.isReportedStuck = true
             log.stuck(
                 token(slot), record.pointee.entry!, reason: record.pointee.reason,
@@ -146,6 +144,12 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
         record.pointee.source == .open && !record.pointee.isThreaded && record.pointee.nextDue <= now
     }
 
+    /// Its producer was told to end it, or its open to hurry, has not done so, and this was not reported yet.
+    private func isOverdue(_ record: UnsafeMutablePointer<StreamRecord>) -> Bool {
+        guard !record.pointee.isReportedStuck else { return false }
+        return record.pointee.source == .closing || record.pointee.source == .opening && record.pointee.reason != nil
+    }
+
     /// Up to a tenth earlier than asked for, by slot, so that streams which began together don't all speak together.
     func keepAliveDue(_ slot: UInt32) -> Int64 {
         let jitter = limits.keepAlive / 1000 * Int64(slot &* 2_654_435_761 >> 16 % 100)
@@ -176,7 +180,7 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
         if record.pointee.source == .open, limits.maxAge > 0 {
             deadline = min(deadline, record.pointee.openedAt + limits.maxAge)
         }
-        if record.pointee.source == .closing, !record.pointee.isReportedStuck {
+        if isOverdue(record) {
             deadline = min(deadline, record.pointee.closingSince + limits.stuckReport)
         }
         // A due timer that is set to a time that is over would fire again in the same turn.

@@ -36,7 +36,7 @@ struct StreamRecord: ~Copyable {
     var isSinkBusy = false
     /// How many calls are scheduled for it on the loop.
     var calls: Int32 = 0
-    /// It was reported that the stream does not end.
+    /// It was reported that the stream does not end, or that its open does not answer.
     var isReportedStuck = false
     var descriptor: Int32 = -1
     /// Bytes of input dropped since the connection came.

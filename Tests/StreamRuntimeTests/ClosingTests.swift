@@ -73,6 +73,25 @@ struct ClosingTests {
         #expect(stage.runtime.stuckStreams == 0 && stage.isIdle)
     }
 
+    @Test(
+        "a pending open that nobody waits for any more, and that never answers, is reported", arguments: [true, false])
+    func openStuck(_ succeeds: Bool) throws {
+        let producer = FakeProducer(opening: { _ in .pending })
+        let visitor = try stage.open(producer)
+        stage.pass(milliseconds: 60_000)
+        #expect(stage.runtime.stuckStreams == 0, "as long as the peer waits it may take its time")
+        visitor.leave()
+        stage.pass(milliseconds: 4990)
+        #expect(stage.runtime.stuckStreams == 0)
+        stage.pass(milliseconds: 60_000)
+        #expect(stage.runtime.stuckStreams == 1)
+        #expect(stage.log.lines.count { $0.contains("warning: stream should have ended") } == 1)
+        #expect(stage.runtime.opened(visitor.token, succeeds ? .opened(headers: []) : .ended))
+        stage.turn()
+        #expect(stage.runtime.stuckStreams == 0 && stage.isIdle)
+        #expect(producer.only.closeReasons == (succeeds ? [.disconnected] : []))
+    }
+
     @Test("the subscriber of a stream that closes slowly still gets its end")
     func subscriberGetsItsEnd() throws {
         let producer = FakeProducer([.event("a"), .end], closing: { _, _ in false })
