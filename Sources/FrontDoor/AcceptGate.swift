@@ -3,8 +3,8 @@ import Logging
 import NIOCore
 import Synchronization
 
-/// Stands on the listening channel and stops accepting for a while when the process runs out of descriptors or the front door is full; meanwhile
-/// clients wait in the kernel's backlog, and nothing spins.
+/// Stands on the listening channel and stops accepting for a while when the process runs out of descriptors or the
+/// front door is full; meanwhile clients wait in the kernel's backlog, and nothing spins.
 final class AcceptGate: ChannelDuplexHandler {
     typealias InboundIn = any Channel
     typealias InboundOut = any Channel
@@ -64,7 +64,8 @@ final class AcceptGate: ChannelDuplexHandler {
                     "error": "\(String(cString: strerror(error.errnoCode)))",
                     "pause": "\(pause.nanoseconds / 1_000_000) ms",
                 ])
-            // Holding back `read` is not enough: after an accept that failed, the channel is still registered as wanting to read.
+            // Holding back `read` is not enough: after an accept that failed, the channel is still registered as
+            // wanting to read.
             try? context.channel.syncOptions?.setOption(.autoRead, value: false)
             let gate = NIOLoopBound(self, eventLoop: context.eventLoop)
             context.eventLoop.scheduleTask(in: pause) {

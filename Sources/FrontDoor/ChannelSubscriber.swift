@@ -3,7 +3,8 @@ import NIOCore
 import StreamRuntime
 import Synchronization
 
-/// A NIO channel that is a stream's subscriber: the way for every transport whose bytes are not the socket's own (TLS, HTTP/2).
+/// A NIO channel that is a stream's subscriber: the way for every transport whose bytes are not the socket's own (TLS,
+/// HTTP/2).
 ///
 /// Each batch is one message to the channel's loop; the next is asked for when this one is written.
 final class ChannelSubscriber: FrameSink {

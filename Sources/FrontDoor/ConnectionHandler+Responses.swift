@@ -40,7 +40,8 @@ extension ConnectionHandler {
         resumeReading()
     }
 
-    /// Ends the sending side behind what was written, and drops what still comes, until the client has ended its side or the time is up.
+    /// Ends the sending side behind what was written, and drops what still comes, until the client has ended its side
+    /// or the time is up.
     func linger() {
         phase = .lingering
         deadline = .now() + TimeAmount(settings.lingerTimeout)
@@ -51,7 +52,8 @@ extension ConnectionHandler {
 }
 
 extension HTTPRequestHead {
-    /// The client expects the connection to stay, and the parser can go on: behind a request to upgrade it reads nothing more.
+    /// The client expects the connection to stay, and the parser can go on: behind a request to upgrade it reads
+    /// nothing more.
     fileprivate var mayBeFollowed: Bool {
         isKeepAlive && method != .CONNECT && !headers.contains(name: "upgrade")
     }

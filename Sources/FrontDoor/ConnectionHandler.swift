@@ -3,11 +3,12 @@ import NIOCore
 import NIOHTTP1
 import StreamRuntime
 
-/// One connection while it speaks HTTP/1.x: answers its requests one after the other, until one of them becomes a stream.
+/// One connection while it speaks HTTP/1.x: answers its requests one after the other, until one of them becomes a
+/// stream.
 ///
-/// Lives on its event loop, in its channel's pipeline, behind the parser. Input is read only while it is wanted: not while a stream is being
-/// opened (what a client sends behind its request stays in the kernel, and a peer that leaves is noticed all the same), and
-/// not while the client does not read its responses.
+/// Lives on its event loop, in its channel's pipeline, behind the parser. Input is read only while it is wanted: not
+/// while a stream is being opened (what a client sends behind its request stays in the kernel, and a peer that leaves
+/// is noticed all the same), and not while the client does not read its responses.
 final class ConnectionHandler: ChannelDuplexHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundIn = ByteBuffer
@@ -43,7 +44,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private(set) var context: ChannelHandlerContext?
     /// What is being answered; `nil` between requests.
     var request: HTTPRequestHead?
-    /// Something came behind a request for a stream, and is lost: if the stream comes to nothing, the connection can't go on.
+    /// Something came behind a request for a stream, and is lost: if the stream comes to nothing, the connection can't
+    /// go on.
     private(set) var hasDroppedInput = false
 
     private var scan = HeadScan()
@@ -191,7 +193,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
         }
     }
 
-    /// The client asks before it sends the body. A request that fails anyway is answered now, and as the body may come or not, the connection ends.
+    /// The client asks before it sends the body. A request that fails anyway is answered now, and as the body may come
+    /// or not, the connection ends.
     private func answerExpectation(of head: HTTPRequestHead) {
         if case .respond(let response) = roster.rules.verdict(on: head, body: [], from: ""), response.status >= 400 {
             respond(response, last: true)

@@ -4,7 +4,8 @@ import StreamRuntime
 
 /// The front door's connections on one event loop, and what they share. Lives on that loop.
 ///
-/// One timer serves them all: a timer for each would have to be cancelled at every hand-over, which takes NIO a walk over all timers of the loop.
+/// One timer serves them all: a timer for each would have to be cancelled at every hand-over, which takes NIO a walk
+/// over all timers of the loop.
 final class ConnectionRoster {
     let settings: ServerSettings
     let opener: any StreamOpener

@@ -5,8 +5,9 @@ import NIOPosix
 /// Takes a socket out of NIO's hands.
 enum HandOver {
     enum Outcome {
-        /// A second descriptor of the same socket, which the caller owns. The channel must now be closed: NIO takes its own descriptor out of its
-        /// epoll set (`BaseSocketChannel.close0`) before it closes it, and as this one is left, the peer sees nothing of it.
+        /// A second descriptor of the same socket, which the caller owns. The channel must now be closed: NIO takes
+        /// its own descriptor out of its epoll set (`BaseSocketChannel.close0`) before it closes it, and as this one
+        /// is left, the peer sees nothing of it.
         case taken(Int32)
         /// The channel has no socket of its own to give.
         case notASocket

@@ -1,4 +1,5 @@
-/// Finds where a request's head ends and counts its bytes, so that the limit on it is exact however the bytes are split.
+/// Finds where a request's head ends and counts its bytes, so that the limit on it is exact however the bytes are
+/// split.
 ///
 /// It looks for an empty line and nothing else; what the lines say is the parser's business.
 struct HeadScan {
@@ -8,8 +9,8 @@ struct HeadScan {
     private var hasSeenLine = false
 
     /// Takes the bytes that belong to the head.
-    /// - Returns: how many they are: all, or those up to and including the empty line that ends it. Empty lines before a
-    ///   head are part of it (RFC 9112 §2.2).
+    /// - Returns: how many they are: all, or those up to and including the empty line that ends it. Empty lines before
+    ///   a head are part of it (RFC 9112 §2.2).
     mutating func take(_ bytes: UnsafeRawBufferPointer) -> Int {
         var index = 0
         while index < bytes.count {

@@ -2,8 +2,9 @@ import EventStream
 
 /// How a subscriber is turned away when a limit is reached.
 enum Overloaded {
-    /// A browser gives up for good on 503, so a client that asks for an event stream by name gets an empty one that says when to come back, in
-    /// EventSource's own language; any other gets 503 with `Retry-After`. The connection ends: what is short may be descriptors.
+    /// A browser gives up for good on 503, so a client that asks for an event stream by name gets an empty one that
+    /// says when to come back, in EventSource's own language; any other gets 503 with `Retry-After`. The connection
+    /// ends: what is short may be descriptors.
     static func response(namesEventStream: Bool, retryAfter wait: Duration) -> Response {
         guard namesEventStream else {
             let seconds = max(1, (wait.wholeMilliseconds + 999) / 1000)

@@ -2,10 +2,12 @@ import NIOCore
 import StreamRuntime
 import Synchronization
 
-/// The door's side of one open: takes the runtime's answer on any thread, and carries it to the connection's loop, once.
+/// The door's side of one open: takes the runtime's answer on any thread, and carries it to the connection's loop,
+/// once.
 final class PendingOpen: OpenAnswering {
     private let loop: any EventLoop
-    /// Given up with the answer or when the peer leaves, so that a runtime which keeps its `OpenAnswering` keeps no connection.
+    /// Given up with the answer or when the peer leaves, so that a runtime which keeps its `OpenAnswering` keeps no
+    /// connection.
     private let connection: Mutex<NIOLoopBound<ConnectionHandler>?>
 
     /// On the connection's loop.

@@ -1,7 +1,8 @@
 import EventStream
 import NIOHTTP1
 
-/// An error as the client sees it: `application/problem+json` (RFC 9457), of the type "about:blank", whose title is the status's own words.
+/// An error as the client sees it: `application/problem+json` (RFC 9457), of the type "about:blank", whose title is
+/// the status's own words.
 struct Problem {
     let status: Int
     let detail: String

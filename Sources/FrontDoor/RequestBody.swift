@@ -19,7 +19,8 @@ struct RequestBody {
         }
     }
 
-    /// The length that a head announces; 1 for a body of unknown length, 0 for none. The parser has refused what is ambiguous.
+    /// The length that a head announces; 1 for a body of unknown length, 0 for none. The parser has refused what is
+    /// ambiguous.
     static func announced(by head: HTTPRequestHead) -> Int {
         if let length = head.headers.first(name: "content-length") { return Int(length) ?? .max }
         return head.headers.contains(name: "transfer-encoding") ? 1 : 0

@@ -41,7 +41,8 @@ struct RequestTarget: Equatable {
         throw .noPath
     }
 
-    /// Dot segments mean another path than the one written, and no client that means well sends them: browsers resolve them first.
+    /// Dot segments mean another path than the one written, and no client that means well sends them: browsers resolve
+    /// them first.
     private static func checkPath(_ path: Substring) throws(TargetFault) {
         for segment in path.utf8.split(separator: UInt8(ascii: "/")) {
             let decoded = try PercentDecoding.decode(segment, plusIsSpace: false)

@@ -47,7 +47,8 @@ struct Response {
     }
 }
 
-/// The head of a response that is a stream over HTTP/1.x: it has no length, and ends with its connection (RFC 9112 §6.3, last case).
+/// The head of a response that is a stream over HTTP/1.x: it has no length, and ends with its connection (RFC 9112
+/// §6.3, last case).
 enum StreamHead {
     static func write(to buffer: inout ByteBuffer, date: String, headers: [StreamRequest.Field]) {
         buffer.writeStaticString(
@@ -57,15 +58,16 @@ enum StreamHead {
             Cache-Control: no-store, no-transform\r
             X-Accel-Buffering: no\r
             X-Content-Type-Options: nosniff\r
-            Date: 
+
             """)
-        buffer.writeString(date)
-        buffer.writeStaticString("\r\nConnection: close\r\n")
+        buffer.writeHeader("Date", date)
+        buffer.writeStaticString("Connection: close\r\n")
         for header in headers { buffer.writeHeader(header.name, header.value) }
         buffer.writeStaticString("\r\n")
     }
 
-    /// Whether a producer may add this header: the names are tokens, the values hold no line end, and what frames and types the response is not its to say.
+    /// Whether a producer may add this header: the names are tokens, the values hold no line end, and what frames and
+    /// types the response is not its to say.
     static func allows(_ header: StreamRequest.Field) -> Bool {
         !header.name.isEmpty && header.name.utf8.allSatisfy(isToken)
             && header.value.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f || $0 == UInt8(ascii: "\t") }

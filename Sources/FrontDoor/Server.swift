@@ -93,7 +93,8 @@ package final class Server: Sendable {
             }
     }
 
-    /// What one read takes at most: enough for any usual head, little enough that the answers to a read full of pipelined requests stay small.
+    /// What one read takes at most: enough for any usual head, little enough that the answers to a read full of
+    /// pipelined requests stay small.
     private static let readAllocator = FixedSizeRecvByteBufferAllocator(capacity: 4096)
 
     private static func decoder(_ settings: ServerSettings) -> HTTPRequestDecoder {
@@ -105,8 +106,8 @@ package final class Server: Sendable {
         return HTTPRequestDecoder(limitConfiguration: limits)
     }
 
-    /// Stops listening and lets go of the connections that wait for a request; every response from now on is its connection's last.
-    /// Streams are not touched.
+    /// Stops listening and lets go of the connections that wait for a request; every response from now on is its
+    /// connection's last. Streams are not touched.
     package func stopAccepting() async {
         let (listener, rosters) = state.withLock { ($0.listener.take(), $0.rosters) }
         try? await listener?.close().get()

@@ -28,11 +28,12 @@ package struct ServerSettings: Sendable {
     /// could destroy the answer on its way: bytes that arrive at a closed socket make it reset the connection.
     package var lingerTimeout: Duration = .seconds(2)
 
-    /// How long a stream may take to open before the kernel is asked to watch whether its peer is still there: nothing is
-    /// sent meanwhile, so a peer that vanished without a word would not be noticed.
+    /// How long a stream may take to open before the kernel is asked to watch whether its peer is still there: nothing
+    /// is sent meanwhile, so a peer that vanished without a word would not be noticed.
     package var probeAfter: Duration = .seconds(15)
 
-    /// When subscribers that were turned away are asked to come back, chosen at random so that they do not come together.
+    /// When subscribers that were turned away are asked to come back, chosen at random so that they do not come
+    /// together.
     package var retryAfter: ClosedRange<Duration> = .seconds(5)...(.seconds(15))
 
     /// `false` keeps streams in NIO channels, as under TLS; for tests.

@@ -2,7 +2,8 @@ import Glibc
 import NIOCore
 import NIOPosix
 
-/// Options of a channel's socket, set all at once: through NIO's channel options each costs a future for every connection.
+/// Options of a channel's socket, set all at once: through NIO's channel options each costs a future for every
+/// connection.
 ///
 /// On the channel's loop. A channel that has no socket, or one that is gone, is left as it is.
 enum SocketOptions {

@@ -129,7 +129,8 @@ struct LimitTests {
         }
     }
 
-    /// The wait that ends it may be that for the rest of a head: where the server stopped reading, a request may be cut in two.
+    /// The wait that ends it may be that for the rest of a head: where the server stopped reading, a request may be
+    /// cut in two.
     @Test("A client that never reads its answers is not read from either, and goes in time")
     func unreadAnswers() async throws {
         try await withServer {

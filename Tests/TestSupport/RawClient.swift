@@ -2,7 +2,8 @@ import Glibc
 
 /// A TCP client that sends exactly the bytes it is told to, and shows exactly those that came back.
 ///
-/// Blocking, with a deadline on everything; meant to be used by one thread. The connection is closed when the client goes away.
+/// Blocking, with a deadline on everything; meant to be used by one thread. The connection is closed when the client
+/// goes away.
 package final class RawClient {
     /// All that was received so far and not yet taken by one of the reading calls.
     package private(set) var received: [UInt8] = []
@@ -13,7 +14,8 @@ package final class RawClient {
     /// Connects.
     /// - Parameters:
     ///   - host: a numeric IPv4 or IPv6 address.
-    ///   - receiveBufferBytes: `SO_RCVBUF`, set before connecting so that the window stays small; the kernel doubles it.
+    ///   - receiveBufferBytes: `SO_RCVBUF`, set before connecting so that the window stays small; the kernel doubles
+    ///     it.
     ///   - beforeConnecting: called when the socket is there, which needs no further descriptor for connecting.
     package init(
         port: Int, host: String = "127.0.0.1", receiveBufferBytes: Int? = nil, beforeConnecting: () -> Void = {}
@@ -91,7 +93,8 @@ package final class RawClient {
         close()
     }
 
-    /// Ends the connection without a word, as a machine does that loses its power. What the peer sends later is answered with RST.
+    /// Ends the connection without a word, as a machine does that loses its power. What the peer sends later is
+    /// answered with RST.
     /// - Returns: `false` if this process may not do that (it takes CAP_NET_ADMIN); the connection is then as it was.
     package func vanish() -> Bool {
         // tcp(7) lists TCP_REPAIR (19): a socket under repair is closed without FIN.
@@ -148,7 +151,8 @@ package final class RawClient {
         return take(received.count)
     }
 
-    /// Reads one response whose length is known from its head (`Content-Length`, or a status or method without body), and leaves the rest.
+    /// Reads one response whose length is known from its head (`Content-Length`, or a status or method without body),
+    /// and leaves the rest.
     /// - Parameter toHead: the request was HEAD, so no body follows.
     package func readResponse(
         toHead: Bool = false, within limit: Duration = .seconds(10)

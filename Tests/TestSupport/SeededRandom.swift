@@ -8,7 +8,8 @@ package struct SeededRandom: RandomNumberGenerator, Sendable {
         state = seed
     }
 
-    /// Seeded from `SLUICE_TEST_SEED`, else anew; prints the seed under the test's name, so that a failure can be repeated.
+    /// Seeded from `SLUICE_TEST_SEED`, else anew; prints the seed under the test's name, so that a failure can be
+    /// repeated.
     package static func fromEnvironment(test: String) -> SeededRandom {
         let given = getenv("SLUICE_TEST_SEED").flatMap { UInt64(String(cString: $0)) }
         let seed = given ?? .random(in: .min ... .max)

@@ -1,0 +1,77 @@
+import EventStream
+import Foundation
+import Glibc
+import StreamRuntime
+import TestSupport
+import Testing
+
+@testable import FrontDoor
+
+@Suite("Hand-over", .timeLimit(.minutes(1)))
+struct HandOverTests {
+    /// Opens a stream and takes its descriptor out of the front door's hands.
+    private func takeDescriptor(_ server: RunningServer, _ client: RawClient) async throws -> Int32 {
+        try client.send(get("/held"))
+        let token = try await server.opened().token
+        #expect(await eventually { server.opener.attachCount == 1 })
+        guard case .descriptor(let descriptor)? = server.opener.takeTransport(of: token) else {
+            throw RunningServerError.nothingOpened
+        }
+        return descriptor
+    }
+
+    @Test("NIO's descriptor of the connection is closed, and no epoll set of it watches the socket any longer")
+    func nothingLeft() async throws {
+        try await withServer { server in
+            let client = try server.connect()
+            let descriptor = try await takeDescriptor(server, client)
+            defer { close(descriptor) }
+            var status = stat()
+            fstat(descriptor, &status)
+            var holders = 0
+            // epoll keeps a registration while any descriptor of the open file is left; proc(5) tells of each by its
+            // inode.
+            for name in try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd") {
+                // Other tests open and close descriptors meanwhile.
+                let target = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/" + name)) ?? ""
+                if target == "socket:[\(status.st_ino)]" { holders += 1 }
+                guard target.contains("eventpoll"),
+                    let watched = try? String(contentsOfFile: "/proc/self/fdinfo/" + name, encoding: .utf8)
+                else { continue }
+                #expect(!watched.contains("ino:" + String(status.st_ino, radix: 16) + " "))
+            }
+            #expect(holders == 1)
+        }
+    }
+
+    @Test("The peer sees nothing of it: the connection works in both directions")
+    func bothDirections() async throws {
+        try await withServer { server in
+            let client = try server.connect()
+            let descriptor = try await takeDescriptor(server, client)
+            defer { close(descriptor) }
+            #expect(await eventually { server.server.connectionCount == 0 })
+            try client.send("ping")
+            var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            #expect(poll(&entry, 1, 10_000) == 1)
+            var bytes = [UInt8](repeating: 0, count: 8)
+            #expect(recv(descriptor, &bytes, 8, 0) == 4)
+            #expect(send(descriptor, bytes, 4, Int32(MSG_NOSIGNAL)) == 4)
+            try #expect(client.read(through: "ping") == "ping")
+        }
+    }
+
+    @Test("Thousands of connections pass through, and none is kept")
+    func many() async throws {
+        try await withServer { server in
+            for _ in 0..<3000 {
+                let client = try server.connect()
+                try client.send(get("/once"))
+                try #expect(client.readToEnd().hasSuffix("data: hi\n\n"))
+            }
+            #expect(await eventually { server.server.connectionCount == 0 })
+            #expect(server.opener.attachCount == 3000)
+            #expect(server.opener.left.isEmpty)
+        }
+    }
+}
