@@ -61,6 +61,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
@@ -72,7 +73,11 @@ let package = Package(
         .target(name: "StreamLoop", dependencies: ["CLinux"], swiftSettings: settings),
         .target(
             name: "StreamRuntime",
-            dependencies: ["EventStream", "StreamLoop", .product(name: "Logging", package: "swift-log")],
+            dependencies: [
+                "EventStream", "StreamLoop",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: settings),
         .target(
             name: "PluginHost",

@@ -15,22 +15,30 @@ package struct EventEncoder: Sendable {
     /// - Throws: the rule that the event breaks; `frames` then holds what it held before.
     package func encode(_ fields: EventFields, into frames: inout FrameBuffer) throws(EncodingFault) {
         let length = frames.count
+        var idAt = length
         do throws(EncodingFault) {
-            try append(fields, to: &frames)
+            try append(fields, to: &frames, idAt: &idAt)
         } catch {
             frames.truncate(to: length)
             throw error
         }
         frames.frameCount &+= 1
+        if frames.isMarked {
+            frames.marks.append(
+                FrameMark(end: frames.count, idAt: idAt, idLength: fields.id?.count, isEvent: fields.data != nil))
+        }
     }
 
     @inline(__always)
-    private func append(_ fields: EventFields, to frames: inout FrameBuffer) throws(EncodingFault) {
+    private func append(
+        _ fields: EventFields, to frames: inout FrameBuffer, idAt: inout Int
+    ) throws(EncodingFault) {
         let length = frames.count
         var room = maximumEventBytes
         if let type = fields.type {
             try take(type, from: &room)
             try frames.appendLine(.event, type, of: .type)
+            idAt = frames.count
         }
         if let id = fields.id {
             try take(id, from: &room)

@@ -8,6 +8,9 @@ package struct FrameBuffer: ~Copyable {
     package private(set) var capacity: Int
     /// Frames appended since the last `removeAll`.
     package var frameCount = 0
+    /// Whether the encoder notes in `marks` where each frame is: for frames that are kept and found again.
+    package var isMarked = false
+    package var marks: [FrameMark] = []
 
     package init(capacity: Int) {
         precondition(capacity > 0, "a frame buffer needs room")
@@ -40,6 +43,14 @@ package struct FrameBuffer: ~Copyable {
         count += bytes.count
     }
 
+    /// Appends what another buffer holds, frames and marks.
+    package mutating func append(framesOf other: borrowing FrameBuffer) {
+        let offset = count
+        append(other.bytes)
+        frameCount += other.frameCount
+        for mark in other.marks { marks.append(mark.moved(by: offset)) }
+    }
+
     package mutating func append(_ text: StaticString) {
         append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
@@ -47,6 +58,7 @@ package struct FrameBuffer: ~Copyable {
     package mutating func removeAll() {
         count = 0
         frameCount = 0
+        marks.removeAll(keepingCapacity: true)
     }
 
     /// Drops what was appended since `count` was `length`: an event that turned out to be invalid leaves no bytes behind.

@@ -13,6 +13,21 @@ extension FrameBuffer {
         frameCount += 1
     }
 
+    /// The notice that events are missing: the client's last id is no longer held, or never was.
+    /// - Parameters:
+    ///   - oldestID: of what follows; `nil` if nothing is held.
+    ///   - lost: how many events, if that is known.
+    package mutating func appendGap(oldestID: String?, lost: UInt64?) {
+        var json: [UInt8] = Array("{\"oldest\":".utf8)
+        if let oldestID { json.appendJSON(oldestID) } else { json += "null".utf8 }
+        if let lost { json += ",\"lost\":\(lost)".utf8 }
+        json += "}".utf8
+        append("event: sluice-gap\ndata: ")
+        json.withUnsafeBytes { append($0) }
+        append("\n\n")
+        frameCount += 1
+    }
+
     /// The last frame of a complete stream: no data, so nothing is dispatched, but the client remembers the id.
     package mutating func appendFinished() {
         append("id: sluice-end\n\n")

@@ -31,7 +31,7 @@ struct ProducerManifest {
                 summary: try PluginText.declared(declared.description, "its description", bytesMax: 1024) ?? "",
                 parameters: parameters,
                 isNonblocking: flags.contains(.nonblocking),
-                isShared: false,
+                isShared: flags.contains(.shared),
                 isResumable: flags.contains(.resumable),
                 acceptsBody: flags.contains(.body),
                 hasNext: declared.next != nil)
@@ -62,10 +62,10 @@ struct ProducerManifest {
                 "sets the reserved flags 0x\(String(reserved.rawValue, radix: 16))",
                 remedy: "set none but the SLUICE_… flags of this host's sluice.h")
         }
-        guard !flags.contains(.shared) else {
+        guard !flags.contains([.shared, .body]) else {
             throw Defect(
-                "asks for SLUICE_SHARED, and shared streams are not available in this version",
-                remedy: "leave the flag out, so that each subscriber gets a stream of its own")
+                "sets SLUICE_BODY and SLUICE_SHARED, and a stream that belongs to nobody has no request",
+                remedy: "leave one out; a second producer can take what subscribers send")
         }
     }
 

@@ -25,6 +25,9 @@ final class Census: Sendable {
         return false
     }
 
+    /// The source of a hub: counted, but not limited by the number of streams, as its subscribers are.
+    func addSource() { streams.add(1, ordering: .relaxed) }
+
     func streamIsOver() { streams.subtract(1, ordering: .releasing) }
 
     func takeThread() -> Bool {

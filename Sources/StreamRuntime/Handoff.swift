@@ -31,7 +31,11 @@ final class Handoff: @unchecked Sendable {
     }
 
     /// - Parameter limitBytes: no further frame is taken once the queue holds so many.
-    init(limitBytes: Int) { self.limitBytes = limitBytes }
+    /// - Parameter isMarked: frames are marked, as a hub needs them.
+    init(limitBytes: Int, isMarked: Bool) {
+        self.limitBytes = limitBytes
+        frames.isMarked = isMarked
+    }
 
     // MARK: Any thread
 
@@ -103,8 +107,7 @@ final class Handoff: @unchecked Sendable {
     /// Moves all frames behind those in `output`.
     func take(into output: inout FrameBuffer) -> Taken {
         condition.withLock {
-            output.append(frames.bytes)
-            output.frameCount += frames.frameCount
+            output.append(framesOf: frames)
             frames.removeAll()
             defer { isRoomWanted = false }
             if isThreaded { condition.broadcast() }
@@ -242,8 +245,7 @@ final class Handoff: @unchecked Sendable {
             while frames.count >= limitBytes, cancelReason == nil { condition.wait(until: .max) }
             if let cancelReason { return (cancelReason, false) }
             let wasEmpty = frames.isEmpty
-            frames.append(new.bytes)
-            frames.frameCount += new.frameCount
+            frames.append(framesOf: new)
             return (nil, wasEmpty && !new.isEmpty)
         }
     }

@@ -5,6 +5,11 @@ package struct Limits: Sendable {
     package var maxStreamsPerProducer = 100_000
     /// Streams of blocking producers at a time: each has a thread.
     package var maxThreads = 256
+    /// Shared streams of one producer at a time, each with parameters of its own.
+    package var maxHubsPerProducer = 1_000
+    /// How shared streams behave, but for those of the producers named in `hubs`.
+    package var hub = HubSettings()
+    package var hubs: [String: HubSettings] = [:]
     /// Bytes that wait between a thread (or `emit`) and the stream's loop.
     package var handoffBytes = 64 * 1024
     /// A comment is sent after so long a silence, jittered down by up to a tenth. Nanoseconds.

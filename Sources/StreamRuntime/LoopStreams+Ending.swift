@@ -11,6 +11,7 @@ extension LoopStreams {
         guard record.pointee.source == .open else { return }
         let entry = record.pointee.entry!
         let token = token(slot)
+        if record.pointee.role == .member { return endMember(slot, reason) }
         record.pointee.source = .closing
         record.pointee.reason = reason
         record.pointee.closingSince = loop.now
@@ -72,10 +73,13 @@ extension LoopStreams {
         record.pointee.handoff = nil
         record.pointee.state = nil
         forgetCalls(slot)
-        entry.freePlace()
+        let hub = record.pointee.role == .source ? record.pointee.hub : nil
+        if hub == nil { entry.freePlace() }
         census.streamIsOver()
-        entry.generation.leave()
         if record.pointee.link == .none { release(slot) } else { reschedule(slot) }
+        if let hub { sourceClosed(hub) }
+        // The last: it may be the end of the generation.
+        entry.generation.leave()
     }
 
     /// What was reported as stuck goes on after all.
@@ -93,10 +97,13 @@ extension LoopStreams {
         loop.timers.set(slot, to: .max)
         dropPending(record)
         record.pointee.entry = nil
-        record.pointee.door = nil
+        record.pointee.role = .stream
+        record.pointee.shared = nil
+        record.pointee.opening = nil
+        record.pointee.memberIndex = -1
+        record.pointee.isBlocked = false
         record.pointee.sink = nil
         record.pointee.reason = nil
-        record.pointee.peer = ""
         record.pointee.epoch = 0
         record.pointee.descriptor = -1
         record.pointee.dropped = 0
@@ -207,6 +214,7 @@ extension LoopStreams {
     /// Ends a stream from outside: its subscriber gets what was produced, a reconnection time, and a clean end.
     func end(_ slot: UInt32, _ reason: CloseReason) {
         let record = table[slot]
+        if record.pointee.role == .source, record.pointee.source == .open { return endHubSource(slot, reason) }
         switch record.pointee.source {
         case .opening:
             guard record.pointee.reason == nil else { return }

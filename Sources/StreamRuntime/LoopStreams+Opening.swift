@@ -5,21 +5,10 @@ import StreamLoop
 extension LoopStreams {
     /// Any thread. Takes a place in the table for a stream that is about to open.
     /// - Returns: `nil` if the table is full.
-    func prepare(_ entry: ProducerEntry, door: any OpenAnswering, peer: String, handoff: Handoff?) -> StreamToken? {
+    func prepare(_ entry: ProducerEntry, _ opening: Opening, handoff: Handoff?) -> StreamToken? {
         guard let slot = table.allocate() else { return nil }
-        let epoch = table.withGate(slot) { gate in
-            var epoch = gate.epoch &+ 1
-            if epoch == 0 { epoch = 1 }
-            gate = StreamGate()
-            gate.epoch = epoch
-            gate.isLive = true
-            gate.isOpening = true
-            gate.isThreaded = handoff != nil
-            gate.entry = entry
-            gate.handoff = handoff
-            return epoch
-        }
-        let token = StreamToken(loop: loop.index, slot: slot, epoch: epoch)
+        let epoch = openGate(slot, entry, handoff, isShared: false)
+        let unshared = Unshared(opening: opening)
         // Written by the loop alone: whoever prepares posts to it next.
         loop.post { [self] in
             let record = table[slot]
@@ -27,15 +16,37 @@ extension LoopStreams {
             record.pointee.source = .opening
             record.pointee.link = .waiting
             record.pointee.entry = entry
-            record.pointee.door = door
-            record.pointee.peer = peer
+            record.pointee.opening = unshared.opening
             record.pointee.handoff = handoff
             record.pointee.isThreaded = handoff != nil
             record.pointee.lastActivity = loop.now
             record.pointee.reason = endOfAll
             if endOfAll != nil { cancelOpening(slot) }
         }
-        return token
+        return StreamToken(loop: loop.index, slot: slot, epoch: epoch)
+    }
+
+    /// On its way to the loop, which is the only one that looks into it from then on.
+    private struct Unshared: @unchecked Sendable {
+        let opening: Opening
+    }
+
+    /// Any thread. Begins a new use of a slot.
+    /// - Returns: its epoch.
+    func openGate(_ slot: UInt32, _ entry: ProducerEntry, _ handoff: Handoff?, isShared: Bool) -> UInt32 {
+        table.withGate(slot) { gate in
+            var epoch = gate.epoch &+ 1
+            if epoch == 0 { epoch = 1 }
+            gate = StreamGate()
+            gate.epoch = epoch
+            gate.isLive = true
+            gate.isOpening = true
+            gate.isThreaded = handoff != nil
+            gate.isShared = isShared
+            gate.entry = entry
+            gate.handoff = handoff
+            return epoch
+        }
     }
 
     /// Calls `open` of a non-blocking producer.
@@ -54,8 +65,11 @@ extension LoopStreams {
 
     /// The peer left, or the server stops, before anything began: nothing was opened, so nothing is closed.
     func skipOpening(_ slot: UInt32) {
-        table[slot].pointee.door?.answer(.unavailable)
+        let door = table[slot].pointee.opening?.door
+        let hub = table[slot].pointee.role == .source ? table[slot].pointee.hub : nil
         neverOpened(slot)
+        door?.answer(.unavailable)
+        if let hub { sourceRefused(hub, .unavailable) }
     }
 
     /// `open` has answered: at once, from the stream's thread, or later.
@@ -71,8 +85,10 @@ extension LoopStreams {
         }
         record.pointee.isPending = false
         table.withGate(slot) { $0.isOpening = false }
-        let door = record.pointee.door
-        record.pointee.door = nil
+        let door = record.pointee.opening?.door
+        record.pointee.opening?.door = nil
+        let hub = record.pointee.role == .source ? record.pointee.hub : nil
+        let answer: OpenAnswer
         switch outcome {
         case .opened(let headers):
             record.pointee.source = .open
@@ -80,31 +96,34 @@ extension LoopStreams {
             record.pointee.nextDue = entry.description.hasNext ? 0 : .max
             noLongerStuck(record)
             entry.countOpen()
-            log.opened(token, entry, peer: record.pointee.peer)
+            log.opened(token, entry, peer: record.pointee.opening?.peer)
+            if hub != nil { return sourceOpened(slot, headers: headers) }
             if let reason = record.pointee.reason { end(slot, reason) }
             // Without a door the peer has left, and the record may be gone already.
             guard let door else { return }
             door.answer(.stream(headers: headers))
             return reschedule(slot)
         case .ended:
-            door?.answer(.ended)
+            answer = .ended
         case .rejected(let status, let message):
             log.rejected(token, entry, status: status, message: message)
-            door?.answer(.rejected(status: status, message: message))
+            answer = .rejected(status: status, message: message)
         case .failed(let text):
             log.failed(token, entry, text, during: "open")
-            door?.answer(.failed(code: token.description))
+            answer = .failed(code: token.description)
         case .pending:
             preconditionFailure("handled above")
         }
         neverOpened(slot)
+        door?.answer(answer)
+        if let hub { sourceRefused(hub, answer) }
     }
 
     /// The front door lost the peer, or can't send the response.
     func leave(_ token: StreamToken) {
         guard let slot = slot(token), table[slot].pointee.link == .waiting else { return }
         table[slot].pointee.link = .none
-        table[slot].pointee.door = nil
+        table[slot].pointee.opening?.door = nil
         switch table[slot].pointee.source {
         case .opening:
             if table[slot].pointee.reason == nil { table[slot].pointee.reason = .disconnected }
@@ -118,6 +137,7 @@ extension LoopStreams {
     /// Asks an open that has not answered to hurry; its answer is awaited all the same.
     func cancelOpening(_ slot: UInt32) {
         let record = table[slot]
+        if record.pointee.role == .member { return skipJoining(slot) }
         let (isFirst, isUnanswered) = table.withGate(slot) { gate in
             defer { gate.isCancelled = true }
             return (!gate.isCancelled, gate.isOpening)
@@ -167,6 +187,8 @@ extension LoopStreams {
         output.appendPreamble(retryMilliseconds: jitteredRetry(slot))
         if record.pointee.source == .open {
             guard transmit(slot) else { return }
+            if record.pointee.role == .member { return memberAttached(slot) }
+            record.pointee.opening = nil
             record.pointee.handoff?.attach()
             pump(slot)
         } else {
@@ -192,7 +214,7 @@ extension LoopStreams {
         let record = table[slot]
         record.pointee.source = .over
         record.pointee.link = .none
-        record.pointee.door = nil
+        record.pointee.opening = nil
         sourceIsOver(slot)
     }
 

@@ -12,6 +12,12 @@ extension LoopStreams {
     /// Fetches what there is and sends it, until the socket is full, nothing is left, or others must have their turn.
     func pump(_ slot: UInt32) {
         let record = table[slot]
+        switch record.pointee.role {
+        case .source: return pumpSource(slot)
+        case .member: return pumpMember(slot)
+        case .clock: return
+        case .stream: break
+        }
         guard record.pointee.link == .connected, !record.pointee.hasPending, !record.pointee.isQueued else { return }
         let began = loop.now
         for _ in 0..<Self.batchesPerTurn {
@@ -56,7 +62,7 @@ extension LoopStreams {
     }
 
     /// Has the producer fill the output.
-    private func pull(_ slot: UInt32, _ hasMore: inout Bool) -> SourceEnd? {
+    func pull(_ slot: UInt32, _ hasMore: inout Bool) -> SourceEnd? {
         let record = table[slot]
         let entry = record.pointee.entry!
         // Looked up anew, so that no producer is blamed for what was done before it in this turn.
@@ -115,6 +121,12 @@ extension LoopStreams {
     /// Adds to the output what was emitted and not sent yet, and counts all of it: before the source is closed, and logged. From
     /// then on nothing can be emitted, so that what was accepted is also sent.
     func takeProduced(_ slot: UInt32) {
+        stopEmitting(slot)
+        count(table[slot])
+    }
+
+    /// Adds to the output what was emitted and not sent yet; from now on nothing can be.
+    func stopEmitting(_ slot: UInt32) {
         let record = table[slot]
         // An emit may have made the queue only just now.
         record.pointee.handoff = table.withGate(slot) { gate in
@@ -125,11 +137,10 @@ extension LoopStreams {
             handoff.end()
             _ = handoff.take(into: &output)
         }
-        count(record)
     }
 
     /// Adds the producer's frames in the output to the stream's count.
-    private func count(_ record: UnsafeMutablePointer<StreamRecord>) {
+    func count(_ record: UnsafeMutablePointer<StreamRecord>) {
         record.pointee.events += output.frameCount
         record.pointee.bytes += output.count
     }
@@ -188,6 +199,7 @@ extension LoopStreams {
     /// The socket takes bytes again.
     func flush(_ slot: UInt32) {
         let record = table[slot]
+        record.pointee.isBlocked = false
         while let memory = record.pointee.pending {
             let start = Int(record.pointee.pendingStart)
             let bytes = UnsafeRawBufferPointer(start: memory + start, count: Int(record.pointee.pendingEnd) - start)

@@ -15,6 +15,12 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
     let limits: Limits
     let log: StreamLog
     let census: Census
+    let directory: HubDirectory
+    /// This loop and the others.
+    let peers: LoopSet
+    /// The hubs that this loop has to do with.
+    var replicas: [ObjectIdentifier: HubReplica] = [:]
+    var replicaSerial: UInt64 = 0
 
     /// Where frames are encoded before they are sent.
     var output = FrameBuffer(capacity: batchBytes + 16 * 1024)
@@ -42,11 +48,15 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
     /// The slot whose timer is the one of `scheduled`.
     static let scheduleSlot: UInt32 = 0
 
-    init(loop: Loop, limits: Limits, log: StreamLog, census: Census) {
+    init(
+        loop: Loop, limits: Limits, log: StreamLog, census: Census, directory: HubDirectory, peers: LoopSet
+    ) {
         self.loop = loop
         self.limits = limits
         self.log = log
         self.census = census
+        self.directory = directory
+        self.peers = peers
         loop.handler = self
     }
 
@@ -100,6 +110,11 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
         if slot == Self.scheduleSlot { return runScheduled() }
         let now = loop.now
         let record = table[slot]
+        switch record.pointee.role {
+        case .source: return dueSource(slot)
+        case .clock: return dueClock(slot)
+        case .stream, .member: break
+        }
         if record.pointee.link == .lingering {
             if now >= record.pointee.lastActivity + Self.lingerTime { return dropLink(slot) }
         } else if record.pointee.link != .waiting, record.pointee.hasPending,
@@ -110,14 +125,8 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
         if record.pointee.source == .open, limits.maxAge > 0, now >= record.pointee.openedAt + limits.maxAge {
             return end(slot, .expired)
         }
-        if isOverdue(record), now >= record.pointee.closingSince + limits.stuckReport {
-            record.pointee.isReportedStuck = true
-            log.stuck(
-                token(slot), record.pointee.entry!, reason: record.pointee.reason,
-                since: now - record.pointee.closingSince)
-            census.countStuck()
-        }
-        if record.pointee.link == .connected, !record.pointee.hasPending {
+        reportIfStuck(slot)
+        if record.pointee.role == .stream, record.pointee.link == .connected, !record.pointee.hasPending {
             // One that stands in the run queue is pulled from there, in its turn.
             if isPullDue(record, at: now), !record.pointee.isQueued { return pump(slot) }
             if now >= keepAliveDue(slot) {
@@ -127,6 +136,16 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
             }
         }
         reschedule(slot)
+    }
+
+    /// Tells once of a stream whose producer does not come to its end.
+    func reportIfStuck(_ slot: UInt32) {
+        let record = table[slot]
+        let since = loop.now - record.pointee.closingSince
+        guard isOverdue(record), since >= limits.stuckReport else { return }
+        record.pointee.isReportedStuck = true
+        log.stuck(token(slot), record.pointee.entry!, reason: record.pointee.reason, since: since)
+        census.countStuck()
     }
 
     func turnEnded() -> Bool {
@@ -161,12 +180,12 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
     /// Sets the stream's one timer to the next moment at which something is to be done for it.
     func reschedule(_ slot: UInt32) {
         let record = table[slot]
-        var deadline = Int64.max
+        var deadline = record.pointee.role == .source ? sourceDeadline(record) : Int64.max
         switch record.pointee.link {
         case .connected:
             if record.pointee.hasPending {
                 deadline = record.pointee.lastActivity + limits.writeDeadline
-            } else {
+            } else if record.pointee.role == .stream {
                 deadline = keepAliveDue(slot)
                 if record.pointee.source == .open, !record.pointee.isThreaded, !record.pointee.isQueued {
                     deadline = min(deadline, record.pointee.nextDue)
@@ -179,7 +198,7 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
         case .waiting, .none:
             break
         }
-        if record.pointee.source == .open, limits.maxAge > 0 {
+        if record.pointee.source == .open, limits.maxAge > 0, record.pointee.role != .source {
             deadline = min(deadline, record.pointee.openedAt + limits.maxAge)
         }
         if isOverdue(record) {
@@ -236,4 +255,10 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
         callsOfEnded = 0
         scheduled.keep { isLive($0.stream) }
     }
+}
+
+/// All loops of a runtime, for messages between them.
+final class LoopSet: @unchecked Sendable {
+    // Unchecked: set once, before a loop turns.
+    var loops: [LoopStreams] = []
 }

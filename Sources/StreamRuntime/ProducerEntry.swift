@@ -10,6 +10,7 @@ package final class ProducerEntry: Sendable {
     private let closes = Atomic<Int>(0)
     private let demoted = Atomic<Bool>(false)
     private let reasons = Mutex([Int](repeating: 0, count: CloseReason.allCases.count + 1))
+    private let leaves = Mutex([Int](repeating: 0, count: CloseReason.allCases.count + 1))
     /// Streams that hold a place: from before `open` to after `close`.
     private let places = Atomic<Int>(0)
 
@@ -51,6 +52,9 @@ package final class ProducerEntry: Sendable {
     func freePlace() { places.subtract(1, ordering: .relaxed) }
 
     func countOpen() { opens.add(1, ordering: .releasing) }
+
+    /// A subscriber of a shared stream has left; the stream goes on.
+    func countLeave(_ reason: CloseReason) { leaves.withLock { $0[Int(reason.rawValue)] += 1 } }
 
     func countClose(_ reason: CloseReason) {
         reasons.withLock { $0[Int(reason.rawValue)] += 1 }

@@ -33,7 +33,7 @@ extension Runtime: StreamServices {
         let handoff = withGate(stream) { gate -> Handoff? in
             if gate.isCancelled { return nil }
             if let handoff = gate.handoff { return handoff }
-            let handoff = Handoff(limitBytes: limits.handoffBytes)
+            let handoff = Handoff(limitBytes: limits.handoffBytes, isMarked: gate.isShared)
             gate.handoff = handoff
             return handoff
         }

@@ -1,4 +1,5 @@
 package import EventStream
+import Glibc
 package import Logging
 package import StreamLoop
 import Synchronization
@@ -8,6 +9,8 @@ package final class Runtime: Sendable {
     let loops: [LoopStreams]
     let limits: Limits
     let census: Census
+    private let directory: HubDirectory
+    private let peers: LoopSet
     private let routes = Mutex(RouteTable())
     private let nextLoop = Atomic<Int>(0)
 
@@ -15,14 +18,22 @@ package final class Runtime: Sendable {
     package init(systems: [LoopSystem], limits: Limits, logger: Logger) {
         precondition(!systems.isEmpty && systems.count <= 256, "a runtime has 1 to 256 loops")
         let census = Census(limits: limits)
+        let directory = HubDirectory(startMicroseconds: wallClockMicroseconds())
+        let peers = LoopSet()
         self.limits = limits
         self.census = census
+        self.directory = directory
+        self.peers = peers
         loops = systems.enumerated().map { index, system in
             LoopStreams(
-                loop: Loop(index: index, system: system), limits: limits, log: StreamLog(logger: logger), census: census
-            )
+                loop: Loop(index: index, system: system), limits: limits, log: StreamLog(logger: logger),
+                census: census,
+                directory: directory, peers: peers)
         }
+        peers.loops = loops
     }
+
+    deinit { peers.loops = [] }
 
     /// Starts a thread for each loop.
     /// - Returns: `false` if the system has none to give.
@@ -79,21 +90,26 @@ extension Runtime: StreamOpener {
             census.streamIsOver()
             throw refusal("max-streams-per-producer")
         }
-        let usesThread = entry.usesThreads
+        let isShared = entry.description.isShared
+        // The thread of a shared stream is its hub's.
+        let usesThread = entry.usesThreads && !isShared
         if usesThread, !census.takeThread() {
             giveBack(entry)
             throw refusal("max-threads")
         }
-        // Retired and shut down between the match and here: what serves the path now is known to the next request.
         guard entry.generation.enter() else {
             if usesThread { census.threadIsFree() }
             giveBack(entry)
-            throw refusal("reload")
+            return try openSuccessor(of: entry, request, door)
         }
+        if isShared { return try join(entry, request, door) }
         let streams = loops[nextLoop.add(1, ordering: .relaxed).oldValue % loops.count]
-        let handoff = usesThread ? Handoff(limitBytes: limits.handoffBytes) : nil
+        let handoff = usesThread ? Handoff(limitBytes: limits.handoffBytes, isMarked: false) : nil
         handoff?.becomeThreaded(with: [])
-        guard let token = streams.prepare(entry, door: door, peer: request.remoteAddress, handoff: handoff) else {
+        guard
+            let token = streams.prepare(
+                entry, Opening(door: door, peer: request.remoteAddress), handoff: handoff)
+        else {
             if usesThread { census.threadIsFree() }
             giveBack(entry)
             entry.generation.leave()
@@ -110,6 +126,82 @@ extension Runtime: StreamOpener {
             }
         }
         return token
+    }
+
+    /// The producer was replaced, and has ended, between the match and here: what serves the path now is asked instead.
+    private func openSuccessor(
+        of entry: ProducerEntry, _ request: StreamRequest, _ door: any OpenAnswering
+    ) throws(Overload) -> StreamToken {
+        guard let match = route(for: request.path), match.entry !== entry,
+            let parameters = try? match.producer.resolve(path: match.values, query: request.query)
+        else { throw refusal("reload") }
+        var request = request
+        request.parameters = parameters
+        return try open(match, request, answering: door)
+    }
+
+    /// Has a subscriber join the hub of its parameters; all places are taken already.
+    private func join(
+        _ entry: ProducerEntry, _ request: StreamRequest, _ door: any OpenAnswering
+    ) throws(Overload) -> StreamToken {
+        let index = nextLoop.add(1, ordering: .relaxed).oldValue % loops.count
+        let streams = loops[index]
+        let (name, asked) = (entry.description.name, historyAsked(entry, request))
+        let key = HubKey(
+            plugin: entry.description.plugin, producer: name, parameters: request.parameters.canonical)
+        let hub = directory.join(
+            key, entry: entry, home: index, settings: limits.hubs[name] ?? limits.hub, limit: limits.maxHubsPerProducer
+        ) { sharedRequest(entry, request) }
+        let count: Int? = if case .count(let count) = asked { count } else { nil }
+        let opening = Opening(
+            door: door, peer: request.remoteAddress, lastEventID: request.lastEventID, historyCount: count)
+        guard let hub, let token = streams.prepare(entry, opening, handoff: nil) else {
+            if let hub, directory.leave(hub) { loops[hub.home].loop.post { [loops] in loops[hub.home].unused(hub) } }
+            giveBack(entry)
+            entry.generation.leave()
+            throw refusal(hub == nil ? "max-hubs-per-producer" : "max-streams")
+        }
+        streams.loop.post {
+            if case .invalid(let text) = asked {
+                streams.refuseJoining(token, hub, "history must be a whole number, 0 or more, or all; it is “\(text)”")
+            } else {
+                streams.join(token, hub)
+            }
+        }
+        return token
+    }
+
+    private enum HistoryAsked {
+        case none
+        case count(Int)
+        case invalid(String)
+    }
+
+    /// `?history=N` or `all`; a producer with a parameter of that name keeps it for itself.
+    private func historyAsked(_ entry: ProducerEntry, _ request: StreamRequest) -> HistoryAsked {
+        guard let text = request.query.first(where: { $0.name == "history" })?.value,
+            !entry.description.parameters.contains("history:")
+        else { return .none }
+        if text == "all" { return .count(.max) }
+        guard !text.isEmpty, text.utf8.allSatisfy({ $0 >= 48 && $0 <= 57 }) else {
+            return .invalid(String(text.prefix(64)))
+        }
+        return .count(Int(text) ?? .max)
+    }
+
+    /// What the source of a hub may know of its first subscriber: an id that only the producer can have made, and nothing else.
+    private func sharedRequest(_ entry: ProducerEntry, _ request: StreamRequest) -> StreamRequest {
+        var shared = request
+        shared.query = []
+        shared.headers = []
+        shared.remoteAddress = ""
+        shared.method = "GET"
+        shared.path = ""
+        shared.body = []
+        if !entry.description.isResumable || shared.lastEventID.map(HubNumbering.isHostMade) ?? false {
+            shared.lastEventID = nil
+        }
+        return shared
     }
 
     private func giveBack(_ entry: ProducerEntry) {
@@ -142,4 +234,11 @@ extension Runtime: StreamOpener {
     func withStreams(_ token: StreamToken, _ body: (LoopStreams) -> Void) {
         if token.loop < loops.count { body(loops[token.loop]) }
     }
+}
+
+/// For the epochs of ids; clock_gettime(2).
+private func wallClockMicroseconds() -> UInt64 {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    return UInt64(time.tv_sec) * 1_000_000 + UInt64(time.tv_nsec) / 1000
 }

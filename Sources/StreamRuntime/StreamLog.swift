@@ -14,9 +14,28 @@ struct StreamLog: Sendable {
         return metadata
     }
 
-    func opened(_ token: StreamToken, _ entry: ProducerEntry, peer: String) {
+    /// - Parameter peer: `nil` for the source of a hub.
+    func opened(_ token: StreamToken, _ entry: ProducerEntry, peer: String?) {
         guard logger.logLevel <= .info else { return }
-        logger.info("stream opened", metadata: identity(token, entry).merging(["peer": "\(peer)"]) { $1 })
+        logger.info("stream opened", metadata: identity(token, entry).merging(["peer": "\(peer ?? "shared")"]) { $1 })
+    }
+
+    func joined(_ token: StreamToken, _ entry: ProducerEntry, peer: String) {
+        guard logger.logLevel <= .info else { return }
+        logger.info("subscriber joined", metadata: identity(token, entry).merging(["peer": "\(peer)"]) { $1 })
+    }
+
+    func left(_ token: StreamToken, _ entry: ProducerEntry, reason: CloseReason, duration: Int64) {
+        guard logger.logLevel <= .info else { return }
+        logger.info(
+            "subscriber left",
+            metadata: identity(token, entry).merging([
+                "reason": "\(reason.name)", "duration_ms": "\(duration / 1_000_000)",
+            ]) { $1 })
+    }
+
+    func overtaken(_ token: StreamToken, _ entry: ProducerEntry) {
+        logger.info("subscriber overtaken by the history; disconnected", metadata: identity(token, entry))
     }
 
     func closed(

@@ -3,6 +3,17 @@ import StreamLoop
 
 /// One stream and its subscriber, as a struct in its loop's table: the loop's alone.
 struct StreamRecord: ~Copyable {
+    enum Role: UInt8 {
+        /// A stream and its only subscriber.
+        case stream
+        /// The source of a hub.
+        case source
+        /// A subscriber of a hub.
+        case member
+        /// The timer of a hub's keep-alive.
+        case clock
+    }
+
     enum Source: UInt8 {
         /// `open` was not called yet, or has not answered.
         case opening
@@ -25,6 +36,7 @@ struct StreamRecord: ~Copyable {
     }
 
     var epoch: UInt32 = 0
+    var role = Role.stream
     var source = Source.over
     var link = Link.none
     var isThreaded = false
@@ -34,6 +46,8 @@ struct StreamRecord: ~Copyable {
     var isQueued = false
     /// A sink has bytes that it did not send yet.
     var isSinkBusy = false
+    /// A member's socket is full, though nothing of it waits here.
+    var isBlocked = false
     /// How many calls are scheduled for it on the loop.
     var calls: Int32 = 0
     /// It was reported that the stream does not end, or that its open does not answer.
@@ -44,7 +58,12 @@ struct StreamRecord: ~Copyable {
     var entry: ProducerEntry?
     var state: UnsafeMutableRawPointer?
     var handoff: Handoff?
-    var door: (any OpenAnswering)?
+    /// Until the connection is there.
+    var opening: Opening?
+    /// The hub, for all roles but `.stream`.
+    var shared: Hub?
+    /// A member's place in its replica; -1: none yet.
+    var memberIndex: Int32 = -1
     var sink: (any FrameSink)?
     /// What the socket did not take: from `pendingStart` to `pendingEnd` of this memory.
     var pending: UnsafeMutableRawPointer?
@@ -59,9 +78,30 @@ struct StreamRecord: ~Copyable {
     var closingSince: Int64 = 0
     var events = 0
     var bytes = 0
-    var peer = ""
 
     init() {}
 
-    var hasPending: Bool { pending != nil || isSinkBusy }
+    var hasPending: Bool { pending != nil || isSinkBusy || isBlocked }
+
+    var hub: Hub {
+        guard let shared else { preconditionFailure("every role but that of an exclusive stream has a hub") }
+        return shared
+    }
+}
+
+/// What a stream only needs until it has its connection.
+final class Opening {
+    var door: (any OpenAnswering)?
+    let peer: String
+    /// What a subscriber of a hub has seen last.
+    let lastEventID: String?
+    /// How much of a hub's history it asked for.
+    let historyCount: Int?
+
+    init(door: any OpenAnswering, peer: String, lastEventID: String? = nil, historyCount: Int? = nil) {
+        self.door = door
+        self.peer = peer
+        self.lastEventID = lastEventID
+        self.historyCount = historyCount
+    }
 }

@@ -15,6 +15,8 @@ struct StreamGate {
     /// `closed` may come.
     var isClosing = false
     var isThreaded = false
+    /// A hub's source: its frames are marked.
+    var isShared = false
     var entry: ProducerEntry?
     var handoff: Handoff?
 }

@@ -93,6 +93,7 @@ final class StreamThread: Sendable {
     /// - Returns: why it ended.
     private func produce(_ state: UnsafeMutableRawPointer?) -> CloseReason {
         var frames = FrameBuffer(capacity: 1024)
+        frames.isMarked = entry.description.isShared
         var deadline: Int64 = entry.description.hasNext ? 0 : .max
         while true {
             switch handoff.wait(until: deadline) {
@@ -170,7 +171,7 @@ extension LoopStreams {
         guard census.takeThread() else { return false }
         let token = token(slot)
         let handoff = table.withGate(slot) { gate in
-            let handoff = gate.handoff ?? Handoff(limitBytes: limits.handoffBytes)
+            let handoff = gate.handoff ?? Handoff(limitBytes: limits.handoffBytes, isMarked: entry.description.isShared)
             gate.handoff = handoff
             gate.isThreaded = true
             return handoff

@@ -1,5 +1,6 @@
-/* The producers that the benchmark asks for: /idle, /ticker and /firehose, written as any plugin would write them. */
+/* The producers that the benchmark asks for: /idle, /ticker, /firehose and /events, written as any plugin would write them. */
 #include <sluice.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -145,4 +146,84 @@ static const sluice_producer firehose = {
     .close = freeing_close,
 };
 
-SLUICE_PLUGIN(host, "bench", "1.0.0", "What the benchmark asks for", &idle, &ticker, &firehose)
+/*
+ * /events: one shared stream of 120 bytes of data, with the monotonic time and a count. It waits for /start?interval_us=N: then an
+ * event each N microseconds, or, with 0, the next one as soon as the one before was handed to all subscribers, one event a write.
+ */
+
+static _Atomic(sluice_stream *) fanout_stream;
+static _Atomic int64_t fanout_interval_us = -1;
+
+struct fanout {
+    uint64_t count;
+    bool sent;
+    char data[121];
+};
+
+static int32_t fanout_open(sluice_stream *stream, void **state)
+{
+    struct fanout *fanout = calloc(1, sizeof *fanout);
+    if (fanout == NULL)
+        return out_of_memory(stream);
+    *state = fanout;
+    fanout_stream = stream;
+    return SLUICE_OPEN_OK;
+}
+
+static int32_t fanout_next(void *state, sluice_event *event)
+{
+    struct fanout *fanout = state;
+    int64_t interval_us = fanout_interval_us;
+    event->wait_ms = -1;
+    if (interval_us < 0)
+        return SLUICE_NEXT_WAIT;
+    if (interval_us == 0 && fanout->sent) {
+        /* Not another event into the same write: the host sends this one first. */
+        fanout->sent = false;
+        host->wake(fanout_stream);
+        return SLUICE_NEXT_WAIT;
+    }
+    fanout->sent = true;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    int length = snprintf(fanout->data, sizeof fanout->data, "{\"t\":%20llu,\"n\":%12llu,\"pad\":\"",
+                          (unsigned long long)now.tv_sec * 1000000000u + (unsigned long long)now.tv_nsec,
+                          (unsigned long long)++fanout->count);
+    memset(fanout->data + length, 'x', 118 - (size_t)length);
+    memcpy(fanout->data + 118, "\"}", 2);
+    event->data = fanout->data;
+    event->data_length = 120;
+    event->wait_ms = interval_us / 1000;
+    return SLUICE_NEXT_EVENT;
+}
+
+static const sluice_producer fanout = {
+    .struct_size = sizeof(sluice_producer),
+    .flags = SLUICE_NONBLOCKING | SLUICE_SHARED,
+    .name = "events",
+    .open = SLUICE_OPEN(fanout_open),
+    .next = fanout_next,
+    .close = freeing_close,
+};
+
+static int32_t start_open(sluice_stream *stream, void **state, int64_t interval_us)
+{
+    (void)stream;
+    (void)state;
+    fanout_interval_us = interval_us;
+    if (fanout_stream != NULL)
+        host->wake(fanout_stream);
+    return SLUICE_OPEN_END;
+}
+
+static const sluice_producer start = {
+    .struct_size = sizeof(sluice_producer),
+    .flags = SLUICE_NONBLOCKING,
+    .name = "start",
+    .parameters = "interval_us: i64",
+    .open = SLUICE_OPEN(start_open),
+    .next = idle_next,
+    .close = freeing_close,
+};
+
+SLUICE_PLUGIN(host, "bench", "1.0.0", "What the benchmark asks for", &idle, &ticker, &firehose, &fanout, &start)

@@ -66,7 +66,7 @@ struct LoadingTests {
                 fixture: "PlaceholderWithoutParameter",
                 rule: "producer defect: the placeholder {symbol} of its route /ticker/{symbol}"),
             Refused(fixture: "ReservedFlag", rule: "producer defect: sets the reserved flags 0x40000000"),
-            Refused(fixture: "Shared", rule: "shared streams are not available in this version"),
+            Refused(fixture: "SharedWithBody", rule: "a stream that belongs to nobody has no request"),
             Refused(fixture: "NameWithNewline", rule: "the name of its producer 0 holds a newline"),
             Refused(fixture: "DescriptionIsNotUTF8", rule: "producer defect: its description is not valid UTF-8"),
             Refused(fixture: "PluginNameMissing", rule: "its name is missing"),

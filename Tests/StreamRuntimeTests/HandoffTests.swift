@@ -16,7 +16,7 @@ struct HandoffTests {
 
     @Test("frames come out as they went in, counted; the loop is told of the first only")
     func queue() {
-        let handoff = Handoff(limitBytes: 1000)
+        let handoff = Handoff(limitBytes: 1000, isMarked: false)
         #expect(encode("a", handoff) == (.accepted, true))
         #expect(encode("b", handoff) == (.accepted, false))
         var output = FrameBuffer(capacity: 16)
@@ -30,7 +30,7 @@ struct HandoffTests {
 
     @Test("a full queue refuses until it is taken, and says then that room was wanted")
     func full() {
-        let handoff = Handoff(limitBytes: 10)
+        let handoff = Handoff(limitBytes: 10, isMarked: false)
         #expect(encode("0123456789", handoff).0 == .accepted)
         #expect(encode("a", handoff) == (.full, false))
         var output = FrameBuffer(capacity: 16)
@@ -41,7 +41,10 @@ struct HandoffTests {
 
     @Test("nothing is taken once it is over, was cancelled, or has finished")
     func over() {
-        let (ended, cancelled, finished) = (Handoff(limitBytes: 10), Handoff(limitBytes: 10), Handoff(limitBytes: 10))
+        let (ended, cancelled, finished) = (
+            Handoff(limitBytes: 10, isMarked: false), Handoff(limitBytes: 10, isMarked: false),
+            Handoff(limitBytes: 10, isMarked: false)
+        )
         ended.end()
         cancelled.cancel(.slow)
         #expect(finished.finish(.ended) == nil)
@@ -50,11 +53,11 @@ struct HandoffTests {
 
     @Test("whoever is first says why: the end that the thread saw, or the reason that it was given")
     func reasons() {
-        let first = Handoff(limitBytes: 10)
+        let first = Handoff(limitBytes: 10, isMarked: false)
         first.cancel(.slow)
         first.cancel(.shutdown)
         #expect(first.finish(.ended) == .slow && first.isCancelled == .slow)
-        let second = Handoff(limitBytes: 10)
+        let second = Handoff(limitBytes: 10, isMarked: false)
         #expect(second.finish(.ended) == nil)
         second.cancel(.slow)
         #expect(second.isCancelled == nil)
@@ -67,7 +70,7 @@ struct HandoffTests {
 
     @Test("a put waits for room, and only for that", arguments: [false, true])
     func putWaits(_ isCancelled: Bool) async {
-        let handoff = Handoff(limitBytes: 10)
+        let handoff = Handoff(limitBytes: 10, isMarked: false)
         handoff.becomeThreaded(with: [])
         let results = Mutex<[String]>([])
         #expect(
@@ -89,7 +92,7 @@ struct HandoffTests {
 
     @Test("a wait ends by its deadline, a wake, a call that is due, or the end")
     func waits() {
-        let handoff = Handoff(limitBytes: 10)
+        let handoff = Handoff(limitBytes: 10, isMarked: false)
         handoff.becomeThreaded(with: [])
         let now = StreamLoop.monotonicNanoseconds()
         func name(_ wake: Handoff.Wake) -> String {
@@ -114,7 +117,7 @@ struct HandoffTests {
 
     @Test("a sleep lasts its time, or until a wake; the end makes it false at once")
     func sleeps() {
-        let handoff = Handoff(limitBytes: 10)
+        let handoff = Handoff(limitBytes: 10, isMarked: false)
         #expect(handoff.sleep(milliseconds: 1) == nil, "without a thread there is no sleep")
         handoff.becomeThreaded(with: [])
         let now = StreamLoop.monotonicNanoseconds()
@@ -130,7 +133,7 @@ struct HandoffTests {
     @Test("an interrupt and a close exclude each other")
     func interrupt() async {
         for _ in 0..<300 {
-            let handoff = Handoff(limitBytes: 10)
+            let handoff = Handoff(limitBytes: 10, isMarked: false)
             let closes = Counter()
             let violations = Counter()
             let done = Counter()

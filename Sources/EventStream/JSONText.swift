@@ -1,7 +1,7 @@
 extension [UInt8] {
     /// Appends `text` as a JSON string (RFC 8259 §7), with its quotes: whatever the text holds, the result is valid
     /// and cannot end a script element.
-    mutating func appendJSON(_ text: String) {
+    package mutating func appendJSON(_ text: String) {
         append(UInt8(ascii: "\""))
         for byte in text.utf8 {
             switch byte {

@@ -1,0 +1,277 @@
+import EventStream
+import StreamLoop
+import Synchronization
+
+/// The home loop's side of a hub: its source, from the first request to its end.
+extension LoopStreams {
+    /// A loop has subscribers for a hub, and wants its history.
+    func request(_ hub: Hub, for loop: Int, serial: UInt64) {
+        hub.lingerUntil = .max
+        switch hub.state {
+        case .open:
+            answerRequest(hub, loop, serial)
+        case .opening, .closing:
+            hub.requests.append((loop, serial))
+        case .idle:
+            hub.requests.append((loop, serial))
+            openSource(hub)
+        case .over:
+            send(to: loop) { $0.requestFailed(hub, serial, nil) }
+        }
+    }
+
+    private func answerRequest(_ hub: Hub, _ index: Int, _ serial: UInt64) {
+        if index == loop.index { return startReplica(hub, hub.master, headers: hub.headers) }
+        if !hub.links.contains(where: { $0.loop == index }) { hub.links.append(HubLink(loop: index)) }
+        let (history, numbering, headers) = (hub.master.history, hub.numbering, hub.headers)
+        send(to: index) { $0.start(hub, serial, history, numbering, headers) }
+    }
+
+    /// A loop has no subscriber left.
+    func unlink(_ hub: Hub, _ index: Int) {
+        hub.links.removeAll { $0.loop == index }
+        resume(hub)
+    }
+
+    /// The last user has left; somebody may have come since.
+    func unused(_ hub: Hub) {
+        guard !directory.hasUsers(hub) else { return }
+        switch hub.state {
+        case .open:
+            hub.lingerUntil = loop.now.addingSaturating(hub.settings.linger)
+            if let slot = hub.source.flatMap(slot) { reschedule(slot) }
+        case .idle, .over:
+            if directory.removeIfUnused(hub) { forget(hub) }
+        case .opening, .closing:
+            break
+        }
+    }
+
+    private func forget(_ hub: Hub) {
+        hub.state = .over
+        replicas[ObjectIdentifier(hub)] = nil
+    }
+
+    /// Runs a call on another loop, or on this one at once.
+    func send(to index: Int, _ call: @escaping @Sendable (LoopStreams) -> Void) {
+        if index == loop.index { return call(self) }
+        let other = peers.loops[index]
+        other.loop.post { call(other) }
+    }
+
+    // MARK: The source
+
+    private func openSource(_ hub: Hub) {
+        hub.state = .opening
+        let entry = hub.entry
+        guard entry.generation.enter() else { return sourceRefused(hub, .unavailable) }
+        let usesThread = entry.usesThreads
+        guard !usesThread || census.takeThread() else {
+            entry.generation.leave()
+            return sourceRefused(hub, .unavailable)
+        }
+        let handoff = usesThread ? Handoff(limitBytes: limits.handoffBytes, isMarked: true) : nil
+        handoff?.becomeThreaded(with: [])
+        guard let slot = table.allocate() else {
+            if usesThread { census.threadIsFree() }
+            entry.generation.leave()
+            return sourceRefused(hub, .unavailable)
+        }
+        let epoch = openGate(slot, entry, handoff, isShared: true)
+        let record = table[slot]
+        record.pointee.epoch = epoch
+        record.pointee.role = .source
+        record.pointee.shared = hub
+        record.pointee.source = .opening
+        record.pointee.entry = entry
+        record.pointee.handoff = handoff
+        record.pointee.isThreaded = usesThread
+        record.pointee.lastActivity = loop.now
+        record.pointee.reason = endOfAll
+        let token = token(slot)
+        hub.source = token
+        census.addSource()
+        takeOver(hub)
+        guard let handoff else { return open(token, hub.request) }
+        if !StreamThread.start(token, entry, handoff, self, .open(hub.request)) {
+            census.threadIsFree()
+            skipOpening(slot)
+        }
+    }
+
+    /// A hub that follows another goes on behind its ids, and holds what it held.
+    private func takeOver(_ hub: Hub) {
+        guard let old = hub.predecessor else { return }
+        hub.predecessor = nil
+        hub.numbering = old.numbering
+        hub.numbering.leap()
+        hub.master.history = old.master.history
+        hub.master.numbering = hub.numbering
+    }
+
+    /// `open` of the source has answered OK.
+    func sourceOpened(_ slot: UInt32, headers: [StreamRequest.Field]) {
+        let hub = table[slot].pointee.hub
+        hub.state = .open
+        hub.headers = headers
+        table[slot].pointee.handoff?.attach()
+        if let reason = table[slot].pointee.reason {
+            endSource(slot, reason)
+            return endHub(hub, .farewell(reason))
+        }
+        let requests = hub.requests
+        hub.requests = []
+        for request in requests { answerRequest(hub, request.loop, request.serial) }
+        unused(hub)
+        if table[slot].pointee.source == .open { pumpSource(slot) }
+    }
+
+    /// `open` of the source has not answered OK: those who wait are told what it said.
+    func sourceRefused(_ hub: Hub, _ answer: OpenAnswer) {
+        hub.state = .idle
+        hub.source = nil
+        let requests = hub.requests
+        hub.requests = []
+        for request in requests { send(to: request.loop) { $0.requestFailed(hub, request.serial, answer) } }
+        unused(hub)
+    }
+
+    /// `close` of the source is complete.
+    func sourceClosed(_ hub: Hub) {
+        hub.source = nil
+        guard hub.state == .closing else { return }
+        hub.state = .idle
+        // Somebody came while it closed: their stream opens now, with the history still here.
+        if hub.requests.isEmpty { unused(hub) } else { openSource(hub) }
+    }
+
+    /// Fetches what the source has, and publishes it.
+    func pumpSource(_ slot: UInt32) {
+        let record = table[slot]
+        let hub = record.pointee.hub
+        guard record.pointee.source == .open, !record.pointee.isQueued else { return }
+        for link in hub.links where link.isCongested {
+            // Looked at again behind the flag: the loop may have caught up just before it could see it.
+            link.isAwaited.store(true, ordering: .sequentiallyConsistent)
+            if link.isCongested {
+                hub.isHeld = true
+                return reschedule(slot)
+            }
+        }
+        hub.isHeld = false
+        output.removeAll()
+        output.isMarked = true
+        defer { output.isMarked = false }
+        var sourceEnd = takeHandoff(slot)
+        var hasMore = false
+        if sourceEnd == nil, isPullDue(record, at: loop.now), output.count < Self.batchBytes {
+            if !record.pointee.entry!.usesThreads || !moveToThread(slot) { sourceEnd = pull(slot, &hasMore) }
+        }
+        if let sourceEnd { return finishSource(slot, sourceEnd) }
+        publish(slot)
+        if hasMore, record.pointee.source == .open {
+            record.pointee.isQueued = true
+            runQueue.append(token(slot))
+        }
+        reschedule(slot)
+    }
+
+    /// Puts what is in the output into the history, and sends it to all subscribers.
+    private func publish(_ slot: UInt32) {
+        guard !output.marks.isEmpty else { return }
+        let record = table[slot]
+        let hub = record.pointee.hub
+        count(record)
+        let chunk = FrameChunk(output, numbering: &hub.numbering)
+        for link in hub.links {
+            link.sent.add(1, ordering: .relaxed)
+            send(to: link.loop) { $0.receive(hub, chunk, link) }
+        }
+        deliver(hub.master, chunk)
+    }
+
+    /// A loop that was behind has caught up.
+    func resume(_ hub: Hub) {
+        guard hub.isHeld, let slot = hub.source.flatMap(slot) else { return }
+        pumpSource(slot)
+    }
+
+    /// The source is at its end by itself.
+    private func finishSource(_ slot: UInt32, _ end: SourceEnd) {
+        let record = table[slot]
+        let hub = record.pointee.hub
+        let token = token(slot)
+        var ending = HubReplica.Ending.completed
+        if case .failed(let failure) = end {
+            log.failed(token, hub.entry, failure.log, during: "next")
+            ending = .failed(failure.message ?? "sluice-\(token)")
+        }
+        if !record.pointee.isThreaded { stopEmitting(slot) }
+        publish(slot)
+        if record.pointee.isThreaded {
+            threadFinishes(slot, ending.reason)
+        } else {
+            endSource(slot, ending.reason)
+        }
+        endHub(hub, ending)
+    }
+
+    /// Ends the source from outside.
+    func endHubSource(_ slot: UInt32, _ reason: CloseReason) {
+        let hub = table[slot].pointee.hub
+        output.removeAll()
+        output.isMarked = true
+        defer { output.isMarked = false }
+        if let sourceEnd = takeHandoff(slot) { return finishSource(slot, sourceEnd) }
+        stopEmitting(slot)
+        publish(slot)
+        endSource(slot, reason)
+        endHub(hub, .farewell(reason))
+    }
+
+    /// No newcomer finds the hub; each subscriber gets the end behind all that came before it.
+    private func endHub(_ hub: Hub, _ ending: HubReplica.Ending) {
+        hub.state = .over
+        directory.remove(hub)
+        let requests = hub.requests
+        hub.requests = []
+        for request in requests { send(to: request.loop) { $0.requestFailed(hub, request.serial, nil) } }
+        for link in hub.links { send(to: link.loop) { $0.replicaEnded(hub, ending) } }
+        replicaEnded(hub, ending)
+    }
+
+    // MARK: Its timer
+
+    func dueSource(_ slot: UInt32) {
+        let record = table[slot]
+        let hub = record.pointee.hub
+        reportIfStuck(slot)
+        if record.pointee.source == .open, loop.now >= hub.lingerUntil {
+            hub.lingerUntil = .max
+            if !directory.hasUsers(hub) {
+                hub.state = .closing
+                endSource(slot, .disconnected)
+                return
+            }
+        }
+        if isPullDue(record, at: loop.now), !record.pointee.isQueued, !hub.isHeld { return pumpSource(slot) }
+        reschedule(slot)
+    }
+
+    func sourceDeadline(_ record: UnsafeMutablePointer<StreamRecord>) -> Int64 {
+        let hub = record.pointee.hub
+        guard record.pointee.source == .open else { return .max }
+        if record.pointee.isThreaded || record.pointee.isQueued || hub.isHeld { return hub.lingerUntil }
+        return min(hub.lingerUntil, record.pointee.nextDue)
+    }
+}
+
+extension HubReplica.Ending {
+    var reason: CloseReason {
+        switch self {
+        case .completed: .completed
+        case .failed: .failed
+        case .farewell(let reason): reason
+        }
+    }
+}
