@@ -17,7 +17,8 @@ extension LoopStreams {
         record.pointee.closingSince = loop.now
         table.withGate(slot) { gate in
             gate.isCancelled = true
-            gate.isClosing = !gate.isThreaded
+            // A thread sets it by itself, and may have done so: its stream can end at both ends at once.
+            if !gate.isThreaded { gate.isClosing = true }
         }
         record.pointee.handoff?.end()
         if record.pointee.isThreaded {

@@ -1,4 +1,5 @@
 import EventStream
+import Glibc
 import StreamLoop
 import Synchronization
 import TestSupport
@@ -102,6 +103,41 @@ struct BlockingStreamTests {
         #expect(producer.only.calls == ["open", "close disconnected"])
         #expect(visitor.door.answers == [])
         #expect(producer.only.interrupts <= 1 && producer.violations == [])
+    }
+
+    @Test("a close that is completed later is complete then, even if the peer left while the stream ended")
+    func closesLaterAtBothEnds() async throws {
+        let runtime = stage.runtime
+        let (held, release, closing, mayReturn, seen) = (Counter(), Counter(), Counter(), Counter(), Counter())
+        let producer = blocking(
+            [
+                .act { _ in
+                    // The loop is busy while the stream ends, and then hears of the peer first.
+                    runtime.loops[0].loop.post {
+                        held.count()
+                        while release.value == 0 { usleep(1_000) }
+                    }
+                    while held.value == 0 { usleep(1_000) }
+                    return .ended
+                }
+            ],
+            closing: { _, _ in
+                closing.count()
+                while mayReturn.value == 0 { usleep(1_000) }
+                return false
+            })
+        let entry = stage.entry(producer)
+        let visitor = try await stage.subscribe(entry)
+        #expect(await eventually { closing.value == 1 })
+        visitor.hangUp()
+        release.count()
+        runtime.loops[0].loop.post { seen.count() }
+        #expect(await eventually { seen.value == 1 })
+        #expect(runtime.closed(visitor.token))
+        mayReturn.count()
+        #expect(await stage.isIdle())
+        #expect(entry.ledger == .init(opens: 1, closes: 1, reasons: [.completed: 1]))
+        #expect(producer.violations == [])
     }
 
     @Test("an open that blocks does not keep other streams from anything")
