@@ -69,8 +69,7 @@ struct RequestRules {
         } catch {
             return .respond(Problem(error).response)
         }
-        let lastEventID =
-            head.headers.first(name: "last-event-id") ?? target.queryValue("last_event_id", "lastEventId")
+        let lastEventID = lastEventID(head, target)
         if EventID.isFinished(lastEventID) { return .respond(.noContent) }
         if head.method == .HEAD { return .streamHead }
         return .open(
@@ -79,6 +78,14 @@ struct RequestRules {
                 method: head.method.rawValue, path: target.path, query: target.query,
                 headers: head.headers.map { StreamRequest.Field($0.name, $0.value) }, remoteAddress: address(),
                 lastEventID: lastEventID, body: head.method == .POST ? body() : [], parameters: parameters))
+    }
+
+    /// An empty one means that there is none: so it says in the event stream too.
+    private func lastEventID(_ head: HTTPRequestHead, _ target: RequestTarget) -> String? {
+        [
+            head.headers.first(name: "last-event-id"), target.queryValue("last_event_id"),
+            target.queryValue("lastEventId"),
+        ].lazy.compactMap(\.self).first { !$0.isEmpty }
     }
 
     private static func notFound(_ target: RequestTarget) -> Response {

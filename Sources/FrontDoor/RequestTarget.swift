@@ -22,12 +22,9 @@ struct RequestTarget: Equatable {
         query = try parts.count == 2 ? Self.fields(parts[1]) : []
     }
 
-    /// The value of the first of these names that the query has.
-    func queryValue(_ names: String...) -> String? {
-        for name in names {
-            if let field = query.first(where: { $0.name == name }) { return field.value }
-        }
-        return nil
+    /// The first value that the query has for a name.
+    func queryValue(_ name: String) -> String? {
+        query.first { $0.name == name }?.value
     }
 
     /// Without scheme and authority: a server must accept a target that has them (RFC 9112 §3.2.2).

@@ -95,7 +95,7 @@ package final class Server: Sendable {
 
     /// What one read takes at most: enough for any usual head, little enough that the answers to a read full of
     /// pipelined requests stay small.
-    private static let readAllocator = FixedSizeRecvByteBufferAllocator(capacity: 4096)
+    private static let readAllocator = FixedSizeRecvByteBufferAllocator(capacity: 2048)
 
     private static func decoder(_ settings: ServerSettings) -> HTTPRequestDecoder {
         // The guard in front counts bytes; these keep the parser to the same limits within a body's trailers.

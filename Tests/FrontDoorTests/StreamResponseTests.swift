@@ -73,6 +73,8 @@ struct StreamResponseTests {
             (get("/once?last_event_id=a%20b"), "a b"),
             (get("/once?lastEventId=z"), "z"),
             (get("/once?lastEventId=z&last_event_id=y"), "y"),
+            (get("/once", "Last-Event-ID:"), nil),
+            (get("/once?last_event_id=&lastEventId=z", "Last-Event-ID: "), "z"),
             (get("/once"), nil),
         ])
     func lastEventID(request: String, expected: String?) async throws {
