@@ -33,7 +33,7 @@ struct ClosingTests {
 
     @Test("closed may come before close has returned")
     func early() throws {
-        let runtime = stage.runtime
+        unowned let runtime = stage.runtime
         let producer = FakeProducer(
             [.end],
             closing: { stream, _ in

@@ -82,7 +82,7 @@ struct EmittingTests {
     @Test("an event emitted by the call that ends the stream comes before the end")
     func emitThenEnd() throws {
         let stage = stage
-        let runtime = stage.runtime
+        unowned let runtime = stage.runtime
         let producer = FakeProducer([
             .event("pulled"),
             .act { stream in
@@ -102,7 +102,7 @@ struct EmittingTests {
     @Test("nothing is emitted by a stream that is over, or being closed")
     func over() throws {
         let stage = stage
-        let runtime = stage.runtime
+        unowned let runtime = stage.runtime
         let producer = FakeProducer(
             [.end],
             closing: { stream, _ in

@@ -25,6 +25,7 @@ final class FakeImages: ImageSource {
         var isMissing = false
         var loads: [String] = []
         var shutdowns: [String] = []
+        var hanging: String?
         var producers: [String: FakeProducer] = [:]
     }
 
@@ -35,6 +36,16 @@ final class FakeImages: ImageSource {
 
     /// The directory itself cannot be read.
     func setMissing(_ isMissing: Bool) { state.withLock { $0.isMissing = isMissing } }
+
+    private let hanging = Condition()
+
+    /// The image ("path content") whose shutdown does not return until another is named, or none.
+    func setHanging(_ name: String?) {
+        hanging.withLock {
+            state.withLock { $0.hanging = name }
+            hanging.broadcast()
+        }
+    }
 
     /// "path content" of each load, and of each shutdown.
     var loads: [String] { state.withLock { $0.loads } }
@@ -68,6 +79,7 @@ final class FakeImages: ImageSource {
         }
         if let refusal = file.refusal { throw Refusal(description: refusal) }
         return LoadedImage(plugin: file.plugin, path: path, content: file.content, producers: producers) { [self] in
+            hanging.withLock { while state.withLock({ $0.hanging }) == name { hanging.wait(until: .max) } }
             state.withLock { $0.shutdowns.append(name) }
         }
     }

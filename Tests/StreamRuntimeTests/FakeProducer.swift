@@ -26,6 +26,16 @@ final class FakeProducer: EventProducer {
         self.interrupted = interrupted
     }
 
+    /// One whose streams have threads.
+    static func blocking(
+        _ steps: [Step] = [], opening: @escaping @Sendable (FakeStream) -> OpenOutcome = { _ in .opened(headers: []) },
+        closing: @escaping @Sendable (FakeStream, CloseReason) -> Bool = { _, _ in true },
+        interrupted: @escaping @Sendable (FakeStream) -> Void = { _ in }
+    ) -> FakeProducer {
+        FakeProducer(
+            steps, isNonblocking: false, opening: opening, closing: closing, interrupted: interrupted)
+    }
+
     /// All streams that were ever opened, in that order.
     var streams: [FakeStream] { all.withLock { $0 } }
     var only: FakeStream { streams[0] }

@@ -89,7 +89,7 @@ struct OpeningTests {
     @Test("a pending open may be answered from inside open")
     func answeredInside() throws {
         let stage = stage
-        let runtime = stage.runtime
+        unowned let runtime = stage.runtime
         let producer = FakeProducer(
             [.event("a")],
             opening: { stream in

@@ -69,7 +69,7 @@ struct PullingTests {
 
     @Test("a wake during a pull that finds nothing is not lost")
     func wakeDuringPull() throws {
-        let runtime = stage.runtime
+        unowned let runtime = stage.runtime
         let producer = FakeProducer([
             .act { stream in
                 runtime.wake(stream.token)

@@ -6,7 +6,7 @@ import Testing
 @testable import StreamRuntime
 
 @Suite("Reloading", .timeLimit(.minutes(1)))
-struct ReloaderTests {
+final class ReloaderTests {
     let stage = Stage()
     let images = FakeImages()
     let reloader: Reloader
@@ -14,6 +14,9 @@ struct ReloaderTests {
     init() {
         reloader = Reloader(runtime: stage.runtime, source: images, logger: stage.log.logger)
     }
+
+    // A generation keeps its reloader, to tell it of the end.
+    deinit { _ = reloader.retireAll(deadline: 0) }
 
     func put(_ path: String, _ content: String, plugin: String? = nil, _ routes: String...) {
         images[path] = FakeImages.File(
@@ -190,5 +193,28 @@ struct ReloaderTests {
         #expect(reloader.retireAll(deadline: StreamLoop.monotonicNanoseconds() + 20_000_000_000) == [])
         #expect(images.shutdowns.sorted() == ["a.so 1", "a.so 2", "b.so 1"])
         #expect(reloader.entries.isEmpty)
+    }
+
+    @Test("a plugin whose shutdown hangs is named, and not waited for longer than the deadline")
+    func shutdownHangs() async throws {
+        put("a.so", "1", "/a")
+        put("b.so", "1", "/b")
+        images.setHanging("a.so 1")
+        _ = try reloader.reload()
+        for path in ["/a", "/b"] {
+            let visitor = try stage.open(stage.runtime.route(for: path)!.entry)
+            stage.turn()
+            // With a stream open the shutdown comes later, on a thread of its own.
+            images[String(path.dropFirst()) + ".so"] = nil
+            _ = try reloader.reload()
+            visitor.leave()
+            stage.turn()
+        }
+        #expect(await eventually { images.shutdowns == ["b.so 1"] })
+        let deadline = StreamLoop.monotonicNanoseconds() + 10_000_000
+        #expect(reloader.retireAll(deadline: deadline) == ["a (generation 1)"])
+        images.setHanging(nil)
+        #expect(reloader.retireAll(deadline: .max) == [])
+        #expect(images.shutdowns == ["b.so 1", "a.so 1"])
     }
 }

@@ -91,7 +91,7 @@ struct SchedulingTests {
     @Test("a call may schedule the next, and wake and emit; a timer set to now again and again does not hold the loop")
     func chain() throws {
         let stage = stage
-        let runtime = stage.runtime
+        unowned let runtime = stage.runtime
         let producer = FakeProducer([.wait(-1), .event("woken", wait: -1)])
         let visitor = try stage.subscribe(producer)
         let token = visitor.token
@@ -123,6 +123,7 @@ struct SchedulingTests {
         visitor.hangUp()
         stage.turn()
         #expect(stage.isIdle)
+        holder.withLock { $0 = nil }
     }
 
     @Test("calls of streams that ended are cleared away, those of others stay")

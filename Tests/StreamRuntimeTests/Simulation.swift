@@ -46,8 +46,9 @@ final class Simulation: @unchecked Sendable {
         generations.append(generation)
         for hasNext in [true, true, false] {
             let producer = FakeProducer(
-                [FakeProducer.Step { [self] stream, frames in pull(stream, &frames) }.repeated()], hasNext: hasNext,
-                opening: { [self] in open($0) }, closing: { [self] in close($0, $1) })
+                [FakeProducer.Step { [unowned self] stream, frames in pull(stream, &frames) }.repeated()],
+                hasNext: hasNext,
+                opening: { [unowned self] in open($0) }, closing: { [unowned self] in close($0, $1) })
             entries.append(ProducerEntry(producer: producer, generation: generation))
         }
     }

@@ -13,6 +13,9 @@ final class Stage {
         runtime = Runtime(systems: [system], limits: limits, logger: log.logger)
     }
 
+    // What was posted and never ran would keep the loop, and itself.
+    deinit { turn() }
+
     var streams: LoopStreams { runtime.loops[0] }
 
     /// A request for a stream of this entry.

@@ -14,7 +14,7 @@ struct ThreadStormTests {
         var limits = Limits()
         limits.handoffBytes = 256
         let stage = ThreadStage(limits, loops: 2)
-        let runtime = stage.runtime
+        unowned let runtime = stage.runtime
         func steps(_ count: Int) -> [FakeProducer.Step] {
             [
                 .event("0123456789").repeated(count),
@@ -151,7 +151,7 @@ struct ThreadStormTests {
         var random = SeededRandom.fromEnvironment(test: "ThreadShutdown")
         for _ in 0..<10 {
             let stage = ThreadStage(loops: 2)
-            let runtime = stage.runtime
+            unowned let runtime = stage.runtime
             let producers = [true, false].map { isNonblocking in
                 FakeProducer(
                     [.event("x", wait: 1).repeated()], isNonblocking: isNonblocking,

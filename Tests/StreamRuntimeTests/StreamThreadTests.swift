@@ -1,0 +1,100 @@
+import EventStream
+import StreamLoop
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import StreamRuntime
+
+@Suite("Threads of streams", .timeLimit(.minutes(3)))
+struct StreamThreadTests {
+    @Test("threads are limited; a stream that ends frees its own")
+    func threadLimit() async throws {
+        var limits = Limits()
+        limits.maxThreads = 3
+        let stage = ThreadStage(limits)
+        let entry = stage.entry(FakeProducer.blocking([.wait(-1)]))
+        var visitors: [RealVisitor] = []
+        for _ in 0..<3 { visitors.append(try await stage.subscribe(entry)) }
+        #expect(throws: Overload(limit: "max-threads")) { try stage.open(entry) }
+        visitors.removeFirst().hangUp()
+        #expect(await eventually { stage.runtime.usedThreads == 2 })
+        visitors.append(try await stage.subscribe(entry))
+        for visitor in visitors { visitor.hangUp() }
+        #expect(await stage.isIdle())
+        #expect(entry.ledger.reasons == [.disconnected: 4])
+    }
+
+    @Test("a next that never returns is reported, and keeps its thread until it does")
+    func stuck() async throws {
+        var limits = Limits()
+        limits.stuckReport = 20_000_000
+        let stage = ThreadStage(limits)
+        let gate = Counter()
+        unowned let runtime = stage.runtime
+        let producer = FakeProducer.blocking([
+            .act { stream in
+                while gate.value == 0 { _ = runtime.sleep(stream.token, milliseconds: 1) }
+                return .ended
+            }
+        ])
+        let entry = stage.entry(producer)
+        let visitor = try await stage.subscribe(entry)
+        #expect(await eventually { producer.only.stepsTaken == 1 })
+        visitor.hangUp()
+        #expect(await eventually { stage.runtime.stuckStreams == 1 })
+        #expect(stage.log.contains("warning: stream should have ended"))
+        #expect(producer.only.closeReasons == [] && entry.ledger.closes == 0)
+        gate.count()
+        #expect(await stage.isIdle())
+        #expect(stage.runtime.stuckStreams == 0 && producer.only.closeReasons == [.disconnected])
+    }
+
+    @Test("a non-blocking producer that stalls goes on, on threads, and loses nothing")
+    func movesToThread() async throws {
+        var limits = Limits()
+        limits.stallLimit = 5_000_000
+        let stage = ThreadStage(limits)
+        let producer = FakeProducer([
+            .event("a"),
+            .act { _ in
+                spin(milliseconds: 200)
+                return nil
+            },
+            .event("b", wait: -1), .event("c", wait: 1), .event("d"), .end,
+        ])
+        let entry = stage.entry(producer)
+        let visitor = try await stage.subscribe(entry)
+        #expect(await visitor.receives(frame("a") + frame("b")))
+        #expect(entry.usesThreads && stage.runtime.usedThreads == 0)
+        #expect(visitor.emit("emitted") == .accepted)
+        #expect(stage.runtime.wake(visitor.token))
+        #expect(
+            await visitor.receives(
+                frame("a") + frame("b") + frame("emitted") + frame("c") + frame("d") + finished))
+        visitor.hangUp()
+        #expect(await stage.isIdle())
+        #expect(producer.only.closeReasons == [.completed] && producer.violations == [])
+    }
+
+    @Test("waiting for idleness ends with the last stream, or at the deadline; dropped connections end their streams")
+    func waitsUntilIdle() async throws {
+        let stage = ThreadStage(loops: 2)
+        unowned let runtime = stage.runtime
+        #expect(runtime.waitUntilIdle(deadline: 0), "nothing was ever there")
+        let entries = [true, false].map { stage.entry(FakeProducer([.wait(-1)], isNonblocking: $0)) }
+        var visitors: [RealVisitor] = []
+        for entry in entries { visitors.append(try await stage.subscribe(entry)) }
+        #expect(!runtime.waitUntilIdle(deadline: StreamLoop.monotonicNanoseconds() + 3_000_000))
+        let done = Counter()
+        #expect(
+            startThread(named: "waiter", stackBytes: 1 << 18) {
+                if runtime.waitUntilIdle(deadline: .max) { done.count() }
+            })
+        runtime.dropConnections()
+        #expect(await eventually { done.value == 1 })
+        #expect(await stage.isIdle())
+        for entry in entries { #expect(entry.ledger.reasons == [.shutdown: 1]) }
+        withExtendedLifetime(visitors) {}
+    }
+}
