@@ -12,8 +12,8 @@ final class OperatorConfiguration: Sendable {
         self.sections.withLock { $0 = sections }
     }
 
-    /// A producer's own section `plugin/producer` comes before that of its plugin, `plugin`.
+    /// The section of the producer's name; where two plugins have producers of that name, `plugin/producer` is meant for one of them.
     func value(of key: String, plugin: String, producer: String) -> String? {
-        sections.withLock { $0["\(plugin)/\(producer)"]?[key] ?? $0[plugin]?[key] }
+        sections.withLock { $0["\(plugin)/\(producer)"]?[key] ?? $0[producer]?[key] }
     }
 }

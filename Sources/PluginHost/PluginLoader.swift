@@ -9,7 +9,7 @@ package final class PluginLoader: Sendable {
         /// Also takes files and directories that others may write to.
         package var isInsecure: Bool
         package var encoder: EventEncoder
-        /// What plugins read with `host->config`: keys and values, by `plugin` or `plugin/producer`.
+        /// What plugins read with `host->config`: keys and values, by `producer` or `plugin/producer`.
         package var configuration: [String: [String: String]]
 
         package init(
@@ -40,7 +40,7 @@ package final class PluginLoader: Sendable {
     }
 
     /// The plugin files of a directory: all `*.so` but hidden ones, sorted by name.
-    /// - Throws: if there are none, or if the directory is not one that only the operator can write to.
+    /// - Throws: if the directory can't be read, or is not one that only the operator can write to.
     package func scan(_ directory: String) throws(PluginRefusal) -> [String] {
         guard let listing = opendir(directory) else {
             throw PluginRefusal(
@@ -58,11 +58,6 @@ package final class PluginLoader: Sendable {
                 String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
             }
             if name.hasSuffix(".so") && !name.hasPrefix(".") { names.append(name) }
-        }
-        guard !names.isEmpty else {
-            throw PluginRefusal(
-                file: directory, rule: "there is no plugin (*.so) in it",
-                remedy: "put one there: the README shows how to build it")
         }
         let prefix = directory.hasSuffix("/") ? directory : directory + "/"
         return names.sorted().map { prefix + $0 }

@@ -7,6 +7,9 @@ import Yams
 ///     producers:
 ///       tail:
 ///         root: /var/log
+///     hubs:
+///       tail:
+///         linger: 1m
 struct ConfigurationFile: Sendable, Equatable {
     struct Entry: Sendable, Equatable {
         let text: String
@@ -23,6 +26,8 @@ struct ConfigurationFile: Sendable, Equatable {
     let settings: [String: Entry]
     /// By producer, then by key; every scalar as the text that it was written as.
     let producers: [String: [String: String]]
+    /// Settings of shared streams, by producer, then by key.
+    let hubs: [String: [String: Entry]]
 
     /// Reads and checks a file.
     init(path: String) throws(SettingError) {
@@ -46,6 +51,7 @@ struct ConfigurationFile: Sendable, Equatable {
 
         var settings: [String: Entry] = [:]
         var producers: [String: [String: String]] = [:]
+        var hubs: [String: [String: Entry]] = [:]
         for (key, value) in try Self.entries(of: root, what: "settings", problem) {
             let line = key.mark?.line ?? 0
             let name = key.string ?? ""
@@ -53,6 +59,13 @@ struct ConfigurationFile: Sendable, Equatable {
                 for (producer, section) in try Self.entries(of: value, what: "producers", problem) {
                     let name = producer.string ?? ""
                     producers[name] = try Self.texts(of: section, in: name, problem)
+                }
+                continue
+            }
+            if name == "hubs" {
+                for (producer, section) in try Self.entries(of: value, what: "hubs", problem) {
+                    let name = producer.string ?? ""
+                    hubs[name] = try Self.hubEntries(of: section, in: name, problem)
                 }
                 continue
             }
@@ -65,6 +78,7 @@ struct ConfigurationFile: Sendable, Equatable {
         self.path = path
         self.settings = settings
         self.producers = producers
+        self.hubs = hubs
     }
 
     private typealias Problem = (_ line: Int?, _ what: String) -> SettingError
@@ -99,9 +113,30 @@ struct ConfigurationFile: Sendable, Equatable {
         return texts
     }
 
+    private static func hubEntries(of section: Node, in producer: String, _ problem: Problem) throws(SettingError)
+        -> [String: Entry]
+    {
+        var found: [String: Entry] = [:]
+        for (key, value) in try entries(of: section, what: "the hub of producer '\(producer)'", problem) {
+            guard let name = key.string, SettingTable.hubKeys.contains(name) else {
+                throw problem(
+                    key.mark?.line,
+                    "hubs: \(producer): unknown key '\(key.string ?? "")'; expected "
+                        + SettingTable.hubKeys.joined(separator: ", "))
+            }
+            guard let text = value.scalar?.string else {
+                throw problem(key.mark?.line, "hubs: \(producer): \(name): expected a single value")
+            }
+            found[name] = Entry(text: text, line: key.mark?.line ?? 0)
+        }
+        return found
+    }
+
     /// The known key that a wrong one was probably meant to be.
     private static func suggestion(for name: String) -> String {
-        let nearest = (SettingTable.keys + ["producers"]).map { ($0, editDistance(name, $0)) }.min { $0.1 < $1.1 }
+        let nearest = (SettingTable.keys + ["producers", "hubs"]).map { ($0, editDistance(name, $0)) }.min {
+            $0.1 < $1.1
+        }
         guard let (key, distance) = nearest, distance <= 3 else { return "; sluice serve --help lists all" }
         return "; did you mean '\(key)'?"
     }

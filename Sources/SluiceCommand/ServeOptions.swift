@@ -28,6 +28,9 @@ struct ServeOptions: ParsableArguments {
     @OptionGroup(title: "Limits")
     var limits: LimitOptions
 
+    @OptionGroup(title: "Shared streams")
+    var hubs: HubOptions
+
     @OptionGroup(title: "Times")
     var times: TimeOptions
 
@@ -36,6 +39,7 @@ struct ServeOptions: ParsableArguments {
         var flags = ["plugins": directory ?? plugins, "listen": listen, "loops": loops]
         flags["insecure-plugins"] = insecurePlugins.map(String.init)
         return flags.merging(log.flags) { $1 }.merging(limits.flags) { $1 }.merging(times.flags) { $1 }
+            .merging(hubs.flags) { $1 }
             .compactMapValues { $0 }
     }
 
@@ -60,13 +64,29 @@ struct LimitOptions: ParsableArguments {
     @Option(help: SettingTable.maxThreads.help) var maxThreads: String?
     @Option(help: SettingTable.maxEventBytes.help) var maxEventBytes: String?
     @Option(help: SettingTable.maxBodyBytes.help) var maxBodyBytes: String?
+    @Option(help: SettingTable.maxHubsPerProducer.help) var maxHubsPerProducer: String?
     @Option(help: SettingTable.handoffBytes.help) var handoffBytes: String?
 
     var flags: [String: String?] {
         [
             "max-connections": maxConnections, "max-streams": maxStreams,
             "max-streams-per-producer": maxStreamsPerProducer, "max-threads": maxThreads,
-            "max-event-bytes": maxEventBytes, "max-body-bytes": maxBodyBytes, "handoff-bytes": handoffBytes,
+            "max-event-bytes": maxEventBytes, "max-body-bytes": maxBodyBytes,
+            "max-hubs-per-producer": maxHubsPerProducer, "handoff-bytes": handoffBytes,
+        ]
+    }
+}
+
+struct HubOptions: ParsableArguments {
+    @Option(help: SettingTable.historyEvents.help) var historyEvents: String?
+    @Option(help: SettingTable.historyBytes.help) var historyBytes: String?
+    @Option(help: SettingTable.linger.help) var linger: String?
+    @Option(help: SettingTable.slowPolicy.help) var slowPolicy: String?
+
+    var flags: [String: String?] {
+        [
+            "history-events": historyEvents, "history-bytes": historyBytes, "linger": linger,
+            "slow-policy": slowPolicy,
         ]
     }
 }

@@ -194,6 +194,9 @@ extension Settings {
         limits.maxStreamsPerProducer = streamCountPerProducerMax
         limits.maxThreads = threadCountMax
         limits.handoffBytes = handoffBytes
+        limits.maxHubsPerProducer = hubCountPerProducerMax
+        limits.hub = hub
+        limits.hubs = hubs
         limits.keepAlive = keepAliveNanoseconds
         limits.writeDeadline = writeDeadlineNanoseconds
         limits.maxAge = maxAgeNanoseconds

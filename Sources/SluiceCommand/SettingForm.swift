@@ -46,6 +46,16 @@ extension SettingForm where Value == Int64 {
     }
 }
 
+extension SettingForm where Value == Int64 {
+    /// A time in nanoseconds from 0 to a limit, or "forever".
+    static func timeOrForever(_ limit: Duration) -> Self {
+        let time = Self.time(.zero...limit)
+        return Self(placeholder: "time", expectation: time.expectation + ", or forever") { text in
+            text == "forever" ? .max : time.parse(text)
+        }
+    }
+}
+
 extension SettingForm where Value == Bool {
     static var flag: Self {
         Self(placeholder: "", expectation: "true or false") { text in

@@ -1,4 +1,5 @@
 import Glibc
+import StreamRuntime
 
 /// Where a setting's value may come from, and which of them wins.
 struct SettingSources: Sendable {
@@ -36,6 +37,42 @@ struct SettingSources: Sendable {
 
     func required<Value>(_ setting: Setting<Value>) throws(SettingError) -> Value {
         guard let value = try value(setting) else { preconditionFailure("the default of \(setting.key) is not valid") }
+        return value
+    }
+
+    /// How shared streams behave.
+    func hub() throws(SettingError) -> HubSettings {
+        var hub = HubSettings()
+        hub.historyEvents = try required(SettingTable.historyEvents)
+        hub.historyBytes = try required(SettingTable.historyBytes)
+        hub.linger = try required(SettingTable.linger)
+        hub.slowPolicy = try required(SettingTable.slowPolicy)
+        return hub
+    }
+
+    /// The file's section `hubs`, by producer: what it does not say is as for all.
+    func hubs(otherwise common: HubSettings) throws(SettingError) -> [String: HubSettings] {
+        var hubs: [String: HubSettings] = [:]
+        for (producer, section) in file?.hubs ?? [:] {
+            var hub = common
+            if let value = try value(SettingTable.historyEvents, in: section) { hub.historyEvents = value }
+            if let value = try value(SettingTable.historyBytes, in: section) { hub.historyBytes = value }
+            if let value = try value(SettingTable.linger, in: section) { hub.linger = value }
+            if let value = try value(SettingTable.slowPolicy, in: section) { hub.slowPolicy = value }
+            hubs[producer] = hub
+        }
+        return hubs
+    }
+
+    private func value<Value>(
+        _ setting: Setting<Value>, in section: [String: ConfigurationFile.Entry]
+    ) throws(SettingError) -> Value? {
+        guard let file, let entry = section[setting.key] else { return nil }
+        guard let value = setting.form.parse(entry.text) else {
+            throw SettingError(
+                "\(file.path):\(entry.line): \(setting.key): expected \(setting.form.expectation), not "
+                    + "'\(Self.printable(entry.text))'")
+        }
         return value
     }
 

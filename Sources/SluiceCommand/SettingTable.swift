@@ -1,5 +1,6 @@
 import ArgumentParser
 import Logging
+import StreamRuntime
 
 /// One setting: its name, how it is written, what it is when nobody sets it, and what it is for.
 struct Setting<Value: Sendable>: Sendable {
@@ -65,6 +66,9 @@ enum SettingTable {
         "max-event-bytes", .bytes(64...(64 << 20)), initial: "1M", "The size of one event.")
     static let maxBodyBytes = Setting(
         "max-body-bytes", .bytes(0...(64 << 20)), initial: "1M", "The size of a request's body.")
+    static let maxHubsPerProducer = Setting(
+        "max-hubs-per-producer", .count(1...1_000_000), initial: "1000",
+        "Shared streams of one producer at a time, each with parameters of its own.")
     static let handoffBytes = Setting(
         "handoff-bytes", .bytes(4096...(64 << 20)), initial: "64k",
         "Events of one stream that wait between a thread and the stream's loop.")
@@ -87,6 +91,18 @@ enum SettingTable {
     static let drainDeadline = Setting(
         "drain-deadline", .time(.milliseconds(10)...(.seconds(3600)), zero: "at once"), initial: "30s",
         "How long streams may go on after a reload or SIGTERM.")
+    static let historyEvents = Setting(
+        "history-events", .count(1...1_000_000), initial: "1024",
+        "Events that a shared stream holds for returning subscribers.")
+    static let historyBytes = Setting(
+        "history-bytes", .bytes(0...(1 << 30)), initial: "1M", "The most that these events may take.")
+    static let linger = Setting(
+        "linger", .timeOrForever(.seconds(365 * 86400)), initial: "5s",
+        "How long a shared stream stays open without subscribers.")
+    static let slowPolicy = Setting<HubSettings.SlowPolicy>(
+        "slow-policy", .oneOf(placeholder: "policy"), initial: "disconnect",
+        "What becomes of a subscriber whose next event a shared stream no longer holds.")
+
     static let headTimeout = Setting(
         "head-timeout", .time(.milliseconds(10)...(.seconds(600))), initial: "10s",
         "How long a request line and its headers may take.")
@@ -95,12 +111,17 @@ enum SettingTable {
         "How long a connection may be without a request.")
 
     /// What the configuration file may say, beside `producers`.
-    static let keys: [String] = [
-        plugins.key, listen.key, loops.key, insecurePlugins.key, logLevel.key, logFormat.key, maxConnections.key,
-        maxStreams.key, maxStreamsPerProducer.key, maxThreads.key, maxEventBytes.key, maxBodyBytes.key,
-        handoffBytes.key, keepAlive.key, writeDeadline.key, maxAge.key, retry.key, stallLimit.key, drainDeadline.key,
-        headTimeout.key, idleTimeout.key,
-    ]
+    static let keys: [String] =
+        [
+            plugins.key, listen.key, loops.key, insecurePlugins.key, logLevel.key, logFormat.key, maxConnections.key,
+            maxStreams.key, maxStreamsPerProducer.key, maxThreads.key, maxEventBytes.key, maxBodyBytes.key,
+            maxHubsPerProducer.key, handoffBytes.key, keepAlive.key, writeDeadline.key, maxAge.key, retry.key,
+            stallLimit.key, drainDeadline.key,
+            headTimeout.key, idleTimeout.key,
+        ] + hubKeys
+
+    /// Those of shared streams, which the section `hubs` may set for each producer.
+    static let hubKeys: [String] = [historyEvents.key, historyBytes.key, linger.key, slowPolicy.key]
 
     static func variable(of key: String) -> String {
         "SLUICE_" + key.uppercased().map { $0 == "-" ? "_" : String($0) }.joined()

@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import Logging
+import StreamRuntime
 
 /// All that an operator can decide, resolved: flags before environment before `sluice.yaml` before defaults.
 struct Settings: Sendable, Equatable {
@@ -18,7 +19,11 @@ struct Settings: Sendable, Equatable {
     var threadCountMax: Int
     var eventBytesMax: Int
     var bodyBytesMax: Int
+    var hubCountPerProducerMax: Int
     var handoffBytes: Int
+    /// How shared streams behave, but for those of the producers in `hubs`.
+    var hub: HubSettings
+    var hubs: [String: HubSettings]
 
     var keepAliveNanoseconds: Int64
     var writeDeadlineNanoseconds: Int64
@@ -63,6 +68,9 @@ struct Settings: Sendable, Equatable {
         threadCountMax = try sources.required(SettingTable.maxThreads)
         eventBytesMax = try sources.required(SettingTable.maxEventBytes)
         bodyBytesMax = try sources.required(SettingTable.maxBodyBytes)
+        hubCountPerProducerMax = try sources.required(SettingTable.maxHubsPerProducer)
+        hub = try sources.hub()
+        hubs = try sources.hubs(otherwise: hub)
         handoffBytes = try sources.required(SettingTable.handoffBytes)
         keepAliveNanoseconds = try sources.required(SettingTable.keepAlive)
         writeDeadlineNanoseconds = try sources.required(SettingTable.writeDeadline)

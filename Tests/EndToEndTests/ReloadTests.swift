@@ -91,6 +91,20 @@ struct ReloadTests {
         }
     }
 
+    @Test("the last file is removed: nothing is served, until there is a file again")
+    func emptied() throws {
+        try withServer(["TellsItsGeneration"]) { server in
+            let old = try server.subscribe("/tells-its-generation?tag=old")
+            _ = try old.nextEvent()
+            server.uninstall("TellsItsGeneration")
+            try server.reload()
+            #expect(try server.subscribe("/tells-its-generation").head().status == 404)
+            try server.install("TellsItsGeneration", appending: [7])
+            try server.reload()
+            #expect(try server.subscribe("/tells-its-generation?tag=new").nextEvent().data != nil)
+        }
+    }
+
     @Test("a failed candidate leaves the old generation serving, and the log says what is wrong with it")
     func failed() throws {
         try withServer(["TellsItsGeneration"]) { server in

@@ -61,7 +61,7 @@ struct HostTableTests {
                     lastEventID: "41", body: Array("a body".utf8))
             },
             configuration: [
-                "answers-as-told": ["root": "/srv", "depth": "1"], "answers-as-told/pending": ["depth": "2"],
+                "pending": ["root": "/srv", "depth": "1"], "answers-as-told/pending": ["depth": "2"],
             ])
         let handle = stream.token.handle
         #expect(text(host.parameter(handle, "a")) == "12")
@@ -105,7 +105,7 @@ struct HostTableTests {
         let loader = PluginLoader(logger: RecordedLog.logger("reconfigured"))
         let plugin = try loader.load(fixturePlugin("AnswersAsTold"))
         for value in ["one", "two"] {
-            loader.configure(["answers-as-told": ["colour": value]])
+            loader.configure(["pending": ["colour": value]])
             let stream = try HandDrivenStream(plugin, "pending")
             _ = try stream.open()
             #expect(text(host.config(stream.token.handle, "colour")) == value)

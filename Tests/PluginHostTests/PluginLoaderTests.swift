@@ -27,10 +27,7 @@ struct PluginLoaderTests {
             try scanRefusal("\(directory.path)/none")
                 == "\(directory.path)/none: the plugin directory can't be read (No such file or directory); create it, or name another one"
         )
-        #expect(
-            try scanRefusal(directory.path)
-                == "\(directory.path): there is no plugin (*.so) in it; put one there: the README shows how to build it"
-        )
+        #expect(try loader.scan(directory.path).isEmpty)
         let file = directory.write([1], to: "file.so")
         #expect(try scanRefusal(file).contains("can't be read (Not a directory)"))
         chmod(directory.path, 0o777)
