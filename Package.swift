@@ -114,7 +114,7 @@ let package = Package(
         unitTests(
             "PluginHost",
             also: ["EventStream", "ForeignFunction", "CSluice", .product(name: "Logging", package: "swift-log")]),
-        unitTests("FrontDoor", also: ["EventStream", "StreamRuntime"]),
+        unitTests("FrontDoor", also: ["EventStream", "StreamLoop", "StreamRuntime"]),
         unitTests(
             "SluiceCommand",
             also: [

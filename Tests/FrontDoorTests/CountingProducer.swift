@@ -1,0 +1,60 @@
+import EventStream
+import Synchronization
+
+/// Yields the numbers from 0, as fast as it is asked for them, and keeps a ledger.
+final class CountingProducer: EventProducer {
+    struct Ledger {
+        var opens = 0
+        var reasons: [CloseReason] = []
+    }
+
+    let description: ProducerDescription
+    /// After so many events the stream ends, or waits for ever.
+    private let count: Int
+    private let ends: Bool
+    private let state = Mutex(Ledger())
+
+    init(_ name: String, count: Int, ends: Bool) {
+        description = ProducerDescription(plugin: "counting", name: name, route: "/\(name)")
+        self.count = count
+        self.ends = ends
+    }
+
+    var ledger: Ledger { state.withLock { $0 } }
+
+    func resolve(
+        path: [StreamRequest.Field], query: [StreamRequest.Field]
+    ) throws(ParameterFault) -> any ResolvedParameters { FakeProducer.Parameters(canonical: "") }
+
+    func open(_ stream: StreamToken, _ request: StreamRequest, state: inout UnsafeMutableRawPointer?) -> OpenOutcome {
+        let next = UnsafeMutablePointer<Int>.allocate(capacity: 1)
+        next.initialize(to: 0)
+        state = UnsafeMutableRawPointer(next)
+        self.state.withLock { $0.opens += 1 }
+        return .opened(headers: [])
+    }
+
+    func pull(
+        _ stream: StreamToken, state: UnsafeMutableRawPointer?, into frames: inout FrameBuffer, events: Int, bytes: Int
+    ) -> PullOutcome {
+        guard let next = state?.assumingMemoryBound(to: Int.self) else { return .ended }
+        var left = events
+        while left > 0, frames.count < bytes {
+            guard next.pointee < count else { return ends ? .ended : .wait(milliseconds: -1) }
+            var frame = "data: \(next.pointee)\n\n"
+            frame.withUTF8 { frames.append(UnsafeRawBufferPointer($0)) }
+            frames.frameCount += 1
+            next.pointee += 1
+            left -= 1
+        }
+        return .more
+    }
+
+    func close(_ stream: StreamToken, state: UnsafeMutableRawPointer?, reason: CloseReason) -> Bool {
+        state?.assumingMemoryBound(to: Int.self).deallocate()
+        self.state.withLock { $0.reasons.append(reason) }
+        return true
+    }
+
+    func interrupt(_ stream: StreamToken, state: UnsafeMutableRawPointer?) {}
+}
