@@ -111,9 +111,9 @@ struct BlockingStreamTests {
 
     @Test("a close that is completed later is complete then, even if the peer left while the stream ended")
     func closesLaterAtBothEnds() async throws {
-        let runtime = stage.runtime
+        unowned let runtime = stage.runtime
         let (held, release, closing, mayReturn, seen) = (Counter(), Counter(), Counter(), Counter(), Counter())
-        let producer = blocking(
+        let producer = FakeProducer.blocking(
             [
                 .act { _ in
                     // The loop is busy while the stream ends, and then hears of the peer first.
