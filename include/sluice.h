@@ -113,7 +113,8 @@ enum {
         caught stalling a loop (by default for 50 ms) is logged and moved to threads. */
     SLUICE_NONBLOCKING = 1 << 0,
     /** One stream serves all subscribers whose parameters are equal. As it belongs to none of them, `open` sees parameters and
-        configuration, but no header, query, address or body. */
+        configuration, but no header, query, address or body; and a last event id only with SLUICE_RESUMABLE, the one that the
+        first subscriber brought, if the producer can have made it. Not together with SLUICE_BODY. */
     SLUICE_SHARED = 1 << 1,
     /** A new `open` that is given the last event id goes on exactly behind it, so the host may re-open the stream at will. */
     SLUICE_RESUMABLE = 1 << 2,
