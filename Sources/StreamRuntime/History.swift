@@ -12,7 +12,8 @@ final class FrameChunk: @unchecked Sendable {
 
     /// Copies marked frames, and gives those that are events and have no id one of the hub's own.
     init(_ output: borrowing FrameBuffer, numbering: inout HubNumbering) {
-        let capacity = output.count + output.marks.count * numbering.lineBytesMax
+        let lines = output.marks.count { $0.isEvent && $0.idLength == nil }
+        let capacity = output.count + lines * numbering.lineBytesMax
         base = .allocate(byteCount: max(1, capacity), alignment: 16)
         var written = 0
         var read = 0
@@ -85,6 +86,9 @@ struct HubNumbering: Sendable {
     /// Leaves room for the events that an older hub of this epoch may still publish.
     mutating func leap() { number = (number | 0xffff_ffff) + 1 }
 
+    /// How many events lie between two numbers; `nil` if a leap does, as nobody knows how far it went.
+    static func events(after old: UInt64, to new: UInt64) -> UInt64? { old >> 32 == new >> 32 ? new - old : nil }
+
     /// Writes an id line.
     /// - Returns: the bytes of the id itself.
     func writeLine(to memory: UnsafeMutableRawPointer) -> Int {
@@ -122,9 +126,10 @@ struct HubNumbering: Sendable {
     private static let epochDigits = 12
     private static func isEpochDigit(_ byte: UInt8) -> Bool { (48...57).contains(byte) || (97...122).contains(byte) }
 
-    /// A new epoch: the wall clock in microseconds, and a count, in base 36.
+    /// A new epoch: the wall clock at the start in microseconds, and a count, in base 36. A server that makes fewer than 64 hubs
+    /// in each microsecond of its life leaves no epoch to the next one that it has used itself.
     static func newEpoch(microseconds: UInt64, serial: UInt64) -> String {
-        let text = String(microseconds &* 64 &+ serial % 64, radix: 36)
+        let text = String(microseconds &* 64 &+ serial, radix: 36)
         return String(repeating: "0", count: max(0, epochDigits - text.count)) + text.suffix(epochDigits)
     }
 }
@@ -183,12 +188,29 @@ struct History: Sendable {
         return one.chunk.numbers[Int(one.frame)]
     }
 
+    /// The number of the newest event that is not held any more.
+    private var newestGone: UInt64 {
+        let oldest = held[0]
+        let number = oldest.chunk.numbers[Int(oldest.frame)]
+        return oldest.chunk.frames[Int(oldest.frame)].isEvent ? number - 1 : number
+    }
+
     /// The id of the oldest frame that has one.
     var oldestID: String? {
         var place = first
         while place < end {
             if let id = id(at: place) { return String(decoding: id, as: UTF8.self) }
             place += 1
+        }
+        return nil
+    }
+
+    /// The id of the newest frame that has one.
+    var newestID: String? {
+        var place = end
+        while place > first {
+            place -= 1
+            if let id = id(at: place) { return String(decoding: id, as: UTF8.self) }
         }
         return nil
     }
@@ -213,7 +235,9 @@ struct History: Sendable {
 
     private func start(afterNumber number: UInt64, latest: UInt64) -> Start {
         guard number <= latest else { return .gap(from: first, lost: nil) }
-        guard count > 0 else { return number == latest ? .at(end) : .gap(from: end, lost: latest - number) }
+        guard count > 0 else {
+            return number == latest ? .at(end) : .gap(from: end, lost: HubNumbering.events(after: number, to: latest))
+        }
         // Numbers grow with the places: a binary search for the first frame behind the number.
         var (low, high) = (first, end)
         while low < high {
@@ -221,13 +245,10 @@ struct History: Sendable {
             if self.number(at: middle) > number { high = middle } else { low = middle + 1 }
         }
         guard low == first else { return .at(low) }
-        let oldestNumber = self.number(at: first)
-        return oldestNumber <= number + 1 ? .at(first) : .gap(from: first, lost: oldestNumber - number - 1)
+        let gone = newestGone
+        return gone <= number ? .at(first) : .gap(from: first, lost: HubNumbering.events(after: number, to: gone))
     }
 
-    /// With so many of the last frames.
-    func start(last count: Int) -> Start { .at(max(first, end - Int64(clamping: count))) }
-
-    /// How many events lie between a place that is gone and the oldest that is held.
-    func lost(from place: Int64) -> UInt64 { UInt64(max(0, first - place)) }
+    /// With so many of the last frames before a place.
+    func start(last count: Int, before place: Int64) -> Int64 { max(first, place - Int64(clamping: count)) }
 }

@@ -85,7 +85,9 @@ final class HubLink: Sendable {
 
     init(loop: Int) { self.loop = loop }
 
-    var isCongested: Bool { sent.load(ordering: .relaxed) - delivered.load(ordering: .acquiring) >= Self.batchesMax }
+    var isCongested: Bool {
+        sent.load(ordering: .relaxed) - delivered.load(ordering: .sequentiallyConsistent) >= Self.batchesMax
+    }
 }
 
 /// Which hub serves which parameters; any thread.
@@ -139,6 +141,9 @@ final class HubDirectory: Sendable {
     }
 
     func hasUsers(_ hub: Hub) -> Bool { state.withLock { _ in hub.users > 0 } }
+
+    /// Newcomers still find the hub under its key.
+    func isFound(_ hub: Hub) -> Bool { state.withLock { $0.hubs[hub.key] === hub } }
 
     /// - Returns: `true` if nobody uses the hub, and nobody will.
     func removeIfUnused(_ hub: Hub) -> Bool {

@@ -10,7 +10,7 @@ extension LoopStreams {
     /// The home loop published a batch.
     func receive(_ hub: Hub, _ chunk: FrameChunk, _ link: HubLink) {
         if let replica = replicas[ObjectIdentifier(hub)], replica.isLive { deliver(replica, chunk) }
-        link.delivered.add(1, ordering: .releasing)
+        link.delivered.add(1, ordering: .sequentiallyConsistent)
         if link.isAwaited.exchange(false, ordering: .sequentiallyConsistent) { send(to: hub.home) { $0.resume(hub) } }
     }
 
@@ -29,9 +29,9 @@ extension LoopStreams {
                 continue
             }
             guard member.pointee.descriptor >= 0 else {
-                let slot = member.pointee.slot
-                pumpMember(slot)
-                if index < replica.count, replica.members[index].slot == slot { index += 1 }
+                member.pointee.cursor = end
+                give(bytes, to: member.pointee.slot, replica)
+                index += 1
                 continue
             }
             switch system.send(member.pointee.descriptor, bytes) {
@@ -39,10 +39,10 @@ extension LoopStreams {
                 member.pointee.cursor = end
                 index += 1
             case .sent(let count):
-                cut(member.pointee.slot, replica, after: count)
+                cut(member.pointee.slot, replica, chunk, from: start, after: count)
                 index += 1
             case .full:
-                cut(member.pointee.slot, replica, after: 0)
+                block(member.pointee.slot, replica)
                 index += 1
             case .gone:
                 // The last member takes this index.
@@ -53,24 +53,51 @@ extension LoopStreams {
         if replica.rearmost < replica.history.first { dropOvertaken(replica) }
     }
 
-    /// The socket took only so many bytes from the member's cursor on: what is left of the frame that was cut waits with the
-    /// record, everything behind it in the history.
-    private func cut(_ slot: UInt32, _ replica: HubReplica, after sent: Int) {
-        let record = table[slot]
-        let member = replica.members + Int(record.pointee.memberIndex)
-        var (rest, cursor) = (sent, member.pointee.cursor)
+    /// The socket took only so many bytes of a batch: what is left of the frame that was cut waits with the record, everything
+    /// behind it in the history, if the ring is large enough to still hold it.
+    /// - Parameter start: the place of the batch's first frame.
+    private func cut(_ slot: UInt32, _ replica: HubReplica, _ chunk: FrameChunk, from start: Int64, after sent: Int) {
+        var frame = 0
+        while chunk.frames[frame].end < sent { frame += 1 }
+        let end = chunk.frames[frame].end
+        if sent < end {
+            keep(table[slot], UnsafeRawBufferPointer(rebasing: chunk.bytes[sent..<end]))
+        }
+        replica.members[Int(table[slot].pointee.memberIndex)].cursor = start + Int64(frame) + 1
+        block(slot, replica)
+    }
+
+    /// The same, of frames from the history.
+    private func cut(_ slot: UInt32, _ replica: HubReplica, from start: Int64, after sent: Int) {
+        var (rest, cursor) = (sent, start)
         while rest > 0 {
             let frame = replica.history.bytes(at: cursor)
             cursor += 1
-            if rest < frame.count { keep(record, UnsafeRawBufferPointer(rebasing: frame[rest...])) }
+            if rest < frame.count { keep(table[slot], UnsafeRawBufferPointer(rebasing: frame[rest...])) }
             rest -= frame.count
         }
-        member.pointee.cursor = cursor
+        replica.members[Int(table[slot].pointee.memberIndex)].cursor = cursor
+        block(slot, replica)
+    }
+
+    /// The member gets nothing more until its socket has room.
+    private func block(_ slot: UInt32, _ replica: HubReplica) {
+        let record = table[slot]
+        let member = replica.members + Int(record.pointee.memberIndex)
         member.pointee.isBlocked = true
         record.pointee.isBlocked = true
         record.pointee.lastActivity = loop.now
-        replica.rearmost = min(replica.rearmost, cursor)
+        replica.rearmost = min(replica.rearmost, member.pointee.cursor)
         reschedule(slot)
+    }
+
+    /// Gives bytes to the sink of a member, whose cursor is behind them already; it takes more when it says so.
+    private func give(_ bytes: UnsafeRawBufferPointer, to slot: UInt32, _ replica: HubReplica) {
+        let record = table[slot]
+        record.pointee.isSinkBusy = true
+        block(slot, replica)
+        record.pointee.isBlocked = false
+        record.pointee.sink?.send(Array(bytes))
     }
 
     /// Sends a member what it does not have yet, until it has all, its socket is full, or others must have their turn.
@@ -88,7 +115,8 @@ extension LoopStreams {
             output.removeAll()
             if cursor < replica.history.first {
                 guard replica.slowPolicy == .skip else { return tooSlow(slot) }
-                output.appendGap(oldestID: replica.history.oldestID, lost: replica.history.lost(from: cursor))
+                // To the newest, not to the oldest that is held: it would be overtaken there again at once.
+                output.appendGap(oldestID: replica.history.oldestID, lost: UInt64(replica.history.end - cursor))
                 cursor = replica.history.end
             }
             while cursor < replica.history.end, output.count < Self.batchBytes {
@@ -101,14 +129,7 @@ extension LoopStreams {
             }
             let from = member.pointee.cursor
             member.pointee.cursor = cursor
-            if let sink = record.pointee.sink {
-                record.pointee.isSinkBusy = true
-                record.pointee.lastActivity = loop.now
-                member.pointee.isBlocked = true
-                replica.rearmost = min(replica.rearmost, cursor)
-                sink.send(Array(output.bytes))
-                return reschedule(slot)
-            }
+            if record.pointee.sink != nil { return give(output.bytes, to: slot, replica) }
             switch loop.system.send(record.pointee.descriptor, output.bytes) {
             case .sent(output.count): continue
             case .sent(let count): return cutCatchUp(slot, replica, from: from, after: count)
@@ -123,18 +144,11 @@ extension LoopStreams {
 
     /// As `cut`, of a catch-up, which may have begun with a notice of a gap.
     private func cutCatchUp(_ slot: UInt32, _ replica: HubReplica, from: Int64, after sent: Int) {
-        let record = table[slot]
-        let member = replica.members + Int(record.pointee.memberIndex)
         if from < replica.history.first {
-            keep(record, UnsafeRawBufferPointer(rebasing: output.bytes[sent...]))
-            member.pointee.isBlocked = true
-            record.pointee.isBlocked = true
-            record.pointee.lastActivity = loop.now
-            replica.rearmost = min(replica.rearmost, member.pointee.cursor)
-            return reschedule(slot)
+            keep(table[slot], UnsafeRawBufferPointer(rebasing: output.bytes[sent...]))
+            return block(slot, replica)
         }
-        member.pointee.cursor = from
-        cut(slot, replica, after: sent)
+        cut(slot, replica, from: from, after: sent)
     }
 
     /// The ring has passed some of the members that are blocked.

@@ -250,6 +250,8 @@ extension LoopStreams {
             guard let entry = table[slot].pointee.entry, generation == nil || entry.generation === generation else {
                 continue
             }
+            // The end of its hub reaches a subscriber behind all that came before.
+            if table[slot].pointee.role == .member, table[slot].pointee.source == .open { continue }
             end(slot, reason)
         }
     }

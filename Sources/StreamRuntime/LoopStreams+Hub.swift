@@ -30,6 +30,7 @@ extension LoopStreams {
     /// A loop has no subscriber left.
     func unlink(_ hub: Hub, _ index: Int) {
         hub.links.removeAll { $0.loop == index }
+        hub.requests.removeAll { $0.loop == index }
         resume(hub)
     }
 
@@ -38,7 +39,7 @@ extension LoopStreams {
         guard !directory.hasUsers(hub) else { return }
         switch hub.state {
         case .open:
-            hub.lingerUntil = loop.now.addingSaturating(hub.settings.linger)
+            hub.lingerUntil = directory.isFound(hub) ? loop.now.addingSaturating(hub.settings.linger) : loop.now
             if let slot = hub.source.flatMap(slot) { reschedule(slot) }
         case .idle, .over:
             if directory.removeIfUnused(hub) { forget(hub) }
@@ -64,7 +65,7 @@ extension LoopStreams {
     private func openSource(_ hub: Hub) {
         hub.state = .opening
         let entry = hub.entry
-        guard entry.generation.enter() else { return sourceRefused(hub, .unavailable) }
+        guard endOfAll == nil, entry.generation.enter() else { return sourceRefused(hub, .unavailable) }
         let usesThread = entry.usesThreads
         guard !usesThread || census.takeThread() else {
             entry.generation.leave()
@@ -87,13 +88,13 @@ extension LoopStreams {
         record.pointee.handoff = handoff
         record.pointee.isThreaded = usesThread
         record.pointee.lastActivity = loop.now
-        record.pointee.reason = endOfAll
         let token = token(slot)
         hub.source = token
         census.addSource()
         takeOver(hub)
-        guard let handoff else { return open(token, hub.request) }
-        if !StreamThread.start(token, entry, handoff, self, .open(hub.request)) {
+        let request = sourceRequest(hub)
+        guard let handoff else { return open(token, request) }
+        if !StreamThread.start(token, entry, handoff, self, .open(request)) {
             census.threadIsFree()
             skipOpening(slot)
         }
@@ -103,10 +104,22 @@ extension LoopStreams {
     private func takeOver(_ hub: Hub) {
         guard let old = hub.predecessor else { return }
         hub.predecessor = nil
+        // That one may not have opened yet, after a reload that was followed by another.
+        takeOver(old)
         hub.numbering = old.numbering
         hub.numbering.leap()
         hub.master.history = old.master.history
         hub.master.numbering = hub.numbering
+        // Nobody will come to the old one any more.
+        unused(old)
+    }
+
+    /// What `open` is told: once the hub has a history, no longer what its first subscriber had seen, but the newest id in it.
+    private func sourceRequest(_ hub: Hub) -> StreamRequest {
+        var request = hub.request
+        guard hub.entry.description.isResumable, hub.master.history.end > 0 else { return request }
+        request.lastEventID = hub.master.history.newestID.flatMap { HubNumbering.isHostMade($0) ? nil : $0 }
+        return request
     }
 
     /// `open` of the source has answered OK.
@@ -114,6 +127,7 @@ extension LoopStreams {
         let hub = table[slot].pointee.hub
         hub.state = .open
         hub.headers = headers
+        hub.master.headers = headers
         table[slot].pointee.handoff?.attach()
         if let reason = table[slot].pointee.reason {
             endSource(slot, reason)
@@ -160,6 +174,7 @@ extension LoopStreams {
         }
         hub.isHeld = false
         output.removeAll()
+        // What a handoff holds is marked already; here the producer's own encoder notes where its frames are.
         output.isMarked = true
         defer { output.isMarked = false }
         var sourceEnd = takeHandoff(slot)
@@ -219,14 +234,21 @@ extension LoopStreams {
     /// Ends the source from outside.
     func endHubSource(_ slot: UInt32, _ reason: CloseReason) {
         let hub = table[slot].pointee.hub
-        output.removeAll()
-        output.isMarked = true
-        defer { output.isMarked = false }
-        if let sourceEnd = takeHandoff(slot) { return finishSource(slot, sourceEnd) }
+        guard !drainSource(slot) else { return }
         stopEmitting(slot)
         publish(slot)
         endSource(slot, reason)
         endHub(hub, .farewell(reason))
+    }
+
+    /// Takes what was emitted, and what the source's thread has left, into the output.
+    /// - Returns: `true` if that was its end: then the hub has ended.
+    @discardableResult
+    func drainSource(_ slot: UInt32) -> Bool {
+        output.removeAll()
+        guard let sourceEnd = takeHandoff(slot) else { return false }
+        finishSource(slot, sourceEnd)
+        return true
     }
 
     /// No newcomer finds the hub; each subscriber gets the end behind all that came before it.
@@ -249,9 +271,11 @@ extension LoopStreams {
         if record.pointee.source == .open, loop.now >= hub.lingerUntil {
             hub.lingerUntil = .max
             if !directory.hasUsers(hub) {
+                guard !drainSource(slot) else { return }
+                stopEmitting(slot)
+                publish(slot)
                 hub.state = .closing
-                endSource(slot, .disconnected)
-                return
+                return endSource(slot, .disconnected)
             }
         }
         if isPullDue(record, at: loop.now), !record.pointee.isQueued, !hub.isHeld { return pumpSource(slot) }

@@ -97,6 +97,7 @@ extension LoopStreams {
         table.withGate(slot) { $0.isOpening = false }
         let door = record.pointee.opening?.door
         record.pointee.opening?.door = nil
+        record.pointee.opening?.place = replica.history.end
         log.joined(token(slot), record.pointee.entry!, peer: record.pointee.opening?.peer ?? "")
         door?.answer(.stream(headers: replica.headers))
         reschedule(slot)
@@ -110,11 +111,12 @@ extension LoopStreams {
         let history = replica.history
         let opening = record.pointee.opening
         record.pointee.opening = nil
-        var start = History.Start.at(history.end)
+        let start: History.Start
         if let id = opening?.lastEventID {
             start = history.start(after: Array(id.utf8), numbering: replica.numbering)
-        } else if let count = opening?.historyCount {
-            start = history.start(last: count)
+        } else {
+            // From when it was let in, not from when its connection came: nothing is missed of a source that begins at once.
+            start = .at(history.start(last: opening?.historyCount ?? 0, before: opening?.place ?? history.end))
         }
         let cursor: Int64
         switch start {
@@ -128,9 +130,10 @@ extension LoopStreams {
         var member = HubReplica.Member(descriptor: record.pointee.descriptor, slot: slot, cursor: cursor)
         member.isBlocked = record.pointee.hasPending
         record.pointee.memberIndex = Int32(replica.add(member))
-        if member.isBlocked { replica.rearmost = min(replica.rearmost, cursor) }
         startClock(hub, replica)
-        if !member.isBlocked { pumpMember(slot) }
+        guard member.isBlocked else { return pumpMember(slot) }
+        replica.rearmost = min(replica.rearmost, cursor)
+        reschedule(slot)
     }
 
     // MARK: Leaving
@@ -197,9 +200,9 @@ extension LoopStreams {
 
     /// The source is at its end; so is each subscriber, once it has what came before.
     func replicaEnded(_ hub: Hub, _ ending: HubReplica.Ending) {
-        guard let replica = replicas[ObjectIdentifier(hub)], replica.isLive, replica.ending == nil else { return }
+        guard let replica = replicas[ObjectIdentifier(hub)], replica.ending == nil else { return }
         replica.ending = ending
-        // Backwards, as each end moves the last member into its place.
+        // Backwards, as each end moves the last member into its place. There is none where the source was never open.
         var index = replica.count - 1
         while index >= 0 {
             if index < replica.count, !replica.members[index].isBlocked { pumpMember(replica.members[index].slot) }
@@ -241,7 +244,7 @@ extension LoopStreams {
         guard let replica = replicas[ObjectIdentifier(table[slot].pointee.hub)] else {
             return loop.timers.set(slot, to: .max)
         }
-        if loop.now >= replica.lastSent + limits.keepAlive {
+        if loop.now >= replica.lastSent.addingSaturating(limits.keepAlive) {
             replica.lastSent = loop.now
             var index = replica.count - 1
             while index >= 0 {

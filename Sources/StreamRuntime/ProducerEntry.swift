@@ -41,6 +41,13 @@ package final class ProducerEntry: Sendable {
                 uniqueKeysWithValues: CloseReason.allCases.map { ($0, counts[Int($0.rawValue)]) }.filter { $0.1 > 0 }))
     }
 
+    /// Subscribers of shared streams that have left, by reason; those that never happened are left out.
+    package var leavesByReason: [CloseReason: Int] {
+        let counts = leaves.withLock { $0 }
+        return Dictionary(
+            uniqueKeysWithValues: CloseReason.allCases.map { ($0, counts[Int($0.rawValue)]) }.filter { $0.1 > 0 })
+    }
+
     // MARK: What streams report
 
     func takePlace(limit: Int) -> Bool {

@@ -180,7 +180,9 @@ extension Runtime: StreamOpener {
     /// `?history=N` or `all`; a producer with a parameter of that name keeps it for itself.
     private func historyAsked(_ entry: ProducerEntry, _ request: StreamRequest) -> HistoryAsked {
         guard let text = request.query.first(where: { $0.name == "history" })?.value,
-            !entry.description.parameters.contains("history:")
+            !entry.description.parameters.split(separator: ",").contains(where: {
+                $0.split(separator: ":").first?.filter { $0 != " " } == "history"
+            })
         else { return .none }
         if text == "all" { return .count(.max) }
         guard !text.isEmpty, text.utf8.allSatisfy({ $0 >= 48 && $0 <= 57 }) else {

@@ -97,6 +97,8 @@ final class Opening {
     let lastEventID: String?
     /// How much of a hub's history it asked for.
     let historyCount: Int?
+    /// Where the hub's history ended when the subscriber was let in.
+    var place: Int64?
 
     init(door: any OpenAnswering, peer: String, lastEventID: String? = nil, historyCount: Int? = nil) {
         self.door = door

@@ -156,8 +156,12 @@ extension LoopStreams {
         if table[slot].pointee.source == .open {
             // The end of its source still waits in the handoff. It is taken here even if the socket is full: nobody else would
             // close the source once it was.
-            output.removeAll()
-            if let end = takeHandoff(slot) { finish(slot, end) }
+            if table[slot].pointee.role == .source {
+                drainSource(slot)
+            } else {
+                output.removeAll()
+                if let end = takeHandoff(slot) { finish(slot, end) }
+            }
         }
         table[slot].pointee.reason = reason
         closed(slot)
