@@ -105,6 +105,27 @@ struct ReloadTests {
         }
     }
 
+    @Test("a stream that is only opened when its generation is over is closed at once, and its subscriber comes back")
+    func duringOpen() throws {
+        try withServer(["OpensLater"], flags: ["--drain-deadline", "50ms"]) { server in
+            let old = try server.subscribe(opening: "/opens-later", tag: "old")
+            try server.ledger.wait(for: "open-left", "3", tag: "old")
+            try server.install("OpensLater", appending: Self.otherContent)
+            try server.reload()
+            try server.ledger.wait(for: "interrupt-left", tag: "old")
+            #expect(!server.ledger.entries.contains { $0.what == "shutdown" }, "shutdown ran before open was answered")
+            server.openGate()
+            #expect(try old.head().status == 200)
+            #expect(try old.rest().contains { $0.retry != nil })
+            try server.expectClose(of: "old", .reloaded)
+            #expect(server.ledger.stream("old")?.nextCount == 0)
+            try server.ledger.wait(for: "shutdown")
+            let new = try server.subscribe("/opens-later?tag=new")
+            server.openGate()
+            #expect(try new.nextEvent().data == "through")
+        }
+    }
+
     @Test("a failed candidate leaves the old generation serving, and the log says what is wrong with it")
     func failed() throws {
         try withServer(["TellsItsGeneration"]) { server in

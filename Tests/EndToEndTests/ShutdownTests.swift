@@ -67,7 +67,8 @@ struct ShutdownTests {
             let pending = try server.subscribe(opening: "/opens-later", tag: "b")
             try server.ledger.wait(for: "open-left", "3", tag: "b")
             server.signal(SIGTERM)
-            try server.waitForLog("line about the end") { $0.message.contains("stop") || $0.message.contains("drain") }
+            try server.ledger.wait(for: "interrupt-left", tag: "b")
+            try server.waitForLog("stopping")
             server.openGate(times: 2)
             #expect(try server.waitForExit() == .status(0))
             // Whether the subscriber or the server went first: opened means closed, and the reason is the server's end.

@@ -12,11 +12,7 @@ package final class Browser: Sendable {
 
     /// Starts the driver and the browser, without sandbox and shared memory, as a container often allows neither.
     package init() throws {
-        program = try RunningProgram([Self.driver, "--port=0"])
-        guard let line = program.output.wait(.seconds(30), until: { $0.contains("started successfully on port") }),
-            let port = line.split(whereSeparator: { !$0.isNumber }).last.flatMap({ Int($0) })
-        else { throw TestFailure("chromedriver does not start: \(program.output.lines)") }
-        self.port = port
+        (program, port) = try Self.startDriver()
         let options = Options(
             binary: Self.executable,
             args: [
@@ -26,6 +22,20 @@ package final class Browser: Sendable {
         let reply: Reply<Session> = try Self.ask(
             port, "POST", "/session", ["capabilities": ["alwaysMatch": ["goog:chromeOptions": options]]])
         session = reply.value.sessionId
+    }
+
+    /// The driver takes a free port of IPv6 and then wants the same one of IPv4, so that it may fail where ports are in much use.
+    private static func startDriver() throws -> (RunningProgram, port: Int) {
+        var program = try RunningProgram([driver, "--port=0"])
+        for _ in 1...10 {
+            let line = program.output.wait(.seconds(30)) { $0.contains("started successfully on port") }
+            if let port = line?.split(whereSeparator: { !$0.isNumber }).last.flatMap({ Int($0) }) {
+                return (program, port)
+            }
+            guard program.waitForExit(.seconds(1)) != nil else { break }
+            program = try RunningProgram([driver, "--port=0"])
+        }
+        throw TestFailure("chromedriver does not start: \(program.output.lines)")
     }
 
     /// Ends the browser, then the driver.
