@@ -13,13 +13,14 @@ final class FakeProducer: EventProducer {
 
     init(
         _ steps: [Step] = [], name: String = "fake", route: String? = nil, isNonblocking: Bool = true,
-        hasNext: Bool = true,
+        isShared: Bool = false, hasNext: Bool = true,
         opening: @escaping @Sendable (FakeStream) -> OpenOutcome = { _ in .opened(headers: []) },
         closing: @escaping @Sendable (FakeStream, CloseReason) -> Bool = { _, _ in true },
         interrupted: @escaping @Sendable (FakeStream) -> Void = { _ in }
     ) {
         description = ProducerDescription(
-            plugin: "fakes", name: name, route: route ?? "/\(name)", isNonblocking: isNonblocking, hasNext: hasNext)
+            plugin: "fakes", name: name, route: route ?? "/\(name)", isNonblocking: isNonblocking, isShared: isShared,
+            hasNext: hasNext)
         self.steps = steps
         self.opening = opening
         self.closing = closing

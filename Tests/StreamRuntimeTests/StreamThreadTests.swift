@@ -1,4 +1,5 @@
 import EventStream
+import Glibc
 import StreamLoop
 import Synchronization
 import TestSupport
@@ -96,5 +97,36 @@ struct StreamThreadTests {
         #expect(await stage.isIdle())
         for entry in entries { #expect(entry.ledger.reasons == [.shutdown: 1]) }
         withExtendedLifetime(visitors) {}
+    }
+
+    @Test("a shared stream that ends on its thread ends for all its subscribers", arguments: [true, false])
+    func sharedEnds(_ completes: Bool) async throws {
+        let stage = ThreadStage(loops: 2)
+        let gate = Counter()
+        let producer = FakeProducer(
+            [
+                .act { _ in
+                    while gate.value == 0 { usleep(1_000) }
+                    return nil
+                },
+                .event("a"), completes ? .end : .fail("no more"),
+            ], isNonblocking: false, isShared: true)
+        let entry = stage.entry(producer)
+        var visitors: [RealVisitor] = []
+        for _ in 0..<4 { visitors.append(try await stage.subscribe(entry)) }
+        for visitor in visitors { #expect(await visitor.receivesPreamble()) }
+        gate.count()
+        for visitor in visitors {
+            #expect(
+                await eventually {
+                    let text = visitor.text()
+
+                    return text.contains("data: a\n\n") && text.hasSuffix(completes ? finished : "data: no more\n\n")
+                })
+            visitor.hangUp()
+        }
+        #expect(await stage.isIdle())
+        #expect(producer.only.closeReasons == [completes ? .completed : .failed])
+        #expect(producer.violations == [])
     }
 }

@@ -93,6 +93,14 @@ final class RealVisitor: @unchecked Sendable {
         await eventually(within: limit) { text() == expected }
     }
 
+    /// Waits until the stream has begun.
+    func receivesPreamble() async -> Bool {
+        await eventually {
+            _ = text()
+            return !received.isEmpty
+        }
+    }
+
     func emit(_ data: String) -> EmitOutcome {
         stage.runtime.emit(token) { frames in
             (try? EventEncoder().encode(Event(data: data), into: &frames)) != nil
