@@ -68,6 +68,7 @@ extension ConnectionHandler {
         if (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) == 0 {
             return handOver(token, headers)
         }
+        deadline = .now() + TimeAmount(settings.flushTimeout)
         let connection = NIOLoopBound(self, eventLoop: context.eventLoop)
         context.writeAndFlush(wrapOutboundOut(ByteBuffer())).whenSuccess {
             connection.value.handOver(token, headers)
@@ -118,7 +119,7 @@ extension ConnectionHandler {
     func finishStream() {
         guard case .streaming = phase, let context else { return }
         phase = .finishing
-        deadline = .now() + TimeAmount(settings.bodyTimeout)
+        deadline = .now() + TimeAmount(settings.flushTimeout)
         let connection = NIOLoopBound(self, eventLoop: context.eventLoop)
         context.writeAndFlush(wrapOutboundOut(ByteBuffer())).whenSuccess {
             if case .finishing = connection.value.phase { connection.value.linger() }

@@ -100,11 +100,11 @@ final class ConnectionHandler: ChannelDuplexHandler {
         switch phase {
         case .head: respond(Problem(408, "The request's head took too long to arrive.").response, last: true)
         case .body: respond(Problem(408, "The request's body took too long to arrive.").response, last: true)
-        case .idle, .finishing, .lingering: abort()
+        case .idle, .flushing, .finishing, .lingering: abort()
         case .opening:
             deadline = .distantFuture
             if let context { SocketOptions.probePeer(context.channel, after: 15, every: 5, attempts: 3) }
-        case .flushing, .streaming, .over: deadline = .distantFuture
+        case .streaming, .over: deadline = .distantFuture
         }
     }
 

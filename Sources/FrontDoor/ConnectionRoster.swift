@@ -68,7 +68,7 @@ final class ConnectionRoster {
     private var interval: TimeAmount {
         let shortest = min(
             settings.headTimeout, settings.bodyTimeout, settings.idleTimeout, settings.lingerTimeout,
-            settings.probeAfter, .seconds(4))
+            settings.flushTimeout, settings.probeAfter, .seconds(4))
         return max(TimeAmount(shortest / 4), .milliseconds(5))
     }
 

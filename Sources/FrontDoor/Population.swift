@@ -19,7 +19,7 @@ final class Population: Sendable {
 
     var count: Int { state.withLock { $0.count } }
 
-    /// Subscribers that got no stream because a limit was reached, so far.
+    /// Subscribers that were turned away so far.
     var turnedAwayCount: Int { state.withLock { $0.turnedAway } }
 
     func turnedAway() {
@@ -58,11 +58,12 @@ final class Population: Sendable {
     }
 
     /// Calls once, from any thread, when nobody is left; at once if nobody is there.
-    func whenEmpty(_ empty: @escaping @Sendable () -> Void) {
+    /// - Parameter empty: takes the place of the one before; `nil` if nobody waits any longer.
+    func whenEmpty(_ empty: (@Sendable () -> Void)?) {
         let isEmpty = state.withLock { state in
-            if state.count > 0 { state.empty = empty }
+            state.empty = state.count > 0 ? empty : nil
             return state.count == 0
         }
-        if isEmpty { empty() }
+        if isEmpty { empty?() }
     }
 }

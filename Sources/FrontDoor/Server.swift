@@ -29,7 +29,7 @@ package final class Server: Sendable {
     /// Connections that the front door has now; those that became streams are not among them.
     package var connectionCount: Int { population.count }
 
-    /// Subscribers that got no stream because a limit was reached, since the start.
+    /// Subscribers that were turned away since the start: a limit was reached, or their producer is about to go.
     package var turnedAwayCount: Int { population.turnedAwayCount }
 
     /// Begins to listen; once.
@@ -69,9 +69,9 @@ package final class Server: Sendable {
         ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: Int32(clamping: settings.backlog))
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .serverChannelInitializer { [population, logger] channel in
+            .serverChannelInitializer { [population, settings, logger] channel in
                 channel.eventLoop.makeCompletedFuture {
-                    SocketOptions.closeOnExec(channel)
+                    SocketOptions.prepareListening(channel, sendBufferBytes: settings.sendBufferBytes)
                     try channel.pipeline.syncOperations.addHandler(AcceptGate(population, logger: logger))
                 }
             }
@@ -135,6 +135,7 @@ package final class Server: Sendable {
         let timer = loop.scheduleTask(in: TimeAmount(limit)) { done.succeed() }
         try? await done.futureResult.get()
         timer.cancel()
+        population.whenEmpty(nil)
     }
 }
 

@@ -6,6 +6,8 @@ package struct ServerSettings: Sendable {
     package var port = 8080
     /// Connections that the kernel may complete before they are accepted.
     package var backlog = 1024
+    /// `SO_SNDBUF` of every connection, which the kernel doubles; `nil`: it grows as the kernel sees fit.
+    package var sendBufferBytes: Int?
     /// Threads that accept and speak HTTP; streams are not among their work.
     package var threads = 1
 
@@ -24,6 +26,9 @@ package struct ServerSettings: Sendable {
     package var bodyTimeout: Duration = .seconds(30)
     /// Between the end of a response and the next request.
     package var idleTimeout: Duration = .seconds(60)
+    /// How long a client may take to read the responses before its stream, or the last frames of a stream that a channel
+    /// carries.
+    package var flushTimeout: Duration = .seconds(30)
     /// How long a connection that was answered for the last time waits for the client to end its side. Closing at once
     /// could destroy the answer on its way: bytes that arrive at a closed socket make it reset the connection.
     package var lingerTimeout: Duration = .seconds(2)

@@ -7,9 +7,14 @@ import NIOPosix
 ///
 /// On the channel's loop. A channel that has no socket, or one that is gone, is left as it is.
 enum SocketOptions {
-    /// NIO accepts without `SOCK_CLOEXEC`: a program that a plugin starts would hold the connection, or the port, open.
-    static func closeOnExec(_ channel: any Channel) {
-        withSocket(of: channel) { _ = fcntl($0, F_SETFD, FD_CLOEXEC) }
+    /// NIO opens and accepts without `SOCK_CLOEXEC`: a program that a plugin starts would hold the port, and every
+    /// connection, open.
+    /// - Parameter sendBufferBytes: what is set here is inherited by every connection.
+    static func prepareListening(_ channel: any Channel, sendBufferBytes: Int?) {
+        withSocket(of: channel) { socket in
+            _ = fcntl(socket, F_SETFD, FD_CLOEXEC)
+            if let sendBufferBytes { set(socket, SOL_SOCKET, SO_SNDBUF, Int32(clamping: sendBufferBytes)) }
+        }
     }
 
     /// For a connection just accepted.

@@ -61,6 +61,43 @@ struct HandOverTests {
         }
     }
 
+    @Test("What was answered before is sent first, however slowly it is read; then the connection is the stream's")
+    func pendingAnswers() async throws {
+        try await withServer {
+            $0.sendBufferBytes = 4096
+        } _: { server in
+            let client = try RawClient(port: server.port, receiveBufferBytes: 2048)
+            try client.send(String(repeating: get("/missing"), count: 150) + get("/held"))
+            let token = try await server.opened().token
+            #expect(server.opener.attachCount == 0)
+            for _ in 0..<150 { try #expect(client.readResponse().status == 404) }
+            #expect(await eventually { server.opener.attachCount == 1 })
+            guard case .descriptor(let descriptor)? = server.opener.takeTransport(of: token) else {
+                Issue.record("no descriptor was handed over")
+                return
+            }
+            let head = server.opener.head(of: token)
+            #expect(send(descriptor, head, head.utf8.count, Int32(MSG_NOSIGNAL)) == head.utf8.count)
+            close(descriptor)
+            try #expect(client.readToEnd() == head)
+        }
+    }
+
+    @Test("A client that does not read what was answered before loses its stream in time")
+    func unreadAnswers() async throws {
+        try await withServer {
+            $0.sendBufferBytes = 4096
+            $0.flushTimeout = .milliseconds(200)
+        } _: { server in
+            let client = try RawClient(port: server.port, receiveBufferBytes: 2048)
+            try client.send(String(repeating: get("/missing"), count: 150) + get("/held"))
+            let token = try await server.opened().token
+            #expect(await eventually { server.opener.left == [token] })
+            #expect(server.opener.attachCount == 0)
+            #expect(await eventually { server.server.connectionCount == 0 })
+        }
+    }
+
     @Test("Thousands of connections pass through, and none is kept")
     func many() async throws {
         try await withServer { server in

@@ -27,6 +27,11 @@ struct PopulationTests {
         #expect(calls.withLock { $0 } == ["room", "empty"])
         population.whenEmpty { calls.withLock { $0.append("at once") } }
         #expect(calls.withLock { $0 } == ["room", "empty", "at once"])
+        population.joined()
+        population.whenEmpty { calls.withLock { $0.append("too late") } }
+        population.whenEmpty(nil)
+        population.left()
+        #expect(calls.withLock { $0 } == ["room", "empty", "at once"])
     }
 
     @Test("A warning is written once in its interval, and says how many were left out")
