@@ -245,6 +245,9 @@ package final class Reloader: Sendable {
         changed.withLock {
             while !state.withLock(\.alive.isEmpty), monotonicNanoseconds() < deadline { changed.wait(until: deadline) }
         }
-        return state.withLock { $0.alive.sorted() }
+        return state.withLock { state in
+            state.retired.removeAll(where: \.generation.isShutDown)
+            return state.alive.sorted()
+        }
     }
 }
