@@ -118,6 +118,7 @@ let package = Package(
         unitTests(
             "SluiceCommand",
             also: [
+                "StreamRuntime",
                 "PluginHost",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),

@@ -54,6 +54,11 @@ struct ConfigurationFileTests {
             ("max-streams: {a: 1}", "s.yaml:1: max-streams: expected a single value"),
             ("- a\n- b", "s.yaml:1: expected settings as 'name: value' lines"),
             ("just words", "s.yaml:1: expected settings as 'name: value' lines"),
+            (
+                "hubs:\n  tail:\n    lingr: 1",
+                "s.yaml:3: hubs: tail: unknown key 'lingr'; expected history-events, history-bytes, linger, slow-policy"
+            ),
+            ("hubs: {tail: {linger: [1]}}", "s.yaml:1: hubs: tail: linger: expected a single value"),
             ("retry: 1\nproducers: 3", "s.yaml:2: expected producers as 'name: value' lines"),
             ("producers:\n  tail: on", "s.yaml:2: expected the section of producer 'tail' as 'name: value' lines"),
             ("producers:\n  tail:\n    root: [a]", "s.yaml:3: producers: tail: root: expected a single value"),

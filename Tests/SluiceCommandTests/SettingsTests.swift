@@ -1,5 +1,6 @@
 import ArgumentParser
 import Logging
+import StreamRuntime
 import Testing
 
 @testable import SluiceCommand
@@ -12,7 +13,8 @@ struct SettingsTests {
         "log-format": "json", "max-connections": "11", "max-streams": "12", "max-streams-per-producer": "13",
         "max-threads": "14", "max-event-bytes": "15k", "max-body-bytes": "16k", "handoff-bytes": "17k",
         "keep-alive": "18s", "write-deadline": "19", "max-age": "20m", "retry": "21.5", "stall-limit": "22ms",
-        "drain-deadline": "23s", "head-timeout": "24s", "idle-timeout": "25s",
+        "drain-deadline": "23s", "head-timeout": "24s", "idle-timeout": "25s", "max-hubs-per-producer": "26",
+        "history-events": "27", "history-bytes": "28k", "linger": "forever", "slow-policy": "skip",
     ]
 
     private func settings(
@@ -50,6 +52,34 @@ struct SettingsTests {
         #expect(settings.headTimeoutNanoseconds == 10_000_000_000)
         #expect(settings.idleTimeoutNanoseconds == 60_000_000_000)
         #expect(settings.producerSections.isEmpty)
+        #expect(settings.hubCountPerProducerMax == 1000)
+        #expect(settings.hub == HubSettings())
+        #expect(settings.hubs.isEmpty)
+    }
+
+    @Test("a producer's shared streams are as for all, but for what the section 'hubs' says")
+    func hubs() throws {
+        let settings = try settings(
+            ["plugins", "--history-events", "10"],
+            file: """
+                linger: 1m
+                hubs:
+                  tail: {history-events: 5000, slow-policy: skip}
+                  quiet:
+                """)
+        #expect(settings.hub.historyEvents == 10)
+        #expect(settings.hub.linger == 60_000_000_000)
+        #expect(settings.hubs["quiet"] == settings.hub)
+        #expect(settings.hubs["tail"]?.historyEvents == 5000)
+        #expect(settings.hubs["tail"]?.slowPolicy == .skip)
+        #expect(settings.hubs["tail"]?.linger == 60_000_000_000)
+        #expect(
+            throws: SettingError(
+                "s.yaml:2: linger: expected a time from 0ns to 365d ('15' and '15s' are seconds; '500ms', '2m', '1h'), or forever, not 'soon'"
+            )
+        ) {
+            try self.settings(file: "hubs:\n  tail: {linger: soon}")
+        }
     }
 
     @Test("every setting can be set by flag, variable and file, to the same effect", arguments: SettingTable.keys)
@@ -93,6 +123,11 @@ struct SettingsTests {
         #expect(settings.drainDeadlineNanoseconds == 23_000_000_000)
         #expect(settings.headTimeoutNanoseconds == 24_000_000_000)
         #expect(settings.idleTimeoutNanoseconds == 25_000_000_000)
+        #expect(settings.hubCountPerProducerMax == 26)
+        #expect(settings.hub.historyEvents == 27)
+        #expect(settings.hub.historyBytes == 28 << 10)
+        #expect(settings.hub.linger == .max)
+        #expect(settings.hub.slowPolicy == .skip)
     }
 
     @Test("flags win over the environment, and that over the file")
