@@ -40,14 +40,17 @@ enum Visitor {
         case talkative
     }
 
-    /// - Parameter routes: those to choose from.
+    /// - Parameters:
+    ///   - routes: those to choose from.
     /// - Throws: only what no server may cause: that there is nobody to connect to, or no answer where one is waited for.
-    static func visit(_ server: SluiceServer, _ routes: [String], tag: String, _ random: inout SeededRandom) throws {
+    ///   - tag: is added to the query, where there is one.
+    static func visit(_ server: SluiceServer, _ routes: [String], tag: String?, _ random: inout SeededRandom) throws {
         let route = routes.sorted().randomElement(using: &random)!
         let visit = Visit.allCases.randomElement(using: &random)!
         let departure = Departure.allCases.randomElement(using: &random)!
         let client = try RawClient(port: server.port, receiveBufferBytes: visit == .slow ? 2048 : nil)
-        let request = "GET \(route)\(route.contains("?") ? "&" : "?")tag=\(tag) HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        let target = route + (tag.map { "\(route.contains("?") ? "&" : "?")tag=\($0)" } ?? "")
+        let request = "GET \(target) HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
         // A peer that is gone or done is no failure here: only what the server does is.
         func some(_ limit: Duration) { _ = try? client.read(within: limit) { $0.count > 3000 } }
@@ -90,9 +93,11 @@ final class Crowd: Sendable {
     private let problems = Watched<[String]>([])
 
     /// Starts them.
-    /// - Parameter visits: that each thread makes at most.
+    /// - Parameters:
+    ///   - visits: that each thread makes at most.
+    ///   - isTagged: the routes have a tag already; otherwise each visit gets one of its own.
     init(
-        _ server: SluiceServer, _ routes: [String], threads threadCount: Int = 4, visits: Int,
+        _ server: SluiceServer, _ routes: [String], threads threadCount: Int = 4, visits: Int, isTagged: Bool = false,
         _ random: inout SeededRandom
     ) {
         self.threadCount = threadCount
@@ -102,7 +107,7 @@ final class Crowd: Sendable {
                 var random = SeededRandom(seed: seed)
                 for number in 0..<visits where !isLeaving.read(\.self) {
                     do {
-                        try Visitor.visit(server, routes, tag: "\(thread)-\(number)", &random)
+                        try Visitor.visit(server, routes, tag: isTagged ? nil : "\(thread)-\(number)", &random)
                     } catch {
                         problems.update { $0.append("\(thread)-\(number): \(error)") }
                     }

@@ -8,7 +8,7 @@
  *
  * where `generation` is the time at which the image was loaded, and `stream` counts from 1 within it (0: the image itself).
  *
- *     open-enter TAG LASTID   open-left STATUS      opened STATUS     (TAG: the query's `tag`; "-": none)
+ *     open-enter TAG LASTID   open-left STATUS      opened STATUS     (TAG: `tag` as parameter or in the query; "-": none)
  *     next-enter              next-left STATUS
  *     interrupt-enter         interrupt-left
  *     close-enter REASON      close-left STATUS     closed
@@ -57,6 +57,7 @@ struct fixture {
     uint32_t flags;
     bool quiet;         /* `next` leaves no lines: for those that are called a million times */
     bool has_no_next;
+    const char *parameters; /* with SLUICE_PLAIN_OPEN, for those that see no query */
     int32_t (*open)(struct stream *stream);
     int32_t (*next)(struct stream *stream, sluice_event *event);
     int32_t (*close)(struct stream *stream, int32_t reason);
@@ -106,10 +107,15 @@ static inline void pass_gate(void)
         ;
 }
 
-/* A whole number in the query of the request; only within `open`. */
+/* What the request says, as a parameter or in the query; only within `open`. */
+static inline const char *asked_text(const sluice_stream *handle, const char *name)
+{
+    return fixture.parameters ? host->parameter(handle, name) : host->query(handle, name);
+}
+
 static inline int64_t asked(const struct stream *stream, const char *name, int64_t otherwise)
 {
-    const char *text = host->query(stream->handle, name);
+    const char *text = asked_text(stream->handle, name);
     return text ? strtoll(text, NULL, 10) : otherwise;
 }
 
@@ -154,9 +160,9 @@ static int32_t ledger_open(sluice_stream *handle, void **state)
     stream->handle = handle;
     stream->number = atomic_fetch_add(&ledger_streams, 1) + 1;
     stream->count = asked(stream, "count", -1);
-    stream->bytes = asked(stream, "bytes", 0);
+    stream->bytes = fixture.parameters ? 0 : asked(stream, "bytes", 0);
     *state = stream;
-    const char *tag = host->query(handle, "tag"), *last = host->last_event_id(handle);
+    const char *tag = asked_text(handle, "tag"), *last = host->last_event_id(handle);
     ledger_write(stream, "open-enter %s %s", tag ? tag : "-", last ? last : "-");
     enter(stream, "open");
     int32_t status = fixture.open ? fixture.open(stream) : SLUICE_OPEN_OK;
@@ -224,6 +230,7 @@ SLUICE_EXPORT const sluice_plugin *sluice_plugin_entry(const sluice_host *given)
     host = given;
     plugin.name = producer.name = fixture.name;
     producer.flags = fixture.flags;
+    producer.parameters = fixture.parameters;
     producer.open = SLUICE_OPEN(ledger_open);
     producer.next = fixture.has_no_next ? NULL : ledger_next;
     producer.close = ledger_close;
