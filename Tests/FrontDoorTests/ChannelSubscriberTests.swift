@@ -5,7 +5,7 @@ import Testing
 
 @testable import FrontDoor
 
-@Suite("A channel as subscriber", .timeLimit(.minutes(1)))
+@Suite("A channel as subscriber", .timeLimit(.minutes(3)))
 struct ChannelSubscriberTests {
     private func withSink(
         _ body: (RunningServer, RawClient, StreamToken, any FrameSink) async throws -> Void

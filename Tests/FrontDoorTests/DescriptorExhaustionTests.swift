@@ -7,7 +7,7 @@ import Testing
 @testable import FrontDoor
 
 /// Each in a process of its own, as the limit is the whole process's.
-@Suite("Running out of descriptors", .timeLimit(.minutes(1)))
+@Suite("Running out of descriptors", .timeLimit(.minutes(3)))
 struct DescriptorExhaustionTests {
     @Test("Accepting pauses, spins nowhere, says so once a second, and goes on when there are descriptors again")
     func accepting() async {

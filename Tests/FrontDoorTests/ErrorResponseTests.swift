@@ -5,7 +5,7 @@ import Testing
 
 @testable import FrontDoor
 
-@Suite("Responses that are not streams", .timeLimit(.minutes(1)))
+@Suite("Responses that are not streams", .timeLimit(.minutes(3)))
 struct ErrorResponseTests {
     @Test("404, byte for byte")
     func notFound() async throws {

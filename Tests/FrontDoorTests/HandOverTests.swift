@@ -7,7 +7,7 @@ import Testing
 
 @testable import FrontDoor
 
-@Suite("Hand-over", .timeLimit(.minutes(1)))
+@Suite("Hand-over", .timeLimit(.minutes(3)))
 struct HandOverTests {
     /// Opens a stream and takes its descriptor out of the front door's hands.
     private func takeDescriptor(_ server: RunningServer, _ client: RawClient) async throws -> Int32 {

@@ -6,7 +6,7 @@ import Testing
 
 @testable import FrontDoor
 
-@Suite("Peers that leave", .timeLimit(.minutes(1)))
+@Suite("Peers that leave", .timeLimit(.minutes(3)))
 struct PeerLeavingTests {
     enum Leaving: CaseIterable {
         case close, halfClose, reset

@@ -6,7 +6,7 @@ import Testing
 
 @testable import FrontDoor
 
-@Suite("Server", .timeLimit(.minutes(1)))
+@Suite("Server", .timeLimit(.minutes(3)))
 struct ServerTests {
     private static let silent = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
 

@@ -3,7 +3,7 @@ import Testing
 
 @testable import FrontDoor
 
-@Suite("Requests in pieces", .timeLimit(.minutes(1)))
+@Suite("Requests in pieces", .timeLimit(.minutes(3)))
 struct SplitRequestTests {
     /// Requests that leave the connection open, and such that end it, with what they are answered.
     private static let persistent: [(String, [Int])] = [

@@ -6,7 +6,7 @@ import Testing
 
 @testable import FrontDoor
 
-@Suite("Stream responses", .timeLimit(.minutes(1)))
+@Suite("Stream responses", .timeLimit(.minutes(3)))
 struct StreamResponseTests {
     @Test("A stream's response has exactly this head, and ends with its connection", arguments: ["1.0", "1.1"])
     func head(version: String) async throws {
