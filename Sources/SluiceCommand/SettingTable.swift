@@ -54,7 +54,8 @@ enum SettingTable {
         "log-format", .oneOf(placeholder: "format"), initial: "text", "How lines are written to standard error.")
 
     static let maxConnections = Setting(
-        "max-connections", .count(1...10_000_000), initial: "100000", "Connections at a time.")
+        "max-connections", .count(1...10_000_000), initial: "4096",
+        "Connections at a time that are no streams; further ones wait to be accepted.")
     static let maxStreams = Setting("max-streams", .count(1...10_000_000), initial: "100000", "Open streams at a time.")
     static let maxStreamsPerProducer = Setting(
         "max-streams-per-producer", .count(1...10_000_000), initial: "100000", "Open streams of one producer at a time."

@@ -36,7 +36,7 @@ struct SettingsTests {
         #expect(!settings.acceptsInsecurePlugins)
         #expect(settings.logLevel == .info)
         #expect(settings.logFormat == .text)
-        #expect(settings.connectionCountMax == 100_000)
+        #expect(settings.connectionCountMax == 4096)
         #expect(settings.streamCountMax == 100_000)
         #expect(settings.streamCountPerProducerMax == 100_000)
         #expect(settings.threadCountMax == 256)
