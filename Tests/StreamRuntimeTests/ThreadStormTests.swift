@@ -146,6 +146,40 @@ struct ThreadStormTests {
         #expect(await stage.isIdle())
     }
 
+    @Test("emits while the stream is ended from outside: what was accepted is delivered")
+    func emitsAtTheEnd() async throws {
+        let stage = ThreadStage(loops: 2)
+        for round in 0..<100 {
+            let generation = Generation(plugin: "fakes", number: round)
+            let producer = FakeProducer(isNonblocking: round % 2 == 0, hasNext: false)
+            let visitor = try await stage.subscribe(stage.entry(producer, generation))
+            let (accepted, done) = (Counter(), Counter())
+            for _ in 0..<2 {
+                #expect(
+                    startThread(named: "emitter", stackBytes: 1 << 18) {
+                        while true {
+                            let outcome = visitor.emit("x")
+                            if outcome == .accepted { accepted.count() }
+                            if outcome == .over { break }
+                        }
+                        done.count()
+                    })
+            }
+            #expect(await eventually { accepted.value > 5 })
+            stage.runtime.end(generation, .reloaded)
+            #expect(
+                await eventually {
+                    _ = visitor.text()
+                    return done.value == 2
+                })
+            #expect(await eventually { visitor.text().withoutFarewell != nil })
+            let expected = String(repeating: frame("x"), count: accepted.value)
+            #expect(visitor.text().withoutFarewell == expected)
+            visitor.hangUp()
+        }
+        #expect(await stage.isIdle())
+    }
+
     @Test("a shutdown in the middle of everything ends everything")
     func shutdown() async throws {
         var random = SeededRandom.fromEnvironment(test: "ThreadShutdown")
