@@ -174,6 +174,9 @@ final class ReloaderTests {
         #expect(visitors[0].text.withoutFarewell == "")
         #expect(await eventually { images.shutdowns.sorted() == ["a.so 1", "b.so 1"] })
         #expect(reloader.endRetired(after: 0) == nil && reloader.allEntries.count == 2)
+        for visitor in visitors { visitor.hangUp() }
+        stage.turn()
+        #expect(stage.isIdle)
     }
 
     @Test("at the end of the server every generation is shut down, once")
