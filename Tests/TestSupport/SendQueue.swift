@@ -3,7 +3,7 @@ import Glibc
 extension SluiceServer {
     /// Waits until the kernel holds unsent bytes toward a client and takes no more: from then on the server has a write pending.
     /// The kernel tells nobody, so `/proc/net/tcp` is looked at until it shows the same amount several times.
-    package func waitUntilSendQueueRests(toward client: RawClient, within limit: Duration = .seconds(10)) throws {
+    package func waitUntilSendQueueRests(toward client: RawClient, within limit: Duration = .seconds(30)) throws {
         let remote = client.localPort
         let deadline = ContinuousClock.now + limit
         var previous = 0
@@ -19,18 +19,20 @@ extension SluiceServer {
         }
     }
 
+    /// proc(5): a line has local address:port, remote address:port, state (01: established), tx_queue:rx_queue, in hexadecimal.
+    /// The file may have tens of thousands of lines, so it is searched rather than parsed.
     private func sendQueue(toward remote: Int) -> Int {
-        // proc(5): sl, local address:port, remote address:port, state, tx_queue:rx_queue, in hexadecimal.
-        for line in String(decoding: readFile("/proc/net/tcp") ?? [], as: UTF8.self).split(separator: "\n").dropFirst()
-        {
-            let fields = line.split(separator: " ")
-            guard fields.count > 4, Self.hex(fields[1]) == port, Self.hex(fields[2]) == remote else { continue }
-            return fields[4].split(separator: ":").first.flatMap { Int($0, radix: 16) } ?? 0
+        guard let table = readFile("/proc/net/tcp") else { return 0 }
+        let line = ":\(Self.hex(port)) 0100007F:\(Self.hex(remote)) 01 "
+        return (table + [0]).withUnsafeBufferPointer { bytes in
+            bytes.withMemoryRebound(to: CChar.self) { text in
+                strstr(text.baseAddress!, line).map { Int(strtoul($0 + line.utf8.count, nil, 16)) } ?? 0
+            }
         }
-        return 0
     }
 
-    private static func hex(_ address: Substring) -> Int? {
-        address.split(separator: ":").last.flatMap { Int($0, radix: 16) }
+    private static func hex(_ port: Int) -> String {
+        let digits = String(port, radix: 16, uppercase: true)
+        return String(repeating: "0", count: 4 - digits.utf8.count) + digits
     }
 }
