@@ -4,7 +4,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-@Suite("Epoll system", .timeLimit(.minutes(1)))
+@Suite("Epoll system", .timeLimit(.minutes(5)))
 struct EpollSystemTests {
     let system = EpollSystem()
     let second: Int64 = 1_000_000_000

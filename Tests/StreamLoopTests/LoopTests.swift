@@ -1,7 +1,7 @@
 import StreamLoop
 import Testing
 
-@Suite("Loop", .timeLimit(.minutes(1)))
+@Suite("Loop", .timeLimit(.minutes(5)))
 struct LoopTests {
     /// Notes what the loop says.
     final class Listener: LoopHandler {

@@ -7,7 +7,7 @@ import Testing
 
 @testable import StreamRuntime
 
-@Suite("Blocking streams", .timeLimit(.minutes(3)))
+@Suite("Blocking streams", .timeLimit(.minutes(5)))
 struct BlockingStreamTests {
     let stage = ThreadStage()
 

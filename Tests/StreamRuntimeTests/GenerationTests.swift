@@ -5,7 +5,7 @@ import Testing
 
 @testable import StreamRuntime
 
-@Suite("Generations and the census", .timeLimit(.minutes(1)))
+@Suite("Generations and the census", .timeLimit(.minutes(5)))
 struct GenerationTests {
     @Test("retired without streams, it shuts down at once, and once")
     func idle() {

@@ -6,7 +6,7 @@ import Testing
 
 @testable import StreamRuntime
 
-@Suite("Handoff", .timeLimit(.minutes(1)))
+@Suite("Handoff", .timeLimit(.minutes(5)))
 struct HandoffTests {
     let token = StreamToken(loop: 0, slot: 1, epoch: 1)
 

@@ -5,7 +5,7 @@ import Testing
 
 @testable import StreamRuntime
 
-@Suite("Reloading", .timeLimit(.minutes(1)))
+@Suite("Reloading", .timeLimit(.minutes(5)))
 final class ReloaderTests {
     let stage = Stage()
     let images = FakeImages()

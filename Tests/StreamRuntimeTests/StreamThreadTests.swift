@@ -7,7 +7,7 @@ import Testing
 
 @testable import StreamRuntime
 
-@Suite("Threads of streams", .timeLimit(.minutes(3)))
+@Suite("Threads of streams", .timeLimit(.minutes(5)))
 struct StreamThreadTests {
     @Test("threads are limited; a stream that ends frees its own")
     func threadLimit() async throws {
