@@ -190,6 +190,7 @@ extension LoopStreams {
             replica.clock = 0
         }
         if hub.home == loop.index {
+            hub.requests.removeAll { $0.loop == loop.index }
             if hub.state == .over { replicas[ObjectIdentifier(hub)] = nil }
             return
         }

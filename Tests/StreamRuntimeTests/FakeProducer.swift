@@ -13,14 +13,14 @@ final class FakeProducer: EventProducer {
 
     init(
         _ steps: [Step] = [], name: String = "fake", route: String? = nil, isNonblocking: Bool = true,
-        isShared: Bool = false, hasNext: Bool = true,
+        isShared: Bool = false, isResumable: Bool = false, hasNext: Bool = true,
         opening: @escaping @Sendable (FakeStream) -> OpenOutcome = { _ in .opened(headers: []) },
         closing: @escaping @Sendable (FakeStream, CloseReason) -> Bool = { _, _ in true },
         interrupted: @escaping @Sendable (FakeStream) -> Void = { _ in }
     ) {
         description = ProducerDescription(
             plugin: "fakes", name: name, route: route ?? "/\(name)", isNonblocking: isNonblocking, isShared: isShared,
-            hasNext: hasNext)
+            isResumable: isResumable, hasNext: hasNext)
         self.steps = steps
         self.opening = opening
         self.closing = closing
@@ -50,7 +50,7 @@ final class FakeProducer: EventProducer {
     }
 
     func open(_ stream: StreamToken, _ request: StreamRequest, state: inout UnsafeMutableRawPointer?) -> OpenOutcome {
-        let fake = FakeStream(token: stream)
+        let fake = FakeStream(token: stream, request: request)
         all.withLock { $0.append(fake) }
         // The producer keeps every stream until its own end, so that a call which comes too late is seen, and does no harm.
         state = Unmanaged.passUnretained(fake).toOpaque()
@@ -100,6 +100,8 @@ final class FakeProducer: EventProducer {
 /// One stream of a fake producer.
 final class FakeStream: Sendable {
     let token: StreamToken
+    /// What `open` was told.
+    let request: StreamRequest
     private let state = Mutex(State())
 
     private struct State {
@@ -111,7 +113,10 @@ final class FakeStream: Sendable {
         var violations: [String] = []
     }
 
-    init(token: StreamToken) { self.token = token }
+    init(token: StreamToken, request: StreamRequest) {
+        self.token = token
+        self.request = request
+    }
 
     /// "open", "pull", "close completed"; pulls that follow each other are one.
     var calls: [String] { state.withLock { $0.calls } }

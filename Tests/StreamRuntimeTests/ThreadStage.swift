@@ -88,6 +88,12 @@ final class RealVisitor: @unchecked Sendable {
         return String(decoding: received, as: UTF8.self).withoutPreamble
     }
 
+    /// The first frame has come whole, so the stream has its connection.
+    var hasPreamble: Bool {
+        _ = text()
+        return String(decoding: received, as: UTF8.self).contains(": sluice\n\n")
+    }
+
     /// Waits for a text.
     func receives(_ expected: String, within limit: Duration = .seconds(20)) async -> Bool {
         await eventually(within: limit) { text() == expected }

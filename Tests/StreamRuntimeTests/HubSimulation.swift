@@ -1,0 +1,213 @@
+import EventStream
+import StreamLoop
+import TestSupport
+
+@testable import StreamRuntime
+
+/// Shared streams on several loops in virtual time, in which everything happens at random, and an account of what each subscriber may
+/// therefore see.
+///
+/// What sources publish is numbered through for each key and generation: "k 2 7", so that a hole or a repeat shows in the bytes alone.
+final class HubSimulation: @unchecked Sendable {
+    // Unchecked: everything happens on one thread, also what producers do.
+    var random: SeededRandom
+    let stage: HubStage
+    let limits: Limits
+    var entries: [ProducerEntry] = []
+    /// How many events each "key generation" has had, over all of its sources.
+    var published: [String: Int] = [:]
+    /// Sources that are open, or whose open or close is not answered.
+    var sources: [StreamToken: Source] = [:]
+    var actors: [Actor] = []
+    /// What was received anywhere, for each key: "id generation number".
+    var seen: [String: [String]] = [:]
+    var violations: [String] = []
+    var opened = 0
+    var closed: [CloseReason: Int] = [:]
+    var joined = 0
+    var gaps = 0
+    var ends = 0
+
+    struct Source {
+        enum State {
+            case opening
+            case open
+            case closing
+        }
+        /// "key generation".
+        let key: String
+        /// It publishes by `emit` alone: which of an emit and a pull comes first is not promised.
+        let isEmitting: Bool
+        var state: State
+    }
+
+    final class Actor {
+        let visitor: HubVisitor
+        let key: String
+        let lastEventID: String?
+        let history: String?
+        var sink: FakeSink?
+        var drained = 0
+        var isAttached = false
+        var hasLeft = false
+
+        init(_ visitor: HubVisitor, key: String, lastEventID: String?, history: String?) {
+            self.visitor = visitor
+            self.key = key
+            self.lastEventID = lastEventID
+            self.history = history
+        }
+
+        var bytes: [UInt8] {
+            if let sink { return Array(sink.batches.joined()) }
+            return isAttached ? visitor.socket.sent : []
+        }
+        var isClosed: Bool { sink.map { !$0.ends.isEmpty } ?? (isAttached && visitor.socket.isClosed) }
+    }
+
+    init(random: SeededRandom, policy: HubSettings.SlowPolicy) {
+        self.random = random
+        var limits = Limits.hubs {
+            $0.linger = 3_000_000_000
+            $0.slowPolicy = policy
+            $0.historyEvents = 30
+            $0.historyBytes = 4000
+        }
+        limits.stallLimit = .max
+        limits.maxHubsPerProducer = 4
+        limits.maxStreams = 60
+        limits.handoffBytes = 3000
+        self.limits = limits
+        stage = HubStage(limits, loops: 3)
+        reload()
+    }
+
+    func number(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &random) }
+    func chance(_ one: Int, in all: Int) -> Bool { number(1...all) <= one }
+    func violate(_ what: String) { violations.append(what) }
+
+    func reload() {
+        let number = entries.count + 1
+        let generation = Generation(plugin: "fakes", number: number)
+        entries.last?.generation.retire()
+        let producer = FakeProducer(
+            [FakeProducer.Step { [self] stream, frames in pull(stream, &frames) }.repeated()], isShared: true,
+            opening: { [self] in open($0, number) }, closing: { [self] in close($0, $1) })
+        entries.append(ProducerEntry(producer: producer, generation: generation))
+    }
+
+    // MARK: The producer's side
+
+    private func open(_ stream: FakeStream, _ generation: Int) -> OpenOutcome {
+        let key = "\(stream.request.parameters.canonical) \(generation)"
+        switch number(0...9) {
+        case 0: return .ended
+        case 1: return .rejected(status: 404, message: "no")
+        case 2...4:
+            sources[stream.token] = Source(key: key, isEmitting: chance(1, in: 3), state: .opening)
+            return .pending
+        default:
+            sources[stream.token] = Source(key: key, isEmitting: chance(1, in: 3), state: .open)
+            opened += 1
+            return .opened(headers: [])
+        }
+    }
+
+    func answer(_ token: StreamToken) {
+        let isOpened = chance(4, in: 5)
+        if isOpened {
+            sources[token]!.state = .open
+            opened += 1
+        } else {
+            sources[token] = nil
+        }
+        if !stage.runtime.opened(token, isOpened ? .opened(headers: []) : .ended) {
+            violate("\(token): answer refused")
+        }
+    }
+
+    private func event(_ key: String) -> Event {
+        published[key, default: 0] += 1
+        return Event(data: "\(key) \(published[key]!) " + String(repeating: "x", count: number(0...90)))
+    }
+
+    private func pull(_ stream: FakeStream, _ frames: inout FrameBuffer) -> PullOutcome? {
+        guard let source = sources[stream.token], source.state == .open else {
+            violate("\(stream.token): pulled when it is not open")
+            return .ended
+        }
+        for _ in 0..<(source.isEmitting ? 0 : chance(1, in: 40) ? number(20...60) : number(0...4)) {
+            try! EventEncoder().encode(event(source.key), into: &frames)
+        }
+        switch number(0...79) {
+        case 0: return .ended
+        case 1: return .failed(StreamFailure(message: "said", log: "failed"))
+        case 2...30: return .wait(milliseconds: Int64(number(0...4000)))
+        default: return .wait(milliseconds: -1)
+        }
+    }
+
+    /// An event is counted only if it is taken: a source that is full or over says so.
+    func emit(_ token: StreamToken) {
+        let key = sources[token]!.key
+        let next = event(key)
+        let outcome = stage.runtime.emit(token) { (try? EventEncoder().encode(next, into: &$0)) != nil }
+        if outcome != .accepted { published[key]! -= 1 }
+    }
+
+    private func close(_ stream: FakeStream, _ reason: CloseReason) -> Bool {
+        guard sources[stream.token]?.state == .open else {
+            violate("\(stream.token): closed when it was not open")
+            return true
+        }
+        closed[reason, default: 0] += 1
+        if chance(1, in: 2) {
+            sources[stream.token] = nil
+            return true
+        }
+        sources[stream.token]!.state = .closing
+        return false
+    }
+
+    func complete(_ token: StreamToken) {
+        sources[token] = nil
+        if !stage.runtime.closed(token) { violate("\(token): end of close refused") }
+    }
+
+    // MARK: What a subscriber may see
+
+    /// What is wrong with the bytes that it got: its events must follow each other without hole or repeat, unless a gap was told.
+    func fault(_ actor: Actor) -> String? {
+        var last: (generation: Int, number: Int)?
+        var ids: Set<String> = []
+        var isGap = false
+        // One that says what it has seen continues right there.
+        if let id = actor.lastEventID, let at = seen[actor.key]?.lastIndex(where: { $0.hasPrefix(id + " ") }) {
+            let words = seen[actor.key]![at].split(separator: " ")
+            last = (Int(words[1])!, Int(words[2])!)
+        }
+        var parser = EventParser(reporting: .blocks)
+        for block in parser.feed(actor.bytes) {
+            guard let data = block.data else { continue }
+            if block.type == "sluice-gap" {
+                isGap = true
+                gaps += 1
+                continue
+            }
+            if block.type == "stream-error" { continue }
+            let words = data.split(separator: " ", omittingEmptySubsequences: false)
+            guard words[0] == actor.key, let generation = Int(words[1]), let number = Int(words[2]) else {
+                return "an event of another hub: \(data)"
+            }
+            guard let id = block.id, ids.insert(id).inserted else { return "no id, or one that was there: \(data)" }
+            if let last, (generation, number) <= last { return "\(data) after \(last)" }
+            if let last, generation == last.generation, number > last.number + 1, !isGap {
+                return "\(data) after \(last), and no gap was told"
+            }
+            last = (generation, number)
+            isGap = false
+            seen[actor.key, default: []].append("\(id) \(generation) \(number)")
+        }
+        return nil
+    }
+}

@@ -1,0 +1,172 @@
+import EventStream
+import StreamLoop
+import TestSupport
+import Testing
+
+@testable import StreamRuntime
+
+@Suite("Simulation of hubs", .timeLimit(.minutes(5)))
+struct HubSimulationTests {
+    @Test(
+        "whatever happens in whatever order: no hole and no repeat that was not told, every source closed once, nothing left",
+        arguments: HubSettings.SlowPolicy.allCases)
+    func simulate(_ policy: HubSettings.SlowPolicy) {
+        let simulation = HubSimulation(random: .fromEnvironment(test: "HubSimulation \(policy)"), policy: policy)
+        for step in 0..<60_000 {
+            simulation.step()
+            if !simulation.violations.isEmpty {
+                Issue.record("step \(step): \(simulation.violations)")
+                return
+            }
+        }
+        simulation.finish()
+        #expect(simulation.violations == [])
+        #expect(simulation.stage.isIdle)
+        #expect(simulation.closed.values.reduce(0, +) == simulation.opened && simulation.sources.isEmpty)
+        for entry in simulation.entries {
+            #expect(entry.ledger.open == 0 && entry.generation.liveStreams == 0)
+            #expect((entry.producer as! FakeProducer).violations == [])
+        }
+        // Everything that can happen did.
+        #expect(
+            simulation.opened > 50 && simulation.joined > 500 && simulation.gaps > 5 && simulation.ends > 5,
+            "\(simulation.opened) \(simulation.joined) \(simulation.gaps) \(simulation.ends)")
+        #expect(
+            Set(simulation.closed.keys).isSuperset(of: [.disconnected, .completed, .failed, .reloaded]),
+            "\(simulation.closed)")
+    }
+}
+
+extension HubSimulation {
+    /// One random thing.
+    func step() {
+        switch number(0...99) {
+        case 0..<6: join()
+        case 6..<40: turn()
+        case 40..<43: stage.pass(milliseconds: Int64(chance(1, in: 30) ? number(1...20_000) : number(1...300)))
+        case 43: if chance(1, in: 60) { reload() }
+        case 44: if chance(1, in: 60) { endOldGenerations() }
+        case 45..<65: touchSource()
+        default: if let actor = actors.randomElement(using: &random) { act(on: actor) }
+        }
+    }
+
+    /// One loop, or all in any order.
+    private func turn() {
+        if chance(1, in: 2) {
+            stage.runtime.loops.randomElement(using: &random)!.loop.turn(waitingAtMost: 0)
+        } else {
+            for streams in stage.runtime.loops.shuffled(using: &random) { streams.loop.turn(waitingAtMost: 0) }
+        }
+        guard chance(1, in: 10) else { return }
+        actors.removeAll { actor in
+            let isOver = actor.isClosed || (actor.hasLeft && !actor.isAttached) || isRefused(actor)
+            if isOver { check(actor) }
+            return isOver
+        }
+    }
+
+    private func isRefused(_ actor: Actor) -> Bool { actor.visitor.door.answers.contains { $0 != "stream" } }
+
+    private func check(_ actor: Actor) {
+        if let fault = fault(actor) {
+            violate("\(actor.visitor.token) of \(actor.key) after \(actor.lastEventID ?? "-"): \(fault)")
+        }
+        let last = story(of: actor.bytes).last
+        if last == "end" || last == "error said" || last == "farewell" { ends += 1 }
+    }
+
+    private func join() {
+        let key = "k\(number(0...5))"
+        let entry = entries.last!
+        var id: String?
+        if chance(1, in: 2), let line = seen[key]?.suffix(chance(1, in: 4) ? 2000 : 60).randomElement(using: &random) {
+            id = String(line.split(separator: " ")[0])
+        }
+        if chance(1, in: 20) { id = "00000000000e-\(number(0...9))" }
+        let history = chance(1, in: 4) ? "\(number(0...40))" : nil
+        do throws(Overload) {
+            let visitor = try stage.ask(entry, parameters: key, history: history, lastEventID: id)
+            actors.append(Actor(visitor, key: key, lastEventID: id, history: history))
+            joined += 1
+        } catch {
+            if !["max-streams", "max-hubs-per-producer"].contains(error.limit) { violate("refused: \(error.limit)") }
+        }
+    }
+
+    private func endOldGenerations() {
+        for entry in entries.dropLast() { stage.runtime.end(entry.generation, .reloaded) }
+    }
+
+    private func touchSource() {
+        guard let chosen = sources.keys.sorted(by: { $0.raw < $1.raw }).randomElement(using: &random) else { return }
+        switch sources[chosen]!.state {
+        case .opening: if chance(1, in: 4) { answer(chosen) }
+        case .closing: if chance(1, in: 4) { complete(chosen) }
+        case .open: if sources[chosen]!.isEmitting { emit(chosen) } else { stage.runtime.wake(chosen) }
+        }
+    }
+
+    private func act(on actor: Actor) {
+        guard actor.isAttached else {
+            guard !actor.hasLeft else { return }
+            if actor.visitor.door.answers == ["stream"], chance(2, in: 3) {
+                actor.isAttached = true
+                if chance(1, in: 5) {
+                    let sink = FakeSink()
+                    actor.sink = sink
+                    actor.visitor.attach(sink)
+                } else {
+                    actor.visitor.attach(room: chance(1, in: 3) ? number(0...300) : 1 << 40)
+                }
+            } else if chance(1, in: 6) {
+                actor.hasLeft = true
+                actor.visitor.leave()
+            }
+            return
+        }
+        guard !actor.isClosed else { return }
+        if let sink = actor.sink {
+            if chance(1, in: 60) {
+                actor.hasLeft = true
+                stage.runtime.sinkClosed(actor.visitor.token)
+                actors.removeAll { $0 === actor }
+            } else if sink.batches.count > actor.drained {
+                actor.drained = sink.batches.count
+                stage.runtime.sinkDrained(actor.visitor.token)
+            }
+            return
+        }
+        switch number(0...59) {
+        case 0: actor.visitor.system.hangUp(actor.visitor.descriptor)
+        case 1: actor.visitor.system.breakSilently(actor.visitor.descriptor)
+        default: actor.visitor.read(chance(1, in: 3) ? number(1...20) : number(1...600))
+        }
+    }
+
+    /// Brings everything to its end.
+    func finish() {
+        stage.runtime.end(nil, .shutdown)
+        entries.last!.generation.retire()
+        for _ in 0..<4 {
+            stage.turn()
+            for token in sources.keys.sorted(by: { $0.raw < $1.raw }) {
+                switch sources[token]!.state {
+                case .opening: answer(token)
+                case .closing: complete(token)
+                case .open: break
+                }
+            }
+            for actor in actors where !actor.isAttached && !actor.hasLeft {
+                actor.hasLeft = true
+                actor.visitor.leave()
+            }
+        }
+        stage.pass(milliseconds: 120_000)
+        for token in sources.keys.sorted(by: { $0.raw < $1.raw }) where sources[token]!.state == .closing {
+            complete(token)
+        }
+        stage.turn()
+        for actor in actors { check(actor) }
+    }
+}

@@ -1,0 +1,171 @@
+import EventStream
+import StreamLoop
+
+@testable import StreamRuntime
+
+/// A runtime with several loops on virtual time, for shared streams. The first request goes to loop 0, the next to loop 1, and so on.
+final class HubStage {
+    let systems: [VirtualSystem]
+    let log = FakeLog()
+    let runtime: Runtime
+
+    init(_ limits: Limits = Limits(), loops: Int = 1) {
+        systems = (0..<loops).map { _ in VirtualSystem() }
+        runtime = Runtime(systems: systems, limits: limits, logger: log.logger)
+    }
+
+    func entry(_ producer: FakeProducer, generation: Int = 1) -> ProducerEntry {
+        ProducerEntry(producer: producer, generation: Generation(plugin: "fakes", number: generation))
+    }
+
+    /// A request.
+    func ask(
+        _ entry: ProducerEntry, parameters: String = "", history: String? = nil, lastEventID: String? = nil
+    ) throws(Overload) -> HubVisitor {
+        let door = FakeDoor()
+        let request = StreamRequest(
+            method: "GET", path: "/fake", query: history.map { [.init("history", $0)] } ?? [], headers: [],
+            remoteAddress: "192.0.2.7", lastEventID: lastEventID, body: [],
+            parameters: FakeParameters(canonical: parameters))
+        let token = try runtime.open(RouteMatch(entry: entry, values: []), request, answering: door)
+        return HubVisitor(self, token, door)
+    }
+
+    /// A subscriber with its connection.
+    func join(
+        _ entry: ProducerEntry, parameters: String = "", history: String? = nil, lastEventID: String? = nil,
+        room: Int = .max
+    ) throws(Overload) -> HubVisitor {
+        let visitor = try ask(entry, parameters: parameters, history: history, lastEventID: lastEventID)
+        turn()
+        visitor.attach(room: room)
+        turn()
+        return visitor
+    }
+
+    /// Publishes through the source that was opened last.
+    @discardableResult
+    func emit(_ entry: ProducerEntry, _ events: Event...) -> [EmitOutcome] { emit(entry, events) }
+
+    @discardableResult
+    func emit(_ entry: ProducerEntry, _ events: [Event]) -> [EmitOutcome] {
+        let token = (entry.producer as! FakeProducer).streams.last!.token
+        defer { turn() }
+        return events.map { event in
+            runtime.emit(token) { frames in (try? EventEncoder().encode(event, into: &frames)) != nil }
+        }
+    }
+
+    @discardableResult
+    func emit(_ entry: ProducerEntry, data: String...) -> [EmitOutcome] { emit(entry, data.map { Event(data: $0) }) }
+
+    func turn(_ times: Int = 8) {
+        for _ in 0..<times { runtime.turn() }
+    }
+
+    /// Lets time pass on all loops alike, from timer to timer.
+    func pass(milliseconds: Int64) {
+        turn(2)
+        let end = systems[0].time + milliseconds * 1_000_000
+        while systems[0].time < end {
+            let next = runtime.loops.map { $0.loop.timers.earliest }.min()!
+            let step = min(end, max(next, systems[0].time + 1)) - systems[0].time
+            for system in systems { system.advance(nanoseconds: step) }
+            turn(2)
+        }
+        turn()
+    }
+
+    var hubCount: Int { runtime.loops[0].directory.count }
+    /// Nothing is left: no record, no place, no thread, no hub, no replica, no timer, no socket.
+    var isIdle: Bool {
+        runtime.recordsInUse == 0 && runtime.openStreams == 0 && runtime.usedThreads == 0 && hubCount == 0
+            && runtime.loops.allSatisfy { $0.replicas.isEmpty && $0.loop.timers.earliest == .max }
+            && systems.allSatisfy { $0.sockets.values.allSatisfy(\.isClosed) }
+    }
+}
+
+/// One subscriber of a shared stream: its request, its connection, and what it has received.
+final class HubVisitor {
+    let stage: HubStage
+    let token: StreamToken
+    let door: FakeDoor
+    private(set) var descriptor: Int32 = -1
+
+    init(_ stage: HubStage, _ token: StreamToken, _ door: FakeDoor) {
+        self.stage = stage
+        self.token = token
+        self.door = door
+    }
+
+    var system: VirtualSystem { stage.systems[token.loop] }
+    var socket: VirtualSystem.Socket { system.sockets[descriptor]! }
+
+    func attach(room: Int = .max) {
+        descriptor = system.makeSocket(room: room)
+        stage.runtime.attach(token, to: .descriptor(descriptor), head: [])
+    }
+
+    func attach(_ sink: FakeSink) { stage.runtime.attach(token, to: .sink(sink), head: []) }
+
+    func leave() { stage.runtime.leave(token) }
+    func read(_ bytes: Int) { system.makeRoom(descriptor, bytes) }
+
+    /// The peer closes, also after the server's end.
+    func hangUp() {
+        guard !socket.isClosed else { return }
+        system.hangUp(descriptor)
+        stage.turn()
+    }
+
+    /// As `story(of:)`.
+    var story: [String] { StreamRuntimeTests.story(of: socket.sent) }
+    var ids: [String] { blocks(of: socket.sent).compactMap(\.id) }
+}
+
+struct FakeParameters: ResolvedParameters {
+    let canonical: String
+}
+
+private func blocks(of bytes: [UInt8]) -> [Event] {
+    var parser = EventParser(reporting: .blocks)
+    return parser.feed(bytes)
+}
+
+/// One word for each frame behind the preamble: "3:data" for an event with a host's id, "[id]:data" for one with another, "-:data"
+/// without; "gap", "end", "error …", "farewell", "keep-alive", "comment …", "[id]" alone. A frame that is not complete is left out.
+func story(of bytes: [UInt8]) -> [String] {
+    blocks(of: bytes).dropFirst().map { block in
+        if block.type == "sluice-gap" { return "gap " + hostIDsShortened(block.data!) }
+        if block.type == "stream-error" { return "error \(block.data!)" }
+        if block.id == EventID.finished { return "end" }
+        var id = block.id.map { "[\($0)]" } ?? "-"
+        if let whole = block.id, HubNumbering.isHostMade(whole) { id = String(whole.split(separator: "-")[1]) }
+        if let data = block.data { return "\(id):\(data)" }
+        if block.id != nil { return id }
+        if block.retryMilliseconds != nil { return "farewell" }
+        if let comment = block.comment { return comment.isEmpty ? "keep-alive" : "comment \(comment)" }
+        return "nothing"
+    }
+}
+
+/// {"oldest":"0123456789ab-7","lost":3} as "7 lost 3", {"oldest":null} as "null".
+private func hostIDsShortened(_ json: String) -> String {
+    var text = json.dropFirst("{\"oldest\":".count).dropLast()
+    var lost = ""
+    if let at = text.firstRange(of: ",\"lost\":") {
+        lost = " lost \(text[at.upperBound...])"
+        text = text[..<at.lowerBound]
+    }
+    let id = text.filter { $0 != "\"" }
+    return (HubNumbering.isHostMade(String(id)) ? String(id.split(separator: "-")[1]) : String(id)) + lost
+}
+
+extension Limits {
+    /// With settings for all hubs.
+    static func hubs(_ change: (inout HubSettings) -> Void) -> Limits {
+        var limits = Limits()
+        change(&limits.hub)
+        return limits
+    }
+}
