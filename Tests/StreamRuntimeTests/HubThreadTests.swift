@@ -80,7 +80,7 @@ struct HubThreadTests {
             [.wait(-1), .event("0123456789").repeated(2000), .end], isNonblocking: false, isShared: true)
         let entry = stage.entry(producer)
         var visitors: [RealVisitor] = []
-        for _ in 0..<9 { visitors.append(try await stage.subscribe(entry, tcp: true)) }
+        for _ in 0..<9 { visitors.append(try await stage.subscribe(entry)) }
         #expect(stage.runtime.usedThreads == 1 && producer.streams.count == 1)
         // All have their place in the history before it grows.
         #expect(await eventually { visitors.allSatisfy { $0.hasPreamble } })
