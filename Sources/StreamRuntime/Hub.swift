@@ -19,6 +19,9 @@ final class Hub: @unchecked Sendable {
     /// The hub of the same key that this one takes over from, because its producer was replaced.
     var predecessor: Hub?
 
+    /// Follows no other hub, so that its history begins with what the source was first opened for.
+    let isFirst: Bool
+
     /// Subscribers, those on their way included; behind the lock of the directory.
     var users = 0
 
@@ -57,6 +60,7 @@ final class Hub: @unchecked Sendable {
         self.settings = settings
         self.request = request
         self.predecessor = predecessor
+        isFirst = predecessor == nil
         self.epoch = predecessor?.epoch ?? epoch
         numbering = HubNumbering(epoch: self.epoch)
         master = HubReplica(epoch: numbering, settings: settings, serial: 0)

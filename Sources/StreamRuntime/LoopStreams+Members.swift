@@ -111,9 +111,11 @@ extension LoopStreams {
         let history = replica.history
         let opening = record.pointee.opening
         record.pointee.opening = nil
-        let start: History.Start
+        var start: History.Start
         if let id = opening?.lastEventID {
             start = history.start(after: Array(id.utf8), numbering: replica.numbering)
+            // An id of the producer's that no frame has, but behind which the source itself was opened: nothing is missed.
+            if case .gap(from: 0, lost: _) = start, hub.isFirst, id == hub.request.lastEventID { start = .at(0) }
         } else {
             // From when it was let in, not from when its connection came: nothing is missed of a source that begins at once.
             start = .at(history.start(last: opening?.historyCount ?? 0, before: opening?.place ?? history.end))
