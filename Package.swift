@@ -25,11 +25,11 @@ let pluginC: [CSetting] = [
     .unsafeFlags(["-std=c11", "-fvisibility=hidden", "-Wall", "-Wextra", "-pedantic", "-Werror"])
 ]
 
-/// A producer that ships: the folder `Plugins/<name>`, built as `lib<name>.so`.
-func plugin(c name: String) -> (Target, Product) {
+/// A producer that ships: the folder `Plugins/<name>`, built as `lib<name>.so`. What it shares with others is linked into it.
+func plugin(c name: String, with shared: Target.Dependency...) -> (Target, Product) {
     (
         .target(
-            name: "Plugin-\(name)", dependencies: ["CSluice"], path: "Plugins/\(name)", exclude: ["README.md"],
+            name: "Plugin-\(name)", dependencies: ["CSluice"] + shared, path: "Plugins/\(name)", exclude: ["README.md"],
             publicHeadersPath: ".", cSettings: pluginC, linkerSettings: pluginLinkingC),
         .library(name: name, type: .dynamic, targets: ["Plugin-\(name)"])
     )
@@ -51,7 +51,8 @@ func unitTests(_ target: String, also others: [Target.Dependency] = [], exclude:
 }
 
 let plugins = [
-    plugin(c: "hello"), plugin(c: "counter"), plugin(c: "tail"), plugin(c: "system"), plugin(swift: "clock"),
+    plugin(c: "hello"), plugin(c: "counter"), plugin(c: "tail", with: "PluginLines"), plugin(c: "system"),
+    plugin(c: "exec", with: "PluginLines"), plugin(swift: "clock"),
 ]
 
 let package = Package(
@@ -68,6 +69,7 @@ let package = Package(
         .target(name: "CSluice", path: "include", publicHeadersPath: "."),
         .systemLibrary(name: "CFFI", pkgConfig: "libffi", providers: [.apt(["libffi-dev"])]),
         .systemLibrary(name: "CLinux"),
+        .target(name: "PluginLines", path: "Plugins/lines", publicHeadersPath: ".", cSettings: pluginC),
         .target(name: "EventStream", swiftSettings: settings),
         .target(name: "ForeignFunction", dependencies: ["CFFI"], swiftSettings: settings),
         .target(name: "StreamLoop", dependencies: ["CLinux"], swiftSettings: settings),

@@ -92,7 +92,7 @@ static int32_t system_close(void *state, int32_t reason)
 
 static const sluice_producer system_producer = {
     .struct_size = sizeof(sluice_producer),
-    .flags = SLUICE_NONBLOCKING,
+    .flags = SLUICE_NONBLOCKING | SLUICE_SHARED,
     .name = "system",
     .description = "CPU, memory, load and network of this machine",
     .parameters = "interval: f64 = 1.0",

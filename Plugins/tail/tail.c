@@ -253,7 +253,7 @@ static int32_t tail_close(void *state, int32_t reason)
 
 static const sluice_producer tail = {
     .struct_size = sizeof(sluice_producer),
-    .flags = SLUICE_RESUMABLE,
+    .flags = SLUICE_RESUMABLE | SLUICE_SHARED,
     .name = "tail",
     .description = "The lines of a file beneath the configured root, as they are written",
     .parameters = "path: str, from: str = \"end\"",

@@ -51,19 +51,36 @@ final class FollowedLog {
     func truncate() { ftruncate(descriptor, 0) }
 }
 
-/// Runs a server whose tail may read beneath the log's root.
-func withTail(of log: FollowedLog, _ body: (SluiceServer) throws -> Void) throws {
-    try withShippedPlugin("tail", configuration: ["root": log.root], body)
+/// Runs a server whose tail may read beneath the log's root. Its streams do not linger, so that who comes back to one that
+/// nobody else follows has it opened anew.
+func withTail(
+    of log: FollowedLog, flags: [String] = ["--linger", "0", "--loops", "1"], _ body: (SluiceServer) throws -> Void
+) throws {
+    try withShippedPlugin("tail", configuration: ["root": log.root], flags: flags, body)
 }
 
 extension SluiceServer {
-    /// Subscribes to the log, and waits until it is followed.
+    /// Subscribes to the log as the first to do so, and waits until it is followed.
     func follow(_ log: FollowedLog, _ more: String = "", returningWith id: String? = nil) throws -> TestSubscriber {
         let subscriber = try subscribe(log.target + more, headers: id.map { [("Last-Event-ID", $0)] } ?? [])
+        guard id == nil else {
+            // The place is what the subscriber came with, so it is not told, and its file is open once there is an answer.
+            _ = try subscriber.head()
+            return subscriber
+        }
         var frame = TestEvent(frame: "")
         while frame.id == nil { frame = TestEvent(frame: try subscriber.nextFrame()) }
         guard frame.data == nil else { throw TestFailure("the stream begins with \(frame), not with its place") }
         return subscriber
+    }
+
+    /// Ends the connection of the only one who follows a log, and waits until its stream is closed.
+    func leave(_ subscriber: TestSubscriber) throws {
+        let start = logLines.count
+        subscriber.client.reset()
+        try waitForLog("stream closed", ["producer": "tail", "reason": "disconnected"], from: start)
+        // The log is told first. The one loop has forgotten the stream when it has answered the next request.
+        guard try refusal(of: "/tail?path=nothing").status == 404 else { throw TestFailure("there is a log “nothing”") }
     }
 
     /// Waits until the server watches a file by inotify: it has then seen that the file is there.

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("The plugins that ship", .onTestThreads)
 struct ShippedPluginTests {
-    private static let names = ["clock", "counter", "hello", "system", "tail"]
+    private static let names = ["clock", "counter", "exec", "hello", "system", "tail"]
 
     private struct Declaration: Decodable {
         struct Producer: Decodable {

@@ -118,13 +118,17 @@ struct TailRotationTests {
         try withTail(of: log) { server in
             let first = try server.follow(log, "&from=start")
             let id = try first.nextEvent().id ?? ""
-            first.client.reset()
+            try server.leave(first)
             log.write("two\n")
             log.move(to: "a.log.1")
-            #expect(try server.follow(log, returningWith: id).nextEvent().data == "two")  // there is no new one yet
+            let second = try server.follow(log, returningWith: id)
+            #expect(try second.nextEvent().data == "two")  // there is no new one yet
+            try server.leave(second)
             log.create()
             log.write("three\n")
-            #expect(try server.follow(log, returningWith: id).nextData(2) == ["two", "three"])
+            let third = try server.follow(log, returningWith: id)
+            #expect(try third.nextData(2) == ["two", "three"])
+            try server.leave(third)
             log.delete("a.log.1")
             #expect(try server.follow(log, returningWith: id).nextEvent().data == "three")
         }

@@ -1,6 +1,6 @@
 /* utf8: any bytes as text. */
-#ifndef TAIL_UTF8_H
-#define TAIL_UTF8_H
+#ifndef PLUGIN_UTF8_H
+#define PLUGIN_UTF8_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
-/* lines: the bytes of a file, as they are read piece by piece, as lines of text. */
-#ifndef TAIL_LINES_H
-#define TAIL_LINES_H
+/* lines: bytes, as they are read piece by piece, as lines of text. */
+#ifndef PLUGIN_LINES_H
+#define PLUGIN_LINES_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,7 +19,7 @@ enum line_kind {
 };
 
 struct lines {
-    off_t offset;     /**< in the file, of the first byte that was not given */
+    off_t offset;     /**< of the first byte that was not given, among all that were read */
     size_t begin;     /**< where that is in `bytes` */
     size_t end;       /**< of what was read into `bytes` */
     bool skipping;    /**< what comes up to the next newline is left out */
@@ -33,10 +33,10 @@ struct lines {
 /** Gives the next line of what was read. */
 enum line_kind lines_take(struct lines *lines);
 
-/** Where to read to, and from which place in the file; what was read is then added to `end`. Only after LINE_NONE. */
+/** Where to read to, and from which place (of a file); what was read is then added to `end`. Only after LINE_NONE. */
 char *lines_room(struct lines *lines, size_t *size, off_t *position);
 
-/** The file begins again, or another one does: what is held of a line is all that will ever come of it, and is given. */
+/** What is read begins again, or another file does: what is held of a line is all that will ever come of it, and is given. */
 enum line_kind lines_restart(struct lines *lines);
 
 #endif
