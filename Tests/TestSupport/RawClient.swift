@@ -9,16 +9,20 @@ package final class RawClient {
     package private(set) var received: [UInt8] = []
     /// The peer has ended its side (FIN), or the connection was reset.
     package private(set) var hasEnded = false
-    private var descriptor: Int32
+    /// For those who wait for many clients at once; -1 once closed.
+    package private(set) var descriptor: Int32
 
     /// Connects.
     /// - Parameters:
     ///   - host: a numeric IPv4 or IPv6 address.
     ///   - receiveBufferBytes: `SO_RCVBUF`, set before connecting so that the window stays small; the kernel doubles
     ///     it.
+    ///   - segmentBytes: the longest segments that the peer may send (TCP_MAXSEG). The kernel sizes a sender's buffer by them: on
+    ///     loopback, where they are 64 KiB long, it would take megabytes before anybody noticed that this client does not read.
     ///   - beforeConnecting: called when the socket is there, which needs no further descriptor for connecting.
     package init(
-        port: Int, host: String = "127.0.0.1", receiveBufferBytes: Int? = nil, beforeConnecting: () -> Void = {}
+        port: Int, host: String = "127.0.0.1", receiveBufferBytes: Int? = nil, segmentBytes: Int? = nil,
+        beforeConnecting: () -> Void = {}
     ) throws(RawClientError) {
         var hints = addrinfo()
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
@@ -31,6 +35,7 @@ package final class RawClient {
         descriptor = socket(address.pointee.ai_family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw RawClientError(errno: errno, in: "socket") }
         if let receiveBufferBytes { set(SOL_SOCKET, SO_RCVBUF, Int32(receiveBufferBytes)) }
+        if let segmentBytes { set(Int32(IPPROTO_TCP), TCP_MAXSEG, Int32(segmentBytes)) }
         set(Int32(IPPROTO_TCP), TCP_NODELAY, 1)
         beforeConnecting()
         guard connect(descriptor, address.pointee.ai_addr, address.pointee.ai_addrlen) == 0 else {

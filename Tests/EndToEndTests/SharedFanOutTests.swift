@@ -1,0 +1,48 @@
+import EventStream
+import TestSupport
+import Testing
+
+@Suite("A thousand readers of one stream", .onTestThreads, .serialized)
+struct SharedFanOutTests {
+    /// 100 never read: their sockets are full soon, and what they don't take must neither keep the others nor take up memory.
+    @Test(
+        "none is kept by those that never read, which are dropped",
+        arguments: [
+            // By the ring, which leaves them behind.
+            (["--history-events", "64"], ["slow"]),
+            // By the deadline, before the ring does. Who was not heard of for most of that time counts as vanished.
+            (
+                ["--history-events", "4096", "--history-bytes", "64M", "--write-deadline", "2s"],
+                ["slow", "disconnected"]
+            ),
+        ])
+    func stalled(flags: [String], reasons: [String]) throws {
+        let (count, eventCount) = (900, 200)
+        try withServer(["SharedNumbers"], flags: flags) { server in
+            let target = "/shared-numbers?tag=a&held=true&every=30&bytes=4096&count=\(eventCount)"
+            let stalled = try (0..<100).map { _ in
+                let client = try RawClient(port: server.port, receiveBufferBytes: 4096, segmentBytes: 536)
+                let subscriber = try TestSubscriber(asking: target, on: client)
+                _ = try subscriber.head()
+                return subscriber
+            }
+            let readers = try SharedReaders(server, target, count: count)
+            let before = try ProcessFigures(of: server.program.pid).residentBytes
+            server.openGate()
+            try readers.readToEnd(within: .seconds(120))
+            let grown = try ProcessFigures(of: server.program.pid).residentBytes - before
+            #expect(readers.faults.isEmpty, "\(readers.faults.prefix(5))")
+            #expect(readers.numbers == Array(repeating: eventCount, count: count))
+            // A copy for each of the stalled ones would take 80 MB.
+            print("1000 readers, 100 of them stalled: \(grown / 1024) KiB more memory")
+            #expect(grown < 24 << 20)
+            var dropped = 0
+            try server.waitForLog("end of all that were stalled") { line in
+                if line.message == "subscriber left", reasons.contains(line["reason"] ?? "") { dropped += 1 }
+                return dropped == stalled.count
+            }
+            #expect(server.ledger.streams.count == 1)
+            try server.expectClose(of: "a", .completed)
+        }
+    }
+}
