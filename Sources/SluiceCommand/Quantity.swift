@@ -51,7 +51,7 @@ struct Quantity {
 
     /// A time as a person would write it: "10ms", "1h".
     static func time(_ nanoseconds: Int64) -> String {
-        spelled(nanoseconds, units: timeUnits) ?? "\(nanoseconds)ns"
+        spelled(nanoseconds, units: timeUnits) ?? (nanoseconds == 0 ? "0" : "\(nanoseconds)ns")
     }
 
     static func bytes(_ count: Int) -> String {

@@ -75,7 +75,7 @@ struct SettingsTests {
         #expect(settings.hubs["tail"]?.linger == 60_000_000_000)
         #expect(
             throws: SettingError(
-                "s.yaml:2: linger: expected a time from 0ns to 365d ('15' and '15s' are seconds; '500ms', '2m', '1h'), or forever, not 'soon'"
+                "s.yaml:2: linger: expected a time from 0 to 365d ('15' and '15s' are seconds; '500ms', '2m', '1h'), or forever, not 'soon'"
             )
         ) {
             try self.settings(file: "hubs:\n  tail: {linger: soon}")
