@@ -277,7 +277,8 @@ typedef struct sluice_host {
         for headers that the server itself decides (Content-Type, Content-Length, Connection, …).               [any-thread] */
     bool (*set_header)(sluice_stream *stream, const char *name, const char *value);
 
-    /** Answers an open that was SLUICE_OPEN_PENDING: SLUICE_OPEN_OK, _END or _REJECT. Exactly once.            [any-thread] */
+    /** Answers an open that was SLUICE_OPEN_PENDING: SLUICE_OPEN_OK, _END or _REJECT. Exactly once. Until it returns, the
+        state must stay valid, as `interrupt` may run: free it behind END and REJECT, not before.              [any-thread] */
     void (*opened)(sluice_stream *stream, int32_t status);
     /** Completes a close that answered SLUICE_CLOSING. Exactly once; it may come before that close returns. The handle is stale from here on. [any-thread] */
     void (*closed)(sluice_stream *stream);
