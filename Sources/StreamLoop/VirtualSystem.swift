@@ -1,3 +1,5 @@
+import Synchronization
+
 /// The twin of `EpollSystem` on virtual time, for tests: nothing sleeps, the clock jumps to the next deadline, and sockets are
 /// byte counters that a test fills, empties and breaks. For one thread.
 package final class VirtualSystem: LoopSystem {
@@ -19,11 +21,13 @@ package final class VirtualSystem: LoopSystem {
         var wasFull = false
     }
 
-    package private(set) var time: Int64 = 1_000_000_000
+    package var time: Int64 { clock.load(ordering: .relaxed) }
+    // Atomic, because what a stream's real thread runs may let time pass, too.
+    private let clock = Atomic<Int64>(1_000_000_000)
     package private(set) var sockets: [Int32: Socket] = [:]
     /// How often `add` fails, from now on.
     package var failuresToAdd = 0
-    private var delay: Int64 = 0
+    private let delay = Atomic<Int64>(0)
     private var nextDescriptor: Int32 = 1000
     private var edges: [ReadyEvent] = []
     private var isWoken = false
@@ -70,23 +74,23 @@ package final class VirtualSystem: LoopSystem {
         return sockets[descriptor]!.sent
     }
 
-    package func advance(nanoseconds: Int64) { time += nanoseconds }
+    package func advance(nanoseconds: Int64) { clock.wrappingAdd(nanoseconds, ordering: .relaxed) }
 
     /// Time passes in which the machine runs other threads.
     package func delay(nanoseconds: Int64) {
-        time += nanoseconds
-        delay += nanoseconds
+        clock.wrappingAdd(nanoseconds, ordering: .relaxed)
+        delay.wrappingAdd(nanoseconds, ordering: .relaxed)
     }
 
     // MARK: The loop's side
 
     package override func now() -> Int64 { time }
 
-    package override func runDelay() -> Int64 { delay }
+    package override func runDelay() -> Int64 { delay.load(ordering: .relaxed) }
 
     package override func wait(timeout: Int64, into events: UnsafeMutableBufferPointer<ReadyEvent>) -> Int {
         if edges.isEmpty {
-            if !isWoken, timeout > 0 { time += timeout }
+            if !isWoken, timeout > 0 { clock.wrappingAdd(timeout, ordering: .relaxed) }
             isWoken = false
             return 0
         }
