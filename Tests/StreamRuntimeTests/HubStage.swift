@@ -14,6 +14,9 @@ final class HubStage {
         runtime = Runtime(systems: systems, limits: limits, logger: log.logger)
     }
 
+    // What was posted and never ran would keep the loop, and itself.
+    deinit { turn() }
+
     func entry(_ producer: FakeProducer, generation: Int = 1) -> ProducerEntry {
         ProducerEntry(producer: producer, generation: Generation(plugin: "fakes", number: generation))
     }
