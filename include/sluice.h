@@ -7,7 +7,9 @@
  * C11 and as C++17.
  *
  * LIFE OF A PLUGIN
- *   The host copies the file, loads the copy and calls `sluice_plugin_entry` once. When the file changes and the host reloads,
+ *   The host copies the file and tries the copy in a process of its own, the probe: it loads it there, calls
+ *   `sluice_plugin_entry`, and ends the process. What crashes, hangs, ends the process or leaves another one behind is refused. Then
+ *   the host loads the same copy itself, and calls `sluice_plugin_entry` once. When the file changes and the host reloads,
  *   the new file becomes a new generation beside the old one: both have their own code and their own global variables. An old
  *   generation gets no new streams; after its last `close` its `shutdown` runs once. Its code is never unmapped.
  *
@@ -321,6 +323,9 @@ typedef struct sluice_host {
 /**
  * The one symbol that a plugin exports. Called once per generation, before anything else; should do no more than keep `host`
  * and return what the plugin declares. NULL refuses to be loaded; say why through `host->log(NULL, …)`. [load-thread] [once]
+ *
+ * Before that it is called in the probe: another process, with SLUICE_PROBE=1 in its environment, a few seconds and limited memory.
+ * It must declare the same there. Nothing else of the plugin is called in a probe, `shutdown` neither.
  */
 SLUICE_EXPORT const sluice_plugin *sluice_plugin_entry(const sluice_host *host);
 

@@ -1,6 +1,8 @@
 // The headers of Linux that the Glibc module leaves out.
 #ifndef SLUICE_CLINUX_SHIM_H
 #define SLUICE_CLINUX_SHIM_H
+#include <fcntl.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
@@ -22,6 +24,38 @@ static inline int sluice_usable_core_count(void)
     int count = 0;
     for (long byte = 0; byte < bytes; byte++) count += __builtin_popcount(mask[byte]);
     return count;
+}
+
+/** Has the kernel kill this process when the thread that started it ends; prctl(2). */
+static inline void sluice_die_with_parent(void)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+}
+
+/** A descriptor that becomes readable when the process ends; pidfd_open(2). -1: the kernel is older than 5.3. */
+static inline int sluice_open_process(int pid)
+{
+#ifdef SYS_pidfd_open
+    return (int)syscall(SYS_pidfd_open, pid, 0);
+#else
+    return -1;
+#endif
+}
+
+/** pipe2(2) with O_CLOEXEC, which the C library declares in GNU mode only: no child started meanwhile inherits an end. */
+static inline int sluice_pipe(int ends[2])
+{
+    return (int)syscall(SYS_pipe2, ends, O_CLOEXEC);
+}
+
+/** Closes the descriptors from `first` to `last`; close_range(2), or one by one where the kernel is older than 5.9. */
+static inline void sluice_close_range(unsigned int first, unsigned int last)
+{
+#ifdef SYS_close_range
+    if (syscall(SYS_close_range, first, last, 0) == 0) return;
+#endif
+    long end = sysconf(_SC_OPEN_MAX);
+    for (long descriptor = first; descriptor < end && descriptor <= (long)last; descriptor++) close((int)descriptor);
 }
 
 /** What dladdr(3) fills: `Dl_info`. */

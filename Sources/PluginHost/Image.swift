@@ -1,7 +1,7 @@
 import CLinux
 import CSluice
 import Glibc
-import Synchronization
+import Logging
 
 /// A plugin's code in memory.
 ///
@@ -14,24 +14,30 @@ struct Image {
     static let entryName = "sluice_plugin_entry"
     let entry: Entry
 
-    /// Maps a private copy of the file. This runs the constructors of the plugin and of what it depends on.
-    ///
-    /// A copy, as a file that is mapped must never change: overwritten in place, it would raise SIGBUS in the running code. And
-    /// under a name that was never used before, as the dynamic loader answers a name that it knows with the image that it has.
+    /// Maps a file that nobody will ever change. This runs the constructors of the plugin and of what it depends on.
+    /// - Parameters:
+    ///   - copy: under a name that was never used before, as the dynamic loader answers a name that it knows with the image that it
+    ///     has.
+    ///   - original: what errors call it.
     /// - Precondition: `ELFImage.check` accepts the bytes.
-    init(loading file: PluginFile) throws(PluginRefusal) {
-        do throws(Defect) {
-            entry = try PrivateCopy.make(of: file) { (copy) throws(Defect) in
-                // All symbols now, so that a missing one is refused here instead of ending the process at its first call;
-                // none of them for others to see.
-                guard let handle = dlopen(copy, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE) else {
-                    throw Self.loadingFailed(Self.loaderError(of: copy, madeFrom: file.path))
-                }
-                return try Self.findEntry(in: handle, loadedFrom: copy)
-            }
-        } catch {
-            throw error.refusal(of: file.path)
+    init(mapping copy: String, madeFrom original: String) throws(Defect) {
+        // All symbols now, so that a missing one is refused here instead of ending the process at its first call; none of them for
+        // others to see.
+        guard let handle = dlopen(copy, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE) else {
+            throw Self.loadingFailed(Self.loaderError(of: copy, madeFrom: original))
         }
+        entry = try Self.findEntry(in: handle, loadedFrom: copy)
+    }
+
+    /// Calls the entry.
+    /// - Throws: what the plugin says, if it refuses to be loaded.
+    func declared(logger: Logger) throws(Defect) -> UnsafePointer<sluice_plugin> {
+        let (declared, lines) = LoadThread.run(logger: logger) { entry(HostTable.pointer) }
+        guard let declared else {
+            let reason = lines.isEmpty ? "and gives no reason" : "and says: " + lines.joined(separator: " / ")
+            throw Defect("it refuses to be loaded \(reason)", remedy: "see its documentation for what it needs")
+        }
+        return declared
     }
 
     private static func findEntry(in handle: UnsafeMutableRawPointer, loadedFrom path: String) throws(Defect) -> Entry {
@@ -71,53 +77,5 @@ struct Image {
                 "see ld.so(8)"
             }
         return Defect("the dynamic loader refuses it (\(reason))", remedy: remedy)
-    }
-}
-
-/// A copy in a directory that only this user can enter; both are gone again once the copy is mapped, or could not be.
-private enum PrivateCopy {
-    private static let count = Atomic<UInt64>(0)
-
-    /// - Parameter use: gets the copy's path, under which it is there until this returns.
-    static func make<Result>(
-        of file: PluginFile, _ use: (String) throws(Defect) -> Result
-    ) throws(Defect) -> Result {
-        let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-        var template = Array("\(parent)/sluice-XXXXXX".utf8CString)
-        guard let made = mkdtemp(&template) else {
-            throw Defect(
-                "no private directory can be made for it in \(parent) (\(systemError()))",
-                remedy: "set TMPDIR to a directory that the server's user can write to")
-        }
-        let directory = String(cString: made)
-        defer { rmdir(directory) }
-
-        // The name is for those who look into /proc/PID/maps; 255 bytes is the most that one may have.
-        let name = file.path.split(separator: "/").last?.suffix(48) ?? "plugin.so"
-        let copy = "\(directory)/\(count.add(1, ordering: .relaxed).newValue)-\(name)"
-        defer { unlink(copy) }
-        let failure = write(file.bytes, to: copy)
-        guard failure == 0 else {
-            throw Defect(
-                "it can't be copied to \(parent) (\(systemError(failure)))",
-                remedy: "make room there, or set TMPDIR to another place")
-        }
-        return try use(copy)
-    }
-
-    /// - Returns: an `errno`, or 0.
-    private static func write(_ bytes: [UInt8], to path: String) -> Int32 {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o500)
-        guard descriptor >= 0 else { return errno }
-        defer { close(descriptor) }
-        return bytes.withUnsafeBytes { bytes in
-            var written = 0
-            while written < bytes.count {
-                let count = Glibc.write(descriptor, bytes.baseAddress! + written, bytes.count - written)
-                if count > 0 { written += count }
-                if count < 0 && errno != EINTR { return errno }
-            }
-            return 0
-        }
     }
 }

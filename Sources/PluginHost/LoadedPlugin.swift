@@ -19,14 +19,14 @@ package final class LoadedPlugin: Sendable {
     private let logger: Logger
 
     init(
-        _ manifest: Manifest, file: PluginFile, producers: [PluginProducer], logger: Logger
+        _ manifest: Manifest, probed: ProbedPlugin, producers: [PluginProducer], logger: Logger
     ) {
         name = manifest.name
         version = manifest.version
         summary = manifest.summary
         interfaceVersion = manifest.interfaceVersion
-        self.file = file.path
-        contentID = file.contentID
+        file = probed.path
+        contentID = probed.contentID
         self.producers = producers
         shutdownFunction = manifest.shutdown.map(ShutdownFunction.init)
         var logger = logger

@@ -40,6 +40,22 @@ struct Manifest {
         producers = try Self.producers(of: declared, plugin: name)
     }
 
+    /// All of it as text, to tell whether two are the same; no text in it holds a newline.
+    var declaration: String {
+        let producers = producers.map { producer in
+            let description = producer.description
+            let flags = [
+                description.isNonblocking, description.isShared, description.isResumable, description.acceptsBody,
+                description.hasNext,
+            ]
+            return [
+                description.name, description.route, description.summary, description.parameters,
+                flags.map { $0 ? "1" : "0" }.joined(),
+            ].joined(separator: "\n")
+        }
+        return ([name, version, summary, interfaceVersion] + producers).joined(separator: "\n")
+    }
+
     /// What the ABI's macros say, which Swift does not import with their casts.
     static let magic: UInt32 = 0x4955_4C53
     static let major = UInt32(SLUICE_ABI_MAJOR)

@@ -1,11 +1,11 @@
 import Glibc
 
 /// A plugin's file as it was read: all of its bytes at one moment, from a place that only the operator can write to.
-struct PluginFile {
+package struct PluginFile: Sendable {
     /// As the operator wrote it.
-    let path: String
+    package let path: String
     let bytes: [UInt8]
-    let contentID: ContentID
+    package let contentID: ContentID
 
     /// More than this no plugin has (a Swift one with the whole standard library inside is 9 MB).
     static let bytesMax = 512 << 20
@@ -19,6 +19,20 @@ struct PluginFile {
         } catch {
             throw error.refusal(of: path)
         }
+    }
+
+    /// What can be seen without loading it.
+    func checkImage() throws(Defect) {
+        // Typed throws do not pass through the closure that lends the bytes.
+        let defect = bytes.withUnsafeBytes { bytes -> Defect? in
+            do throws(Defect) {
+                try ELFImage.check(bytes)
+                return nil
+            } catch {
+                return error
+            }
+        }
+        if let defect { throw defect }
     }
 
     private static func read(_ path: String, insecure: Bool) throws(Defect) -> [UInt8] {

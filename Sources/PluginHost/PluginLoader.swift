@@ -1,7 +1,7 @@
-import CSluice
 package import EventStream
 import Glibc
 package import Logging
+import Synchronization
 
 /// Loads plugins: from a path to producers that can be served, or to one line that says why not.
 package final class PluginLoader: Sendable {
@@ -11,32 +11,36 @@ package final class PluginLoader: Sendable {
         package var encoder: EventEncoder
         /// What plugins read with `host->config`: keys and values, by `producer` or `plugin/producer`.
         package var configuration: [String: [String: String]]
+        /// `nil`: plugins are loaded without having been tried in a process of their own.
+        package var prober: Prober?
 
         package init(
             isInsecure: Bool = false, encoder: EventEncoder = EventEncoder(),
-            configuration: [String: [String: String]] = [:]
+            configuration: [String: [String: String]] = [:], prober: Prober? = nil
         ) {
             self.isInsecure = isInsecure
             self.encoder = encoder
             self.configuration = configuration
+            self.prober = prober
         }
     }
 
-    private let settings: Settings
+    private let settings: Mutex<Settings>
     private let configuration: OperatorConfiguration
     private let logger: Logger
 
     /// - Parameter logger: where the lines of plugins go; also those of a plugin of another loader that name no stream.
     package init(settings: Settings = Settings(), logger: Logger) {
-        self.settings = settings
+        self.settings = Mutex(settings)
         self.logger = logger
         configuration = OperatorConfiguration(settings.configuration)
         HostLog.use(logger)
     }
 
-    /// From now on plugins, loaded ones too, read this configuration.
-    package func configure(_ sections: [String: [String: String]]) {
-        configuration.replace(with: sections)
+    /// From now on plugins are loaded like this, and all of them, loaded ones too, read this configuration.
+    package func configure(_ settings: Settings) {
+        self.settings.withLock { $0 = settings }
+        configuration.replace(with: settings.configuration)
     }
 
     /// The plugin files of a directory: all `*.so` but hidden ones, sorted by name.
@@ -48,7 +52,8 @@ package final class PluginLoader: Sendable {
                 remedy: "create it, or name another one")
         }
         defer { closedir(listing) }
-        if !settings.isInsecure, let defect = PluginFile.defect(ofDirectory: directory, called: "the plugin directory")
+        if !settings.withLock(\.isInsecure),
+            let defect = PluginFile.defect(ofDirectory: directory, called: "the plugin directory")
         {
             throw defect.refusal(of: directory)
         }
@@ -63,52 +68,60 @@ package final class PluginLoader: Sendable {
         return names.sorted().map { prefix + $0 }
     }
 
-    /// What a file holds, to tell whether it changed since it was loaded.
-    /// - Throws: if it could not be loaded from there either.
-    package func contentID(of path: String) throws(PluginRefusal) -> ContentID {
-        try PluginFile(reading: path, insecure: settings.isInsecure).contentID
+    /// Reads a file, all of it at one moment.
+    /// - Throws: if it could not be loaded from there.
+    package func read(_ path: String) throws(PluginRefusal) -> PluginFile {
+        try PluginFile(reading: path, insecure: settings.withLock(\.isInsecure))
+    }
+
+    /// Looks at a file without loading it: its headers, and what a child process says that loads it. Any thread; several at a time.
+    package func probe(_ file: PluginFile) throws(PluginRefusal) -> ProbedPlugin {
+        let prober = settings.withLock(\.prober)
+        do throws(Defect) {
+            try file.checkImage()
+            let copy = try PrivateCopy(of: file)
+            let declaration = try prober?.probe(copy.path, content: file.contentID)
+            return ProbedPlugin(path: file.path, contentID: file.contentID, copy: copy, declaration: declaration)
+        } catch {
+            throw error.refusal(of: file.path)
+        }
     }
 
     /// Loads a plugin, each time as a new generation. Runs the plugin's constructors and its entry.
-    package func load(_ path: String) throws(PluginRefusal) -> LoadedPlugin {
-        let file = try PluginFile(reading: path, insecure: settings.isInsecure)
+    package func load(_ plugin: ProbedPlugin) throws(PluginRefusal) -> LoadedPlugin {
         do throws(Defect) {
-            // Typed throws do not pass through the closure that lends the bytes.
-            let defect = file.bytes.withUnsafeBytes { bytes -> Defect? in
-                do throws(Defect) {
-                    try ELFImage.check(bytes)
-                    return nil
-                } catch {
-                    return error
-                }
+            var entryLogger = logger
+            entryLogger[metadataKey: "file"] = "\(plugin.path)"
+            let image = try Image(mapping: plugin.copy.path, madeFrom: plugin.path)
+            let manifest = try Manifest(reading: image.declared(logger: entryLogger))
+            guard plugin.declaration == nil || plugin.declaration == manifest.declaration else {
+                throw Defect(
+                    "it declares something else here than in its probe",
+                    remedy: "let the entry declare the same each time that it is called")
             }
-            if let defect { throw defect }
+            let encoder = settings.withLock(\.encoder)
+            var producers: [PluginProducer] = []
+            for producer in manifest.producers {
+                producers.append(
+                    try PluginProducer(producer, encoder: encoder, configuration: configuration, logger: logger))
+            }
+            return LoadedPlugin(manifest, probed: plugin, producers: producers, logger: logger)
         } catch {
-            throw error.refusal(of: path)
-        }
-        let image = try Image(loading: file)
-        do throws(Defect) {
-            return try plugin(of: image, file)
-        } catch {
-            throw error.refusal(of: path)
+            throw error.refusal(of: plugin.path)
         }
     }
 
-    private func plugin(of image: Image, _ file: PluginFile) throws(Defect) -> LoadedPlugin {
-        var entryLogger = logger
-        entryLogger[metadataKey: "file"] = "\(file.path)"
-        let (declared, lines) = LoadThread.run(logger: entryLogger) { image.entry(HostTable.pointer) }
-        guard let declared else {
-            let reason = lines.isEmpty ? "and gives no reason" : "and says: " + lines.joined(separator: " / ")
-            throw Defect("it refuses to be loaded \(reason)", remedy: "see its documentation for what it needs")
-        }
-        let manifest = try Manifest(reading: declared)
-        var producers: [PluginProducer] = []
-        for producer in manifest.producers {
-            producers.append(
-                try PluginProducer(
-                    producer, encoder: settings.encoder, configuration: configuration, logger: logger))
-        }
-        return LoadedPlugin(manifest, file: file, producers: producers, logger: logger)
+    /// All three steps.
+    package func load(_ path: String) throws(PluginRefusal) -> LoadedPlugin {
+        try load(probe(read(path)))
     }
+}
+
+/// A file that may be loaded: its private copy, and what it declared in its probe.
+package struct ProbedPlugin: Sendable {
+    package let path: String
+    package let contentID: ContentID
+    let copy: PrivateCopy
+    /// `nil`: there was no probe.
+    let declaration: String?
 }

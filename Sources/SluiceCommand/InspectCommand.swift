@@ -8,7 +8,7 @@ struct InspectCommand: ParsableCommand {
         commandName: "inspect",
         abstract: "Show what a plugin declares.",
         discussion: """
-            Loads the plugin as a server would, and shows its producers: their routes, parameters with types and defaults, and \
+            Loads the plugin as a server would, first in a process of its own, where a crash does no harm, and shows its producers: their routes, parameters with types and defaults, and \
             flags. A file that a server would refuse is refused here, with the same line and exit status 1.
 
             Examples:
@@ -27,7 +27,8 @@ struct InspectCommand: ParsableCommand {
 
     func run() throws {
         let quiet = Logger(label: "sluice") { _ in SwiftLogNoOpLogHandler() }
-        let loader = PluginLoader(settings: PluginLoader.Settings(isInsecure: insecurePlugins), logger: quiet)
+        let loader = PluginLoader(
+            settings: PluginLoader.Settings(isInsecure: insecurePlugins, prober: Prober()), logger: quiet)
         let plugin: LoadedPlugin
         do {
             plugin = try loader.load(file)

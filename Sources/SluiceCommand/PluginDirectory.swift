@@ -1,18 +1,60 @@
 import EventStream
 import PluginHost
 import StreamRuntime
+import Synchronization
 
 /// The directory of plugins, as the reloader sees it.
-struct PluginDirectory: ImageSource {
-    let loader: PluginLoader
+///
+/// In each round of looking at it a file is read once: what is compared is what is probed, and what was probed is what is loaded.
+final class PluginDirectory: ImageSource {
     let path: String
+    private let loader: PluginLoader
+    /// Probes at a time.
+    private let probeCountMax: Int
+    private let round = Mutex(Round())
 
-    func scan() throws -> [String] { try loader.scan(path) }
+    private struct Round {
+        var files: [String: PluginFile] = [:]
+        var probed: [String: Result<ProbedPlugin, PluginRefusal>] = [:]
+        /// What was last loaded, by path: content that need not be kept for a probe.
+        var loaded: [String: ContentID] = [:]
+    }
 
-    func content(of path: String) throws -> String { "\(try loader.contentID(of: path))" }
+    init(loader: PluginLoader, path: String, probeCountMax: Int) {
+        self.loader = loader
+        self.path = path
+        self.probeCountMax = probeCountMax
+    }
+
+    func scan() throws -> [String] {
+        round.withLock { round in
+            round.files = [:]
+            round.probed = [:]
+        }
+        return try loader.scan(path)
+    }
+
+    func content(of path: String) throws -> String {
+        let file = try loader.read(path)
+        round.withLock { if $0.loaded[path] != file.contentID { $0.files[path] = file } }
+        return "\(file.contentID)"
+    }
+
+    func prepare(_ paths: [String]) {
+        let files = round.withLock { round in
+            defer { round.files = [:] }
+            return paths.compactMap { round.files[$0] }
+        }
+        concurrently(files, threads: probeCountMax) { [self] file in
+            let result = Result { () throws(PluginRefusal) in try loader.probe(file) }
+            round.withLock { $0.probed[file.path] = result }
+        }
+    }
 
     func load(_ path: String) throws -> LoadedImage {
-        let plugin = try loader.load(path)
+        let result = round.withLock { $0.probed.removeValue(forKey: path) }
+        let plugin = try loader.load(result?.get() ?? loader.probe(loader.read(path)))
+        round.withLock { $0.loaded[path] = plugin.contentID }
         return LoadedImage(
             plugin: plugin.name, path: plugin.file, content: "\(plugin.contentID)", producers: plugin.producers,
             origin: plugin,

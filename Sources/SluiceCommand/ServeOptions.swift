@@ -22,6 +22,9 @@ struct ServeOptions: ParsableArguments {
     @Flag(inversion: .prefixedNo, help: SettingTable.insecurePlugins.help)
     var insecurePlugins: Bool?
 
+    @OptionGroup(title: "Probe")
+    var probe: ProbeOptions
+
     @OptionGroup(title: "Log")
     var log: LogOptions
 
@@ -39,7 +42,7 @@ struct ServeOptions: ParsableArguments {
         var flags = ["plugins": directory ?? plugins, "listen": listen, "loops": loops]
         flags["insecure-plugins"] = insecurePlugins.map(String.init)
         return flags.merging(log.flags) { $1 }.merging(limits.flags) { $1 }.merging(times.flags) { $1 }
-            .merging(hubs.flags) { $1 }
+            .merging(hubs.flags) { $1 }.merging(probe.flags) { $1 }
             .compactMapValues { $0 }
     }
 
@@ -48,6 +51,13 @@ struct ServeOptions: ParsableArguments {
             throw ValidationError("two directories of plugins: DIR is '\(directory)', but --plugins is '\(plugins)'")
         }
     }
+}
+
+struct ProbeOptions: ParsableArguments {
+    @Option(help: SettingTable.probeDeadline.help) var probeDeadline: String?
+    @Option(help: SettingTable.probeMemory.help) var probeMemory: String?
+
+    var flags: [String: String?] { ["probe-deadline": probeDeadline, "probe-memory": probeMemory] }
 }
 
 struct LogOptions: ParsableArguments {

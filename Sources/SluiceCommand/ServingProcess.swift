@@ -34,12 +34,10 @@ struct ServingProcess {
         runtime = Runtime(systems: systems, limits: settings.limits, logger: logger)
         ConnectedRuntime.connect(runtime)
         loader = PluginLoader(
-            settings: PluginLoader.Settings(
-                isInsecure: settings.acceptsInsecurePlugins,
-                encoder: EventEncoder(maximumEventBytes: settings.eventBytesMax),
-                configuration: settings.producerSections),
+            settings: settings.loading,
             logger: logger)
-        let directory = PluginDirectory(loader: loader, path: settings.pluginDirectory)
+        let directory = PluginDirectory(
+            loader: loader, path: settings.pluginDirectory, probeCountMax: usableCoreCount())
         reloader = Reloader(runtime: runtime, source: directory, logger: logger)
         door = Server(settings.frontDoor, opener: runtime, logger: logger)
     }
@@ -94,7 +92,7 @@ struct ServingProcess {
         logger.info("reloading", metadata: ["directory": "\(settings.pluginDirectory)"])
         do {
             // The configuration first: what is loaded may need its new section.
-            loader.configure(try Settings.load(options).producerSections)
+            loader.configure(try Settings.load(options).loading)
             let report = try reloader.reload()
             logger.info(
                 "reloaded",
@@ -203,6 +201,15 @@ extension Settings {
         limits.retryMilliseconds = retryMilliseconds
         limits.stallLimit = stallLimitNanoseconds
         return limits
+    }
+
+    fileprivate var loading: PluginLoader.Settings {
+        var prober = Prober.Settings()
+        prober.deadlineNanoseconds = probeDeadlineNanoseconds
+        prober.memoryBytes = probeMemoryBytes
+        return PluginLoader.Settings(
+            isInsecure: acceptsInsecurePlugins, encoder: EventEncoder(maximumEventBytes: eventBytesMax),
+            configuration: producerSections, prober: Prober(prober))
     }
 
     fileprivate var frontDoor: ServerSettings {

@@ -48,6 +48,12 @@ enum SettingTable {
         "insecure-plugins", .flag, initial: "false",
         "Load plugins although others than their owner could change them.")
 
+    static let probeDeadline = Setting(
+        "probe-deadline", .time(.milliseconds(100)...(.seconds(600))), initial: "5s",
+        "How long a plugin may take to be loaded in its probe.")
+    static let probeMemory = Setting(
+        "probe-memory", .bytes((16 << 20)...(1 << 40)), initial: "1G", "What a plugin may allocate in its probe.")
+
     static let logLevel = Setting<Logger.Level>(
         "log-level", .oneOf(placeholder: "level"), initial: "info", "The least important lines that are still logged.")
     static let logFormat = Setting<LogFormat>(
@@ -118,7 +124,7 @@ enum SettingTable {
             maxStreams.key, maxStreamsPerProducer.key, maxThreads.key, maxEventBytes.key, maxBodyBytes.key,
             maxHubsPerProducer.key, handoffBytes.key, keepAlive.key, writeDeadline.key, maxAge.key, retry.key,
             stallLimit.key, drainDeadline.key,
-            headTimeout.key, idleTimeout.key,
+            headTimeout.key, idleTimeout.key, probeDeadline.key, probeMemory.key,
         ] + hubKeys
 
     /// Those of shared streams, which the section `hubs` may set for each producer.

@@ -35,6 +35,9 @@ struct Settings: Sendable, Equatable {
     var headTimeoutNanoseconds: Int64
     var idleTimeoutNanoseconds: Int64
 
+    var probeDeadlineNanoseconds: Int64
+    var probeMemoryBytes: Int
+
     /// What `host->config` answers: the operator's sections, by producer and key.
     var producerSections: [String: [String: String]]
 
@@ -80,13 +83,15 @@ struct Settings: Sendable, Equatable {
         drainDeadlineNanoseconds = try sources.required(SettingTable.drainDeadline)
         headTimeoutNanoseconds = try sources.required(SettingTable.headTimeout)
         idleTimeoutNanoseconds = try sources.required(SettingTable.idleTimeout)
+        probeDeadlineNanoseconds = try sources.required(SettingTable.probeDeadline)
+        probeMemoryBytes = try sources.required(SettingTable.probeMemory)
         producerSections = sources.file?.producers ?? [:]
         configurationPath = sources.file?.path
     }
 }
 
 /// The cores that this process may run on, as `taskset` and containers limit them; at most what a server has loops.
-private func usableCoreCount() -> Int {
+func usableCoreCount() -> Int {
     min(max(Int(sluice_usable_core_count()), 1), 255)
 }
 

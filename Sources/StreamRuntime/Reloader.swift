@@ -35,10 +35,16 @@ package protocol ImageSource: Sendable {
     /// What stands in the file, to tell whether it changed.
     /// - Throws: why the file is refused.
     func content(of path: String) throws -> String
+    /// These are about to be loaded, one after the other: what can be done for them at the same time is done now.
+    func prepare(_ paths: [String])
     /// - Throws: why the file is refused.
     func load(_ path: String) throws -> LoadedImage
     /// Why a candidate cannot serve beside the others: the same name, or a route that another has.
     func conflict(of candidate: LoadedImage, with others: [LoadedImage]) -> String?
+}
+
+extension ImageSource {
+    package func prepare(_ paths: [String]) {}
 }
 
 /// Keeps what is served in step with a directory: loads what is new or changed, retires what is gone or replaced.
@@ -127,6 +133,7 @@ package final class Reloader: Sendable {
                 refuse("\(error)", keeping: old[path], at: path, &serving, &report)
             }
         }
+        source.prepare(candidates)
         for path in candidates {
             do {
                 let image = try source.load(path)

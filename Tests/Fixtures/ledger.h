@@ -236,6 +236,8 @@ SLUICE_EXPORT const sluice_plugin *sluice_plugin_entry(const sluice_host *given)
     producer.close = ledger_close;
     producer.interrupt = fixture.interrupt ? ledger_interrupt : NULL;
     ledger_generation = nanoseconds();
+    if (getenv("SLUICE_PROBE") != NULL) /* what a server asks before it loads is not in the ledger */
+        return &plugin;
     const char *ledger = getenv("SLUICE_TEST_LEDGER"), *gate = getenv("SLUICE_TEST_GATE");
     if (ledger != NULL)
         ledger_file = open(ledger, O_WRONLY | O_APPEND | O_CLOEXEC);

@@ -32,4 +32,9 @@ SLUICE_MAYBE_UNUSED static int32_t minimal_close(void *state, int32_t reason)
     .struct_size = sizeof(sluice_producer), .open = SLUICE_OPEN(minimal_open), .next = minimal_next, \
     .close = minimal_close
 
+/* A plugin whose declarations are in order, of one such producer. */
+#define MINIMAL_PLUGIN(plugin_name)                                                        \
+    static const sluice_producer minimal_producer = {MINIMAL, .name = plugin_name};        \
+    SLUICE_PLUGIN(host, plugin_name, "1.0.0", "Opens, and ends", &minimal_producer)
+
 #endif

@@ -105,7 +105,7 @@ struct HostTableTests {
         let loader = PluginLoader(logger: RecordedLog.logger("reconfigured"))
         let plugin = try loader.load(fixturePlugin("AnswersAsTold"))
         for value in ["one", "two"] {
-            loader.configure(["pending": ["colour": value]])
+            loader.configure(.init(configuration: ["pending": ["colour": value]]))
             let stream = try HandDrivenStream(plugin, "pending")
             _ = try stream.open()
             #expect(text(host.config(stream.token.handle, "colour")) == value)

@@ -118,7 +118,7 @@ struct LoadingTests {
         let first = try loader.load(path)
         let second = try loader.load(path)
         #expect(first.contentID == second.contentID)
-        #expect(first.contentID == (try loader.contentID(of: path)))
+        #expect(first.contentID == (try loader.read(path).contentID))
         let code = [first, second].map { unsafeBitCast($0.producers[0].functions.close, to: UInt.self) }
         #expect(code[0] != code[1])
     }

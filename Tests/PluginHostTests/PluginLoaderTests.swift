@@ -76,10 +76,10 @@ struct PluginLoaderTests {
         let plain = try #require(readFile(fixturePlugin("Plain")))
         let path = directory.write(plain, to: "plugin.so", mode: 0o755)
         let first = try loader.load(path)
-        let id = try loader.contentID(of: path)
+        let id = try loader.read(path).contentID
         #expect(id == first.contentID)
         directory.write(try #require(readFile(fixturePlugin("EchoesParameters"))), to: "plugin.so", mode: 0o755)
-        #expect(try loader.contentID(of: path) != id)
+        #expect(try loader.read(path).contentID != id)
         #expect(try loader.load(path).name == "echo")
         #expect(first.name == "plain")
     }

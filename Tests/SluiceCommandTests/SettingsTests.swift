@@ -13,7 +13,8 @@ struct SettingsTests {
         "log-format": "json", "max-connections": "11", "max-streams": "12", "max-streams-per-producer": "13",
         "max-threads": "14", "max-event-bytes": "15k", "max-body-bytes": "16k", "handoff-bytes": "17k",
         "keep-alive": "18s", "write-deadline": "19", "max-age": "20m", "retry": "21.5", "stall-limit": "22ms",
-        "drain-deadline": "23s", "head-timeout": "24s", "idle-timeout": "25s", "max-hubs-per-producer": "26",
+        "drain-deadline": "23s", "probe-deadline": "7s", "probe-memory": "32M", "head-timeout": "24s",
+        "idle-timeout": "25s", "max-hubs-per-producer": "26",
         "history-events": "27", "history-bytes": "28k", "linger": "forever", "slow-policy": "skip",
     ]
 
@@ -123,6 +124,8 @@ struct SettingsTests {
         #expect(settings.drainDeadlineNanoseconds == 23_000_000_000)
         #expect(settings.headTimeoutNanoseconds == 24_000_000_000)
         #expect(settings.idleTimeoutNanoseconds == 25_000_000_000)
+        #expect(settings.probeDeadlineNanoseconds == 7_000_000_000)
+        #expect(settings.probeMemoryBytes == 32 << 20)
         #expect(settings.hubCountPerProducerMax == 26)
         #expect(settings.hub.historyEvents == 27)
         #expect(settings.hub.historyBytes == 28 << 10)

@@ -1,0 +1,198 @@
+import CLinux
+import Glibc
+
+/// Tries plugins in a child process before the server loads them. The child is the same program, executed anew: a fork of a server
+/// with threads could run nothing safely.
+package struct Prober: Sendable {
+    package struct Settings: Sendable, Equatable {
+        /// How long a plugin may take from the child's start to its verdict.
+        package var deadlineNanoseconds: Int64 = 5_000_000_000
+        /// What the plugin may allocate meanwhile.
+        package var memoryBytes = 1 << 30
+        /// The program that knows the verb `probe`.
+        package var executable = "/proc/self/exe"
+
+        package init() {}
+    }
+
+    /// In the environment of a probe, for plugins that want to know.
+    package static let variable = "SLUICE_PROBE"
+    package let settings: Settings
+
+    package init(_ settings: Settings = Settings()) {
+        self.settings = settings
+    }
+
+    /// Blocks until the plugin has answered, has ended its process, or has used up its time. Any thread; several at a time.
+    /// - Parameter copy: the file that will be loaded if the plugin passes.
+    /// - Returns: what it declares.
+    func probe(_ copy: String, content: ContentID) throws(Defect) -> String {
+        var report = try PipeEnds()
+        var output = try PipeEnds()
+        let pid = try spawn(copy, report: report.writing, output: output.writing)
+        report.closeWriting()
+        output.closeWriting()
+        var outcome = ProbeOutcome(
+            report: ProbeReport(), ending: .late, output: [], settings: settings)
+        let process = sluice_open_process(pid)
+        defer { if process >= 0 { close(process) } }
+        let deadline = Int64(monotonicNanoseconds()) + settings.deadlineNanoseconds
+        watch(pid, process, report.reading, output.reading, until: deadline, &outcome)
+        if outcome.report.verdict == nil {
+            // What it wrote just before its end.
+            drain(report.reading) { outcome.report.take($0) }
+            drain(output.reading) { outcome.keep($0) }
+        }
+        end(pid, &outcome)
+        return try outcome.declaration(ofContent: "\(content)")
+    }
+
+    private func spawn(_ copy: String, report: Int32, output: Int32) throws(Defect) -> pid_t {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_adddup2(&actions, output, 1)
+        posix_spawn_file_actions_adddup2(&actions, output, 2)
+        posix_spawn_file_actions_adddup2(&actions, report, Probe.reportDescriptor)
+
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var none = sigset_t()
+        var all = sigset_t()
+        sigemptyset(&none)
+        sigfillset(&all)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setsigdefault(&attributes, &all)
+        // A group of its own: what the plugin starts is ended with it.
+        posix_spawnattr_setpgroup(&attributes, 0)
+        posix_spawnattr_setflags(
+            &attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP))
+
+        let seconds = settings.deadlineNanoseconds / 1_000_000_000 + 1
+        var words = CStrings([
+            "sluice", "probe", copy, "--reports", "--memory", "\(settings.memoryBytes)", "--seconds", "\(seconds)",
+        ])
+        var variables = CStrings(Self.environment())
+        var pid: pid_t = 0
+        let code = posix_spawn(&pid, settings.executable, &actions, &attributes, &words.pointers, &variables.pointers)
+        guard code == 0 else {
+            throw Defect(
+                "it can't be probed: the system starts no process (\(systemError(code)))",
+                remedy: "raise the limit of processes (ulimit -u), and reload")
+        }
+        return pid
+    }
+
+    /// Reads what comes until there is a verdict, the process is gone, or the time is up.
+    private func watch(
+        _ pid: pid_t, _ process: Int32, _ report: Int32, _ output: Int32, until deadline: Int64,
+        _ outcome: inout ProbeOutcome
+    ) {
+        var wanted = [report, output, process].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+        while outcome.report.verdict == nil, !outcome.report.isGarbage {
+            let left = deadline - Int64(monotonicNanoseconds())
+            guard left > 0 else { return }
+            // Without a descriptor of the process, one has to look whether it is still there.
+            let timeout = min(Int32(clamping: left / 1_000_000 + 1), process < 0 ? 10 : .max)
+            guard poll(&wanted, nfds_t(wanted.count), timeout) >= 0 || errno == EINTR else { return }
+            if wanted[0].revents != 0, !drain(report, { outcome.report.take($0) }) { wanted[0].fd = -1 }
+            if wanted[1].revents != 0, !drain(output, { outcome.keep($0) }) { wanted[1].fd = -1 }
+            if wanted[2].revents != 0 || process < 0, Self.hasEnded(pid) { return }
+        }
+    }
+
+    /// Reads what is there, without waiting.
+    /// - Returns: `false` at the end of the pipe.
+    @discardableResult
+    private func drain(_ descriptor: Int32, _ take: (ArraySlice<UInt8>) -> Void) -> Bool {
+        var bytes = [UInt8](repeating: 0, count: 16 * 1024)
+        // A plugin that writes without end must not hold the one who reads.
+        for _ in 0..<64 {
+            let count = read(descriptor, &bytes, bytes.count)
+            if count < 0, errno == EINTR { continue }
+            if count <= 0 { return count < 0 && errno == EAGAIN }
+            take(bytes[..<count])
+        }
+        return true
+    }
+
+    /// waitid(2): looks without reaping, as long as the group is needed. 0 is also the answer for one that still runs.
+    private static func hasEnded(_ pid: pid_t) -> Bool {
+        var information = siginfo_t()
+        let code = waitid(P_PID, id_t(pid), &information, WEXITED | WNOHANG | WNOWAIT)
+        return code != 0 || information.si_signo == SIGCHLD
+    }
+
+    /// Ends the process and all that it started, and learns how it ended if it did so by itself.
+    private func end(_ pid: pid_t, _ outcome: inout ProbeOutcome) {
+        let endedByItself = Self.hasEnded(pid)
+        // Not reaped yet, so the number still means this group.
+        kill(-pid, SIGKILL)
+        kill(pid, SIGKILL)
+        var status: Int32 = 0
+        var reaped: pid_t
+        repeat { reaped = waitpid(pid, &status, 0) } while reaped < 0 && errno == EINTR
+        guard reaped == pid else { return outcome.ending = .unknown }
+        guard endedByItself else { return outcome.ending = .late }
+        let signal = status & 0x7f
+        outcome.ending = signal == 0 ? .status((status >> 8) & 0xff) : .signal(signal)
+    }
+
+    private static func environment() -> [String] {
+        var variables: [String] = []
+        var place = environ
+        while let entry = place.pointee {
+            variables.append(String(cString: entry))
+            place += 1
+        }
+        return variables.filter { !$0.hasPrefix("\(variable)=") } + ["\(variable)=1"]
+    }
+}
+
+extension ProbeOutcome {
+    /// Keeps the first of what the plugin prints.
+    mutating func keep(_ bytes: ArraySlice<UInt8>) {
+        output += bytes.prefix(max(0, Self.outputMax - output.count))
+    }
+}
+
+/// A pipe whose ends no other child inherits; its reader never waits.
+private struct PipeEnds: ~Copyable {
+    let reading: Int32
+    private(set) var writing: Int32
+
+    init() throws(Defect) {
+        var ends: [Int32] = [-1, -1]
+        guard sluice_pipe(&ends) == 0 else {
+            throw Defect(
+                "it can't be probed: the system has no pipe to give (\(systemError()))",
+                remedy: "raise the limit of descriptors (ulimit -n), and reload")
+        }
+        reading = ends[0]
+        writing = ends[1]
+        _ = fcntl(reading, F_SETFL, O_NONBLOCK)
+    }
+
+    mutating func closeWriting() {
+        close(writing)
+        writing = -1
+    }
+
+    deinit {
+        close(reading)
+        if writing >= 0 { close(writing) }
+    }
+}
+
+/// An array of C strings, ended by NULL.
+private struct CStrings: ~Copyable {
+    var pointers: [UnsafeMutablePointer<CChar>?]
+
+    init(_ strings: [String]) {
+        pointers = strings.map { strdup($0) } + [nil]
+    }
+
+    deinit { pointers.forEach { free($0) } }
+}

@@ -1,0 +1,25 @@
+import ArgumentParser
+import PluginHost
+
+/// What a server runs to try a plugin, before it loads it: not for people, unless a debugger shall show where a plugin fails.
+struct ProbeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "probe", abstract: "Load a plugin in a process of its own, and report to the server.",
+        shouldDisplay: false)
+
+    @Argument(help: ArgumentHelp("The plugin.", valueName: "file.so"))
+    var file: String
+
+    @Flag(help: "Report on descriptor 3.")
+    var reports = false
+
+    @Option(help: ArgumentHelp("What the plugin may allocate.", valueName: "bytes"))
+    var memory = Prober.Settings().memoryBytes
+
+    @Option(help: ArgumentHelp("Processor time that the plugin may take.", valueName: "seconds"))
+    var seconds = 3600
+
+    func run() {
+        Probe.run(file, reports: reports, memoryBytes: memory, seconds: seconds)
+    }
+}

@@ -1,0 +1,11 @@
+/* Its constructor closes all descriptors, as programs do that become daemons. */
+#include "../minimal.h"
+#include <unistd.h>
+
+__attribute__((constructor)) static void close_all(void)
+{
+    for (int descriptor = 0; descriptor < 1024; descriptor++)
+        close(descriptor);
+}
+
+MINIMAL_PLUGIN("closes-descriptors")

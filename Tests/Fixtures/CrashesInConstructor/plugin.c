@@ -1,0 +1,10 @@
+/* Its constructor reads memory that is not there. */
+#include "../minimal.h"
+
+__attribute__((constructor)) static void crash(void)
+{
+    volatile int *nowhere = NULL;
+    (void)*nowhere;
+}
+
+MINIMAL_PLUGIN("crashes-in-constructor")

@@ -1,0 +1,10 @@
+/* Its constructor ends the process as if all were well. */
+#include "../minimal.h"
+#include <stdlib.h>
+
+__attribute__((constructor)) static void leave(void)
+{
+    exit(0);
+}
+
+MINIMAL_PLUGIN("exits-in-constructor")

@@ -1,0 +1,12 @@
+/* Its constructor starts a process that stays. */
+#include "../minimal.h"
+#include <unistd.h>
+
+__attribute__((constructor)) static void start(void)
+{
+    if (fork() == 0)
+        for (;;)
+            pause();
+}
+
+MINIMAL_PLUGIN("leaves-child")

@@ -1,0 +1,12 @@
+/* Its entry never returns, and ignores what would wake it. */
+#include "../minimal.h"
+#include <signal.h>
+#include <unistd.h>
+
+SLUICE_EXPORT const sluice_plugin *sluice_plugin_entry(const sluice_host *host)
+{
+    (void)host;
+    signal(SIGTERM, SIG_IGN);
+    for (;;)
+        sleep(3600);
+}
