@@ -35,10 +35,10 @@ func plugin(c name: String, with shared: Target.Dependency...) -> (Target, Produ
     )
 }
 
-func plugin(swift name: String) -> (Target, Product) {
+func plugin(swift name: String, with library: Target.Dependency = "CSluice") -> (Target, Product) {
     (
         .target(
-            name: "Plugin_\(name)", dependencies: ["CSluice"], path: "Plugins/\(name)", exclude: ["README.md"],
+            name: "Plugin_\(name)", dependencies: [library], path: "Plugins/\(name)", exclude: ["README.md"],
             swiftSettings: settings, linkerSettings: pluginLinking),
         .library(name: name, type: .dynamic, targets: ["Plugin_\(name)"])
     )
@@ -53,6 +53,7 @@ func unitTests(_ target: String, also others: [Target.Dependency] = [], exclude:
 let plugins = [
     plugin(c: "hello"), plugin(c: "counter"), plugin(c: "tail", with: "PluginLines"), plugin(c: "system"),
     plugin(c: "exec", with: "PluginLines"), plugin(swift: "clock"),
+    plugin(swift: "hello-swift", with: "Sluice"),
 ]
 
 let package = Package(
@@ -71,6 +72,7 @@ let package = Package(
         .systemLibrary(name: "CLinux"),
         .target(name: "PluginLines", path: "Plugins/lines", publicHeadersPath: ".", cSettings: pluginC),
         .target(name: "EventStream", swiftSettings: settings),
+        .target(name: "Sluice", dependencies: ["CSluice"], swiftSettings: settings),
         .target(name: "ForeignFunction", dependencies: ["CFFI"], swiftSettings: settings),
         .target(name: "StreamLoop", dependencies: ["CLinux"], swiftSettings: settings),
         .target(

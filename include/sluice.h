@@ -308,6 +308,10 @@ typedef struct sluice_host {
      * named arguments as JSON. Lifetime and failure as with `bind`.                                            [any-thread]
      */
     sluice_function (*callback)(sluice_stream *stream, const char *signature);
+
+    /** What the plugin declared for the producer that the stream is of: the very pointer. For language bindings, whose
+        producers share their functions. NULL for a stream that is over.                                         [any-thread] */
+    const sluice_producer *(*producer)(const sluice_stream *stream);
 } sluice_host;
 
 /* ----------------------------------------------------------------------------------------------------------- The entry */

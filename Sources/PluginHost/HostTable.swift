@@ -49,6 +49,11 @@ enum HostTable {
             HostLog.misuse("sleep", "is for producers without SLUICE_NONBLOCKING, and did not sleep", stream: token)
             return ConnectedRuntime.ask { $0.isCancelled(token) } == false
         }
+        host.producer = { stream in
+            guard let token = HandleLookUp.liveToken(stream, "producer") else { return nil }
+            let producer = ConnectedRuntime.ask { $0.producer(of: token) } ?? nil
+            return (producer as? PluginProducer)?.declaration.pointer
+        }
         host.is_cancelled = { stream in
             guard let token = StreamToken(stream) else { return true }
             return ConnectedRuntime.ask { $0.isCancelled(token) } ?? true

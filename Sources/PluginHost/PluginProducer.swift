@@ -11,6 +11,7 @@ package final class PluginProducer: EventProducer {
     let routeShape: String
     let encoder: EventEncoder
     let functions: ProducerFunctions
+    let declaration: ProducerDeclaration
     /// How `open` is called with its parameters; `nil` for one without typed arguments.
     private let openCall: TypedCall?
     private let configuration: OperatorConfiguration
@@ -23,6 +24,7 @@ package final class PluginProducer: EventProducer {
         signature = manifest.signature
         routeShape = manifest.route.shape
         functions = manifest.functions
+        declaration = manifest.declaration
         self.encoder = encoder
         self.configuration = configuration
         var logger = logger

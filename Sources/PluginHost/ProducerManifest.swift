@@ -8,9 +8,12 @@ struct ProducerManifest {
     let route: RoutePattern
     let signature: Signature
     let functions: ProducerFunctions
+    /// Where the plugin has it.
+    let declaration: ProducerDeclaration
 
     init(reading producer: UnsafePointer<sluice_producer>, index: Int, plugin: String) throws(Defect) {
         let raw = UnsafeRawPointer(producer)
+        declaration = ProducerDeclaration(pointer: producer)
         try SizedStruct.checkAlignment(of: raw, "its producer \(index)")
         let declared = try SizedStruct.copy(
             raw, into: sluice_producer(), sizeOffset: 0,
@@ -95,6 +98,13 @@ private struct ProducerFlags: OptionSet {
     static let resumable = ProducerFlags(rawValue: UInt32(SLUICE_RESUMABLE))
     static let body = ProducerFlags(rawValue: UInt32(SLUICE_BODY))
     static let plainOpen = ProducerFlags(rawValue: UInt32(SLUICE_PLAIN_OPEN))
+}
+
+/// A producer's own descriptor.
+///
+/// `@unchecked Sendable`: an address that stays valid for ever, and is handed back to its plugin, not read.
+struct ProducerDeclaration: @unchecked Sendable {
+    let pointer: UnsafePointer<sluice_producer>
 }
 
 /// The code of a producer.

@@ -226,9 +226,14 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
 
     private func runScheduled() {
         let now = loop.now
+        var deferred: [ScheduledCall] = []
         while let call = scheduled.popDue(at: now) {
             guard isLive(call.stream) else {
                 callsOfEnded -= 1
+                continue
+            }
+            guard !isAnswering(call.stream) else {
+                deferred.append(call)
                 continue
             }
             table[call.stream.slot].pointee.calls -= 1
@@ -237,6 +242,7 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
             // The call may have answered an open or a close, but that takes effect in a later turn: the record is there.
             noteStall(table[call.stream.slot].pointee.entry!, "schedule", since: before)
         }
+        for call in deferred { scheduled.insert(call) }
         loop.timers.set(
             Self.scheduleSlot, to: scheduled.earliest == .max ? .max : max(scheduled.earliest, loop.now + 1))
     }
@@ -244,6 +250,16 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
     /// The source of this stream is not over.
     private func isLive(_ token: StreamToken) -> Bool {
         slot(token).map { table[$0].pointee.source != .over } ?? false
+    }
+
+    /// What the producer has answered, to an open or a close, is on its way to this loop. Nothing of the stream runs until it is
+    /// here: behind `closed`, or an `opened` that refuses, the producer may have freed what a call would touch.
+    private func isAnswering(_ token: StreamToken) -> Bool {
+        switch table[token.slot].pointee.source {
+        case .opening: table.withGate(token.slot) { !$0.isOpening }
+        case .closing: table.withGate(token.slot) { !$0.isClosing }
+        case .open, .over: false
+        }
     }
 
     /// A stream's source is over: its calls never run. They are cleared away when they are more than half of all, as looking for

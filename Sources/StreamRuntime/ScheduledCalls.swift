@@ -26,7 +26,8 @@ struct ScheduledCalls {
         nextOrder += 1
     }
 
-    private mutating func insert(_ call: ScheduledCall) {
+    /// Puts back a call that was taken out, in its old place.
+    mutating func insert(_ call: ScheduledCall) {
         heap.append(call)
         var place = heap.count - 1
         while place > 0, Self.isBefore(heap[place], heap[(place - 1) / 2]) {

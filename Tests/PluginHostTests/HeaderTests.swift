@@ -110,7 +110,7 @@ struct HeaderTests {
     @Test("the layout of sluice_host")
     func host() {
         typealias Host = MemoryLayout<sluice_host>
-        #expect(Host.size == 216 && Host.stride == 216 && Host.alignment == 8)
+        #expect(Host.size == 224 && Host.stride == 224 && Host.alignment == 8)
         #expect(Host.offset(of: \.struct_size) == 0)
         #expect(Host.offset(of: \.abi_major) == 4)
         #expect(Host.offset(of: \.abi_minor) == 8)
@@ -140,6 +140,7 @@ struct HeaderTests {
         #expect(Host.offset(of: \.save) == 192)
         #expect(Host.offset(of: \.bind) == 200)
         #expect(Host.offset(of: \.callback) == 208)
+        #expect(Host.offset(of: \.producer) == 216)
     }
 
     @Test("the values of the constants")

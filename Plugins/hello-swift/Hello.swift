@@ -1,0 +1,15 @@
+import Sluice
+
+struct Hello: Producer {
+    static let route = "/sse"
+    @Parameter(min: 0.001) var interval = 1.0
+
+    func events(for request: Request) -> some AsyncSequence<MessageEvent, any Error> {
+        ticks(every: .seconds(interval)).map { _ in try MessageEvent(json: ["hello": "world"]) }
+    }
+}
+
+@c(sluice_plugin_entry)
+public func entry(_ host: UnsafePointer<sluice_host>) -> UnsafePointer<sluice_plugin>? {
+    export(Hello.self, to: host)
+}

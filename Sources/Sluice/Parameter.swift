@@ -1,0 +1,188 @@
+/// A value that a request gives to a producer: in a placeholder of the route, or in the query.
+///
+///     @Parameter var symbol: String                  // required
+///     @Parameter(min: 0.001) var interval = 1.0      // ?interval=0.5
+///     @Parameter("max-tokens") var limit = 256       // named otherwise than the property
+///     @Parameter var note: String?                   // may be left out
+///
+/// Names, types and defaults become the signature that the server checks before any code of the plugin runs, and that `sluice
+/// inspect` shows; `min` and `max` are checked before the producer's own code does. A value that is missing or wrong is answered with 400 and
+/// a text that says what was expected.
+@propertyWrapper
+public struct Parameter<Value: ParameterValue> {
+    public let wrappedValue: Value
+
+    private init(name: String?, default value: Value?, range: ParameterRange<Value>?) {
+        // Made while a producer is, one after the other in the order of the declarations: that is how each finds its value.
+        wrappedValue =
+            ParameterBinding.current?.next(name: name, default: value, range: range) ?? value ?? Value.placeholder
+    }
+
+    /// One that has a default.
+    public init(wrappedValue: Value, _ name: String? = nil) {
+        self.init(name: name, default: wrappedValue, range: nil)
+    }
+
+    /// One that is required, or optional if its type is.
+    public init() {
+        self.init(name: nil, default: nil, range: nil)
+    }
+
+    /// One that is required, or optional if its type is.
+    public init(_ name: String) {
+        self.init(name: name, default: nil, range: nil)
+    }
+}
+
+extension Parameter where Value: Comparable {
+    /// One that has a default and bounds.
+    public init(wrappedValue: Value, _ name: String? = nil, min: Value? = nil, max: Value? = nil) {
+        self.init(name: name, default: wrappedValue, range: ParameterRange(min: min, max: max))
+    }
+
+    /// A required one with bounds.
+    public init(_ name: String? = nil, min: Value?, max: Value? = nil) {
+        self.init(name: name, default: nil, range: ParameterRange(min: min, max: max))
+    }
+
+    /// A required one with an upper bound.
+    public init(_ name: String? = nil, max: Value?) {
+        self.init(name: name, default: nil, range: ParameterRange(min: nil, max: max))
+    }
+}
+
+extension Parameter: Sendable where Value: Sendable {}
+
+/// Something that finds the parameters of a producer among its properties.
+protocol AnyParameter {}
+extension Parameter: AnyParameter {}
+
+/// A type that a request's values can have: those of a signature (`Bool`, whole numbers, `Float`, `Double`, `String`), `String?`,
+/// and enumerations of strings.
+public protocol ParameterValue {
+    /// How a signature spells the type: `i64`, `str?`.
+    static var signatureType: String { get }
+    /// What stands there while a producer is only looked at.
+    static var placeholder: Self { get }
+    /// Reads what the server has checked.
+    /// - Parameter text: `nil` if the request leaves out an optional one.
+    /// - Throws: `InvalidParameter` if it is not one of the type's values.
+    init(parameterText text: String?) throws(InvalidParameter)
+    /// The value as a signature's default; `nil` where there can be none.
+    var signatureDefault: String? { get }
+    /// What a value must be, for the answer to one that is not.
+    static var expectation: String { get }
+}
+
+/// A request's text is none of the values of the parameter's type; it is answered with 400 and the type's `expectation`.
+public struct InvalidParameter: Error, Sendable {
+    public init() {}
+}
+
+extension ParameterValue {
+    public static var expectation: String { "a value of type \(signatureType)" }
+}
+
+extension ParameterValue where Self: LosslessStringConvertible {
+    public init(parameterText text: String?) throws(InvalidParameter) {
+        guard let text, let value = Self(text) else { throw InvalidParameter() }
+        self = value
+    }
+    public var signatureDefault: String? { description }
+}
+
+extension Bool: ParameterValue {
+    public static var signatureType: String { "bool" }
+    public static var placeholder: Bool { false }
+    public init(parameterText text: String?) throws(InvalidParameter) {
+        guard let text else { throw InvalidParameter() }
+        self = text == "true" || text == "1"
+    }
+}
+
+extension Int: ParameterValue {
+    public static var signatureType: String { "i64" }
+    public static var placeholder: Int { 0 }
+}
+
+extension Int32: ParameterValue {
+    public static var signatureType: String { "i32" }
+    public static var placeholder: Int32 { 0 }
+}
+
+extension Int64: ParameterValue {
+    public static var signatureType: String { "i64" }
+    public static var placeholder: Int64 { 0 }
+}
+
+extension UInt: ParameterValue {
+    public static var signatureType: String { "u64" }
+    public static var placeholder: UInt { 0 }
+}
+
+extension UInt32: ParameterValue {
+    public static var signatureType: String { "u32" }
+    public static var placeholder: UInt32 { 0 }
+}
+
+extension UInt64: ParameterValue {
+    public static var signatureType: String { "u64" }
+    public static var placeholder: UInt64 { 0 }
+}
+
+extension Float: ParameterValue {
+    public static var signatureType: String { "f32" }
+    public static var placeholder: Float { 0 }
+}
+
+extension Double: ParameterValue {
+    public static var signatureType: String { "f64" }
+    public static var placeholder: Double { 0 }
+}
+
+extension String: ParameterValue {
+    public static var signatureType: String { "str" }
+    public static var placeholder: String { "" }
+    public init(parameterText text: String?) throws(InvalidParameter) {
+        guard let text else { throw InvalidParameter() }
+        self = text
+    }
+    public var signatureDefault: String? { quotedForSignature(self) }
+}
+
+extension Optional: ParameterValue where Wrapped == String {
+    public static var signatureType: String { "str?" }
+    public static var placeholder: String? { nil }
+    public init(parameterText text: String?) { self = text }
+    public var signatureDefault: String? { nil }
+}
+
+/// An enumeration of strings: `enum Side: String, CaseIterable, ParameterValue { case buy, sell }`.
+extension ParameterValue where Self: RawRepresentable & CaseIterable, RawValue == String {
+    public static var signatureType: String { "str" }
+    public static var placeholder: Self {
+        guard let first = allCases.first else { preconditionFailure("\(Self.self) has no cases") }
+        return first
+    }
+    public init(parameterText text: String?) throws(InvalidParameter) {
+        guard let text, let value = Self(rawValue: text) else { throw InvalidParameter() }
+        self = value
+    }
+    public var signatureDefault: String? { quotedForSignature(rawValue) }
+    public static var expectation: String { "one of \(allCases.map(\.rawValue).joined(separator: ", "))" }
+}
+
+/// A text as a signature's default spells it.
+private func quotedForSignature(_ text: String) -> String {
+    var quoted = "\""
+    for scalar in text.unicodeScalars {
+        switch scalar {
+        case "\"": quoted += "\\\""
+        case "\\": quoted += "\\\\"
+        case "\n": quoted += "\\n"
+        case "\t": quoted += "\\t"
+        default: quoted.unicodeScalars.append(scalar)
+        }
+    }
+    return quoted + "\""
+}

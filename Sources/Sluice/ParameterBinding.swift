@@ -1,0 +1,123 @@
+/// What the `@Parameter`s of a producer ask while it is made: their values, or, at first, only to be noted.
+final class ParameterBinding: @unchecked Sendable {
+    // Unchecked: lives and is used within one call of a producer's `init`, on one thread.
+    @TaskLocal static var current: ParameterBinding?
+
+    /// A parameter as it was declared, but for the name of its property.
+    struct Declaration {
+        let explicitName: String?
+        let type: String
+        /// As a signature spells it.
+        let defaultValue: String?
+    }
+
+    /// Where values come from; `nil` while the producer is only looked at.
+    private let source: (names: [String], value: (String) -> String?)?
+    private(set) var declarations: [Declaration] = []
+    /// The first value that was not what it must be.
+    private(set) var fault: Reject?
+    private var count = 0
+
+    private init(source: (names: [String], value: (String) -> String?)?) { self.source = source }
+
+    /// Makes a producer whose parameters have values.
+    /// - Parameters:
+    ///   - names: in the order of the declarations.
+    ///   - value: a parameter's text, by its name.
+    /// - Throws: what its `init` throws; `Reject` for a value out of its range.
+    static func make<P: ProducerDeclaration>(
+        _ type: P.Type, names: [String], value: @escaping (String) -> String?
+    ) throws -> P {
+        let binding = ParameterBinding(source: (names, value))
+        let producer = try $current.withValue(binding) { try P() }
+        if let fault = binding.fault { throw fault }
+        return producer
+    }
+
+    func next<Value: ParameterValue>(name: String?, default value: Value?, range: ParameterRange<Value>?) -> Value? {
+        guard let source else {
+            declarations.append(
+                Declaration(
+                    explicitName: name, type: Value.signatureType, defaultValue: value.flatMap(\.signatureDefault)))
+            return nil
+        }
+        // More than were noted: a second `@Parameter` of a value that the producer makes on its way, which is none of its own.
+        guard count < source.names.count else { return nil }
+        let name = source.names[count]
+        count += 1
+        let text = source.value(name)
+        do throws(InvalidParameter) {
+            let given = try Value(parameterText: text)
+            if let range, !range.contains(given) { refuse("\(name): expected \(range.description)", text) }
+            return given
+        } catch {
+            refuse("\(name): expected \(Value.expectation)", text)
+            return nil
+        }
+    }
+
+    private func refuse(_ expectation: String, _ text: String?) {
+        guard fault == nil else { return }
+        fault = Reject(status: 400, message: expectation + (text.map { ", not '\($0.prefix(100))'" } ?? ""))
+    }
+
+    /// The names of a producer's parameters in the order of their declarations, and its signature.
+    /// - Throws: `ParametersUnknown`.
+    static func signature<P: ProducerDeclaration>(of type: P.Type) throws(ParametersUnknown) -> (
+        names: [String], signature: String
+    ) {
+        let binding = ParameterBinding(source: nil)
+        let made = Result { try $current.withValue(binding) { try P() } }
+        let names: [String]
+        switch made {
+        case .success(let producer):
+            let properties = Mirror(reflecting: producer).children.filter { $0.value is any AnyParameter }
+            guard properties.count == binding.declarations.count else {
+                throw ParametersUnknown(
+                    "each @Parameter must be a stored property of \(P.self) itself, with its value set by nobody else")
+            }
+            // A wrapped property is stored with a leading underscore.
+            names = zip(properties, binding.declarations).map {
+                $1.explicitName ?? String(($0.label ?? "").drop { $0 == "_" })
+            }
+        case .failure(let error):
+            // It is made without a request here. What it has by then declared is known, but for the names of its properties.
+            names = binding.declarations.compactMap(\.explicitName)
+            guard names.count == binding.declarations.count else {
+                throw ParametersUnknown(
+                    "the init of \(P.self) throws when it is made without a request (\(error)): give its parameters names, as @Parameter(\"limit\"), or move what throws to events(for:)"
+                )
+            }
+        }
+        let parts = zip(names, binding.declarations).map { name, declaration in
+            "\(name): \(declaration.type)" + (declaration.defaultValue.map { " = \($0)" } ?? "")
+        }
+        return (names, parts.joined(separator: ", "))
+    }
+}
+
+/// Why a producer's parameters cannot be told.
+struct ParametersUnknown: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) { self.description = description }
+}
+
+/// The bounds of a parameter, both inclusive.
+struct ParameterRange<Value> {
+    let contains: (Value) -> Bool
+    let description: String
+}
+
+extension ParameterRange where Value: Comparable {
+    /// - Returns: `nil` if there is no bound.
+    init?(min: Value?, max: Value?) {
+        switch (min, max) {
+        case (nil, nil): return nil
+        case (let min?, nil): self.init(contains: { $0 >= min }, description: "at least \(min)")
+        case (nil, let max?): self.init(contains: { $0 <= max }, description: "at most \(max)")
+        case (let min?, let max?):
+            self.init(contains: { $0 >= min && $0 <= max }, description: "a value from \(min) to \(max)")
+        }
+    }
+}

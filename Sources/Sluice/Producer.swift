@@ -1,0 +1,123 @@
+/// What all producers declare. Conform to `Producer` or to `PollingProducer`, not to this.
+public protocol ProducerDeclaration: SendableMetatype {
+    /// Lower-case letters, digits and inner `-`, `_` or `.`; unique in the plugin. By default the type's name, as `token-stream` for
+    /// `TokenStream`.
+    static var name: String { get }
+    /// Where it is served, as `/ticker/{symbol}`; a placeholder names a `@Parameter`. By default `/` and the name.
+    static var route: String { get }
+    /// One line for people.
+    static var summary: String { get }
+    static var options: ProducerOptions { get }
+
+    /// Makes what serves one stream; its `@Parameter`s have the request's values. What it throws refuses the request, as with
+    /// `Producer.events(for:)`.
+    init() throws
+}
+
+/// A producer of events in the form of an asynchronous sequence: each subscriber gets its own.
+///
+///     struct Hello: Producer {
+///         static let route = "/sse"
+///         @Parameter(min: 0.001) var interval = 1.0
+///
+///         func events(for request: Request) -> some AsyncSequence<MessageEvent, any Error> {
+///             ticks(every: .seconds(interval)).map { _ in try MessageEvent(json: ["hello": "world"]) }
+///         }
+///     }
+///
+/// Its code runs on the server's own loop, where the stream lives, together with many others: it awaits, and never blocks. The
+/// sequence is asked for an event only when the subscriber can take one.
+public protocol Producer: ProducerDeclaration {
+    associatedtype Events: AsyncSequence where Events.Element == MessageEvent
+
+    /// The events of one stream. Its end ends the stream: a browser is told not to come back. What it throws fails the stream: the
+    /// subscriber sees the message of a `StreamFailure`, and of any other error no more than a number that is in the log.
+    ///
+    /// Until this returns, the request is undecided: a thrown `Reject` answers it with a status, `Finished` with "nothing (more) to
+    /// send", any other error with 500.
+    func events(for request: Request) async throws -> Events
+
+    /// The last act of a stream, after its sequence has stopped; always called, once, whatever ended the stream.
+    func finalize(_ reason: CloseReason)
+}
+
+/// A producer that is asked for each event by a plain call, for the simplest ones and the fastest.
+///
+///     struct Counter: PollingProducer {
+///         @Parameter var from = 0
+///         var count = 0
+///
+///         mutating func next() -> Step {
+///             count += 1
+///             return .event(MessageEvent("\(from + count)"), then: .seconds(1))
+///         }
+///     }
+public protocol PollingProducer: ProducerDeclaration {
+    /// Starts the stream. What it throws refuses the request, as with `Producer.events(for:)`.
+    mutating func open(_ request: Request) throws
+
+    /// The next event, or when to ask again. Returns within a millisecond, unless the producer is `.blocking`. What it throws fails the stream.
+    mutating func next() throws -> Step
+
+    /// The last act of a stream; always called, once, whatever ended the stream.
+    mutating func finalize(_ reason: CloseReason)
+}
+
+/// What a `PollingProducer` answers.
+public enum Step: Sendable {
+    /// An event; the next one may be asked for after so long.
+    case event(MessageEvent, then: Duration = .zero)
+    /// Nothing now: ask again after so long, or when the stream is woken.
+    case wait(Duration)
+    /// Nothing now: ask again when the stream is woken (`Request.stream`).
+    case waitUntilWoken
+    /// The stream is complete.
+    case end
+}
+
+/// How the server treats a producer's streams.
+public struct ProducerOptions: OptionSet, Sendable {
+    public let rawValue: UInt32
+
+    public init(rawValue: UInt32) { self.rawValue = rawValue }
+
+    /// One stream serves all subscribers whose parameters are equal; it sees no header, query, address or body.
+    public static let shared = ProducerOptions(rawValue: 1 << 1)
+    /// A new stream that is given the last event's id goes on exactly behind it: the server may move it to a new build.
+    public static let resumable = ProducerOptions(rawValue: 1 << 2)
+    /// A request may be a POST with a body. Not together with `.shared`.
+    public static let body = ProducerOptions(rawValue: 1 << 3)
+    /// A `PollingProducer` whose `next` may block: each of its streams has a thread, of which there are few.
+    public static let blocking = ProducerOptions(rawValue: 1 << 16)
+}
+
+extension ProducerDeclaration {
+    public static var name: String { kebabCase(String(describing: Self.self)) }
+    public static var route: String { "/" + name }
+    public static var summary: String { "" }
+    public static var options: ProducerOptions { [] }
+}
+
+extension Producer {
+    public func finalize(_ reason: CloseReason) {}
+}
+
+extension PollingProducer {
+    public mutating func open(_ request: Request) throws {}
+    public mutating func finalize(_ reason: CloseReason) {}
+}
+
+/// "TokenStream" as "token-stream", "LLMTokens" as "llm-tokens".
+func kebabCase(_ name: String) -> String {
+    let characters = Array(name)
+    var result = ""
+    for (index, character) in characters.enumerated() {
+        let startsWord =
+            character.isUppercase && index > 0
+            && (!characters[index - 1].isUppercase
+                || (index + 1 < characters.count && characters[index + 1].isLowercase))
+        if startsWord, result.last != "-", result.last != "_" { result += "-" }
+        result += character.lowercased()
+    }
+    return result
+}
