@@ -110,6 +110,7 @@ let package = Package(
             swiftSettings: settings),
         .target(
             name: "TestSupport", dependencies: ["EventStream"], path: "Tests/TestSupport", swiftSettings: settings),
+        unitTests("Sluice", also: ["CSluice"]),
         unitTests("EventStream", exclude: ["Golden"]),
         unitTests("ForeignFunction"),
         unitTests("StreamLoop"),

@@ -2,7 +2,7 @@
 ///
 ///     @Parameter var symbol: String                  // required
 ///     @Parameter(min: 0.001) var interval = 1.0      // ?interval=0.5
-///     @Parameter("max-tokens") var limit = 256       // named otherwise than the property
+///     @Parameter("max_tokens") var limit = 256       // named otherwise than the property
 ///     @Parameter var note: String?                   // may be left out
 ///
 /// Names, types and defaults become the signature that the server checks before any code of the plugin runs, and that `sluice

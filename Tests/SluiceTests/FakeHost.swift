@@ -1,0 +1,205 @@
+import CSluice
+import Synchronization
+import Testing
+
+@testable import Sluice
+
+/// The tests that drive a plugin: one after the other, as a plugin knows one host.
+@Suite("Plugins in Swift", .serialized)
+enum PluginTests {}
+
+/// A server for one test at a time: keeps what a plugin says, and runs what it schedules when the test lets time pass.
+///
+/// Everything runs on the test's own thread, so each test is the same each time.
+final class FakeHost: @unchecked Sendable {
+    // Unchecked: a test uses its host on one thread, and tests that have one run one after the other.
+    nonisolated(unsafe) static var current = FakeHost()
+
+    struct Scheduled {
+        let due: Int64
+        let stream: UInt
+        let function: @convention(c) (UnsafeMutableRawPointer?) -> Void
+        let context: UnsafeMutableRawPointer?
+    }
+
+    /// What the plugin says about one stream, and what it may ask.
+    struct Stream {
+        let declaration: UnsafePointer<sluice_producer>
+        var parameters: [String: String] = [:]
+        var saved: [UInt8]?
+        var isOver = false
+        var wakes = 0
+        var opened: [Int32] = []
+        var closed = 0
+        var rejection: (Int32, String)?
+        var failure: String?
+        var kept: [UInt8]?
+    }
+
+    /// Nanoseconds; it passes only when a test says so.
+    private(set) var now: Int64 = 0
+    private(set) var scheduled: [Scheduled] = []
+    /// By handle: the first is 1.
+    var streams: [UInt: Stream] = [:]
+    var lines: [String] = []
+    /// Texts that were lent; the plugin copies them, so they may go with the test.
+    private var lent: [UnsafeMutablePointer<CChar>] = []
+
+    deinit { for text in lent { text.deallocate() } }
+
+    static func reset() -> FakeHost {
+        current = FakeHost()
+        return current
+    }
+
+    fileprivate func lend(_ text: String?) -> UnsafePointer<CChar>? {
+        guard let text else { return nil }
+        let copy = UnsafeMutablePointer<CChar>.allocate(capacity: text.utf8.count + 1)
+        for (index, byte) in text.utf8.enumerated() { copy[index] = CChar(bitPattern: byte) }
+        copy[text.utf8.count] = 0
+        lent.append(copy)
+        return UnsafePointer(copy)
+    }
+
+    fileprivate func schedule(
+        _ stream: UInt, _ nanoseconds: Int64, _ function: @escaping @convention(c) (UnsafeMutableRawPointer?) -> Void,
+        _ context: UnsafeMutableRawPointer?
+    ) -> Bool {
+        guard streams[stream]?.isOver == false else { return false }
+        scheduled.append(Scheduled(due: now + nanoseconds, stream: stream, function: function, context: context))
+        return true
+    }
+
+    /// Lets time pass: runs what is due, in its order, and never what belongs to a stream that is over.
+    func pass(_ nanoseconds: Int64 = 0) {
+        now += nanoseconds
+        while let next = scheduled.indices.filter({ scheduled[$0].due <= now }).min(by: {
+            (scheduled[$0].due, $0) < (scheduled[$1].due, $1)
+        }) {
+            let call = scheduled.remove(at: next)
+            if streams[call.stream]?.isOver == false { call.function(call.context) }
+        }
+    }
+
+    private static func key(_ stream: OpaquePointer?) -> UInt { UInt(bitPattern: stream) }
+
+    nonisolated(unsafe) static let table: UnsafePointer<sluice_host> = {
+        var host = sluice_host()
+        host.struct_size = UInt32(MemoryLayout<sluice_host>.size)
+        host.log = { _, _, message in FakeHost.current.lines.append(String(cString: message!)) }
+        host.wake = { FakeHost.current.streams[key($0)]?.wakes += 1 }
+        host.schedule = { FakeHost.current.schedule(key($0), $1, $2!, $3) }
+        host.parameter = { stream, name in
+            FakeHost.current.lend(FakeHost.current.streams[key(stream)]?.parameters[String(cString: name!)])
+        }
+        host.query = { _, name in FakeHost.current.lend("query of " + String(cString: name!)) }
+        host.header = { _, name in FakeHost.current.lend("header of " + String(cString: name!)) }
+        host.config = { _, key in FakeHost.current.lend("config of " + String(cString: key!)) }
+        host.path = { _ in FakeHost.current.lend("/path") }
+        host.method = { _ in FakeHost.current.lend("POST") }
+        host.remote_address = { _ in nil }
+        host.last_event_id = { _ in FakeHost.current.lend("7") }
+        host.body = { _, length in
+            length?.pointee = 2
+            return FakeHost.current.lend("hi").map { UnsafeRawPointer($0) }
+        }
+        host.set_header = { _, _, _ in true }
+        host.reject = { FakeHost.current.streams[key($0)]?.rejection = ($1, String(cString: $2!)) }
+        host.fail = { FakeHost.current.streams[key($0)]?.failure = String(cString: $1!) }
+        host.opened = { stream, status in
+            FakeHost.current.streams[key(stream)]?.opened.append(status)
+            if status != Int32(SLUICE_OPEN_OK) { FakeHost.current.streams[key(stream)]?.isOver = true }
+        }
+        host.closed = { stream in
+            FakeHost.current.streams[key(stream)]?.closed += 1
+            FakeHost.current.streams[key(stream)]?.isOver = true
+        }
+        host.saved = { stream, length in
+            guard let saved = FakeHost.current.streams[key(stream)]?.saved else { return nil }
+            length?.pointee = saved.count
+            return FakeHost.current.lend(String(decoding: saved, as: UTF8.self)).map { UnsafeRawPointer($0) }
+        }
+        host.save = { stream, bytes, length in
+            FakeHost.current.streams[key(stream)]?.kept = Array(UnsafeRawBufferPointer(start: bytes, count: length))
+            return true
+        }
+        host.producer = { FakeHost.current.streams[key($0)]?.declaration }
+        let table = UnsafeMutablePointer<sluice_host>.allocate(capacity: 1)
+        table.initialize(to: host)
+        return UnsafePointer(table)
+    }()
+}
+
+/// One stream as a server drives it.
+struct DrivenStream {
+    let host: FakeHost
+    let handle: UInt
+    let declaration: sluice_producer
+    var state: UnsafeMutableRawPointer?
+    private(set) var answer: Int32 = -1
+
+    private typealias Open = @convention(c) (OpaquePointer?, UnsafeMutablePointer<UnsafeMutableRawPointer?>?) -> Int32
+
+    /// Opens a stream of the only producer that is exported.
+    init(
+        _ type: any ProducerDeclaration.Type, on host: FakeHost, parameters: [String: String] = [:],
+        saved: [UInt8]? = nil
+    ) throws {
+        let plugin = try #require(export(type, to: FakeHost.table))
+        let declared = try #require(plugin.pointee.producers[0])
+        self.host = host
+        declaration = declared.pointee
+        handle = UInt(host.streams.count + 1)
+        host.streams[handle] = FakeHost.Stream(declaration: declared, parameters: parameters, saved: saved)
+        answer = unsafeBitCast(declaration.open, to: Open.self)(OpaquePointer(bitPattern: handle), &state)
+        if answer == Int32(SLUICE_OPEN_END) || answer == Int32(SLUICE_OPEN_REJECT) {
+            host.streams[handle]?.isOver = true
+        }
+    }
+
+    var said: FakeHost.Stream { host.streams[handle]! }
+
+    enum Next: Equatable {
+        case event(MessageEvent, wait: Int64)
+        case wait(Int64)
+        case end
+        case error
+    }
+
+    func next() -> Next {
+        var event = sluice_event()
+        sluice_event_init(&event)
+        switch declaration.next(state, &event) {
+        case Int32(SLUICE_NEXT_EVENT):
+            func text(_ start: UnsafePointer<CChar>?, _ count: Int) -> String? {
+                start.map { String(decoding: UnsafeRawBufferPointer(start: $0, count: count), as: UTF8.self) }
+            }
+            return .event(
+                MessageEvent(
+                    text(event.data, event.data_length), type: text(event.type, event.type_length),
+                    id: text(event.id, event.id_length),
+                    retry: event.retry_ms < 0 ? nil : .milliseconds(event.retry_ms),
+                    comment: text(event.comment, event.comment_length)),
+                wait: event.wait_ms)
+        case Int32(SLUICE_NEXT_WAIT): return .wait(event.wait_ms)
+        case Int32(SLUICE_NEXT_END): return .end
+        default: return .error
+        }
+    }
+
+    /// - Returns: whether it is over, rather than to be over later.
+    func close(_ reason: CloseReason = .disconnected) -> Bool {
+        let isOver = declaration.close(state, reason.rawValue) == Int32(SLUICE_CLOSED)
+        if isOver { host.streams[handle]?.isOver = true }
+        return isOver
+    }
+}
+
+/// What producers of these tests leave behind.
+final class Notes: Sendable {
+    private let list = Mutex<[String]>([])
+
+    var all: [String] { list.withLock { $0 } }
+    func note(_ what: String) { list.withLock { $0.append(what) } }
+    func reset() { list.withLock { $0 = [] } }
+}
