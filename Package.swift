@@ -10,6 +10,9 @@ let settings: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+/// What a producer's author has without asking.
+let authorSettings: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
+
 /// A plugin exports its entry and nothing else, resolves everything when it is loaded, and is never unmapped. Swift's libraries
 /// are found where the host has them: in memory. A release refuses to link what would stay undefined; in other builds that may
 /// be a sanitizer's own, which is in the executable.
@@ -19,6 +22,10 @@ let pluginLinking: [LinkerSetting] = [
     ]),
     .unsafeFlags(["-Xlinker", "-z", "-Xlinker", "defs"], .when(configuration: .release)),
 ]
+/// A plugin in Swift exports what Swift must export of the libraries that are linked into it; this hides it again.
+let pluginExports: LinkerSetting = .unsafeFlags([
+    "-Xlinker", "--version-script=\(Context.packageDirectory)/Plugins/plugin.map",
+])
 /// C does without Swift's start-up code.
 let pluginLinkingC = pluginLinking + [.unsafeFlags(["-nostartfiles"])]
 let pluginC: [CSetting] = [
@@ -35,11 +42,11 @@ func plugin(c name: String, with shared: Target.Dependency...) -> (Target, Produ
     )
 }
 
-func plugin(swift name: String, with library: Target.Dependency = "CSluice") -> (Target, Product) {
+func plugin(swift name: String, importing library: Target.Dependency) -> (Target, Product) {
     (
         .target(
             name: "Plugin_\(name)", dependencies: [library], path: "Plugins/\(name)", exclude: ["README.md"],
-            swiftSettings: settings, linkerSettings: pluginLinking),
+            swiftSettings: authorSettings, linkerSettings: pluginLinking + [pluginExports]),
         .library(name: name, type: .dynamic, targets: ["Plugin_\(name)"])
     )
 }
@@ -52,8 +59,8 @@ func unitTests(_ target: String, also others: [Target.Dependency] = [], exclude:
 
 let plugins = [
     plugin(c: "hello"), plugin(c: "counter"), plugin(c: "tail", with: "PluginLines"), plugin(c: "system"),
-    plugin(c: "exec", with: "PluginLines"), plugin(swift: "clock"),
-    plugin(swift: "hello-swift", with: "Sluice"),
+    plugin(c: "exec", with: "PluginLines"), plugin(swift: "clock", importing: "CSluice"),
+    plugin(swift: "hello-swift", importing: "Sluice"),
 ]
 
 let package = Package(

@@ -88,6 +88,32 @@ struct SchedulingTests {
         withExtendedLifetime(calls) {}
     }
 
+    @Test("behind closed, and behind an opened that refuses, no call starts: not even one that is due in the same turn")
+    func silence() throws {
+        let closing = FakeProducer([.end], closing: { _, _ in false })
+        let closed = try stage.subscribe(closing)
+        let refused = try stage.open(FakeProducer(name: "refuses", opening: { _ in .pending }))
+        let accepted = try stage.open(FakeProducer(name: "accepts", opening: { _ in .pending }))
+        unowned let runtime = stage.runtime
+        let (closedToken, refusedToken, acceptedToken) = (closed.token, refused.token, accepted.token)
+        let log = CallLog(during: { name in
+            switch name {
+            case "closed": _ = runtime.closed(closedToken)
+            case "refused": _ = runtime.opened(refusedToken, .ended)
+            case "accepted": _ = runtime.opened(acceptedToken, .opened(headers: []))
+            default: break
+            }
+        })
+        #expect(closing.only.closeReasons == [.completed])
+        let visitors = [("closed", closed), ("refused", refused), ("accepted", accepted)]
+        let calls = visitors.flatMap { [(Call($0.0, log), $0.1), (Call("after " + $0.0, log), $0.1)] }
+        for (call, visitor) in calls { #expect(call.schedule(visitor, afterMilliseconds: 1)) }
+        stage.pass(milliseconds: 5)
+        #expect(log.all == ["closed", "refused", "accepted", "after accepted"])
+        #expect(stage.streams.scheduled.count == 0)
+        withExtendedLifetime(calls) {}
+    }
+
     @Test("a call may schedule the next, and wake and emit; a timer set to now again and again does not hold the loop")
     func chain() throws {
         let stage = stage

@@ -1,6 +1,6 @@
 import Sluice
 
-struct Hello: Producer {
+struct HelloSwift: Producer {
     static let route = "/sse"
     @Parameter(min: 0.001) var interval = 1.0
 
@@ -11,5 +11,5 @@ struct Hello: Producer {
 
 @c(sluice_plugin_entry)
 public func entry(_ host: UnsafePointer<sluice_host>) -> UnsafePointer<sluice_plugin>? {
-    export(Hello.self, to: host)
+    export(HelloSwift.self, to: host)
 }
