@@ -99,7 +99,7 @@ let package = Package(
         .target(
             name: "FrontDoor",
             dependencies: [
-                "EventStream", "StreamRuntime",
+                "CLinux", "EventStream", "StreamRuntime",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),

@@ -6,43 +6,45 @@ import Synchronization
 /// A NIO channel that is a stream's subscriber: the way for every transport whose bytes are not the socket's own (TLS,
 /// HTTP/2).
 ///
-/// Each batch is one message to the channel's loop; the next is asked for when this one is written.
+/// Its bytes are those that other subscribers send, too; the next batch is asked for when this one is written.
 final class ChannelSubscriber: FrameSink {
     let token: StreamToken
     private let channel: any Channel
     private let connection: NIOLoopBound<ConnectionHandler>
-    private let opener: any StreamOpener
+    private let channelCarrier: ChannelCarrier
+    var carrier: any FrameCarrier { channelCarrier }
     /// The stream may learn of it later than the loop ends, which takes no more messages then.
-    private let hasEnded = Atomic(false)
+    private let isOver = Atomic(false)
 
     /// On the connection's loop.
     init(token: StreamToken, connection: ConnectionHandler, on channel: any Channel) {
         self.token = token
         self.channel = channel
         self.connection = NIOLoopBound(connection, eventLoop: channel.eventLoop)
-        opener = connection.roster.opener
+        channelCarrier = connection.roster.carrier
     }
 
     /// The channel is closed.
-    func connectionEnded() {
-        hasEnded.store(true, ordering: .releasing)
-    }
+    func connectionEnded() { isOver.store(true, ordering: .releasing) }
 
-    func send(_ bytes: [UInt8]) {
-        guard !hasEnded.load(ordering: .acquiring) else { return }
+    var hasEnded: Bool { isOver.load(ordering: .acquiring) }
+
+    /// On the connection's loop.
+    func write(_ bytes: ByteBuffer) {
+        guard !hasEnded else { return }
         let written = channel.eventLoop.makePromise(of: Void.self)
         // A write that fails is followed by the channel's end, which says `sinkClosed`.
-        written.futureResult.whenSuccess { [opener, token] in opener.sinkDrained(token) }
-        channel.writeAndFlush(ByteBuffer(bytes: bytes), promise: written)
+        written.futureResult.whenSuccess { [channelCarrier, token] in channelCarrier.wrote(token) }
+        channel.writeAndFlush(bytes, promise: written)
     }
 
     func finish() {
-        guard !hasEnded.load(ordering: .acquiring) else { return }
+        guard !hasEnded else { return }
         channel.eventLoop.execute { [connection] in connection.value.finishStream() }
     }
 
     func abort() {
-        guard !hasEnded.load(ordering: .acquiring) else { return }
+        guard !hasEnded else { return }
         channel.eventLoop.execute { [connection] in connection.value.abortStream() }
     }
 }

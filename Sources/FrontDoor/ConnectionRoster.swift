@@ -14,6 +14,7 @@ final class ConnectionRoster {
     let logger: Logger
     let shedding: QuietLog
     let oddities: QuietLog
+    let carrier: ChannelCarrier
     var date = HTTPDate()
     /// Every response is its connection's last.
     private(set) var isStopping = false
@@ -32,6 +33,7 @@ final class ConnectionRoster {
         self.population = population
         self.logger = logger
         self.loop = loop
+        carrier = ChannelCarrier(opener: opener, on: loop)
         rules = RequestRules(opener: opener)
         shedding = QuietLog(logger)
         oddities = QuietLog(logger)

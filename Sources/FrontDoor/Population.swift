@@ -8,10 +8,16 @@ final class Population: Sendable {
     private struct State {
         var count = 0
         var turnedAway = 0
+        /// Connections that came since the last burst was over.
+        var arrivals = 0
         var wantsRoom = false
         var room: (@Sendable () -> Void)?
         var empty: (@Sendable () -> Void)?
+        var burstOver: (@Sendable () -> Void)?
     }
+
+    /// So many connections, until none is left, are a burst.
+    static let burst = 1000
 
     init(limit: Int) {
         self.limit = limit
@@ -39,22 +45,33 @@ final class Population: Sendable {
     }
 
     func joined() {
-        state.withLock { $0.count += 1 }
+        state.withLock { state in
+            state.count += 1
+            state.arrivals += 1
+        }
     }
 
     func left() {
-        let (room, empty) = state.withLock { state in
+        let calls = state.withLock { state in
             state.count -= 1
-            var calls: ((@Sendable () -> Void)?, (@Sendable () -> Void)?) = (nil, nil)
+            var calls: [(@Sendable () -> Void)?] = []
             if state.wantsRoom, state.count < limit {
                 state.wantsRoom = false
-                calls.0 = state.room
+                calls.append(state.room)
             }
-            if state.count == 0 { calls.1 = state.empty.take() }
+            if state.count == 0 { calls.append(state.empty.take()) }
+            if state.count == 0, state.arrivals >= Self.burst {
+                state.arrivals = 0
+                calls.append(state.burstOver)
+            }
             return calls
         }
-        room?()
-        empty?()
+        for call in calls { call?() }
+    }
+
+    /// Called, from any thread, each time that nobody is left of a burst of connections.
+    func afterBursts(_ over: (@Sendable () -> Void)?) {
+        state.withLock { $0.burstOver = over }
     }
 
     /// Calls once, from any thread, when nobody is left; at once if nobody is there.

@@ -1,3 +1,4 @@
+import CLinux
 package import Logging
 import NIOCore
 import NIOHTTP1
@@ -49,6 +50,7 @@ package final class Server: Sendable {
                 }.get()
             }
             let listener = try await bootstrap(group, rosters).bind(host: settings.host, port: settings.port).get()
+            population.afterBursts { [population] in Self.giveBackMemory(population, on: group.next()) }
             state.withLock { state in
                 state.group = group
                 state.listener = listener
@@ -93,6 +95,15 @@ package final class Server: Sendable {
             }
     }
 
+    /// A connection takes some kilobytes while the front door has it, and the allocator keeps what a burst of them has left between
+    /// the little that stays. Goes back to the system when all is quiet, once for a burst: it locks the allocator's arenas, one
+    /// after the other (malloc_trim(3)).
+    private static func giveBackMemory(_ population: Population, on loop: any EventLoop) {
+        loop.scheduleTask(in: .seconds(1)) {
+            if population.count < Population.burst / 10 { malloc_trim(0) }
+        }
+    }
+
     /// What one read takes at most: enough for any usual head, little enough that the answers to a read full of
     /// pipelined requests stay small.
     private static let readAllocator = FixedSizeRecvByteBufferAllocator(capacity: 2048)
@@ -119,6 +130,7 @@ package final class Server: Sendable {
     package func stop(within limit: Duration) async {
         await stopAccepting()
         await emptied(within: limit)
+        population.afterBursts(nil)
         let (group, rosters) = state.withLock { state in
             defer { state.rosters = [] }
             return (state.group.take(), state.rosters)

@@ -7,6 +7,7 @@ final class Census: Sendable {
     private let threads = Atomic<Int>(0)
     private let stuck = Atomic<Int>(0)
     private let refused = Atomic<Int>(0)
+    private let evicted = Atomic<Int>(0)
     private let idle = Condition()
 
     init(limits: Limits) { self.limits = limits }
@@ -19,14 +20,12 @@ final class Census: Sendable {
     /// Requests that a limit turned away.
     var refusedRequests: Int { refused.load(ordering: .relaxed) }
 
+    /// Takes a place for a stream: one of a subscriber's own, one that a subscriber joins with, or the source of a hub.
     func takeStream() -> Bool {
         if streams.add(1, ordering: .relaxed).newValue <= limits.maxStreams { return true }
         streamIsOver()
         return false
     }
-
-    /// The source of a hub: counted, but not limited by the number of streams, as its subscribers are.
-    func addSource() { streams.add(1, ordering: .relaxed) }
 
     func streamIsOver() { streams.subtract(1, ordering: .releasing) }
 
@@ -40,6 +39,10 @@ final class Census: Sendable {
 
     func countStuck() { stuck.add(1, ordering: .relaxed) }
     func countUnstuck() { stuck.subtract(1, ordering: .relaxed) }
+    /// Shared streams that nobody used, and that were closed to make room for others.
+    var evictedHubs: Int { evicted.load(ordering: .relaxed) }
+
+    func countEvicted() { evicted.add(1, ordering: .relaxed) }
     func countRefused() { refused.add(1, ordering: .relaxed) }
 
     /// A loop has no stream and no connection left.

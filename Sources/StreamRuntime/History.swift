@@ -1,11 +1,9 @@
 import DequeModule
 import EventStream
 
-/// Frames that were published together, in memory that never changes: every subscriber of every loop sends these same bytes.
-final class FrameChunk: @unchecked Sendable {
-    // Unchecked: written in `init` only.
-    let base: UnsafeMutableRawPointer
-    let count: Int
+/// Frames that were published together: every subscriber of every loop sends these same bytes.
+final class FrameChunk: SharedBytes, @unchecked Sendable {
+    // Unchecked: as what it inherits from.
     let frames: [FrameMark]
     /// The number of the last event up to and with each frame.
     let numbers: [UInt64]
@@ -14,7 +12,7 @@ final class FrameChunk: @unchecked Sendable {
     init(_ output: borrowing FrameBuffer, numbering: inout HubNumbering) {
         let lines = output.marks.count { $0.isEvent && $0.idLength == nil }
         let capacity = output.count + lines * numbering.lineBytesMax
-        base = .allocate(byteCount: max(1, capacity), alignment: 16)
+        let base = UnsafeMutableRawPointer.allocate(byteCount: max(1, capacity), alignment: 16)
         var written = 0
         var read = 0
         var frames: [FrameMark] = []
@@ -44,14 +42,10 @@ final class FrameChunk: @unchecked Sendable {
             frames.append(FrameMark(end: written, idAt: idAt, idLength: idLength, isEvent: mark.isEvent))
             numbers.append(numbering.number)
         }
-        count = written
         self.frames = frames
         self.numbers = numbers
+        super.init(owning: base, count: written)
     }
-
-    deinit { base.deallocate() }
-
-    var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base, count: count) }
 
     func start(of frame: Int) -> Int { frame == 0 ? 0 : frames[frame - 1].end }
 
@@ -178,6 +172,13 @@ struct History: Sendable {
         return one.chunk.bytes(of: Int(one.frame))
     }
 
+    /// From a place to the end of the chunk that it is in.
+    func chunk(at place: Int64) -> (bytes: SharedSlice, end: Int64) {
+        let one = self[place]
+        let bytes = SharedSlice(shared: one.chunk, range: one.chunk.start(of: Int(one.frame))..<one.chunk.count)
+        return (bytes, place + Int64(one.chunk.frames.count - Int(one.frame)))
+    }
+
     func id(at place: Int64) -> UnsafeRawBufferPointer? {
         let one = self[place]
         return one.chunk.id(of: Int(one.frame))
@@ -205,12 +206,14 @@ struct History: Sendable {
         return nil
     }
 
-    /// The id of the newest frame that has one.
-    var newestID: String? {
+    /// The newest id that the producer made.
+    var newestProducerID: String? {
         var place = end
         while place > first {
             place -= 1
-            if let id = id(at: place) { return String(decoding: id, as: UTF8.self) }
+            guard let bytes = id(at: place) else { continue }
+            let id = String(decoding: bytes, as: UTF8.self)
+            if !HubNumbering.isHostMade(id) { return id }
         }
         return nil
     }

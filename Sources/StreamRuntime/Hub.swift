@@ -24,6 +24,10 @@ final class Hub: @unchecked Sendable {
 
     /// Subscribers, those on their way included; behind the lock of the directory.
     var users = 0
+    /// When the last of them left, on a clock that counts such moments; behind the same lock.
+    var unusedSince: UInt64 = 0
+    /// It has given its place to another hub and closes now, unless somebody comes for it before; behind the same lock.
+    var isEvicted = false
 
     enum State {
         /// No source: not opened yet, or closed after its linger time.
@@ -38,7 +42,9 @@ final class Hub: @unchecked Sendable {
     // The home loop's.
     var state = State.idle
     var source: StreamToken?
-    var headers: [StreamRequest.Field] = []
+    var opened = HubOpened()
+    /// The producer has refused to open behind the id that it was given: now it opens without.
+    var isIDRefused = false
     var numbering: HubNumbering
     let master: HubReplica
     /// The other loops that have subscribers.
@@ -67,12 +73,23 @@ final class Hub: @unchecked Sendable {
     }
 }
 
+/// What each loop is told of the open that is in force.
+struct HubOpened: Sendable {
+    /// What the producer added to the response.
+    var headers: [StreamRequest.Field] = []
+    /// The id behind which the history begins, because the source was opened behind it.
+    var beginning: String?
+}
+
 /// What makes subscribers equal: they join the same hub.
 struct HubKey: Hashable, Sendable {
     let plugin: String
     let producer: String
     /// The resolved parameters, however they were spelled.
     let parameters: String
+
+    /// What the number of hubs is limited for.
+    fileprivate var counted: String { "\(plugin)/\(producer)" }
 }
 
 /// The home loop's view of another loop.
@@ -101,6 +118,18 @@ final class HubDirectory: Sendable {
         /// By plugin and producer.
         var counts: [String: Int] = [:]
         var serial: UInt64 = 0
+        /// Counts the moments at which a hub lost its last user.
+        var departures: UInt64 = 0
+    }
+
+    enum Joined {
+        case hub(Hub)
+        /// To make room, a hub that nobody uses is to close: its home loop must be told.
+        case hubInPlace(of: Hub, Hub)
+        /// The producer has as many hubs as it may, and all are in use.
+        case full
+        /// A newer generation serves the key.
+        case superseded
     }
 
     private let state = Mutex(State())
@@ -110,44 +139,60 @@ final class HubDirectory: Sendable {
     init(startMicroseconds: UInt64) { self.startMicroseconds = startMicroseconds }
 
     /// Adds a user to the hub of the key, which is made if there is none for this entry.
-    /// - Returns: `nil` if the producer has `limit` hubs already.
+    /// - Parameter limit: of hubs of one producer. When it is reached, the hub that was unused for the longest time makes room.
     func join(
         _ key: HubKey, entry: ProducerEntry, home: Int, settings: HubSettings, limit: Int, request: () -> StreamRequest
-    ) -> Hub? {
+    ) -> Joined {
         state.withLock { state in
             let existing = state.hubs[key]
+            // A request that was matched before a reload must not displace what came with it.
+            if let existing, existing.entry.generation.number > entry.generation.number { return .superseded }
+            var evicted: Hub?
+            if existing?.isEvicted ?? true {
+                if state.counts[key.counted, default: 0] >= limit {
+                    evicted = longestUnused(like: key, state)
+                    guard let evicted else { return .full }
+                    evicted.isEvicted = true
+                    state.counts[key.counted, default: 1] -= 1
+                }
+                state.counts[key.counted, default: 0] += 1
+                existing?.isEvicted = false
+            }
+            let hub: Hub
             if let existing, existing.entry === entry {
-                existing.users += 1
-                return existing
+                hub = existing
+            } else {
+                state.serial += 1
+                hub = Hub(
+                    key: key, entry: entry, home: existing?.home ?? home, settings: settings, request: request(),
+                    predecessor: existing,
+                    epoch: HubNumbering.newEpoch(microseconds: startMicroseconds, serial: state.serial))
+                state.hubs[key] = hub
             }
-            let counted = "\(key.plugin)/\(key.producer)"
-            if existing == nil {
-                guard state.counts[counted, default: 0] < limit else { return nil }
-                state.counts[counted, default: 0] += 1
-            }
-            state.serial += 1
-            let hub = Hub(
-                key: key, entry: entry, home: existing?.home ?? home, settings: settings, request: request(),
-                predecessor: existing,
-                epoch: HubNumbering.newEpoch(microseconds: startMicroseconds, serial: state.serial))
-            hub.users = 1
-            state.hubs[key] = hub
-            return hub
+            hub.users += 1
+            return evicted.map { .hubInPlace(of: $0, hub) } ?? .hub(hub)
         }
+    }
+
+    private func longestUnused(like key: HubKey, _ state: State) -> Hub? {
+        state.hubs.values.filter { $0.users == 0 && !$0.isEvicted && $0.key.counted == key.counted }
+            .min { $0.unusedSince < $1.unusedSince }
     }
 
     /// - Returns: `true` if that was the last user.
     func leave(_ hub: Hub) -> Bool {
-        state.withLock { _ in
+        state.withLock { state in
             hub.users -= 1
+            state.departures += 1
+            hub.unusedSince = state.departures
             return hub.users == 0
         }
     }
 
     func hasUsers(_ hub: Hub) -> Bool { state.withLock { _ in hub.users > 0 } }
 
-    /// Newcomers still find the hub under its key.
-    func isFound(_ hub: Hub) -> Bool { state.withLock { $0.hubs[hub.key] === hub } }
+    /// Newcomers still find the hub under its key, and it has its place.
+    func isKept(_ hub: Hub) -> Bool { state.withLock { $0.hubs[hub.key] === hub && !hub.isEvicted } }
 
     /// - Returns: `true` if nobody uses the hub, and nobody will.
     func removeIfUnused(_ hub: Hub) -> Bool {
@@ -164,7 +209,8 @@ final class HubDirectory: Sendable {
     private func remove(_ hub: Hub, _ state: inout State) {
         guard state.hubs[hub.key] === hub else { return }
         state.hubs[hub.key] = nil
-        state.counts["\(hub.key.plugin)/\(hub.key.producer)", default: 1] -= 1
+        if hub.isEvicted { return }
+        state.counts[hub.key.counted, default: 1] -= 1
     }
 
     var count: Int { state.withLock { $0.hubs.count } }

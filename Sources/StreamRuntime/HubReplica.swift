@@ -44,7 +44,7 @@ final class HubReplica {
     var numbering: HubNumbering
     /// The source is open, and the history is here.
     var isLive = false
-    var headers: [StreamRequest.Field] = []
+    var opened = HubOpened()
     var ending: Ending?
     /// Subscribers whose request waits for the source to open.
     var waiting: [StreamToken] = []

@@ -5,7 +5,8 @@ import Synchronization
 /// From a hub's history to the sockets of its subscribers on this loop.
 ///
 /// What a delivery costs: the member's 16 bytes, which lie next to those of the others, and one `send` of the shared bytes. The
-/// record is only touched when the socket does not take all of them.
+/// record is only touched when the socket does not take all of them. Sinks get the same bytes, and one message for all that live
+/// on the same thread.
 extension LoopStreams {
     /// The home loop published a batch.
     func receive(_ hub: Hub, _ chunk: FrameChunk, _ link: HubLink) {
@@ -21,6 +22,7 @@ extension LoopStreams {
         let end = replica.history.end
         replica.lastSent = loop.now
         let (bytes, system) = (chunk.bytes, loop.system)
+        var sinks = SinkBatches()
         var index = 0
         while index < replica.count {
             let member = replica.members + index
@@ -30,7 +32,7 @@ extension LoopStreams {
             }
             guard member.pointee.descriptor >= 0 else {
                 member.pointee.cursor = end
-                give(bytes, to: member.pointee.slot, replica)
+                occupy(member.pointee.slot, replica).map { sinks.add($0) }
                 index += 1
                 continue
             }
@@ -49,6 +51,7 @@ extension LoopStreams {
                 peerLeft(member.pointee.slot)
             }
         }
+        sinks.send(chunk.whole)
         loop.updateNow()
         if replica.rearmost < replica.history.first { dropOvertaken(replica) }
     }
@@ -91,19 +94,33 @@ extension LoopStreams {
         reschedule(slot)
     }
 
-    /// Gives bytes to the sink of a member, whose cursor is behind them already; it takes more when it says so.
-    private func give(_ bytes: UnsafeRawBufferPointer, to slot: UInt32, _ replica: HubReplica) {
+    /// The sink of a member is about to get a batch, which its cursor is behind already; it takes more when it says so.
+    private func occupy(_ slot: UInt32, _ replica: HubReplica) -> (any FrameSink)? {
         let record = table[slot]
         record.pointee.isSinkBusy = true
         block(slot, replica)
         record.pointee.isBlocked = false
-        record.pointee.sink?.send(Array(bytes))
+        return record.pointee.sink
+    }
+
+    /// Gives a sink what was gathered for it up to a place: the history's own bytes if they are in one piece, else a copy.
+    private func feedSink(_ slot: UInt32, _ replica: HubReplica, upTo place: Int64) {
+        let member = replica.members + Int(table[slot].pointee.memberIndex)
+        let from = member.pointee.cursor
+        member.pointee.cursor = place
+        var bytes: SharedSlice?
+        if from >= replica.history.first {
+            let chunk = replica.history.chunk(at: from)
+            if chunk.end >= place { (bytes, member.pointee.cursor) = chunk }
+        }
+        guard let sink = occupy(slot, replica) else { return }
+        sink.carrier.carry(bytes ?? SharedBytes(copying: output.bytes).whole, to: [sink])
     }
 
     /// Sends a member what it does not have yet, until it has all, its socket is full, or others must have their turn.
     func pumpMember(_ slot: UInt32) {
         let record = table[slot]
-        guard record.pointee.link == .connected, record.pointee.pending == nil, !record.pointee.isSinkBusy,
+        guard record.pointee.link == .connected, !record.pointee.hasBytesWaiting, !record.pointee.isSinkBusy,
             !record.pointee.isQueued, record.pointee.memberIndex >= 0,
             let replica = replicas[ObjectIdentifier(record.pointee.hub)]
         else { return }
@@ -127,9 +144,9 @@ extension LoopStreams {
                 if let ending = replica.ending { return finishMember(slot, ending) }
                 return reschedule(slot)
             }
+            if record.pointee.sink != nil { return feedSink(slot, replica, upTo: cursor) }
             let from = member.pointee.cursor
             member.pointee.cursor = cursor
-            if record.pointee.sink != nil { return give(output.bytes, to: slot, replica) }
             switch loop.system.send(record.pointee.descriptor, output.bytes) {
             case .sent(output.count): continue
             case .sent(let count): return cutCatchUp(slot, replica, from: from, after: count)

@@ -96,14 +96,13 @@ extension LoopStreams {
             record.pointee.source == .over && record.pointee.link == .none,
             "a record is released when both ends are over")
         loop.timers.set(slot, to: .max)
-        dropPending(record)
+        record.pointee.outbox = nil
         record.pointee.entry = nil
         record.pointee.role = .stream
         record.pointee.shared = nil
         record.pointee.opening = nil
         record.pointee.memberIndex = -1
         record.pointee.isBlocked = false
-        record.pointee.sink = nil
         record.pointee.reason = nil
         record.pointee.epoch = 0
         record.pointee.descriptor = -1
@@ -174,12 +173,9 @@ extension LoopStreams {
             loop.system.close(record.pointee.descriptor)
             record.pointee.descriptor = -1
         }
-        if let sink = record.pointee.sink {
-            sink.abort()
-            record.pointee.sink = nil
-        }
+        record.pointee.sink?.abort()
+        record.pointee.outbox = nil
         record.pointee.isSinkBusy = false
-        dropPending(record)
     }
 
     /// The end is in the output or was sent: once nothing waits, ends the connection in a way that loses no byte.
@@ -191,7 +187,7 @@ extension LoopStreams {
         guard record.pointee.link == .ending, !record.pointee.hasPending else { return reschedule(slot) }
         if let sink = record.pointee.sink {
             sink.finish()
-            record.pointee.sink = nil
+            record.pointee.outbox = nil
             record.pointee.link = .none
             if record.pointee.source == .over { release(slot) } else { reschedule(slot) }
             return
@@ -206,7 +202,7 @@ extension LoopStreams {
     /// A sink's connection is gone.
     func sinkClosed(_ token: StreamToken) {
         guard let slot = slot(token), table[slot].pointee.sink != nil else { return }
-        table[slot].pointee.sink = nil
+        table[slot].pointee.outbox = nil
         disconnect(slot, .disconnected)
     }
 

@@ -21,10 +21,10 @@ extension LoopStreams {
     }
 
     private func answerRequest(_ hub: Hub, _ index: Int, _ serial: UInt64) {
-        if index == loop.index { return startReplica(hub, hub.master, headers: hub.headers) }
+        if index == loop.index { return startReplica(hub.master, hub.opened) }
         if !hub.links.contains(where: { $0.loop == index }) { hub.links.append(HubLink(loop: index)) }
-        let (history, numbering, headers) = (hub.master.history, hub.numbering, hub.headers)
-        send(to: index) { $0.start(hub, serial, history, numbering, headers) }
+        let (history, numbering, opened) = (hub.master.history, hub.numbering, hub.opened)
+        send(to: index) { $0.start(hub, serial, history, numbering, opened) }
     }
 
     /// A loop has no subscriber left.
@@ -39,7 +39,7 @@ extension LoopStreams {
         guard !directory.hasUsers(hub) else { return }
         switch hub.state {
         case .open:
-            hub.lingerUntil = directory.isFound(hub) ? loop.now.addingSaturating(hub.settings.linger) : loop.now
+            hub.lingerUntil = directory.isKept(hub) ? loop.now.addingSaturating(hub.settings.linger) : loop.now
             if let slot = hub.source.flatMap(slot) { reschedule(slot) }
         case .idle, .over:
             if directory.removeIfUnused(hub) { forget(hub) }
@@ -66,17 +66,23 @@ extension LoopStreams {
         hub.state = .opening
         let entry = hub.entry
         guard endOfAll == nil, entry.generation.enter() else { return sourceRefused(hub, .unavailable) }
+        guard census.takeStream() else {
+            entry.generation.leave()
+            return sourceExceeds("max-streams", hub)
+        }
         let usesThread = entry.usesThreads
         guard !usesThread || census.takeThread() else {
+            census.streamIsOver()
             entry.generation.leave()
-            return sourceRefused(hub, .unavailable)
+            return sourceExceeds("max-threads", hub)
         }
         let handoff = usesThread ? Handoff(limitBytes: limits.handoffBytes, isMarked: true) : nil
         handoff?.becomeThreaded(with: [])
         guard let slot = table.allocate() else {
             if usesThread { census.threadIsFree() }
+            census.streamIsOver()
             entry.generation.leave()
-            return sourceRefused(hub, .unavailable)
+            return sourceExceeds("max-streams", hub)
         }
         let epoch = openGate(slot, entry, handoff, isShared: true)
         let record = table[slot]
@@ -90,7 +96,6 @@ extension LoopStreams {
         record.pointee.lastActivity = loop.now
         let token = token(slot)
         hub.source = token
-        census.addSource()
         takeOver(hub)
         let request = sourceRequest(hub)
         guard let handoff else { return open(token, request) }
@@ -114,11 +119,20 @@ extension LoopStreams {
         unused(old)
     }
 
+    /// A limit does not let the source open: those who wait are turned away, as by any other limit.
+    private func sourceExceeds(_ limit: String, _ hub: Hub) {
+        census.countRefused()
+        log.sourceExceeds(limit, hub.entry)
+        sourceRefused(hub, .unavailable)
+    }
+
     /// What `open` is told: once the hub has a history, no longer what its first subscriber had seen, but the newest id in it.
     private func sourceRequest(_ hub: Hub) -> StreamRequest {
         var request = hub.request
-        guard hub.entry.description.isResumable, hub.master.history.end > 0 else { return request }
-        request.lastEventID = hub.master.history.newestID.flatMap { HubNumbering.isHostMade($0) ? nil : $0 }
+        let history = hub.master.history
+        if hub.entry.description.isResumable, history.end > 0 { request.lastEventID = history.newestProducerID }
+        if hub.isIDRefused { request.lastEventID = nil }
+        if hub.isFirst, history.end == 0 { hub.opened.beginning = request.lastEventID }
         return request
     }
 
@@ -126,8 +140,9 @@ extension LoopStreams {
     func sourceOpened(_ slot: UInt32, headers: [StreamRequest.Field]) {
         let hub = table[slot].pointee.hub
         hub.state = .open
-        hub.headers = headers
-        hub.master.headers = headers
+        hub.isIDRefused = false
+        hub.opened.headers = headers
+        hub.master.opened = hub.opened
         table[slot].pointee.handoff?.attach()
         if let reason = table[slot].pointee.reason {
             endSource(slot, reason)
@@ -140,10 +155,16 @@ extension LoopStreams {
         if table[slot].pointee.source == .open { pumpSource(slot) }
     }
 
-    /// `open` of the source has not answered OK: those who wait are told what it said.
+    /// `open` of the source has not answered OK: those who wait are told what it said, unless it was the id of one of them that it
+    /// did not want. Then it is asked once more, without; whoever comes with that id is told of a gap.
     func sourceRefused(_ hub: Hub, _ answer: OpenAnswer) {
         hub.state = .idle
         hub.source = nil
+        if case .rejected = answer, !hub.isIDRefused, sourceRequest(hub).lastEventID != nil, !hub.requests.isEmpty {
+            hub.isIDRefused = true
+            return openSource(hub)
+        }
+        hub.isIDRefused = false
         let requests = hub.requests
         hub.requests = []
         for request in requests { send(to: request.loop) { $0.requestFailed(hub, request.serial, answer) } }

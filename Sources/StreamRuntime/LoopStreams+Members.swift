@@ -55,18 +55,18 @@ extension LoopStreams {
 
     /// The history came from the home loop.
     func start(
-        _ hub: Hub, _ serial: UInt64, _ history: History, _ numbering: HubNumbering, _ headers: [StreamRequest.Field]
+        _ hub: Hub, _ serial: UInt64, _ history: History, _ numbering: HubNumbering, _ opened: HubOpened
     ) {
         guard let replica = replicas[ObjectIdentifier(hub)], replica.serial == serial, !replica.isLive else { return }
         replica.history = history
         replica.numbering = numbering
-        startReplica(hub, replica, headers: headers)
+        startReplica(replica, opened)
     }
 
     /// The source is open: those who wait get their answer.
-    func startReplica(_ hub: Hub, _ replica: HubReplica, headers: [StreamRequest.Field]) {
+    func startReplica(_ replica: HubReplica, _ opened: HubOpened) {
         replica.isLive = true
-        replica.headers = headers
+        replica.opened = opened
         let waiting = replica.waiting
         replica.waiting = []
         for token in waiting {
@@ -99,7 +99,7 @@ extension LoopStreams {
         record.pointee.opening?.door = nil
         record.pointee.opening?.place = replica.history.end
         log.joined(token(slot), record.pointee.entry!, peer: record.pointee.opening?.peer ?? "")
-        door?.answer(.stream(headers: replica.headers))
+        door?.answer(.stream(headers: replica.opened.headers))
         reschedule(slot)
     }
 
@@ -115,7 +115,7 @@ extension LoopStreams {
         if let id = opening?.lastEventID {
             start = history.start(after: Array(id.utf8), numbering: replica.numbering)
             // An id of the producer's that no frame has, but behind which the source itself was opened: nothing is missed.
-            if case .gap(from: 0, lost: _) = start, hub.isFirst, id == hub.request.lastEventID { start = .at(0) }
+            if case .gap(from: 0, lost: _) = start, id == replica.opened.beginning { start = .at(0) }
         } else {
             // From when it was let in, not from when its connection came: nothing is missed of a source that begins at once.
             start = .at(history.start(last: opening?.historyCount ?? 0, before: opening?.place ?? history.end))

@@ -178,7 +178,10 @@ extension LoopStreams {
                 return disconnect(slot, .disconnected)
             }
         case .sink(let sink):
-            record.pointee.sink = sink
+            // What was emitted before stays in front.
+            let waiting = record.pointee.outbox
+            record.pointee.outbox = Outbox(sink: sink)
+            if let waiting { record.pointee.outbox!.append(waiting.bytes) }
         }
         record.pointee.link = .connected
         record.pointee.lastActivity = loop.now
@@ -193,8 +196,8 @@ extension LoopStreams {
             pump(slot)
         } else {
             // It ended before it could begin: the subscriber still gets a proper response, what was emitted, and comes back.
-            if let memory = record.pointee.pending {
-                output.append(UnsafeRawBufferPointer(start: memory, count: Int(record.pointee.pendingEnd)))
+            if let outbox = record.pointee.outbox {
+                output.append(outbox.bytes)
                 dropPending(record)
             }
             appendFarewell(slot)

@@ -157,7 +157,7 @@ extension LoopStreams {
         if let sink = record.pointee.sink {
             record.pointee.isSinkBusy = true
             record.pointee.lastActivity = loop.now
-            sink.send(Array(output.bytes))
+            sink.carrier.carry(SharedBytes(copying: output.bytes).whole, to: [sink])
             return true
         }
         switch loop.system.send(record.pointee.descriptor, output.bytes) {
@@ -177,42 +177,29 @@ extension LoopStreams {
 
     /// Puts bytes behind those that wait already.
     func keep(_ record: UnsafeMutablePointer<StreamRecord>, _ bytes: UnsafeRawBufferPointer) {
-        let waiting = Int(record.pointee.pendingEnd - record.pointee.pendingStart)
-        let memory = UnsafeMutableRawPointer.allocate(byteCount: waiting + bytes.count, alignment: 16)
-        if let old = record.pointee.pending {
-            memory.copyMemory(from: old + Int(record.pointee.pendingStart), byteCount: waiting)
-            old.deallocate()
-        }
-        if let start = bytes.baseAddress { (memory + waiting).copyMemory(from: start, byteCount: bytes.count) }
-        record.pointee.pending = memory
-        record.pointee.pendingStart = 0
-        record.pointee.pendingEnd = UInt32(waiting + bytes.count)
+        if record.pointee.outbox == nil { record.pointee.outbox = Outbox() }
+        record.pointee.outbox!.append(bytes)
     }
 
     func dropPending(_ record: UnsafeMutablePointer<StreamRecord>) {
-        record.pointee.pending?.deallocate()
-        record.pointee.pending = nil
-        record.pointee.pendingStart = 0
-        record.pointee.pendingEnd = 0
+        guard let outbox = record.pointee.outbox else { return }
+        if outbox.sink == nil { record.pointee.outbox = nil } else { outbox.removeAll() }
     }
 
     /// The socket takes bytes again.
     func flush(_ slot: UInt32) {
         let record = table[slot]
         record.pointee.isBlocked = false
-        while let memory = record.pointee.pending {
-            let start = Int(record.pointee.pendingStart)
-            let bytes = UnsafeRawBufferPointer(start: memory + start, count: Int(record.pointee.pendingEnd) - start)
+        while let outbox = record.pointee.outbox {
+            let bytes = outbox.bytes
             switch loop.system.send(record.pointee.descriptor, bytes) {
             case .full: return reschedule(slot)
             case .gone: return peerLeft(slot)
             case .sent(let count):
                 record.pointee.lastActivity = loop.now
-                if count < bytes.count {
-                    record.pointee.pendingStart += UInt32(count)
-                    return reschedule(slot)
-                }
-                dropPending(record)
+                outbox.drop(count)
+                guard outbox.isEmpty else { return reschedule(slot) }
+                record.pointee.outbox = nil
             }
         }
         if record.pointee.link == .ending { settle(slot) } else { pump(slot) }
@@ -226,12 +213,11 @@ extension LoopStreams {
         let record = table[slot]
         record.pointee.isSinkBusy = false
         record.pointee.lastActivity = loop.now
-        if let memory = record.pointee.pending {
-            let start = Int(record.pointee.pendingStart)
-            record.pointee.isSinkBusy = true
-            sink.send(
-                Array(UnsafeRawBufferPointer(start: memory + start, count: Int(record.pointee.pendingEnd) - start)))
+        if record.pointee.hasBytesWaiting {
+            let rest = SharedBytes(copying: record.pointee.outbox!.bytes)
             dropPending(record)
+            record.pointee.isSinkBusy = true
+            sink.carrier.carry(rest.whole, to: [sink])
             return reschedule(slot)
         }
         if record.pointee.link == .ending { settle(slot) } else { pump(slot) }

@@ -54,6 +54,7 @@ package final class Runtime: Sendable {
     package var usedThreads: Int { census.usedThreads }
     package var stuckStreams: Int { census.stuckStreams }
     package var refusedRequests: Int { census.refusedRequests }
+    package var evictedHubs: Int { census.evictedHubs }
     /// Streams and connections that hold a place in a table.
     package var recordsInUse: Int { loops.reduce(0) { $0 + $1.table.inUse } }
 
@@ -128,7 +129,7 @@ extension Runtime: StreamOpener {
         return token
     }
 
-    /// The producer was replaced, and has ended, between the match and here: what serves the path now is asked instead.
+    /// The producer was replaced between the match and here, and has ended, or its successor has the hub: what serves the path now is asked instead.
     private func openSuccessor(
         of entry: ProducerEntry, _ request: StreamRequest, _ door: any OpenAnswering
     ) throws(Overload) -> StreamToken {
@@ -149,17 +150,34 @@ extension Runtime: StreamOpener {
         let (name, asked) = (entry.description.name, historyAsked(entry, request))
         let key = HubKey(
             plugin: entry.description.plugin, producer: name, parameters: request.parameters.canonical)
-        let hub = directory.join(
+        let joined = directory.join(
             key, entry: entry, home: index, settings: limits.hubs[name] ?? limits.hub, limit: limits.maxHubsPerProducer
         ) { sharedRequest(entry, request) }
+        let hub: Hub
+        switch joined {
+        case .hub(let found): hub = found
+        case .hubInPlace(let evicted, let new):
+            census.countEvicted()
+            loops[evicted.home].log.evicted(evicted)
+            unused(evicted)
+            hub = new
+        case .full:
+            giveBack(entry)
+            entry.generation.leave()
+            throw refusal("max-hubs-per-producer")
+        case .superseded:
+            giveBack(entry)
+            entry.generation.leave()
+            return try openSuccessor(of: entry, request, door)
+        }
         let count: Int? = if case .count(let count) = asked { count } else { nil }
         let opening = Opening(
             door: door, peer: request.remoteAddress, lastEventID: request.lastEventID, historyCount: count)
-        guard let hub, let token = streams.prepare(entry, opening, handoff: nil) else {
-            if let hub, directory.leave(hub) { loops[hub.home].loop.post { [loops] in loops[hub.home].unused(hub) } }
+        guard let token = streams.prepare(entry, opening, handoff: nil) else {
+            if directory.leave(hub) { unused(hub) }
             giveBack(entry)
             entry.generation.leave()
-            throw refusal(hub == nil ? "max-hubs-per-producer" : "max-streams")
+            throw refusal("max-streams")
         }
         streams.loop.post {
             if case .invalid(let text) = asked {
@@ -170,6 +188,9 @@ extension Runtime: StreamOpener {
         }
         return token
     }
+
+    /// Tells the home loop that nobody uses a hub.
+    private func unused(_ hub: Hub) { loops[hub.home].loop.post { [loops] in loops[hub.home].unused(hub) } }
 
     private enum HistoryAsked {
         case none
@@ -224,8 +245,12 @@ extension Runtime: StreamOpener {
         withStreams(stream) { streams in streams.loop.post { streams.attach(stream, to: transport, head: head) } }
     }
 
-    package func sinkDrained(_ stream: StreamToken) {
-        withStreams(stream) { streams in streams.loop.post { streams.sinkDrained(stream) } }
+    package func sinksDrained(_ tokens: [StreamToken]) {
+        for streams in loops where tokens.contains(where: { $0.loop == streams.loop.index }) {
+            streams.loop.post {
+                for token in tokens where token.loop == streams.loop.index { streams.sinkDrained(token) }
+            }
+        }
     }
 
     package func sinkClosed(_ stream: StreamToken) {

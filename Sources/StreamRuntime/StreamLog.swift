@@ -34,6 +34,20 @@ struct StreamLog: Sendable {
             ]) { $1 })
     }
 
+    func sourceExceeds(_ limit: String, _ entry: ProducerEntry) {
+        logger.warning(
+            "shared stream not opened: a limit is reached",
+            metadata: identity(nil, entry).merging(["limit": "\(limit)"]) { $1 })
+    }
+
+    func evicted(_ hub: Hub) {
+        logger.info(
+            "shared stream closed: nobody uses it, and others want its place",
+            metadata: identity(nil, hub.entry).merging([
+                "parameters": "\(hub.key.parameters.prefix(200))", "limit": "max-hubs-per-producer",
+            ]) { $1 })
+    }
+
     func overtaken(_ token: StreamToken, _ entry: ProducerEntry) {
         logger.info("subscriber overtaken by the history; disconnected", metadata: identity(token, entry))
     }

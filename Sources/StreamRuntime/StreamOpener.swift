@@ -20,8 +20,8 @@ package protocol StreamOpener: AnyObject, Sendable {
     /// - Parameter head: the bytes to be sent before the first frame.
     func attach(_ stream: StreamToken, to transport: StreamTransport, head: [UInt8])
 
-    /// A sink has sent all that it was given, and takes more.
-    func sinkDrained(_ stream: StreamToken)
+    /// Sinks have sent all that they were given, and take more.
+    func sinksDrained(_ streams: [StreamToken])
 
     /// A sink's connection is gone.
     func sinkClosed(_ stream: StreamToken)
@@ -52,13 +52,38 @@ package enum StreamTransport: Sendable {
     case sink(any FrameSink)
 }
 
-/// A connection that takes frames in batches: after `send` the stream is silent until `StreamOpener.sinkDrained`.
+/// A connection that takes frames in batches: after one the stream is silent until `StreamOpener.sinksDrained`.
 package protocol FrameSink: AnyObject, Sendable {
-    func send(_ bytes: [UInt8])
+    /// What brings it its batches.
+    var carrier: any FrameCarrier { get }
     /// Ends the response once everything was sent. Nothing follows.
     func finish()
     /// Drops the connection. Nothing follows.
     func abort()
+}
+
+/// Brings batches to all sinks that live on one thread; called on any.
+package protocol FrameCarrier: AnyObject, Sendable {
+    /// Has each of these sinks, which are all this carrier's, send the same bytes.
+    func carry(_ batch: SharedSlice, to sinks: [any FrameSink])
+}
+
+/// The sinks that are to get the same bytes, by what brings them there. Without a sink it costs nothing.
+struct SinkBatches {
+    private var groups: [(carrier: any FrameCarrier, sinks: [any FrameSink])] = []
+
+    mutating func add(_ sink: any FrameSink) {
+        let carrier = sink.carrier
+        if let index = groups.firstIndex(where: { $0.carrier === carrier }) {
+            groups[index].sinks.append(sink)
+        } else {
+            groups.append((carrier, [sink]))
+        }
+    }
+
+    func send(_ batch: SharedSlice) {
+        for group in groups { group.carrier.carry(batch, to: group.sinks) }
+    }
 }
 
 /// A path that a producer answers for.

@@ -35,10 +35,13 @@ struct StreamRecord: ~Copyable {
         case none
     }
 
+    // In an order without holes: 128 bytes, of which there are as many as subscribers.
     var epoch: UInt32 = 0
+    var descriptor: Int32 = -1
     var role = Role.stream
     var source = Source.over
     var link = Link.none
+    var reason: CloseReason?
     var isThreaded = false
     /// `open` has answered "later".
     var isPending = false
@@ -48,11 +51,12 @@ struct StreamRecord: ~Copyable {
     var isSinkBusy = false
     /// A member's socket is full, though nothing of it waits here.
     var isBlocked = false
-    /// How many calls are scheduled for it on the loop.
-    var calls: Int32 = 0
     /// It was reported that the stream does not end, or that its open does not answer.
     var isReportedStuck = false
-    var descriptor: Int32 = -1
+    /// A member's place in its replica; -1: none yet.
+    var memberIndex: Int32 = -1
+    /// How many calls are scheduled for it on the loop.
+    var calls: Int32 = 0
     /// Bytes of input dropped since the connection came.
     var dropped: Int32 = 0
     var entry: ProducerEntry?
@@ -62,14 +66,8 @@ struct StreamRecord: ~Copyable {
     var opening: Opening?
     /// The hub, for all roles but `.stream`.
     var shared: Hub?
-    /// A member's place in its replica; -1: none yet.
-    var memberIndex: Int32 = -1
-    var sink: (any FrameSink)?
-    /// What the socket did not take: from `pendingStart` to `pendingEnd` of this memory.
-    var pending: UnsafeMutableRawPointer?
-    var pendingStart: UInt32 = 0
-    var pendingEnd: UInt32 = 0
-    var reason: CloseReason?
+    /// What the connection did not take, and the sink, if it is one.
+    var outbox: Outbox?
     /// When `pull` is worth calling; `Int64.max`: only when woken.
     var nextDue: Int64 = 0
     /// When the subscriber last took a byte; while lingering or closing, when that began.
@@ -81,7 +79,9 @@ struct StreamRecord: ~Copyable {
 
     init() {}
 
-    var hasPending: Bool { pending != nil || isSinkBusy || isBlocked }
+    var hasPending: Bool { isSinkBusy || isBlocked || hasBytesWaiting }
+    var hasBytesWaiting: Bool { outbox.map { !$0.isEmpty } ?? false }
+    var sink: (any FrameSink)? { outbox?.sink }
 
     var hub: Hub {
         guard let shared else { preconditionFailure("every role but that of an exclusive stream has a hub") }

@@ -6,19 +6,59 @@ import Synchronization
 struct StreamGate {
     /// How often the slot was used: a token with another epoch is stale.
     var epoch: UInt32 = 0
-    var isLive = false
-    /// The loop has been told, and has not looked yet.
-    var isWakePending = false
-    var isCancelled = false
-    /// `opened` may come.
-    var isOpening = false
-    /// `closed` may come.
-    var isClosing = false
-    var isThreaded = false
-    /// A hub's source: its frames are marked.
-    var isShared = false
+    private var flags = Flags()
     var entry: ProducerEntry?
     var handoff: Handoff?
+
+    // One byte for all, because each subscriber has a gate.
+    private struct Flags: OptionSet {
+        let rawValue: UInt8
+        static let live = Flags(rawValue: 1)
+        static let wakePending = Flags(rawValue: 2)
+        static let cancelled = Flags(rawValue: 4)
+        static let opening = Flags(rawValue: 8)
+        static let closing = Flags(rawValue: 16)
+        static let threaded = Flags(rawValue: 32)
+        static let shared = Flags(rawValue: 64)
+    }
+
+    private subscript(flag: Flags) -> Bool {
+        get { flags.contains(flag) }
+        set { if newValue { flags.insert(flag) } else { flags.remove(flag) } }
+    }
+
+    var isLive: Bool {
+        get { self[.live] }
+        set { self[.live] = newValue }
+    }
+    /// The loop has been told, and has not looked yet.
+    var isWakePending: Bool {
+        get { self[.wakePending] }
+        set { self[.wakePending] = newValue }
+    }
+    var isCancelled: Bool {
+        get { self[.cancelled] }
+        set { self[.cancelled] = newValue }
+    }
+    /// `opened` may come.
+    var isOpening: Bool {
+        get { self[.opening] }
+        set { self[.opening] = newValue }
+    }
+    /// `closed` may come.
+    var isClosing: Bool {
+        get { self[.closing] }
+        set { self[.closing] = newValue }
+    }
+    var isThreaded: Bool {
+        get { self[.threaded] }
+        set { self[.threaded] = newValue }
+    }
+    /// A hub's source: its frames are marked.
+    var isShared: Bool {
+        get { self[.shared] }
+        set { self[.shared] = newValue }
+    }
 }
 
 /// The streams of one loop, in chunks that never move or go: a record's address is good for ever, a token tells whose it is.

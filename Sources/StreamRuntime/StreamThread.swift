@@ -44,7 +44,7 @@ final class StreamThread: Sendable {
         let reason: CloseReason
         switch beginning {
         case .open(let request):
-            guard open(request, &state) else { return over(nil) }
+            guard open(request, &state) else { return }
             while let call = handoff.waitUntilAttached() { call.function(call.context) }
             reason = produce(state)
         case .running(let running):
@@ -57,6 +57,7 @@ final class StreamThread: Sendable {
     /// - Returns: `false` if nothing was opened.
     private func open(_ request: StreamRequest, _ state: inout UnsafeMutableRawPointer?) -> Bool {
         if handoff.isCancelled != nil {
+            streams.census.threadIsFree()
             streams.loop.post { [streams, token] in
                 if let slot = streams.slot(token) { streams.skipOpening(slot) }
             }
@@ -75,9 +76,14 @@ final class StreamThread: Sendable {
                 }
             }
         }
+        guard case .opened = outcome else {
+            // Before the answer, upon which the loop may want a thread for another try.
+            streams.census.threadIsFree()
+            answer(outcome, state)
+            return false
+        }
         answer(outcome, state)
-        if case .opened = outcome { return true }
-        return false
+        return true
     }
 
     private func answer(_ outcome: OpenOutcome, _ state: UnsafeMutableRawPointer?) {
@@ -139,10 +145,9 @@ final class StreamThread: Sendable {
     }
 
     /// The last thing that the thread does for its stream.
-    /// - Parameter reason: what `close` was told; `nil` if nothing was opened.
-    private func over(_ reason: CloseReason?) {
+    /// - Parameter reason: what `close` was told.
+    private func over(_ reason: CloseReason) {
         streams.census.threadIsFree()
-        guard let reason else { return }
         streams.loop.post { [streams, token] in
             if let slot = streams.slot(token) { streams.threadIsOver(slot, reason) }
         }

@@ -54,6 +54,28 @@ struct ChannelSubscriberTests {
         }
     }
 
+    @Test("One batch for several channels reaches each of them, and each asks for the next")
+    func severalChannels() async throws {
+        try await withSink { server, client, token, sink in
+            let other = try server.connect()
+            try other.send(get("/held"))
+            let second = try await server.opened(1).token
+            #expect(await eventually { server.opener.attachCount == 2 })
+            guard case .sink(let otherSink)? = server.opener.takeTransport(of: second) else {
+                Issue.record("no sink was handed over")
+                return
+            }
+            let text = "data: to all\n\n"
+            let batch = Array("...\(text)...".utf8).withUnsafeBytes { SharedBytes(copying: $0) }
+            let slice = SharedSlice(shared: batch, range: 3..<3 + text.utf8.count)
+            #expect(sink.carrier === otherSink.carrier, "both live on the one thread that there is")
+            sink.carrier.carry(slice, to: [sink, otherSink])
+            for reader in [client, other] { #expect(try reader.read(through: "\n\n") == text) }
+            #expect(await eventually { Set(server.opener.drained) == [token, second] })
+            #expect(server.opener.drained.count == 2)
+        }
+    }
+
     @Test("A batch that the peer does not read is not drained until it does")
     func slowReader() async throws {
         try await withSink { server, client, token, sink in

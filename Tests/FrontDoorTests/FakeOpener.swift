@@ -114,12 +114,19 @@ final class FakeOpener: StreamOpener {
         }
     }
 
-    func sinkDrained(_ stream: StreamToken) {
-        state.withLock { $0.drained.append(stream) }
+    func sinksDrained(_ streams: [StreamToken]) {
+        state.withLock { $0.drained += streams }
     }
 
     func sinkClosed(_ stream: StreamToken) {
         state.withLock { $0.closed.append(stream) }
+    }
+}
+
+extension FrameSink {
+    /// A batch that goes to this sink alone.
+    func send(_ bytes: [UInt8]) {
+        carrier.carry(bytes.withUnsafeBytes { SharedBytes(copying: $0) }.whole, to: [self])
     }
 }
 

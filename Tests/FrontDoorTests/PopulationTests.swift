@@ -34,6 +34,27 @@ struct PopulationTests {
         #expect(calls.withLock { $0 } == ["room", "empty", "at once"])
     }
 
+    @Test("The end of a burst is told once, when nobody is left; few connections are no burst")
+    func bursts() {
+        let bursts = Mutex(0)
+        let population = Population(limit: .max)
+        population.afterBursts { bursts.withLock { $0 += 1 } }
+        for _ in 1..<Population.burst {
+            population.joined()
+            population.left()
+        }
+        #expect(bursts.withLock { $0 } == 0)
+        for _ in 0..<10 { population.joined() }
+        for number in 0..<10 {
+            #expect(bursts.withLock { $0 } == 0, "\(number) of ten have left")
+            population.left()
+        }
+        #expect(bursts.withLock { $0 } == 1)
+        for _ in 0..<10 { population.joined() }
+        for _ in 0..<10 { population.left() }
+        #expect(bursts.withLock { $0 } == 1)
+    }
+
     @Test("A warning is written once in its interval, and says how many were left out")
     func quietLog() {
         let log = CapturedLog()

@@ -25,19 +25,37 @@ final class FakeDoor: OpenAnswering {
 
 /// A connection that somebody else keeps: takes batches, and says when it wants the next.
 final class FakeSink: FrameSink {
+    let carrier: any FrameCarrier
     private let state = Mutex(State())
 
     private struct State {
-        var batches: [[UInt8]] = []
+        var batches: [SharedSlice] = []
         var ends: [String] = []
     }
 
-    var batches: [[UInt8]] { state.withLock { $0.batches } }
+    /// - Parameter carrier: that of other sinks, or one of its own.
+    init(carrier: FakeCarrier = FakeCarrier()) { self.carrier = carrier }
+
+    var batches: [[UInt8]] { shared.map { Array($0.bytes) } }
+    /// The batches in the memory that they came in.
+    var shared: [SharedSlice] { state.withLock { $0.batches } }
     var text: String { String(decoding: batches.joined(), as: UTF8.self) }
     /// "finish" and "abort", as they came.
     var ends: [String] { state.withLock { $0.ends } }
 
-    func send(_ bytes: [UInt8]) { state.withLock { $0.batches.append(bytes) } }
+    fileprivate func take(_ batch: SharedSlice) { state.withLock { $0.batches.append(batch) } }
     func finish() { state.withLock { $0.ends.append("finish") } }
     func abort() { state.withLock { $0.ends.append("abort") } }
+}
+
+/// What reaches some sinks: counts its messages.
+final class FakeCarrier: FrameCarrier {
+    private let count = Atomic<Int>(0)
+
+    var messages: Int { count.load(ordering: .relaxed) }
+
+    func carry(_ batch: SharedSlice, to sinks: [any FrameSink]) {
+        count.add(1, ordering: .relaxed)
+        for case let sink as FakeSink in sinks { sink.take(batch) }
+    }
 }

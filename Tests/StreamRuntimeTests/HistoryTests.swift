@@ -59,7 +59,16 @@ struct HistoryTests {
     func boundedInFrames() {
         let (history, _) = history((1...10).map(String.init), events: 4)
         #expect(history.count == 4 && history.first == 6 && history.end == 10)
-        #expect(history.oldestID == "00000000000e-7" && history.newestID == "00000000000e-10")
+        #expect(history.oldestID == "00000000000e-7" && history.newestProducerID == nil)
+    }
+
+    @Test("the newest id of the producer's own, however many the hub has made since")
+    func newestProducerID() {
+        var numbering = HubNumbering(epoch: "00000000000e")
+        var history = History(maxEvents: 10, maxBytes: 10_000)
+        history.append(chunk([Event(data: "a", id: "1"), Event(data: "b", id: "own")], &numbering))
+        history.append(chunk([Event(data: "c"), Event(data: "d")], &numbering))
+        #expect(history.newestProducerID == "own")
     }
 
     @Test("the ring is bounded in bytes, but for the newest frame, which stays however large it is")

@@ -133,7 +133,7 @@ extension HubSimulation {
                 actors.removeAll { $0 === actor }
             } else if sink.batches.count > actor.drained {
                 actor.drained = sink.batches.count
-                stage.runtime.sinkDrained(actor.visitor.token)
+                stage.runtime.sinksDrained([actor.visitor.token])
             }
             return
         }

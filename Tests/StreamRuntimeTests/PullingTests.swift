@@ -149,7 +149,7 @@ struct PullingTests {
             let isScheduled = stage.runtime.schedule(token, afterNanoseconds: 0, { _ in }, nil)
             #expect(!isScheduled)
             stage.runtime.leave(token)
-            stage.runtime.sinkDrained(token)
+            stage.runtime.sinksDrained([token])
             stage.runtime.sinkClosed(token)
         }
         stage.turn()

@@ -152,7 +152,7 @@ extension Simulation {
         } else if sink.batches.count > actor.drained {
             actor.drained = sink.batches.count
             actor.lastProgress = time
-            runtime.sinkDrained(actor.token)
+            runtime.sinksDrained([actor.token])
         }
     }
 

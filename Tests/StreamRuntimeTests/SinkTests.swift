@@ -18,7 +18,7 @@ struct SinkTests {
     }
 
     func drain(_ visitor: Visitor) {
-        stage.runtime.sinkDrained(visitor.token)
+        stage.runtime.sinksDrained([visitor.token])
         stage.turn()
     }
 
@@ -126,7 +126,7 @@ struct SinkTests {
         stage.runtime.attach(ended.token, to: .sink(second), head: [])
         stage.turn()
         #expect(second.text.withoutPreamble.withoutFarewell == "")
-        stage.runtime.sinkDrained(ended.token)
+        stage.runtime.sinksDrained([ended.token])
         stage.turn()
         #expect(second.ends == ["finish"] && stage.isIdle)
     }
