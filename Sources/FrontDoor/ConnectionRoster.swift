@@ -7,7 +7,7 @@ import StreamRuntime
 /// One timer serves them all: a timer for each would have to be cancelled at every hand-over, which takes NIO a walk
 /// over all timers of the loop.
 final class ConnectionRoster {
-    let settings: ServerSettings
+    private(set) var settings: ServerSettings
     let opener: any StreamOpener
     let population: Population
     let rules: RequestRules
@@ -37,6 +37,11 @@ final class ConnectionRoster {
         rules = RequestRules(opener: opener)
         shedding = QuietLog(logger)
         oddities = QuietLog(logger)
+    }
+
+    /// For all waits that begin from now on, and all requests.
+    func replaceSettings(_ settings: ServerSettings) {
+        self.settings = settings
     }
 
     func join(_ connection: ConnectionHandler) {

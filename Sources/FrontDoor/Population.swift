@@ -2,10 +2,10 @@ import Synchronization
 
 /// How many connections the front door has, on all its threads, and who waits for them to become fewer.
 final class Population: Sendable {
-    let limit: Int
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
     private struct State {
+        var limit: Int
         var count = 0
         var turnedAway = 0
         /// Connections that came since the last burst was over.
@@ -20,7 +20,20 @@ final class Population: Sendable {
     static let burst = 1000
 
     init(limit: Int) {
-        self.limit = limit
+        state = Mutex(State(limit: limit))
+    }
+
+    var limit: Int { state.withLock { $0.limit } }
+
+    /// Those that are there stay, even if they are more.
+    func replaceLimit(_ limit: Int) {
+        let room = state.withLock { state in
+            state.limit = limit
+            guard state.wantsRoom, state.count < limit else { return (@Sendable () -> Void)?.none }
+            state.wantsRoom = false
+            return state.room
+        }
+        room?()
     }
 
     var count: Int { state.withLock { $0.count } }
@@ -39,7 +52,7 @@ final class Population: Sendable {
 
     func hasRoomElseWait() -> Bool {
         state.withLock { state in
-            state.wantsRoom = state.count >= limit
+            state.wantsRoom = state.count >= state.limit
             return !state.wantsRoom
         }
     }
@@ -55,7 +68,7 @@ final class Population: Sendable {
         let calls = state.withLock { state in
             state.count -= 1
             var calls: [(@Sendable () -> Void)?] = []
-            if state.wantsRoom, state.count < limit {
+            if state.wantsRoom, state.count < state.limit {
                 state.wantsRoom = false
                 calls.append(state.room)
             }

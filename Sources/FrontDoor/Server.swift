@@ -27,6 +27,12 @@ package final class Server: Sendable {
         population = Population(limit: settings.maxConnections)
     }
 
+    /// Takes over other limits and times while it serves. Where it listens, on how many threads, and how its sockets are made, stays.
+    package func replaceSettings(_ settings: ServerSettings) {
+        population.replaceLimit(settings.maxConnections)
+        for roster in state.withLock(\.rosters) { roster.onLoop { $0.replaceSettings(settings) } }
+    }
+
     /// Connections that the front door has now; those that became streams are not among them.
     package var connectionCount: Int { population.count }
 

@@ -112,6 +112,28 @@ package final class EpollSystem: LoopSystem {
         _ = setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, &value, socklen_t(MemoryLayout<UInt32>.size))
     }
 
+    package override func peerName(of descriptor: Int32) -> String? {
+        var address = sockaddr_storage()
+        var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        var host = [CChar](repeating: 0, count: Int(NI_MAXHOST))
+        var port = [CChar](repeating: 0, count: Int(NI_MAXSERV))
+        let code = withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                guard getpeername(descriptor, address, &size) == 0 else { return -1 as Int32 }
+                return getnameinfo(
+                    address, size, &host, socklen_t(host.count), &port, socklen_t(port.count),
+                    NI_NUMERICHOST | NI_NUMERICSERV)
+            }
+        }
+        guard code == 0, address.ss_family != AF_UNIX else { return nil }
+        let (name, number) = (Self.text(host), Self.text(port))
+        return address.ss_family == AF_INET6 ? "[\(name)]:\(number)" : "\(name):\(number)"
+    }
+
+    private static func text(_ characters: [CChar]) -> String {
+        String(decoding: characters.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+
     package override func silence(of descriptor: Int32) -> Int64? {
         var information = tcp_info()
         var size = socklen_t(MemoryLayout<tcp_info>.size)

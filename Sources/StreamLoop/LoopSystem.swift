@@ -68,6 +68,9 @@ package class LoopSystem {
     /// The system itself gives a connection up when what was sent stays unacknowledged for so long (tcp(7), TCP_USER_TIMEOUT).
     package func setWriteDeadline(_ descriptor: Int32, milliseconds: Int64) { fatalError("abstract") }
 
+    /// The address and port at the other end; `nil` where there is none.
+    package func peerName(of descriptor: Int32) -> String? { nil }
+
     /// Milliseconds since the peer was last heard of (tcp(7), TCP_INFO): tells a slow reader from one that vanished. `nil`: unknown.
     package func silence(of descriptor: Int32) -> Int64? { fatalError("abstract") }
 

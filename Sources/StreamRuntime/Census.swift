@@ -2,7 +2,8 @@ import Synchronization
 
 /// How many of what there are, over all loops; any thread.
 final class Census: Sendable {
-    private let limits: Limits
+    private let maxStreams: Atomic<Int>
+    private let maxThreads: Atomic<Int>
     private let streams = Atomic<Int>(0)
     private let threads = Atomic<Int>(0)
     private let stuck = Atomic<Int>(0)
@@ -10,7 +11,16 @@ final class Census: Sendable {
     private let evicted = Atomic<Int>(0)
     private let idle = Condition()
 
-    init(limits: Limits) { self.limits = limits }
+    init(limits: Limits) {
+        maxStreams = Atomic(limits.maxStreams)
+        maxThreads = Atomic(limits.maxThreads)
+    }
+
+    /// What is over a lower limit stays.
+    func replaceLimits(_ limits: Limits) {
+        maxStreams.store(limits.maxStreams, ordering: .relaxed)
+        maxThreads.store(limits.maxThreads, ordering: .relaxed)
+    }
 
     /// Streams from before their `open` to after their `close`.
     var openStreams: Int { streams.load(ordering: .acquiring) }
@@ -22,7 +32,7 @@ final class Census: Sendable {
 
     /// Takes a place for a stream: one of a subscriber's own, one that a subscriber joins with, or the source of a hub.
     func takeStream() -> Bool {
-        if streams.add(1, ordering: .relaxed).newValue <= limits.maxStreams { return true }
+        if streams.add(1, ordering: .relaxed).newValue <= maxStreams.load(ordering: .relaxed) { return true }
         streamIsOver()
         return false
     }
@@ -30,7 +40,7 @@ final class Census: Sendable {
     func streamIsOver() { streams.subtract(1, ordering: .releasing) }
 
     func takeThread() -> Bool {
-        if threads.add(1, ordering: .relaxed).newValue <= limits.maxThreads { return true }
+        if threads.add(1, ordering: .relaxed).newValue <= maxThreads.load(ordering: .relaxed) { return true }
         threadIsFree()
         return false
     }

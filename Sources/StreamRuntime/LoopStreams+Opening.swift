@@ -157,6 +157,10 @@ extension LoopStreams {
         }
     }
 
+    func applyWriteDeadline(to descriptor: Int32) {
+        loop.system.setWriteDeadline(descriptor, milliseconds: max(1, limits.writeDeadline / 1_000_000))
+    }
+
     /// The connection of an opened stream is here.
     func attach(_ token: StreamToken, to transport: StreamTransport, head: [UInt8]) {
         guard let slot = slot(token), table[slot].pointee.link == .waiting, table[slot].pointee.source != .opening
@@ -171,7 +175,7 @@ extension LoopStreams {
         switch transport {
         case .descriptor(let descriptor):
             record.pointee.descriptor = descriptor
-            loop.system.setWriteDeadline(descriptor, milliseconds: max(1, limits.writeDeadline / 1_000_000))
+            applyWriteDeadline(to: descriptor)
             if loop.system.add(descriptor, tag: token.raw) != 0 {
                 log.cannotWatch(token)
                 record.pointee.link = .connected

@@ -12,7 +12,7 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
     // Unchecked: the table's gates are for any thread and locked; the rest is only touched on the loop's thread.
     let loop: Loop
     let table = StreamTable()
-    let limits: Limits
+    private(set) var limits: Limits
     let log: StreamLog
     let census: Census
     let directory: HubDirectory
@@ -58,6 +58,18 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
         self.directory = directory
         self.peers = peers
         loop.handler = self
+    }
+
+    /// Takes over new limits, and looks anew at when each stream is due.
+    func takeLimits(_ limits: Limits) {
+        self.limits = limits
+        for slot in 1..<max(1, table.end) where table[slot].pointee.entry != nil {
+            let record = table[slot]
+            if record.pointee.descriptor >= 0 { applyWriteDeadline(to: record.pointee.descriptor) }
+            // A hub's clock has no deadline of its own: it looks at its replica.
+            if record.pointee.role != .clock { reschedule(slot) }
+        }
+        for replica in replicas.values where replica.clock != 0 { dueClock(replica.clock) }
     }
 
     // MARK: Tokens

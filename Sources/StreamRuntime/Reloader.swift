@@ -25,6 +25,11 @@ package struct LoadedImage: Sendable {
         self.origin = origin
         self.shutdown = shutdown
     }
+
+    func moved(to path: String) -> LoadedImage {
+        LoadedImage(
+            plugin: plugin, path: path, content: content, producers: producers, origin: origin, shutdown: shutdown)
+    }
 }
 
 /// What a reloader needs of those who know files and images.
@@ -58,10 +63,27 @@ package final class Reloader: Sendable {
     private let state = Mutex(State())
     private let changed = Condition()
 
-    private struct Serving: Sendable {
+    fileprivate struct Serving: Sendable {
         let image: LoadedImage
         let generation: Generation
         let entries: [ProducerEntry]
+        /// Monotonic nanoseconds.
+        var since = monotonicNanoseconds()
+
+        func moved(to path: String) -> Serving {
+            Serving(image: image.moved(to: path), generation: generation, entries: entries, since: since)
+        }
+    }
+
+    /// A generation as it stands: it serves, or its last streams go on.
+    package struct Standing: Sendable {
+        package let image: LoadedImage
+        package let generation: Generation
+        package let entries: [ProducerEntry]
+        /// Monotonic nanoseconds.
+        package let loadedAt: Int64
+        /// When it was retired, in monotonic nanoseconds, and why; `nil` for one that serves.
+        package let retired: (at: Int64, reason: CloseReason)?
     }
 
     private struct State {
@@ -76,11 +98,13 @@ package final class Reloader: Sendable {
 
     /// A generation that gives its last streams some time.
     private struct Retired: Sendable {
-        let generation: Generation
-        let entries: [ProducerEntry]
+        let serving: Serving
         let reason: CloseReason
         /// Monotonic nanoseconds.
         let since: Int64
+
+        var generation: Generation { serving.generation }
+        var entries: [ProducerEntry] { serving.entries }
     }
 
     /// What a reload did.
@@ -89,6 +113,8 @@ package final class Reloader: Sendable {
         package var replaced: [String] = []
         package var removed: [String] = []
         package var unchanged = 0
+        /// New paths of files whose content serves already; their streams go on.
+        package var renamed: [String] = []
         /// One line each, with file, rule and remedy.
         package var refusals: [String] = []
 
@@ -111,6 +137,18 @@ package final class Reloader: Sendable {
         entries + state.withLock { state in state.retired.filter { !$0.generation.isShutDown }.flatMap(\.entries) }
     }
 
+    /// What serves, in the order of the files, and then what drains, the oldest first.
+    package var standings: [Standing] {
+        let (serving, retired) = state.withLock { state in
+            (
+                state.serving.keys.sorted().map { state.serving[$0]! },
+                state.retired.filter { !$0.generation.isShutDown }
+            )
+        }
+        return serving.map { Standing($0, retired: nil) }
+            + retired.map { Standing($0.serving, retired: ($0.since, $0.reason)) }
+    }
+
     /// Brings what is served in step with the directory. Blocks while images load.
     /// - Throws: what is wrong with the directory; then nothing changes.
     package func reload() throws -> Report {
@@ -119,7 +157,7 @@ package final class Reloader: Sendable {
         var report = Report()
         // What goes on unchanged comes first: a newcomer never takes a name or a route from it.
         var serving: [String: Serving] = [:]
-        var candidates: [String] = []
+        var changed: [(path: String, content: String)] = []
         for path in paths {
             do {
                 let content = try source.content(of: path)
@@ -127,32 +165,48 @@ package final class Reloader: Sendable {
                     serving[path] = current
                     report.unchanged += 1
                 } else {
-                    candidates.append(path)
+                    changed.append((path, content))
                 }
             } catch {
                 refuse("\(error)", keeping: old[path], at: path, &serving, &report)
             }
         }
+        var left = old.filter { serving[$0.key] == nil }
+        let candidates = changed.filter { path, content in
+            guard let former = left.first(where: { $0.value.image.content == content })?.key else { return true }
+            serving[path] = left.removeValue(forKey: former)?.moved(to: path)
+            report.renamed.append(path)
+            logger.info("plugin renamed", metadata: ["file": "\(path)", "formerly": "\(former)"])
+            return false
+        }.map(\.path)
         source.prepare(candidates)
+        var images: [LoadedImage] = []
         for path in candidates {
             do {
-                let image = try source.load(path)
-                if let conflict = source.conflict(of: image, with: others(serving, old, candidates, than: path)) {
-                    image.shutdown()
-                    refuse(conflict, keeping: old[path], at: path, &serving, &report)
-                    continue
-                }
-                serving[path] = admit(image)
-                if old[path] == nil { report.loaded.append(image.plugin) } else { report.replaced.append(image.plugin) }
+                images.append(try source.load(path))
             } catch {
-                refuse("\(error)", keeping: old[path], at: path, &serving, &report)
+                refuse("\(error)", keeping: left[path], at: path, &serving, &report)
+            }
+        }
+        // All of them together, so that two may swap their routes. Who is refused keeps what it had, which may be in the way of another.
+        while let (index, conflict) = firstConflict(of: images, beside: serving) {
+            let image = images.remove(at: index)
+            image.shutdown()
+            refuse(conflict, keeping: left[image.path], at: image.path, &serving, &report)
+        }
+        for image in images {
+            serving[image.path] = admit(image)
+            if left[image.path] == nil {
+                report.loaded.append(image.plugin)
+            } else {
+                report.replaced.append(image.plugin)
             }
         }
         let (kept, present) = (serving, Set(paths))
         runtime.replaceRoutes(RouteTable(kept.keys.sorted().flatMap { kept[$0]!.entries }))
         state.withLock { $0.serving = kept }
-        for (path, previous) in old.sorted(by: { $0.key < $1.key }) where kept[path]?.generation !== previous.generation
-        {
+        for (path, previous) in left.sorted(by: { $0.key < $1.key })
+        where kept[path]?.generation !== previous.generation {
             let isRemoved = !present.contains(path)
             if isRemoved { report.removed.append(previous.image.plugin) }
             retire(previous, isRemoved ? .removed : .reloaded)
@@ -160,12 +214,14 @@ package final class Reloader: Sendable {
         return report
     }
 
-    /// What a candidate must get along with: all that is admitted, and what still serves of those that come after it.
-    private func others(
-        _ serving: [String: Serving], _ old: [String: Serving], _ candidates: [String], than path: String
-    ) -> [LoadedImage] {
-        let undecided = candidates.filter { $0 > path && serving[$0] == nil }.compactMap { old[$0] }
-        return (serving.filter { $0.key != path }.map(\.value) + undecided).map(\.image).sorted { $0.path < $1.path }
+    /// The first candidate that does not get along with what serves, or with one before it.
+    private func firstConflict(of images: [LoadedImage], beside serving: [String: Serving]) -> (Int, String)? {
+        let others = serving.values.map(\.image)
+        for (index, image) in images.enumerated() {
+            let peers = (others + images[..<index]).sorted { $0.path < $1.path }
+            if let conflict = source.conflict(of: image, with: peers) { return (index, conflict) }
+        }
+        return nil
     }
 
     private func refuse(
@@ -220,8 +276,7 @@ package final class Reloader: Sendable {
         state.withLock {
             $0.retired.removeAll(where: \.generation.isShutDown)
             $0.retired.append(
-                Retired(generation: generation, entries: serving.entries, reason: reason, since: monotonicNanoseconds())
-            )
+                Retired(serving: serving, reason: reason, since: monotonicNanoseconds()))
         }
         generation.retire()
     }
@@ -256,5 +311,13 @@ package final class Reloader: Sendable {
             state.retired.removeAll(where: \.generation.isShutDown)
             return state.alive.sorted()
         }
+    }
+}
+
+extension Reloader.Standing {
+    fileprivate init(_ serving: Reloader.Serving, retired: (at: Int64, reason: CloseReason)?) {
+        self.init(
+            image: serving.image, generation: serving.generation, entries: serving.entries, loadedAt: serving.since,
+            retired: retired)
     }
 }

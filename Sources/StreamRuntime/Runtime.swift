@@ -7,7 +7,7 @@ import Synchronization
 /// All streams of a server: its loops, its routes, its counts. Everything here may be used from any thread.
 package final class Runtime: Sendable {
     let loops: [LoopStreams]
-    let limits: Limits
+    private let currentLimits: Mutex<Limits>
     let census: Census
     private let directory: HubDirectory
     private let peers: LoopSet
@@ -20,7 +20,7 @@ package final class Runtime: Sendable {
         let census = Census(limits: limits)
         let directory = HubDirectory(startMicroseconds: wallClockMicroseconds())
         let peers = LoopSet()
-        self.limits = limits
+        currentLimits = Mutex(limits)
         self.census = census
         self.directory = directory
         self.peers = peers
@@ -46,6 +46,15 @@ package final class Runtime: Sendable {
     /// One turn of each loop on the calling thread, for tests on virtual time.
     package func turn(waitingAtMost nanoseconds: Int64 = 0) {
         for streams in loops { streams.loop.turn(waitingAtMost: nanoseconds) }
+    }
+
+    var limits: Limits { currentLimits.withLock(\.self) }
+
+    /// From now on these hold, for open streams too. What a stream was given when it opened (the size of its handoff, its history) stays.
+    package func replaceLimits(_ limits: Limits) {
+        currentLimits.withLock { $0 = limits }
+        census.replaceLimits(limits)
+        for streams in loops { streams.loop.post { streams.takeLimits(limits) } }
     }
 
     package func replaceRoutes(_ table: RouteTable) { routes.withLock { $0 = table } }

@@ -55,6 +55,22 @@ struct PopulationTests {
         #expect(bursts.withLock { $0 } == 1)
     }
 
+    @Test("A higher limit makes room at once; a lower one drives nobody out")
+    func replacedLimit() {
+        let calls = Mutex(0)
+        let population = Population(limit: 1)
+        population.whenThereIsRoom { calls.withLock { $0 += 1 } }
+        population.joined()
+        #expect(!population.hasRoomElseWait())
+        population.replaceLimit(2)
+        #expect(calls.withLock { $0 } == 1 && population.hasRoomElseWait())
+        population.joined()
+        population.replaceLimit(1)
+        #expect(population.count == 2 && !population.hasRoomElseWait())
+        population.left()
+        #expect(calls.withLock { $0 } == 1, "one of one is no room")
+    }
+
     @Test("A warning is written once in its interval, and says how many were left out")
     func quietLog() {
         let log = CapturedLog()

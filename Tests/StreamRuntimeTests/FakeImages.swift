@@ -12,6 +12,9 @@ final class FakeImages: ImageSource {
         /// What loading it says instead of loading it.
         var refusal: String?
         var steps: [FakeProducer.Step] = []
+
+        /// No two plugins are equal.
+        var identity: String { "\(plugin) \(content)" }
     }
 
     struct Refusal: Error, CustomStringConvertible {
@@ -66,7 +69,7 @@ final class FakeImages: ImageSource {
     func content(of path: String) throws -> String {
         guard let file = self[path] else { throw Refusal(description: "\(path): gone") }
         if file.content == "unreadable" { throw Refusal(description: "\(path): unreadable") }
-        return file.content
+        return file.identity
     }
 
     func load(_ path: String) throws -> LoadedImage {
@@ -78,7 +81,7 @@ final class FakeImages: ImageSource {
             for producer in producers { state.producers["\(producer.description.route) \(file.content)"] = producer }
         }
         if let refusal = file.refusal { throw Refusal(description: refusal) }
-        return LoadedImage(plugin: file.plugin, path: path, content: file.content, producers: producers) { [self] in
+        return LoadedImage(plugin: file.plugin, path: path, content: file.identity, producers: producers) { [self] in
             hanging.withLock { while state.withLock({ $0.hanging }) == name { hanging.wait(until: .max) } }
             state.withLock { $0.shutdowns.append(name) }
         }

@@ -1,0 +1,107 @@
+package import EventStream
+import StreamLoop
+import Synchronization
+
+/// What streams are open at a moment, by the generation whose code they run.
+package struct StreamSurvey: Sendable {
+    /// One that keeps its generation from being over.
+    package struct Holder: Sendable, Equatable {
+        package let stream: StreamToken
+        package let producer: String
+        /// `nil` for a shared stream, and for one without a connection.
+        package let peer: String?
+        package let ageNanoseconds: Int64
+    }
+
+    package struct Share: Sendable, Equatable {
+        /// Between their open and their close; a shared one counts once.
+        package var streams = 0
+        /// Those who read them.
+        package var subscribers = 0
+        /// The oldest first; a few.
+        package var holders: [Holder] = []
+    }
+
+    private(set) var shares: [ObjectIdentifier: Share] = [:]
+
+    package func share(of generation: Generation) -> Share { shares[ObjectIdentifier(generation)] ?? Share() }
+
+    mutating func add(_ other: [ObjectIdentifier: Share], holdersMax: Int) {
+        for (generation, share) in other {
+            var sum = shares[generation] ?? Share()
+            sum.streams += share.streams
+            sum.subscribers += share.subscribers
+            sum.holders = Array(
+                (sum.holders + share.holders).sorted { $0.ageNanoseconds > $1.ageNanoseconds }.prefix(holdersMax))
+            shares[generation] = sum
+        }
+    }
+}
+
+extension Runtime {
+    /// Asks each loop for its streams, a few thousand at a time, so that no stream waits for it.
+    /// - Parameters:
+    ///   - holdersMax: so many of the oldest streams of each generation are named.
+    ///   - done: called once, on a loop's thread.
+    package func survey(holdersMax: Int = 3, _ done: @escaping @Sendable (StreamSurvey) -> Void) {
+        let gathering = SurveyGathering(loops: loops.count, holdersMax: holdersMax, done: done)
+        for streams in loops { streams.loop.post { streams.survey(from: 1, gathering) } }
+    }
+}
+
+extension LoopStreams {
+    private static let surveyedPerTurn: UInt32 = 4096
+
+    fileprivate func survey(from start: UInt32, _ gathering: SurveyGathering) {
+        let end = max(1, min(table.end, start + Self.surveyedPerTurn))
+        var shares: [ObjectIdentifier: StreamSurvey.Share] = [:]
+        for slot in start..<max(start, end) { count(slot, in: &shares, holdersMax: gathering.holdersMax) }
+        guard end < table.end else { return gathering.add(shares, isLast: true) }
+        gathering.add(shares, isLast: false)
+        loop.post { [self] in survey(from: end, gathering) }
+    }
+
+    private func count(_ slot: UInt32, in shares: inout [ObjectIdentifier: StreamSurvey.Share], holdersMax: Int) {
+        let record = table[slot]
+        guard let entry = record.pointee.entry, record.pointee.role != .clock, record.pointee.source != .over else {
+            return
+        }
+        var share = shares[ObjectIdentifier(entry.generation)] ?? StreamSurvey.Share()
+        defer { shares[ObjectIdentifier(entry.generation)] = share }
+        if record.pointee.role != .source { share.subscribers += 1 }
+        guard record.pointee.role != .member else { return }
+        share.streams += 1
+        let age = record.pointee.source == .opening ? 0 : loop.now - record.pointee.openedAt
+        if share.holders.count == holdersMax {
+            guard let youngest = share.holders.last, age > youngest.ageNanoseconds else { return }
+            share.holders.removeLast()
+        }
+        let peer = record.pointee.descriptor >= 0 ? loop.system.peerName(of: record.pointee.descriptor) : nil
+        let holder = StreamSurvey.Holder(
+            stream: token(slot), producer: entry.description.name, peer: peer, ageNanoseconds: age)
+        let place = share.holders.firstIndex { $0.ageNanoseconds < age } ?? share.holders.count
+        share.holders.insert(holder, at: place)
+    }
+}
+
+/// Adds up what the loops say.
+private final class SurveyGathering: Sendable {
+    let holdersMax: Int
+    private let done: @Sendable (StreamSurvey) -> Void
+    private let state: Mutex<(survey: StreamSurvey, missing: Int)>
+
+    init(loops: Int, holdersMax: Int, done: @escaping @Sendable (StreamSurvey) -> Void) {
+        self.holdersMax = holdersMax
+        self.done = done
+        state = Mutex((StreamSurvey(), loops))
+    }
+
+    func add(_ shares: [ObjectIdentifier: StreamSurvey.Share], isLast: Bool) {
+        let whole = state.withLock { state -> StreamSurvey? in
+            state.survey.add(shares, holdersMax: holdersMax)
+            if isLast { state.missing -= 1 }
+            return state.missing == 0 ? state.survey : nil
+        }
+        if let whole { done(whole) }
+    }
+}

@@ -1,0 +1,128 @@
+import EventStream
+import StreamLoop
+import Synchronization
+import Testing
+
+@testable import StreamRuntime
+
+@Suite("A survey of the streams")
+struct SurveyTests {
+    private func survey(_ runtime: Runtime, turn: () -> Void) -> StreamSurvey? {
+        let found = Mutex<StreamSurvey?>(nil)
+        runtime.survey(holdersMax: 2) { survey in found.withLock { $0 = survey } }
+        turn()
+        return found.withLock { $0 }
+    }
+
+    @Test("counts by generation, and names the oldest")
+    func generations() throws {
+        let stage = Stage()
+        let (old, new) = (Generation(plugin: "p", number: 1), Generation(plugin: "p", number: 2))
+        let oldEntry = stage.entry(FakeProducer(name: "old"), old)
+        var visitors: [Visitor] = []
+        for _ in 0..<3 {
+            let visitor = try stage.open(oldEntry)
+            stage.turn()
+            visitor.attach()
+            stage.pass(milliseconds: 1000)
+            visitors.append(visitor)
+        }
+        visitors.append(try stage.open(stage.entry(FakeProducer(), new)))
+        stage.turn()
+        let survey = try #require(survey(stage.runtime) { stage.turn() })
+        let share = survey.share(of: old)
+        #expect(share.streams == 3 && share.subscribers == 3)
+        #expect(share.holders.map(\.stream) == visitors[..<2].map(\.token))
+        #expect(share.holders.map { $0.ageNanoseconds / 1_000_000_000 } == [3, 2])
+        #expect(share.holders.first?.producer == "old")
+        #expect(survey.share(of: new).streams == 1)
+        for visitor in visitors[..<3] { visitor.hangUp() }
+        visitors[3].leave()
+        stage.turn()
+        #expect(self.survey(stage.runtime) { stage.turn() }?.share(of: old) == StreamSurvey.Share())
+    }
+
+    @Test("a shared stream counts once, on all loops together, and its readers each")
+    func shared() throws {
+        let stage = HubStage(loops: 3)
+        let entry = stage.entry(FakeProducer(isShared: true))
+        let visitors = try (0..<7).map { _ in try stage.join(entry) }
+        let share = try #require(survey(stage.runtime) { stage.turn() }).share(of: entry.generation)
+        #expect(share.streams == 1 && share.subscribers == 7 && share.holders.count == 1)
+        for visitor in visitors { stage.runtime.leave(visitor.token) }
+        stage.turn()
+    }
+
+    @Test("looks at thousands of streams in several turns")
+    func many() throws {
+        let stage = Stage()
+        let entry = stage.entry(FakeProducer())
+        let visitors = try (0..<5000).map { _ in try stage.open(entry) }
+        stage.turn()
+        let found = Mutex<StreamSurvey?>(nil)
+        stage.runtime.survey { survey in found.withLock { $0 = survey } }
+        stage.turn(1)
+        #expect(found.withLock { $0 } == nil)
+        stage.turn(1)
+        #expect(found.withLock { $0 }?.share(of: entry.generation).streams == 5000)
+        for visitor in visitors { visitor.leave() }
+        stage.turn()
+    }
+}
+
+@Suite("Limits that are replaced")
+struct ReplacedLimitsTests {
+    @Test("a shorter keep-alive, age and write deadline hold for open streams, too")
+    func times() throws {
+        var limits = Limits()
+        let stage = Stage(limits)
+        let quiet = try stage.subscribe(FakeProducer())
+        stage.pass(milliseconds: 2000)
+        #expect(quiet.text == "")
+        limits.keepAlive = 1_000_000_000
+        stage.runtime.replaceLimits(limits)
+        stage.pass(milliseconds: 1000)
+        #expect(quiet.text.hasPrefix(":\n\n"))
+        let full = try stage.subscribe(
+            FakeProducer([FakeProducer.Step.event(String(repeating: "x", count: 100))]), room: 50)
+        limits.writeDeadline = 500_000_000
+        stage.runtime.replaceLimits(limits)
+        stage.pass(milliseconds: 600)
+        #expect(full.slot == nil, "it outlived its write deadline")
+        limits.maxAge = 3_000_000_000
+        stage.runtime.replaceLimits(limits)
+        stage.pass(milliseconds: 1)
+        #expect(quiet.text.contains("retry: "), "it outlived its age")
+    }
+
+    @Test("a shared stream's keep-alive, too")
+    func clock() throws {
+        var limits = Limits()
+        let stage = HubStage(limits)
+        let reader = try stage.join(stage.entry(FakeProducer(isShared: true)))
+        limits.keepAlive = 1_000_000_000
+        stage.runtime.replaceLimits(limits)
+        stage.pass(milliseconds: 1100)
+        #expect(reader.story == ["keep-alive"])
+    }
+
+    @Test("more streams, or fewer, from now on")
+    func counts() throws {
+        var limits = Limits()
+        limits.maxStreams = 1
+        let stage = Stage(limits)
+        let first = try stage.open(FakeProducer())
+        #expect(throws: Overload(limit: "max-streams")) { try stage.open(FakeProducer()) }
+        limits.maxStreams = 2
+        stage.runtime.replaceLimits(limits)
+        let second = try stage.open(FakeProducer())
+        limits.maxStreams = 1
+        stage.runtime.replaceLimits(limits)
+        first.leave()
+        stage.turn()
+        #expect(throws: Overload(limit: "max-streams")) { try stage.open(FakeProducer()) }
+        second.leave()
+        stage.turn()
+        #expect(stage.isIdle)
+    }
+}
