@@ -60,7 +60,8 @@ func unitTests(_ target: String, also others: [Target.Dependency] = [], exclude:
 let plugins = [
     plugin(c: "hello"), plugin(c: "counter"), plugin(c: "tail", with: "PluginLines"), plugin(c: "system"),
     plugin(c: "exec", with: "PluginLines"), plugin(swift: "clock", importing: "CSluice"),
-    plugin(swift: "hello-swift", importing: "Sluice"),
+    plugin(swift: "hello-swift", importing: "Sluice"), plugin(swift: "tokens", importing: "Sluice"),
+    plugin(swift: "chat", importing: "Sluice"),
 ]
 
 let package = Package(

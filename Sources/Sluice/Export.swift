@@ -12,6 +12,7 @@
 ///   - plugin: the plugin's name, unique among those that a server loads; by default that of its first producer.
 ///   - version: for people.
 ///   - summary: one line for people.
+///   - host: what the entry was given.
 /// - Returns: `nil`, after a line in the server's log, if something about the producers cannot be served.
 public func export(
     _ producers: any ProducerDeclaration.Type..., plugin: String? = nil, version: String? = nil, summary: String? = nil,

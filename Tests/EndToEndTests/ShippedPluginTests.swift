@@ -4,7 +4,8 @@ import Testing
 
 @Suite("The plugins that ship", .onTestThreads)
 struct ShippedPluginTests {
-    private static let names = ["clock", "counter", "exec", "hello", "hello-swift", "system", "tail"]
+    private static let swift = ["chat", "clock", "hello-swift", "tokens"]
+    private static let names = ["counter", "exec", "hello", "system", "tail"] + swift
 
     private struct Declaration: Decodable {
         struct Producer: Decodable {
@@ -40,7 +41,7 @@ struct ShippedPluginTests {
         #expect(flags.contains("NOW") && flags.contains("NODELETE"))
         let paths = section.filter { $0.contains("RUNPATH") || $0.contains("RPATH") }
         #expect(paths.allSatisfy { $0.hasSuffix("[$ORIGIN]") }, "\(paths)")
-        if name != "clock" && name != "hello-swift" {
+        if !Self.swift.contains(name) {
             let text = try run(["nm", "-D", "--undefined-only", BuiltProducts.plugin(name)])
             #expect(!text.contains("swift"), "C needs nothing of Swift: \(text)")
         }

@@ -9,6 +9,9 @@ package enum BuiltProducts {
     /// The shared object of a producer that ships, of the same build.
     package static func plugin(_ name: String) -> String { "\(folder(of: sluice))/lib\(name).so" }
 
+    /// Where the compiler finds the modules of the same build.
+    package static var modules: String { folder(of: ownExecutable) + "/Modules" }
+
     /// The test bundle, which the package manager puts where the products are.
     private static let ownExecutable: String = {
         var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
