@@ -66,7 +66,9 @@ let plugins = [
 
 let package = Package(
     name: "sluice",
-    products: [.executable(name: "sluice", targets: ["SluiceCommand"])] + plugins.map(\.1),
+    products: [
+        .executable(name: "sluice", targets: ["SluiceCommand"]), .library(name: "Sluice", targets: ["Sluice"]),
+    ] + plugins.map(\.1),
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),

@@ -133,7 +133,8 @@ private struct LineLogHandler: LogHandler {
 }
 
 /// Writes all bytes, waiting for a reader where need be; gives up on an error, as there is nobody to tell.
-func writeFully(_ bytes: [UInt8], to descriptor: Int32) {
+/// - Returns: `false` if the reader is gone, or there is no room.
+@discardableResult func writeFully(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
     bytes.withUnsafeBytes { bytes in
         var rest = bytes[...]
         while !rest.isEmpty {
@@ -144,9 +145,10 @@ func writeFully(_ bytes: [UInt8], to descriptor: Int32) {
                 var wanted = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
                 poll(&wanted, 1, -1)
             } else if errno != EINTR {
-                return
+                return false
             }
         }
+        return true
     }
 }
 

@@ -153,7 +153,6 @@ struct ServingProcess {
     private func logLedger() {
         for entry in reloader.allEntries {
             let ledger = entry.ledger
-            let calls = CallbackFigures.calls(of: entry.producer)
             let reasons = ledger.reasons.sorted { $0.key.rawValue < $1.key.rawValue }.map {
                 "\($0.key.name)=\($0.value)"
             }
@@ -164,15 +163,11 @@ struct ServingProcess {
                     "generation": "\(entry.generation.number)", "opens": "\(ledger.opens)",
                     "closes": "\(ledger.closes)",
                     "open": "\(ledger.open)", "reasons": "\(reasons.joined(separator: " "))",
-                    "late_calls": "\(calls.late)", "dropped": "\(calls.dropped)",
                 ])
         }
-        let functions = CallbackFigures.functions
         logger.info(
             "totals",
             metadata: [
-                "functions": "\(functions.live)", "tombstones": "\(functions.tombstones)",
-                "function_bytes": "\(functions.bytes)",
                 "open_streams": "\(runtime.openStreams)", "threads": "\(runtime.usedThreads)",
                 "stuck": "\(runtime.stuckStreams)",
                 "refused": "\(runtime.refusedRequests)", "connections": "\(door.connectionCount)",

@@ -7,7 +7,10 @@ struct Sluice: AsyncParsableCommand {
         commandName: "sluice",
         abstract: "Turns shared objects into Server-Sent-Event streams.",
         version: "0.1.0",
-        subcommands: [ServeCommand.self, InspectCommand.self, ProbeCommand.self])
+        subcommands: [
+            ServeCommand.self, BuildCommand.self, NewCommand.self, RunCommand.self, InspectCommand.self,
+            ProbeCommand.self,
+        ])
 
     /// Runs the command; its errors become one line and an exit status: 2 for what the user got wrong, 1 for all else.
     static func main() async {

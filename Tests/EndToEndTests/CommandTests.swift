@@ -150,9 +150,11 @@ struct CommandTests {
         #expect(refused.output.contains("text.so"))
     }
 
-    @Test("--help teaches, for every verb", arguments: [["--help"], ["serve", "--help"], ["inspect", "--help"]])
+    @Test(
+        "--help teaches, for every verb",
+        arguments: [[]] + ["serve", "build", "new", "run", "inspect"].map { [$0] })
     func help(_ arguments: [String]) throws {
-        let program = try sluice(arguments)
+        let program = try sluice(arguments + ["--help"])
         #expect(program.status == 0)
         #expect(program.output.contains("USAGE"))
     }

@@ -1,0 +1,108 @@
+import Glibc
+import Synchronization
+
+/// Compiles plugins. What it writes appears under its name in one moment, and complete: a server may watch the folder.
+final class PluginBuilder: Sendable {
+    enum Outcome: Sendable {
+        /// With what the compiler said, if that was kept: its warnings.
+        case built(warnings: String)
+        /// The sources do not compile; with what the compiler said, if that was kept.
+        case failed(errors: String)
+    }
+
+    private let files: AuthoringFiles
+    private let toolchain: Toolchain
+    private let cache: String?
+    private let choices: BuildChoices
+    private let output: SpawnedProgram.Output
+    private let running = Mutex<(program: SpawnedProgram?, isEnded: Bool)>((nil, false))
+
+    /// - Parameter output: where the compilers' messages go.
+    init(
+        files: AuthoringFiles, environment: [String: String] = Toolchain.ownEnvironment(),
+        choices: BuildChoices = BuildChoices(),
+        output: SpawnedProgram.Output
+    ) {
+        self.files = files
+        toolchain = Toolchain(environment: environment)
+        cache = try? SwiftLibrary.cacheFolder(environment: environment)
+        self.choices = choices
+        self.output = output
+    }
+
+    /// Compiles and links; blocks until that is done.
+    /// - Parameter path: the plugin's file.
+    /// - Throws: if that was impossible for other reasons than the sources.
+    func build(_ sources: PluginSources, to path: String) throws(CommandFailure) -> Outcome {
+        let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
+        guard access(folder, W_OK) == 0 else { throw CommandFailure("\(path) can't be written: \(systemError())") }
+        let scratch = try ScratchFolder()
+        let script = "\(scratch.path)/exports"
+        try writeNewFile(CompilerWords.versionScript, to: script)
+        let partial = Self.partialPath(of: path)
+        defer { unlink(partial) }
+        let words = CompilerWords(include: files.include, choices: choices)
+        let command =
+            switch sources.language {
+            case .c:
+                words.c(
+                    compiler: try toolchain.cCompiler(), files: sources.files, versionScript: script, output: partial,
+                    flags: toolchain.flags("CFLAGS") + toolchain.flags("LDFLAGS"), libraries: toolchain.flags("LDLIBS"))
+            case .swift:
+                try swiftCommand(words, sources, script: script, output: partial)
+            }
+        let ending = try run(command)
+        guard ending.status == 0 else {
+            return .failed(errors: ending.output)
+        }
+        guard rename(partial, path) == 0 else { throw CommandFailure("\(path) can't be written: \(systemError())") }
+        return .built(warnings: ending.output)
+    }
+
+    /// Ends what runs; nothing is built any more. Any thread.
+    func end() {
+        let program = running.withLock { running in
+            running.isEnded = true
+            return running.program
+        }
+        program?.end()
+    }
+
+    private func swiftCommand(
+        _ words: CompilerWords, _ sources: PluginSources, script: String, output: String
+    ) throws(CommandFailure) -> [String] {
+        let compiler = try toolchain.swiftCompiler()
+        guard let cache else {
+            throw CommandFailure("no folder to keep the compiled library in: set HOME or XDG_CACHE_HOME")
+        }
+        let library = SwiftLibrary(files: files, words: words, compiler: compiler, cache: cache)
+        let folder = try library.folder { command throws(CommandFailure) in
+            let ending = try run(command)
+            // Not the author's errors, but whoever reads on needs them.
+            if ending.status != 0 { writeFully(Array(ending.output.utf8), to: STDERR_FILENO) }
+            return ending
+        }
+        return words.swift(
+            compiler: compiler, files: sources.files,
+            module: CompilerWords.moduleName(for: sources.name, build: .random(in: 0 ... .max)),
+            library: folder, versionScript: script, output: output, flags: toolchain.flags("SWIFTFLAGS"),
+            libraries: toolchain.flags("LDLIBS"))
+    }
+
+    private func run(_ command: [String]) throws(CommandFailure) -> SpawnedProgram.Ending {
+        let program = SpawnedProgram(command, output: output)
+        let isEnded = running.withLock { running in
+            running.program = program
+            return running.isEnded
+        }
+        if isEnded { program.end() }
+        defer { running.withLock { $0.program = nil } }
+        return try program.run()
+    }
+
+    /// Beside the file, as a rename works within one file system; hidden, so that no server takes it for a plugin.
+    private static func partialPath(of path: String) -> String {
+        let start = path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex
+        return "\(path[..<start]).\(path[start...]).\(getpid()).new"
+    }
+}

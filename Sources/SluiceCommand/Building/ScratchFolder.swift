@@ -1,0 +1,73 @@
+import Glibc
+
+/// A folder of one's own, for what lives only as long as its owner.
+struct ScratchFolder: ~Copyable {
+    let path: String
+
+    /// mkdtemp(3) in `TMPDIR`: nobody else can look into it, or put something there.
+    init() throws(CommandFailure) {
+        let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+        var template = Array("\(parent)/sluice-XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else {
+            throw CommandFailure(
+                "no folder can be made in \(parent): \(systemError()); set TMPDIR to one that has room")
+        }
+        path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+
+    deinit { removeTree(path) }
+}
+
+/// Removes a file, or a folder and all in it; a symbolic link, not what it leads to.
+func removeTree(_ path: String) {
+    var status = stat()
+    guard lstat(path, &status) == 0 else { return }
+    if status.st_mode & S_IFMT == S_IFDIR {
+        for name in (try? names(in: path)) ?? [] { removeTree("\(path)/\(name)") }
+    }
+    remove(path)
+}
+
+/// The names in a folder, sorted, without "." and "..".
+/// - Throws: why it cannot be read.
+func names(in folder: String) throws(CommandFailure) -> [String] {
+    guard let listing = opendir(folder) else { throw CommandFailure("\(folder) can't be read: \(systemError())") }
+    defer { closedir(listing) }
+    var names: [String] = []
+    while let entry = readdir(listing) {
+        let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        if name != ".", name != ".." { names.append(name) }
+    }
+    return names.sorted()
+}
+
+/// All bytes of a file.
+/// - Throws: why it cannot be read.
+func contents(of path: String) throws(CommandFailure) -> [UInt8] {
+    let descriptor = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw CommandFailure("\(path) can't be read: \(systemError())") }
+    defer { if path != "-" { close(descriptor) } }
+    var bytes: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 64 * 1024)
+    while true {
+        let count = read(descriptor, &chunk, chunk.count)
+        if count < 0, errno == EINTR { continue }
+        guard count >= 0 else { throw CommandFailure("\(path) can't be read: \(systemError())") }
+        if count == 0 { return bytes }
+        bytes += chunk[..<count]
+    }
+}
+
+/// Writes a new file.
+/// - Throws: why that is impossible; one reason is that there is such a file already.
+func writeNewFile(_ text: String, to path: String) throws(CommandFailure) {
+    let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+    guard descriptor >= 0 else { throw CommandFailure("\(path) can't be written: \(systemError())") }
+    writeFully(Array(text.utf8), to: descriptor)
+    var status = stat()
+    let isComplete = fstat(descriptor, &status) == 0 && Int(status.st_size) == text.utf8.count
+    guard close(descriptor) == 0, isComplete else { throw CommandFailure("\(path) can't be written: \(systemError())") }
+}
+
+/// The text of an `errno`.
+func systemError(_ code: Int32 = errno) -> String { String(cString: strerror(code)) }

@@ -1,0 +1,112 @@
+import ArgumentParser
+import EventStream
+import Glibc
+import Logging
+import PluginHost
+
+struct RunCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Open one stream without a server, and print its events.",
+        discussion: """
+            Opens a stream of a producer as a server would, and prints its frames as they would go over the wire. A .c or .swift file is built \
+            first. The log goes to standard error. Ctrl-C ends the stream cleanly.
+
+            The exit status is 0 when the stream is complete, or ended as asked; 1 when it was rejected or failed.
+
+            Examples:
+              sluice run hello.so interval=0.5
+              sluice run plugins/prices.so ticker symbol=ACME --max-events 3
+              sluice run tokens.swift --body prompt.json --header authorization='Bearer x'
+              sluice run counter.so from=1 to=9 --last-event-id 5
+            """)
+
+    @Argument(help: ArgumentHelp("The plugin, or its source.", valueName: "file.so"))
+    var file: String
+
+    @Argument(
+        help: ArgumentHelp(
+            "The producer's name, if the plugin has several; then values of its parameters, as name=value.",
+            valueName: "producer|name=value"))
+    var words: [String] = []
+
+    @Option(
+        help: ArgumentHelp("The id of the last event that was seen: the stream resumes behind it.", valueName: "id"))
+    var lastEventID: String?
+
+    @Option(help: ArgumentHelp("A header of the request, as name=value; may be repeated.", valueName: "name=value"))
+    var header: [String] = []
+
+    @Option(help: ArgumentHelp("Send the bytes of this file as a POST's body; - is standard input.", valueName: "file"))
+    var body: String?
+
+    @Option(help: ArgumentHelp("Leave after so many events.", valueName: "count"))
+    var maxEvents: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "The configuration file, for the producer's section (default: \(ConfigurationFile.defaultPath), if there is one).",
+            valueName: "file"))
+    var config: String?
+
+    @Flag(help: "Load the plugin although others than its owner could change it.")
+    var insecurePlugins = false
+
+    @OptionGroup(title: "Log")
+    var log: LogOptions
+
+    func validate() throws {
+        if let maxEvents, maxEvents < 1 { throw ValidationError("--max-events is \(maxEvents): expected 1 or more") }
+    }
+
+    func run() throws {
+        let name = words.first.flatMap { $0.contains("=") ? nil : $0 }
+        let arguments = try StreamArguments(Array(words.dropFirst(name == nil ? 0 : 1)), headers: header)
+        let sources = try SettingSources(
+            flags: log.flags.compactMapValues { $0 }, environment: [:], configurationPath: config)
+        let writer = try LogWriter(format: sources.required(SettingTable.logFormat))
+        defer { writer.finish() }
+        let logger = writer.logger(level: try sources.required(SettingTable.logLevel))
+        let content = try body.map { path throws(CommandFailure) in try contents(of: path) }
+
+        let plugin = try load(
+            PluginLoader.Settings(
+                isInsecure: insecurePlugins, configuration: sources.file?.producers ?? [:]), logger)
+        let producer = try StreamArguments.producer(name, of: plugin)
+        let request: StreamRequest
+        do {
+            request = try arguments.request(to: producer, lastEventID: lastEventID, body: content)
+        } catch let fault as ParameterFault {
+            let given = fault.value.map { "not '\($0)'" } ?? "and it is missing"
+            throw CommandFailure("rejected with 400: \(fault.parameter): expected \(fault.expected), \(given)")
+        }
+        if EventID.isFinished(lastEventID) {
+            throw CommandFailure(
+                "--last-event-id \(EventID.finished) says that the stream is complete: a server answers 204")
+        }
+        let status = try StreamRun(
+            plugin: plugin, producer: producer, request: request, eventCountMax: maxEvents, logger: logger
+        ).run()
+        writer.finish()
+        // Not `exit`: a thread that never returned from a plugin must not meet the destructors of its own library.
+        if status != 0 { _exit(status) }
+    }
+
+    /// Loads the plugin, which is built first if it is a source. Its image stays when its file is gone.
+    private func load(_ settings: PluginLoader.Settings, _ logger: Logger) throws -> LoadedPlugin {
+        let scratch = try ScratchFolder()
+        var path = file
+        if PluginSources.isSource(PluginSources.fileName(file)) {
+            path = "\(scratch.path)/\(PluginSources.stem(file)).so"
+            let builder = PluginBuilder(files: try .ofThisExecutable(), output: .passed)
+            guard case .built = try builder.build(try PluginSources([file]), to: path) else {
+                throw CommandFailure("\(file): not built; the compiler says why, above")
+            }
+        }
+        do throws(PluginRefusal) {
+            return try PluginLoader(settings: settings, logger: logger).load(path)
+        } catch {
+            throw CommandFailure("\(error)")
+        }
+    }
+}
