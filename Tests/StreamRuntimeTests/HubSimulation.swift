@@ -75,7 +75,7 @@ final class HubSimulation: @unchecked Sendable {
         }
         limits.stallLimit = .max
         limits.maxHubsPerProducer = 4
-        limits.maxStreams = 60
+        limits.maxStreams = 80
         limits.handoffBytes = 3000
         self.limits = limits
         stage = HubStage(limits, loops: 3)
