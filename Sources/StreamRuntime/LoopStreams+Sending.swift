@@ -50,7 +50,9 @@ extension LoopStreams {
         let record = table[slot]
         guard let handoff = record.pointee.handoff else { return nil }
         let taken = handoff.take(into: &output)
-        if taken.isRoomWanted, !record.pointee.isThreaded, record.pointee.entry!.description.hasNext {
+        if taken.isRoomWanted, record.pointee.source == .open, !record.pointee.isThreaded,
+            record.pointee.entry!.description.hasNext
+        {
             record.pointee.nextDue = 0
         }
         if taken.isRoomWanted, record.pointee.isThreaded { handoff.wakeThread() }

@@ -112,7 +112,9 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
             defer { gate.isWakePending = false }
             return gate.isWakePending
         }
-        if wasWoken, record.pointee.entry!.description.hasNext { record.pointee.nextDue = 0 }
+        if wasWoken, record.pointee.source == .open, record.pointee.entry!.description.hasNext {
+            record.pointee.nextDue = 0
+        }
         // An emit on a stream that had none before has made its queue.
         if record.pointee.handoff == nil { record.pointee.handoff = table.withGate(slot) { $0.handoff } }
         pump(slot)

@@ -35,7 +35,7 @@ struct StreamRecord: ~Copyable {
         case none
     }
 
-    // In an order without holes: 128 bytes, of which there are as many as subscribers.
+    // In an order without holes: 104 bytes, of which there are as many as subscribers.
     var epoch: UInt32 = 0
     var descriptor: Int32 = -1
     var role = Role.stream
@@ -61,23 +61,60 @@ struct StreamRecord: ~Copyable {
     var dropped: Int32 = 0
     var entry: ProducerEntry?
     var state: UnsafeMutableRawPointer?
-    var handoff: Handoff?
-    /// Until the connection is there.
-    var opening: Opening?
     /// The hub, for all roles but `.stream`.
     var shared: Hub?
-    /// What the connection did not take, and the sink, if it is one.
-    var outbox: Outbox?
-    /// When `pull` is worth calling; `Int64.max`: only when woken.
+    private var rarities: Rarities?
+    /// When `pull` is worth calling; `Int64.max`: only when woken. Of a stream that is to end, when it was told to.
     var nextDue: Int64 = 0
     /// When the subscriber last took a byte; while lingering or closing, when that began.
     var lastActivity: Int64 = 0
     var openedAt: Int64 = 0
-    var closingSince: Int64 = 0
     var events = 0
     var bytes = 0
 
     init() {}
+
+    /// What few streams have, or all for a short time only.
+    private final class Rarities {
+        var handoff: Handoff?
+        var opening: Opening?
+        var outbox: Outbox?
+
+        var isEmpty: Bool { handoff == nil && opening == nil && outbox == nil }
+    }
+
+    var handoff: Handoff? {
+        get { rarities?.handoff }
+        set { set(\.handoff, newValue) }
+    }
+
+    /// Until the connection is there.
+    var opening: Opening? {
+        get { rarities?.opening }
+        set { set(\.opening, newValue) }
+    }
+
+    /// What the connection did not take, and the sink, if it is one.
+    var outbox: Outbox? {
+        get { rarities?.outbox }
+        set { set(\.outbox, newValue) }
+    }
+
+    private mutating func set<Rarity>(_ path: ReferenceWritableKeyPath<Rarities, Rarity?>, _ value: Rarity?) {
+        if let value {
+            if rarities == nil { rarities = Rarities() }
+            rarities![keyPath: path] = value
+        } else if let rarities {
+            rarities[keyPath: path] = nil
+            if rarities.isEmpty { self.rarities = nil }
+        }
+    }
+
+    /// When a stream that is to end was told to: nothing is pulled from it then.
+    var closingSince: Int64 {
+        get { nextDue }
+        set { nextDue = newValue }
+    }
 
     var hasPending: Bool { isSinkBusy || isBlocked || hasBytesWaiting }
     var hasBytesWaiting: Bool { outbox.map { !$0.isEmpty } ?? false }

@@ -64,19 +64,24 @@ struct StreamGate {
 /// The streams of one loop, in chunks that never move or go: a record's address is good for ever, a token tells whose it is.
 final class StreamTable: @unchecked Sendable {
     // Unchecked: free slots are behind the lock; chunks are published by it and never change; a record has its own rules.
-    private static let chunkSize = 256
-    private static let chunkCount = 1 << 16
+    private static let chunkSize = 512
+    private static let chunkCount = 1 << 15
     private let chunks: UnsafeMutablePointer<Chunk?>
     private let free = Mutex(Free())
 
+    /// One allocation, in whole pages: what the allocator gives back to the system around it is no more than a page.
     private struct Chunk {
         let records: UnsafeMutablePointer<StreamRecord>
         let gates: UnsafeMutablePointer<Mutex<StreamGate>>
 
         init() {
-            records = .allocate(capacity: StreamTable.chunkSize)
-            gates = .allocate(capacity: StreamTable.chunkSize)
-            for index in 0..<StreamTable.chunkSize {
+            let size = StreamTable.chunkSize
+            let recordBytes = MemoryLayout<StreamRecord>.stride * size
+            let gateBytes = MemoryLayout<Mutex<StreamGate>>.stride * size
+            let memory = UnsafeMutableRawPointer.allocate(byteCount: recordBytes + gateBytes, alignment: 4096)
+            records = memory.bindMemory(to: StreamRecord.self, capacity: size)
+            gates = (memory + recordBytes).bindMemory(to: Mutex<StreamGate>.self, capacity: size)
+            for index in 0..<size {
                 (records + index).initialize(to: StreamRecord())
                 (gates + index).initialize(to: Mutex(StreamGate()))
             }
@@ -86,7 +91,6 @@ final class StreamTable: @unchecked Sendable {
             records.deinitialize(count: StreamTable.chunkSize)
             gates.deinitialize(count: StreamTable.chunkSize)
             records.deallocate()
-            gates.deallocate()
         }
     }
 
@@ -98,7 +102,7 @@ final class StreamTable: @unchecked Sendable {
     }
 
     init() {
-        // 1 MiB of addresses; the pages that are never touched cost nothing.
+        // 512 KiB of addresses; the pages that are never touched cost nothing.
         chunks = .allocate(capacity: Self.chunkCount)
         chunks.initialize(repeating: nil, count: Self.chunkCount)
     }
