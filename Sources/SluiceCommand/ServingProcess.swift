@@ -149,20 +149,27 @@ struct ServingProcess {
         return 0
     }
 
-    /// One line for each producer and generation: when nothing is open, opens equal closes.
+    /// One line for each producer and generation, and one for the generations of a producer that are over: when nothing is open,
+    /// opens equal closes. `leaves` are the subscribers of its shared streams.
     private func logLedger() {
         for entry in reloader.allEntries {
             let ledger = entry.ledger
-            let reasons = ledger.reasons.sorted { $0.key.rawValue < $1.key.rawValue }.map {
-                "\($0.key.name)=\($0.value)"
-            }
             logger.info(
                 "ledger",
                 metadata: [
                     "plugin": "\(entry.description.plugin)", "producer": "\(entry.description.name)",
                     "generation": "\(entry.generation.number)", "opens": "\(ledger.opens)",
-                    "closes": "\(ledger.closes)",
-                    "open": "\(ledger.open)", "reasons": "\(reasons.joined(separator: " "))",
+                    "closes": "\(ledger.closes)", "open": "\(ledger.open)", "reasons": "\(text(of: ledger.reasons))",
+                    "leaves": "\(text(of: entry.leavesByReason))",
+                ])
+        }
+        for past in reloader.pastLedgers {
+            logger.info(
+                "ledger of earlier generations",
+                metadata: [
+                    "plugin": "\(past.plugin)", "producer": "\(past.producer)", "generations": "\(past.generations)",
+                    "opens": "\(past.opens)", "closes": "\(past.closes)", "reasons": "\(text(of: past.reasons))",
+                    "leaves": "\(text(of: past.leaves))",
                 ])
         }
         logger.info(
@@ -170,8 +177,14 @@ struct ServingProcess {
             metadata: [
                 "open_streams": "\(runtime.openStreams)", "threads": "\(runtime.usedThreads)",
                 "stuck": "\(runtime.stuckStreams)",
-                "refused": "\(runtime.refusedRequests)", "connections": "\(door.connectionCount)",
+                "refused": "\(runtime.refusedRequests)", "evicted": "\(runtime.evictedHubs)",
+                "connections": "\(door.connectionCount)",
             ])
+    }
+
+    private func text(of counts: [CloseReason: Int]) -> String {
+        counts.sorted { $0.key.rawValue < $1.key.rawValue }.map { "\($0.key.name)=\($0.value)" }
+            .joined(separator: " ")
     }
 }
 

@@ -71,3 +71,28 @@ package final class ProducerEntry: Sendable {
     /// - Returns: `true` the first time.
     func demote() -> Bool { !demoted.exchange(true, ordering: .relaxed) }
 }
+
+/// The account of a producer's generations that are over.
+package struct PastLedger: Sendable, Equatable {
+    package let plugin: String
+    package let producer: String
+    package private(set) var generations = 0
+    package private(set) var opens = 0
+    package private(set) var closes = 0
+    package private(set) var reasons: [CloseReason: Int] = [:]
+    package private(set) var leaves: [CloseReason: Int] = [:]
+
+    init(of entry: ProducerEntry) {
+        plugin = entry.description.plugin
+        producer = entry.description.name
+    }
+
+    mutating func add(_ entry: ProducerEntry) {
+        let ledger = entry.ledger
+        generations += 1
+        opens += ledger.opens
+        closes += ledger.closes
+        reasons.merge(ledger.reasons, uniquingKeysWith: +)
+        leaves.merge(entry.leavesByReason, uniquingKeysWith: +)
+    }
+}

@@ -94,6 +94,16 @@ package final class Reloader: Sendable {
         var retired: [Retired] = []
         /// Generations whose `shutdown` has not returned, by plugin and number.
         var alive: Set<String> = []
+        /// By plugin and producer.
+        var past: [String: PastLedger] = [:]
+
+        /// Of what is shut down only the account stays.
+        mutating func forgetShutDown() {
+            for entry in retired.filter(\.generation.isShutDown).flatMap(\.entries) {
+                past["\(entry.description.plugin)/\(entry.description.name)", default: PastLedger(of: entry)].add(entry)
+            }
+            retired.removeAll(where: \.generation.isShutDown)
+        }
     }
 
     /// A generation that gives its last streams some time.
@@ -135,6 +145,15 @@ package final class Reloader: Sendable {
     /// All entries that ever served and are not shut down, for the ledger.
     package var allEntries: [ProducerEntry] {
         entries + state.withLock { state in state.retired.filter { !$0.generation.isShutDown }.flatMap(\.entries) }
+    }
+
+    /// What producers did in generations that are shut down, by plugin and producer.
+    package var pastLedgers: [PastLedger] {
+        let past = state.withLock { state in
+            state.forgetShutDown()
+            return state.past
+        }
+        return past.sorted { $0.key < $1.key }.map(\.value)
     }
 
     /// What serves, in the order of the files, and then what drains, the oldest first.
@@ -274,7 +293,7 @@ package final class Reloader: Sendable {
                 "open_streams": "\(generation.liveStreams)",
             ])
         state.withLock {
-            $0.retired.removeAll(where: \.generation.isShutDown)
+            $0.forgetShutDown()
             $0.retired.append(
                 Retired(serving: serving, reason: reason, since: monotonicNanoseconds()))
         }
@@ -286,7 +305,7 @@ package final class Reloader: Sendable {
     /// - Returns: when to call again, in monotonic nanoseconds; `nil` when no retired generation has streams left.
     package func endRetired(after drain: Int64) -> Int64? {
         let retired = state.withLock { state in
-            state.retired.removeAll(where: \.generation.isShutDown)
+            state.forgetShutDown()
             return state.retired
         }
         let now = monotonicNanoseconds()
@@ -308,7 +327,7 @@ package final class Reloader: Sendable {
             while !state.withLock(\.alive.isEmpty), monotonicNanoseconds() < deadline { changed.wait(until: deadline) }
         }
         return state.withLock { state in
-            state.retired.removeAll(where: \.generation.isShutDown)
+            state.forgetShutDown()
             return state.alive.sorted()
         }
     }

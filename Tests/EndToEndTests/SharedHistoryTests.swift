@@ -153,4 +153,32 @@ struct SharedHistoryTests {
             #expect(try fourth.nextData(3) == ["three", "four", "five"])
         }
     }
+
+    @Test("under --slow-policy skip whoever is overtaken is told how much it lost, and goes on live")
+    func skipping() throws {
+        let flags = ["--slow-policy", "skip", "--history-events", "16", "--loops", "1"]
+        try withServer(["SharedNumbers"], flags: flags) { server in
+            let target = "/shared-numbers?tag=a&every=1&bytes=4096"
+            let slow = try TestSubscriber(
+                asking: target, on: RawClient(port: server.port, receiveBufferBytes: 65536))
+            var last = try number(slow.nextEvent())
+            let quick = try server.subscribe(target)
+            let start = try number(quick.nextEvent())
+            // Far more than the sockets hold between them.
+            try expectSequence(quick, from: start + 1, count: 3000)
+            var lost: UInt64 = 0
+            while lost == 0 {
+                let event = try slow.nextEvent()
+                if event.type == "sluice-gap" {
+                    lost = try #require(try gap(event).lost)
+                } else {
+                    try #require(try number(event) == last + 1)
+                    last += 1
+                }
+            }
+            #expect(lost > 100)
+            try expectSequence(slow, from: last + Int(lost) + 1, count: 5)
+            #expect(server.ledger.streams.count == 1)
+        }
+    }
 }

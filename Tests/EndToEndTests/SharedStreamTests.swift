@@ -138,7 +138,7 @@ struct SharedStreamTests {
             try crowd.wait()
             #expect(crowd.failures.isEmpty)
             let figures = try server.restingFigures()
-            try server.expectBalancedLedger(isCurrentOnly: true)
+            try server.expectBalancedLedger()
             for stream in server.ledger.streams where stream.wasOpened {
                 let reason = try #require(stream.reason)
                 #expect([.disconnected, .completed, .reloaded].contains(reason), "\(stream.name) \(reason)")

@@ -123,6 +123,9 @@ final class Crowd: Sendable {
     /// Lets everybody finish the visit that they are at.
     func disperse() { isLeaving.update { $0 = true } }
 
+    /// All visits are over.
+    var isOver: Bool { finished.read { $0 == threadCount } }
+
     /// Waits until all visits are over.
     func wait(_ limit: Duration = .seconds(150)) throws {
         guard finished.wait(limit, until: { $0 == self.threadCount ? true : nil }) != nil else {
