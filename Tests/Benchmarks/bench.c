@@ -1,4 +1,4 @@
-/* The producers that the benchmark asks for: /idle, /ticker, /firehose and /events, written as any plugin would write them. */
+/* The producers that the benchmark asks for: /idle, /ticker, /firehose, /events and /replay, written as any plugin would write them. */
 #include <sluice.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -147,27 +147,57 @@ static const sluice_producer firehose = {
 };
 
 /*
- * /events: one shared stream of 120 bytes of data, with the monotonic time and a count. It waits for /start?interval_us=N: then an
- * event each N microseconds, or, with 0, the next one as soon as the one before was handed to all subscribers, one event a write.
+ * /events?size=120: a shared stream with the monotonic time and a count in its data. It waits for /start?interval_us=N: then an event
+ * each N microseconds, or, with 0, the next one as soon as the one before was handed to all subscribers, one event a write.
+ * /replay?events=10000&size=120: the same events, all at once, and then none: for its history.
  */
 
 static _Atomic(sluice_stream *) fanout_stream;
 static _Atomic int64_t fanout_interval_us = -1;
 
 struct fanout {
-    uint64_t count;
+    uint64_t count, last;
+    size_t size;
     bool sent;
-    char data[121];
+    char data[];
 };
 
-static int32_t fanout_open(sluice_stream *stream, void **state)
+static int32_t fanout_begin(sluice_stream *stream, void **state, uint32_t size, uint64_t last)
 {
-    struct fanout *fanout = calloc(1, sizeof *fanout);
+    if (size < 60 || size > 65536) {
+        host->reject(stream, 400, "size: from 60 to 65536 bytes");
+        return SLUICE_OPEN_REJECT;
+    }
+    struct fanout *fanout = calloc(1, sizeof *fanout + size);
     if (fanout == NULL)
         return out_of_memory(stream);
+    fanout->size = size;
+    fanout->last = last;
+    memset(fanout->data, 'x', size);
+    memcpy(fanout->data + size - 2, "\"}", 2);
     *state = fanout;
-    fanout_stream = stream;
     return SLUICE_OPEN_OK;
+}
+
+static void fanout_fill(struct fanout *fanout, sluice_event *event)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    char head[64];
+    int length = snprintf(head, sizeof head, "{\"t\":%20llu,\"n\":%12llu,\"pad\":\"",
+                          (unsigned long long)now.tv_sec * 1000000000u + (unsigned long long)now.tv_nsec,
+                          (unsigned long long)++fanout->count);
+    memcpy(fanout->data, head, (size_t)length);
+    event->data = fanout->data;
+    event->data_length = fanout->size;
+}
+
+static int32_t fanout_open(sluice_stream *stream, void **state, uint32_t size)
+{
+    int32_t answer = fanout_begin(stream, state, size, UINT64_MAX);
+    if (answer == SLUICE_OPEN_OK)
+        fanout_stream = stream;
+    return answer;
 }
 
 static int32_t fanout_next(void *state, sluice_event *event)
@@ -184,15 +214,7 @@ static int32_t fanout_next(void *state, sluice_event *event)
         return SLUICE_NEXT_WAIT;
     }
     fanout->sent = true;
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    int length = snprintf(fanout->data, sizeof fanout->data, "{\"t\":%20llu,\"n\":%12llu,\"pad\":\"",
-                          (unsigned long long)now.tv_sec * 1000000000u + (unsigned long long)now.tv_nsec,
-                          (unsigned long long)++fanout->count);
-    memset(fanout->data + length, 'x', 118 - (size_t)length);
-    memcpy(fanout->data + 118, "\"}", 2);
-    event->data = fanout->data;
-    event->data_length = 120;
+    fanout_fill(fanout, event);
     event->wait_ms = interval_us / 1000;
     return SLUICE_NEXT_EVENT;
 }
@@ -201,8 +223,33 @@ static const sluice_producer fanout = {
     .struct_size = sizeof(sluice_producer),
     .flags = SLUICE_NONBLOCKING | SLUICE_SHARED,
     .name = "events",
+    .parameters = "size: u32 = 120",
     .open = SLUICE_OPEN(fanout_open),
     .next = fanout_next,
+    .close = freeing_close,
+};
+
+static int32_t replay_open(sluice_stream *stream, void **state, uint64_t events, uint32_t size)
+{
+    return fanout_begin(stream, state, size, events);
+}
+
+static int32_t replay_next(void *state, sluice_event *event)
+{
+    struct fanout *fanout = state;
+    if (fanout->count == fanout->last)
+        return SLUICE_NEXT_WAIT;
+    fanout_fill(fanout, event);
+    return SLUICE_NEXT_EVENT;
+}
+
+static const sluice_producer replay = {
+    .struct_size = sizeof(sluice_producer),
+    .flags = SLUICE_NONBLOCKING | SLUICE_SHARED,
+    .name = "replay",
+    .parameters = "events: u64 = 10000, size: u32 = 120",
+    .open = SLUICE_OPEN(replay_open),
+    .next = replay_next,
     .close = freeing_close,
 };
 
@@ -226,4 +273,5 @@ static const sluice_producer start = {
     .close = freeing_close,
 };
 
-SLUICE_PLUGIN(host, "bench", "1.0.0", "What the benchmark asks for", &idle, &ticker, &firehose, &fanout, &start)
+SLUICE_PLUGIN(host, "bench", "1.0.0", "What the benchmark asks for", &idle, &ticker, &firehose, &fanout,
+              &replay, &start)
