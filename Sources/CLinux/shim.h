@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -47,6 +48,17 @@ static inline int sluice_open_process(int pid)
 static inline int sluice_pipe(int ends[2])
 {
     return (int)syscall(SYS_pipe2, ends, O_CLOEXEC);
+}
+
+/** The user at the other end of a unix socket, as it was when they connected: SO_PEERCRED, unix(7), whose struct the C library declares
+    in GNU mode only. 0, or -1. */
+static inline int sluice_peer_user(int descriptor, unsigned int *user)
+{
+    struct { int pid; unsigned int uid, gid; } peer;
+    socklen_t size = sizeof peer;
+    if (getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return -1;
+    *user = peer.uid;
+    return 0;
 }
 
 /** Closes the descriptors from `first` to `last`; close_range(2), or one by one where the kernel is older than 5.9. */

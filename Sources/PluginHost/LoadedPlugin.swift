@@ -12,6 +12,8 @@ package final class LoadedPlugin: Sendable {
     /// The path that it was loaded from, as the operator wrote it.
     package let file: String
     package let contentID: ContentID
+    /// The file that was mapped, as /proc/self/maps names it.
+    package let mappedPath: String
     package let producers: [PluginProducer]
 
     private let shutdownFunction: ShutdownFunction?
@@ -27,6 +29,7 @@ package final class LoadedPlugin: Sendable {
         interfaceVersion = manifest.interfaceVersion
         file = probed.path
         contentID = probed.contentID
+        mappedPath = probed.copy.path
         self.producers = producers
         shutdownFunction = manifest.shutdown.map(ShutdownFunction.init)
         var logger = logger

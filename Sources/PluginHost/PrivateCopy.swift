@@ -12,7 +12,7 @@ final class PrivateCopy: Sendable {
 
     init(of file: PluginFile) throws(Defect) {
         let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-        var template = Array("\(parent)/sluice-XXXXXX".utf8CString)
+        var template = Array("\(parent)/\(Self.directoryPrefix)XXXXXX".utf8CString)
         guard let made = mkdtemp(&template) else {
             throw Defect(
                 "no private directory can be made for it in \(parent) (\(systemError()))",
@@ -34,6 +34,21 @@ final class PrivateCopy: Sendable {
         unlink(path)
         rmdir(directory)
     }
+
+    /// The path of the copy that a line of /proc/self/maps is about: all have a directory of this form, and are deleted.
+    static func path(inMap text: String) -> String? {
+        let mark = " (deleted)"
+        guard text.hasSuffix(mark) else { return nil }
+        let path = text.dropLast(mark.count)
+        let parts = path.split(separator: "/")
+        guard parts.count >= 2, parts[parts.count - 2].hasPrefix(directoryPrefix), parts.last?.first?.isNumber == true
+        else {
+            return nil
+        }
+        return String(path)
+    }
+
+    private static let directoryPrefix = "sluice-"
 
     /// - Returns: an `errno`, or 0.
     private static func write(_ bytes: [UInt8], to path: String) -> Int32 {

@@ -53,13 +53,19 @@ struct LogLine {
 
     /// UTC, to the millisecond.
     private var timestamp: String {
-        var seconds = time.tv_sec
+        let milliseconds = Int(time.tv_nsec / 1_000_000)
+        return "\(Self.date(seconds: time.tv_sec))." + (milliseconds < 100 ? "0" : "")
+            + "\(Self.padded(Int32(milliseconds)))Z"
+    }
+
+    /// UTC, without a zone: `2026-11-23T03:15:00`.
+    /// - Parameter seconds: since 1970.
+    static func date(seconds: Int) -> String {
+        var seconds = seconds
         var parts = tm()
         gmtime_r(&seconds, &parts)
-        let milliseconds = Int(time.tv_nsec / 1_000_000)
-        return "\(parts.tm_year + 1900)-\(Self.padded(parts.tm_mon + 1))-\(Self.padded(parts.tm_mday))T"
-            + "\(Self.padded(parts.tm_hour)):\(Self.padded(parts.tm_min)):\(Self.padded(parts.tm_sec))."
-            + (milliseconds < 100 ? "0" : "") + "\(Self.padded(Int32(milliseconds)))Z"
+        return "\(parts.tm_year + 1900)-\(padded(parts.tm_mon + 1))-\(padded(parts.tm_mday))T"
+            + "\(padded(parts.tm_hour)):\(padded(parts.tm_min)):\(padded(parts.tm_sec))"
     }
 
     private static func padded(_ number: Int32) -> String {

@@ -19,6 +19,7 @@ final class LogWriter: Sendable {
     private let descriptor: Int32
     private let format: LogFormat
     private let capacityBytes: Int
+    private let lowest = Atomic(0)
 
     /// How long the end of the process waits for a reader that does not read.
     private static let finishSeconds = 2
@@ -38,9 +39,16 @@ final class LogWriter: Sendable {
         pthread_detach(thread)
     }
 
-    /// A logger whose lines come here.
+    /// The least important lines that are written; also by loggers that were made before.
+    var level: Logger.Level {
+        get { Logger.Level.allCases[lowest.load(ordering: .relaxed)] }
+        set { lowest.store(Logger.Level.allCases.firstIndex(of: newValue) ?? 0, ordering: .relaxed) }
+    }
+
+    /// A logger whose lines come here, and which follows the writer's level.
     func logger(level: Logger.Level) -> Logger {
-        Logger(label: "sluice") { _ in LineLogHandler(writer: self, logLevel: level) }
+        self.level = level
+        return Logger(label: "sluice") { _ in LineLogHandler(writer: self) }
     }
 
     /// Takes a line, or counts it as dropped. Never blocks on the descriptor.
@@ -114,9 +122,17 @@ private func logWriterMain(_ context: UnsafeMutableRawPointer?) -> UnsafeMutable
 /// The face that `LogWriter` shows to swift-log.
 private struct LineLogHandler: LogHandler {
     let writer: LogWriter
-    var logLevel: Logger.Level
+    /// Of this logger alone.
+    private var ownLevel: Logger.Level?
     var metadata: Logger.Metadata = [:]
     var metadataProvider: Logger.MetadataProvider?
+
+    init(writer: LogWriter) { self.writer = writer }
+
+    var logLevel: Logger.Level {
+        get { ownLevel ?? writer.level }
+        set { ownLevel = newValue }
+    }
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }

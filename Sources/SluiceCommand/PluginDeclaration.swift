@@ -65,7 +65,8 @@ struct PluginDeclaration {
         ])
     }
 
-    private static func printable(_ line: String) -> String {
+    /// The text with escapes for what a terminal would act on.
+    static func printable(_ line: String) -> String {
         var printable = ""
         for scalar in line.unicodeScalars {
             if scalar.value < 0x20 || scalar.value == 0x7f {

@@ -7,7 +7,8 @@ struct ServeCommand: AsyncParsableCommand {
         abstract: "Serve the event streams of a directory of plugins.",
         discussion: """
             Loads every .so file in DIR, and serves its producers on their routes. Prints the routes, and a line to try one. \
-            SIGHUP takes up new, changed and removed files; SIGTERM lets streams end, a second one does not wait.
+            SIGHUP (or 'sluice reload', or a change, with --watch) takes up new, changed and removed files, and the configuration; \
+            SIGTERM lets streams end, a second one does not wait.
 
             Examples:
               sluice serve ./plugins
@@ -23,7 +24,8 @@ struct ServeCommand: AsyncParsableCommand {
     @OptionGroup var options: ServeOptions
 
     func run() async throws {
-        let status = try await ServingProcess(options).run()
+        var process = try ServingProcess(options)
+        let status = try await process.run()
         // Not `exit`: a thread that never returned from a plugin must not meet the destructors of its own library.
         if status != 0 { _exit(status) }
     }

@@ -22,6 +22,12 @@ struct ServeOptions: ParsableArguments {
     @Flag(inversion: .prefixedNo, help: SettingTable.insecurePlugins.help)
     var insecurePlugins: Bool?
 
+    @Option(help: SettingTable.control.help)
+    var control: String?
+
+    @Flag(inversion: .prefixedNo, help: SettingTable.watch.help)
+    var watch: Bool?
+
     @OptionGroup(title: "Probe")
     var probe: ProbeOptions
 
@@ -39,7 +45,8 @@ struct ServeOptions: ParsableArguments {
 
     /// What was given, by key.
     var flags: [String: String] {
-        var flags = ["plugins": directory ?? plugins, "listen": listen, "loops": loops]
+        var flags = ["plugins": directory ?? plugins, "listen": listen, "loops": loops, "control": control]
+        flags["watch"] = watch.map(String.init)
         flags["insecure-plugins"] = insecurePlugins.map(String.init)
         return flags.merging(log.flags) { $1 }.merging(limits.flags) { $1 }.merging(times.flags) { $1 }
             .merging(hubs.flags) { $1 }.merging(probe.flags) { $1 }

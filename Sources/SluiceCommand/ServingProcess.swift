@@ -9,7 +9,7 @@ import StreamRuntime
 /// A server from its start to its end: what `sluice serve` runs.
 struct ServingProcess {
     private let options: ServeOptions
-    private let settings: Settings
+    private(set) var settings: Settings
     private let writer: LogWriter
     private let logger: Logger
     private let events: ControlEvents
@@ -17,7 +17,11 @@ struct ServingProcess {
     private let loader: PluginLoader
     private let reloader: Reloader
     private let door: Server
+    private let desk = ReloadDesk()
+    private var control: ControlServer?
 
+    /// The longest that a client waits for a reload.
+    private static let reloadSecondsMax = 600
     /// Whatever runs longer than this after the drain deadline is left behind. Nanoseconds.
     private static let lastGrace: Int64 = 1_000_000_000
     /// The same after a second signal: time to hang up, not to wait.
@@ -43,8 +47,11 @@ struct ServingProcess {
     }
 
     /// - Returns: the exit status.
-    func run() async throws -> Int32 {
+    mutating func run() async throws -> Int32 {
+        let startedAt = monotonicNanoseconds()
         defer { writer.finish() }
+        let socket = try controlSocket()
+        defer { socket?.shut() }
         let report: Reloader.Report
         do {
             report = try reloader.reload()
@@ -57,6 +64,7 @@ struct ServingProcess {
                     ? "\(settings.pluginDirectory): there is no plugin (*.so) in it; put one there: the README shows how to build it"
                     : "\(settings.pluginDirectory): none of its plugins can be served; each refusal is above")
         }
+        desk.note(report.refusals, at: Int64(time(nil)))
         guard runtime.start() else { throw CommandFailure("the system has no thread to give (ulimit -u?)") }
         let address: BoundAddress
         do {
@@ -64,15 +72,62 @@ struct ServingProcess {
         } catch {
             throw CommandFailure(error.description)
         }
-        logger.info("listening", metadata: ["address": "\(address)", "routes": "\(reloader.entries.count)"])
+        logger.info(
+            "listening",
+            metadata: [
+                "address": "\(address)", "routes": "\(reloader.entries.count)",
+                "control": "\(socket?.path ?? ControlPath.none)",
+            ])
+        if let socket { startControl(socket, address: address.description, startedAt: startedAt) }
+        if settings.watches { startWatch() }
         let greeting = Greeting(address: address.description, producers: reloader.entries.map(\.description))
         writeFully(Array(greeting.text.utf8), to: STDOUT_FILENO)
         serve()
         return await stop()
     }
 
+    /// - Returns: `nil` if there shall be none, or the standard place can't be had.
+    private func controlSocket() throws(CommandFailure) -> ControlSocket? {
+        guard settings.control != ControlPath.none else { return nil }
+        if !settings.control.isEmpty { return try ControlSocket(listeningOn: settings.control) }
+        do throws(CommandFailure) {
+            try ControlPath.prepare(ControlPath.directory())
+        } catch {
+            logger.warning(
+                "no control socket: 'sluice reload' and 'sluice status' won't find this server; name another place with --control",
+                metadata: ["error": "\(error)"])
+            return nil
+        }
+        return try ControlSocket(listeningOn: ControlPath.standard(for: settings.pluginDirectory))
+    }
+
+    private mutating func startControl(_ socket: ControlSocket, address: String, startedAt: Int64) {
+        let status = StatusReport(
+            runtime: runtime, reloader: reloader, desk: desk, address: address, directory: settings.pluginDirectory,
+            startedAt: startedAt, connectionCount: { [door] in door.connectionCount })
+        let server = ControlServer(socket, logger: logger) { [desk, events] command in
+            switch command {
+            case .status: status.json
+            case .reload:
+                desk.ask(seconds: Self.reloadSecondsMax) { events.post(.reload) }?.json
+                    ?? ControlProtocol.refusal("the reload did not end within \(Self.reloadSecondsMax) s")
+            }
+        }
+        guard server.start() else { return logger.error("no control socket: the system has no thread to give") }
+        control = server
+    }
+
+    private func startWatch() {
+        let configuration = settings.configurationPath.map { [$0] } ?? []
+        let watch = DirectoryWatch(directory: settings.pluginDirectory, others: configuration, logger: logger) {
+            [events] in
+            events.post(.reload)
+        }
+        if !watch.start() { logger.error("not watching: the system has no thread to give") }
+    }
+
     /// Reloads as asked to, until the process is to end.
-    private func serve() {
+    private mutating func serve() {
         var drainEnd: Int64?
         while true {
             let arrived = events.next(until: drainEnd, now: monotonicNanoseconds)
@@ -88,11 +143,17 @@ struct ServingProcess {
         }
     }
 
-    private func reload() {
+    private mutating func reload() {
+        let ticket = desk.begin()
+        desk.end(ticket, reloaded(), at: Int64(time(nil)))
+    }
+
+    private mutating func reloaded() -> ReloadOutcome {
         logger.info("reloading", metadata: ["directory": "\(settings.pluginDirectory)"])
         do {
-            // The configuration first: what is loaded may need its new section.
-            loader.configure(try Settings.load(options).loading)
+            // The configuration first, all of it or nothing: what is loaded may need its new section.
+            let change = SettingsChange(from: settings, to: try Settings.load(options))
+            apply(change)
             let report = try reloader.reload()
             logger.info(
                 "reloaded",
@@ -101,13 +162,35 @@ struct ServingProcess {
                     "removed": "\(report.removed.count)", "unchanged": "\(report.unchanged)",
                     "refused": "\(report.refusals.count)",
                 ])
+            return ReloadOutcome(
+                loaded: report.loaded, replaced: report.replaced, removed: report.removed, renamed: report.renamed,
+                unchanged: report.unchanged, refusals: report.refusals, changedSettings: change.changed,
+                fixedSettings: change.fixed)
         } catch {
             logger.error("nothing reloaded", metadata: ["error": "\(error)"])
+            return ReloadOutcome(error: "\(error)")
         }
+    }
+
+    /// Gives new settings to all who follow them.
+    private mutating func apply(_ change: SettingsChange) {
+        settings = change.settings
+        if !change.fixed.isEmpty {
+            logger.warning(
+                "settings not changed: they need a new start of the server",
+                metadata: ["settings": "\(change.fixed.joined(separator: ", "))"])
+        }
+        guard !change.changed.isEmpty else { return }
+        loader.configure(settings.loading)
+        runtime.replaceLimits(settings.limits)
+        door.replaceSettings(settings.frontDoor)
+        writer.level = settings.logLevel
+        logger.info("settings changed", metadata: ["settings": "\(change.changed.joined(separator: ", "))"])
     }
 
     /// Ends every stream, gives what was produced until the deadline to be sent, and every producer until then to close.
     private func stop() async -> Int32 {
+        control?.stop()
         logger.info("stopping", metadata: ["streams": "\(runtime.openStreams)"])
         await door.stopAccepting()
         runtime.end(nil, .shutdown)
@@ -126,7 +209,9 @@ struct ServingProcess {
                     grace = Self.lastGraceIfUrged
                     isOver = true
                 case .drained: isOver = true
-                case .reload: logger.warning("not reloading: the server stops")
+                case .reload:
+                    logger.warning("not reloading: the server stops")
+                    desk.end(desk.begin(), ReloadOutcome(error: "the server stops"), at: Int64(time(nil)))
                 case .ledger: logLedger()
                 }
             }
@@ -154,7 +239,6 @@ struct ServingProcess {
     private func logLedger() {
         for entry in reloader.allEntries {
             let ledger = entry.ledger
-            let calls = CallbackFigures.calls(of: entry.producer)
             logger.info(
                 "ledger",
                 metadata: [
@@ -162,7 +246,6 @@ struct ServingProcess {
                     "generation": "\(entry.generation.number)", "opens": "\(ledger.opens)",
                     "closes": "\(ledger.closes)", "open": "\(ledger.open)", "reasons": "\(text(of: ledger.reasons))",
                     "leaves": "\(text(of: entry.leavesByReason))",
-                    "late_calls": "\(calls.late)", "dropped": "\(calls.dropped)",
                 ])
         }
         for past in reloader.pastLedgers {
@@ -174,12 +257,9 @@ struct ServingProcess {
                     "leaves": "\(text(of: past.leaves))",
                 ])
         }
-        let functions = CallbackFigures.functions
         logger.info(
             "totals",
             metadata: [
-                "functions": "\(functions.live)", "tombstones": "\(functions.tombstones)",
-                "function_bytes": "\(functions.bytes)",
                 "open_streams": "\(runtime.openStreams)", "threads": "\(runtime.usedThreads)",
                 "stuck": "\(runtime.stuckStreams)",
                 "refused": "\(runtime.refusedRequests)", "evicted": "\(runtime.evictedHubs)",
@@ -201,44 +281,4 @@ private func raiseDescriptorLimit() {
     }
     limit.rlim_cur = limit.rlim_max
     setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-}
-
-extension Settings {
-    fileprivate var limits: Limits {
-        var limits = Limits()
-        limits.maxStreams = streamCountMax
-        limits.maxStreamsPerProducer = streamCountPerProducerMax
-        limits.maxThreads = threadCountMax
-        limits.handoffBytes = handoffBytes
-        limits.maxHubsPerProducer = hubCountPerProducerMax
-        limits.hub = hub
-        limits.hubs = hubs
-        limits.keepAlive = keepAliveNanoseconds
-        limits.writeDeadline = writeDeadlineNanoseconds
-        limits.maxAge = maxAgeNanoseconds
-        limits.retryMilliseconds = retryMilliseconds
-        limits.stallLimit = stallLimitNanoseconds
-        return limits
-    }
-
-    fileprivate var loading: PluginLoader.Settings {
-        var prober = Prober.Settings()
-        prober.deadlineNanoseconds = probeDeadlineNanoseconds
-        prober.memoryBytes = probeMemoryBytes
-        return PluginLoader.Settings(
-            isInsecure: acceptsInsecurePlugins, encoder: EventEncoder(maximumEventBytes: eventBytesMax),
-            configuration: producerSections, prober: Prober(prober))
-    }
-
-    fileprivate var frontDoor: ServerSettings {
-        var door = ServerSettings()
-        door.host = listen.host
-        door.port = listen.port
-        door.threads = max(1, min(4, loopCount / 2))
-        door.maxConnections = connectionCountMax
-        door.maxBodyBytes = bodyBytesMax
-        door.headTimeout = .nanoseconds(headTimeoutNanoseconds)
-        door.idleTimeout = .nanoseconds(idleTimeoutNanoseconds)
-        return door
-    }
 }

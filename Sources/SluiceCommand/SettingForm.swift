@@ -72,6 +72,14 @@ extension SettingForm where Value == String {
     static var path: Self {
         Self(placeholder: "dir", expectation: "a directory") { $0.isEmpty || $0.utf8.contains(0) ? nil : $0 }
     }
+
+    /// Empty for the standard place.
+    static var socketPath: Self {
+        Self(
+            placeholder: "path",
+            expectation: "a path of at most \(ControlPath.bytesMax) bytes, or '\(ControlPath.none)'"
+        ) { $0.utf8.contains(0) || $0.utf8.count > ControlPath.bytesMax ? nil : $0 }
+    }
 }
 
 extension SettingForm where Value == ListenAddress {

@@ -48,6 +48,13 @@ enum SettingTable {
         "insecure-plugins", .flag, initial: "false",
         "Load plugins although others than their owner could change them.")
 
+    static let control = Setting(
+        "control", .socketPath, initial: "",
+        described: "one for each directory of plugins, in $XDG_RUNTIME_DIR/sluice or /tmp/sluice-UID",
+        "The control socket, for 'sluice reload' and 'sluice status'; none: there is none.")
+    static let watch = Setting(
+        "watch", .flag, initial: "false", "Reload by itself when a plugin has changed and come to rest.")
+
     static let probeDeadline = Setting(
         "probe-deadline", .time(.milliseconds(100)...(.seconds(600))), initial: "5s",
         "How long a plugin may take to be loaded in its probe.")
@@ -120,7 +127,8 @@ enum SettingTable {
     /// What the configuration file may say, beside `producers`.
     static let keys: [String] =
         [
-            plugins.key, listen.key, loops.key, insecurePlugins.key, logLevel.key, logFormat.key, maxConnections.key,
+            plugins.key, listen.key, loops.key, insecurePlugins.key, control.key, watch.key, logLevel.key,
+            logFormat.key, maxConnections.key,
             maxStreams.key, maxStreamsPerProducer.key, maxThreads.key, maxEventBytes.key, maxBodyBytes.key,
             maxHubsPerProducer.key, handoffBytes.key, keepAlive.key, writeDeadline.key, maxAge.key, retry.key,
             stallLimit.key, drainDeadline.key,

@@ -9,6 +9,10 @@ struct Settings: Sendable, Equatable {
     var listen: ListenAddress
     var loopCount: Int
     var acceptsInsecurePlugins: Bool
+    /// The path of the control socket; empty: the standard one; `ControlPath.none`: none.
+    var control: String
+    /// Reloads without being told.
+    var watches: Bool
     var logLevel: Logger.Level
     var logFormat: LogFormat
 
@@ -49,8 +53,18 @@ struct Settings: Sendable, Equatable {
     static func load(_ options: ServeOptions, environment: [String: String]? = nil) throws(SettingError) -> Settings {
         try Settings(
             SettingSources(
-                flags: options.flags, environment: environment ?? processEnvironment(),
+                flags: options.flags, environment: environment ?? Self.processEnvironment(),
                 configurationPath: options.config))
+    }
+
+    /// The variables that may be settings.
+    static func processEnvironment() -> [String: String] {
+        var variables: [String: String] = [:]
+        for key in SettingTable.keys + ["config"] {
+            let name = SettingTable.variable(of: key)
+            if let value = getenv(name) { variables[name] = String(cString: value) }
+        }
+        return variables
     }
 
     init(_ sources: SettingSources) throws(SettingError) {
@@ -63,6 +77,8 @@ struct Settings: Sendable, Equatable {
         loopCount = try sources.value(SettingTable.loops) ?? usableCoreCount()
         listen = try sources.required(SettingTable.listen)
         acceptsInsecurePlugins = try sources.required(SettingTable.insecurePlugins)
+        control = try sources.required(SettingTable.control)
+        watches = try sources.required(SettingTable.watch)
         logLevel = try sources.required(SettingTable.logLevel)
         logFormat = try sources.required(SettingTable.logFormat)
         connectionCountMax = try sources.required(SettingTable.maxConnections)
@@ -93,14 +109,4 @@ struct Settings: Sendable, Equatable {
 /// The cores that this process may run on, as `taskset` and containers limit them; at most what a server has loops.
 func usableCoreCount() -> Int {
     min(max(Int(sluice_usable_core_count()), 1), 255)
-}
-
-/// The variables that may be settings.
-private func processEnvironment() -> [String: String] {
-    var variables: [String: String] = [:]
-    for key in SettingTable.keys + ["config"] {
-        let name = SettingTable.variable(of: key)
-        if let value = getenv(name) { variables[name] = String(cString: value) }
-    }
-    return variables
 }

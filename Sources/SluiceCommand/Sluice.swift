@@ -3,13 +3,15 @@ import Glibc
 
 @main
 struct Sluice: AsyncParsableCommand {
+    static let version = "0.1.0"
+
     static let configuration = CommandConfiguration(
         commandName: "sluice",
         abstract: "Turns shared objects into Server-Sent-Event streams.",
-        version: "0.1.0",
+        version: version,
         subcommands: [
             ServeCommand.self, BuildCommand.self, NewCommand.self, RunCommand.self, InspectCommand.self,
-            ProbeCommand.self,
+            ReloadCommand.self, StatusCommand.self, ProbeCommand.self,
         ])
 
     /// Runs the command; its errors become one line and an exit status: 2 for what the user got wrong, 1 for all else.

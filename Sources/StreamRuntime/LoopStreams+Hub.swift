@@ -238,14 +238,13 @@ extension LoopStreams {
         let hub = record.pointee.hub
         let token = token(slot)
         var ending = HubReplica.Ending.completed
-        if let failure = end.failure {
-            log.failed(token, hub.entry, failure.log, during: end.function)
+        if case .failed(let failure) = end {
+            log.failed(token, hub.entry, failure.log, during: "next")
             ending = .failed(failure.message ?? "sluice-\(token)")
         }
-        let isByThread = record.pointee.isThreaded && !end.isOverflow
-        if !isByThread { stopEmitting(slot) }
+        if !record.pointee.isThreaded { stopEmitting(slot) }
         publish(slot)
-        if isByThread {
+        if record.pointee.isThreaded {
             threadFinishes(slot, ending.reason)
         } else {
             endSource(slot, ending.reason)

@@ -46,7 +46,7 @@ struct HostTableTests {
     func complete() {
         withUnsafeBytes(of: host) { bytes in
             let words = stride(from: 16, to: bytes.count, by: 8).map { bytes.load(fromByteOffset: $0, as: UInt.self) }
-            #expect(words.count == 26)
+            #expect(words.count == 25)
             #expect(words.allSatisfy { $0 != 0 })
         }
     }
@@ -277,6 +277,16 @@ struct HostTableTests {
         let invalid: [CChar] = [0x61, -1, 0]
         host.log(stream.token.handle, 1, invalid)
         #expect(RecordedLog.lines("stream", "\(stream.token)").last?.text == "a\u{FFFD}")
+    }
+
+    @Test("bind and callback say that they are not there yet")
+    func later() throws {
+        let stream = HandDrivenStream(try loadFixture("NextAsTold", log: "later").producers[0])
+        #expect(host.bind(stream.token.handle, "(str) -> void", nil, nil) == nil)
+        #expect(host.callback(stream.token.handle, "op: i32") == nil)
+        #expect(
+            RecordedLog.lines("stream", "\(stream.token)").map(\.text)
+                == ["host->bind is not available in this version", "host->callback is not available in this version"])
     }
 
     private func withOptionalCString<Answer>(

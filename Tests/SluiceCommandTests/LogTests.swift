@@ -87,6 +87,25 @@ struct LogTests {
         #expect(lines.last == " error last plugin=other")
     }
 
+    @Test("the level can be changed for all loggers but those that have their own", .timeLimit(.minutes(1)))
+    func level() throws {
+        let pipe = Pipe()
+        let writer = try LogWriter(descriptor: pipe.fileHandleForWriting.fileDescriptor, format: .text)
+        let logger = writer.logger(level: .info)
+        var own = logger
+        own.logLevel = .error
+        writer.level = .debug
+        #expect(logger.logLevel == .debug && own.logLevel == .error)
+        logger.debug("one")
+        own.warning("not this")
+        writer.level = .warning
+        logger.info("nor this")
+        writer.finish()
+        try pipe.fileHandleForWriting.close()
+        let text = String(decoding: try #require(try pipe.fileHandleForReading.readToEnd()), as: UTF8.self)
+        #expect(text.hasSuffix(" debug one\n") && text.filter(\.isNewline).count == 1)
+    }
+
     @Test("a reader that does not read blocks nobody; what was dropped is counted", .timeLimit(.minutes(1)))
     func dropping() throws {
         let pipe = Pipe()

@@ -10,6 +10,8 @@ struct SettingsTests {
     /// A value for each key that is not its default.
     static let samples = [
         "plugins": "elsewhere", "listen": "[::1]:9", "loops": "3", "insecure-plugins": "true", "log-level": "debug",
+        "control": "/run/s.sock",
+        "watch": "true",
         "log-format": "json", "max-connections": "11", "max-streams": "12", "max-streams-per-producer": "13",
         "max-threads": "14", "max-event-bytes": "15k", "max-body-bytes": "16k", "handoff-bytes": "17k",
         "keep-alive": "18s", "write-deadline": "19", "max-age": "20m", "retry": "21.5", "stall-limit": "22ms",
@@ -87,7 +89,7 @@ struct SettingsTests {
     func threeWays(key: String) throws {
         let sample = try #require(Self.samples[key], "a sample for \(key)")
         let directory = key == "plugins" ? [] : ["plugins"]
-        let flag = key == "insecure-plugins" ? ["--insecure-plugins"] : ["--\(key)", sample]
+        let flag = ["insecure-plugins", "watch"].contains(key) ? ["--\(key)"] : ["--\(key)", sample]
         let byFlag = try settings(directory + flag)
         let byVariable = try settings(directory, environment: [SettingTable.variable(of: key): sample])
         let byFile = try settings(directory, file: "\(key): '\(sample)'")
@@ -126,6 +128,7 @@ struct SettingsTests {
         #expect(settings.idleTimeoutNanoseconds == 25_000_000_000)
         #expect(settings.probeDeadlineNanoseconds == 7_000_000_000)
         #expect(settings.probeMemoryBytes == 32 << 20)
+        #expect(settings.control == "/run/s.sock" && settings.watches)
         #expect(settings.hubCountPerProducerMax == 26)
         #expect(settings.hub.historyEvents == 27)
         #expect(settings.hub.historyBytes == 28 << 10)

@@ -37,7 +37,10 @@ package final class SluiceServer: Sendable {
             prefix + [
                 BuiltProducts.sluice, "serve", pluginDirectory, "--listen", "\(listen):0", "--log-format", "json",
             ]
-        let variables = ["SLUICE_TEST_LEDGER": ledger.path, "SLUICE_TEST_GATE": gatePath]
+        // Its control socket is in the directory of the test, and so are those of programs that ask for it.
+        let variables = [
+            "SLUICE_TEST_LEDGER": ledger.path, "SLUICE_TEST_GATE": gatePath, "XDG_RUNTIME_DIR": directory.path,
+        ]
         program = try RunningProgram(arguments + flags, environment: variables.merging(environment) { $1 })
         guard let line = program.output.wait(.seconds(20), until: { $0.contains("http://") }),
             let port = Self.port(in: line)

@@ -1,0 +1,47 @@
+import Glibc
+
+/// How much address space the images of plugins have: of each, its code, its data, and what the loader added, as /proc/self/maps says;
+/// proc(5). What a plugin allocates is not part of it.
+///
+/// An image is never unmapped, so this is what a generation costs for ever, at most: pages that were never touched take no memory.
+package struct MappedImages: Sendable {
+    private var sizes: [String: Int] = [:]
+
+    /// Reads the map of this process; takes some milliseconds where there are thousands of images.
+    package init() {
+        self.init(maps: Self.read("/proc/self/maps"))
+    }
+
+    init(maps: [UInt8]) {
+        for line in maps.split(separator: UInt8(ascii: "\n")) {
+            // "7f00-7f01 r-xp 00000000 08:01 42    /tmp/sluice-a1b2c3/7-hello.so (deleted)"
+            guard let slash = line.firstIndex(of: UInt8(ascii: "/")) else { continue }
+            let path = String(decoding: line[slash...], as: UTF8.self)
+            guard let image = PrivateCopy.path(inMap: path) else { continue }
+            let bounds = line.prefix { $0 != UInt8(ascii: " ") }.split(separator: UInt8(ascii: "-"))
+                .compactMap { Int(String(decoding: $0, as: UTF8.self), radix: 16) }
+            guard bounds.count == 2, bounds[0] <= bounds[1] else { continue }
+            sizes[image, default: 0] += bounds[1] - bounds[0]
+        }
+    }
+
+    package var count: Int { sizes.count }
+    package var bytes: Int { sizes.values.reduce(0, +) }
+
+    /// - Parameter path: `LoadedPlugin.mappedPath`.
+    package func bytes(of path: String) -> Int { sizes[path] ?? 0 }
+
+    private static func read(_ path: String) -> [UInt8] {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return [] }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 64 * 1024)
+        while true {
+            let count = Glibc.read(descriptor, &chunk, chunk.count)
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { return bytes }
+            bytes += chunk[..<count]
+        }
+    }
+}

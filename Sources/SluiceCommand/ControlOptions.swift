@@ -1,0 +1,71 @@
+import ArgumentParser
+import Glibc
+
+/// How `sluice reload` and `sluice status` find the server that is meant.
+struct ControlOptions: ParsableArguments {
+    @Argument(help: ArgumentHelp("The directory that the server serves, as it was given to it.", valueName: "dir"))
+    var directory: String?
+
+    @Option(help: ArgumentHelp("The server's control socket, if it was given one.", valueName: "path"))
+    var control: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The server's configuration file (default: \(ConfigurationFile.defaultPath), if there is one).",
+            valueName: "file"))
+    var config: String?
+
+    /// What the discussion of both verbs says.
+    static let explanation = """
+        The server is found by its control socket: the one that --control names, or that of DIR (or of the directory that the \
+        environment or \(ConfigurationFile.defaultPath) names), or, if nothing is named, that of the only server that this user runs.
+        """
+
+    /// Sends a request, and waits for the answer.
+    /// - Throws: why there is none.
+    func ask(_ command: ControlProtocol.Command, seconds: Int) throws -> JSONValue {
+        let path = try path()
+        let socket: UnixSocket
+        switch UnixSocket.connect(to: path) {
+        case .success(let found): socket = found
+        case .failure(let error):
+            throw CommandFailure(
+                error.code == ENOENT || error.code == ECONNREFUSED
+                    ? "no server is there (control socket \(path): \(error)); start one with 'sluice serve', or name its directory or --control"
+                    : "control socket \(path): \(error)")
+        }
+        return try ControlClient(socket).ask(command, seconds: seconds)
+    }
+
+    private func path() throws -> String {
+        if let control { return control }
+        var flags: [String: String] = [:]
+        if let directory { flags[SettingTable.plugins.key] = directory }
+        let sources = try SettingSources(
+            flags: flags, environment: Settings.processEnvironment(), configurationPath: config)
+        let named = try sources.required(SettingTable.control)
+        guard named != ControlPath.none else {
+            throw CommandFailure("the server has no control socket: control is 'none'")
+        }
+        if !named.isEmpty { return named }
+        if let plugins = try sources.value(SettingTable.plugins) { return ControlPath.standard(for: plugins) }
+        return try onlyOne()
+    }
+
+    private func onlyOne() throws -> String {
+        let running = ControlPath.all().filter { path in
+            guard case .success(let socket) = UnixSocket.connect(to: path) else { return false }
+            socket.close()
+            return true
+        }
+        guard let path = running.first else {
+            throw CommandFailure("no server of this user runs; name its directory, or --control")
+        }
+        guard running.count == 1 else {
+            throw CommandFailure(
+                "\(running.count) servers of this user run; name the directory of one, or --control with one of "
+                    + running.joined(separator: ", "))
+        }
+        return path
+    }
+}

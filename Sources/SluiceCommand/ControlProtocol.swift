@@ -1,0 +1,47 @@
+/// What is said over a control socket: a request is one line of JSON, and so is its answer; the next request may follow.
+///
+///     {"command":"status"}
+///     {"protocol":1,"ok":true,…}
+///     {"command":"reload"}
+///     {"protocol":1,"ok":false,"error":"…"}
+///
+/// A client that knows protocol 1 ignores members that it does not know.
+enum ControlProtocol {
+    static let version = 1
+    /// A request is short. Bytes.
+    static let requestBytesMax = 4096
+    /// An answer has a line for each producer and generation, at most. Bytes.
+    static let answerBytesMax = 64 << 20
+
+    enum Command: String, CaseIterable {
+        case reload, status
+    }
+
+    /// - Throws: what is wrong with a line.
+    static func command(in line: [UInt8]) throws(CommandFailure) -> Command {
+        let names = Command.allCases.map { "'\($0.rawValue)'" }.joined(separator: " or ")
+        guard let request = JSONParser.parse(line), case .object = request else {
+            throw CommandFailure("expected one JSON object on a line, as {\"command\":\"status\"}")
+        }
+        guard let name = request["command"]?.text else { throw CommandFailure("expected a 'command': \(names)") }
+        guard let command = Command(rawValue: name) else {
+            throw CommandFailure("unknown command '\(name.prefix(40))'; expected \(names)")
+        }
+        return command
+    }
+
+    static func request(_ command: Command) -> [UInt8] {
+        line(.object([("command", .text(command.rawValue))]))
+    }
+
+    /// - Parameter members: of the answer, behind the two that each has.
+    static func answer(_ members: [(name: String, value: JSONValue)]) -> JSONValue {
+        .object([("protocol", .integer(version)), ("ok", .bool(true))] + members)
+    }
+
+    static func refusal(_ error: String) -> JSONValue {
+        .object([("protocol", .integer(version)), ("ok", .bool(false)), ("error", .text(error))])
+    }
+
+    static func line(_ value: JSONValue) -> [UInt8] { Array((value.compact() + "\n").utf8) }
+}

@@ -1,0 +1,73 @@
+import Glibc
+
+/// The listening end of a control socket: a file that only its user can connect to, and that is gone with the server.
+struct ControlSocket: Sendable {
+    let path: String
+    let socket: UnixSocket
+    private let device: dev_t
+    private let inode: ino_t
+
+    /// Clients that the kernel may hold before they are accepted.
+    private static let backlog: Int32 = 16
+
+    /// Takes the place of one that a server left behind when it was killed.
+    /// - Throws: who is there, or why there can be none.
+    init(listeningOn path: String) throws(CommandFailure) {
+        let directory = directoryName(of: path)
+        // Two servers that start at the same time look one after the other.
+        let lock = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard lock >= 0 else {
+            throw CommandFailure("control socket \(path): \(directory) \(String(cString: strerror(errno)))")
+        }
+        defer { close(lock) }
+        flock(lock, LOCK_EX)
+
+        var bound = UnixSocket.bind(to: path)
+        if case .failure(let error) = bound, error.code == EADDRINUSE, try Self.isLeftBehind(path) {
+            unlink(path)
+            bound = UnixSocket.bind(to: path)
+        }
+        do {
+            socket = try bound.get()
+        } catch {
+            throw CommandFailure("control socket \(path): \(error); name another place with --control")
+        }
+        var status = stat()
+        guard listen(socket.descriptor, Self.backlog) == 0, lstat(path, &status) == 0 else {
+            socket.close()
+            throw CommandFailure("control socket \(path): \(String(cString: strerror(errno)))")
+        }
+        self.path = path
+        (device, inode) = (status.st_dev, status.st_ino)
+    }
+
+    /// Nobody listens there any more.
+    /// - Throws: if it is in use, or not a socket at all.
+    private static func isLeftBehind(_ path: String) throws(CommandFailure) -> Bool {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return true }
+        guard status.st_mode & S_IFMT == S_IFSOCK else {
+            throw CommandFailure("control socket \(path): there is a file of that name; name another with --control")
+        }
+        switch UnixSocket.connect(to: path) {
+        case .success(let socket):
+            socket.close()
+            throw CommandFailure(
+                "control socket \(path): another server uses it; stop that one, or name another socket with --control, "
+                    + "or none with --control none")
+        case .failure(let error): return error.code == ECONNREFUSED || error.code == ENOENT
+        }
+    }
+
+    /// Gives the name up, for another server to take, and ends the waiting for clients.
+    func shut() {
+        var status = stat()
+        if lstat(path, &status) == 0, status.st_dev == device, status.st_ino == inode { unlink(path) }
+        shutdown(socket.descriptor, Int32(SHUT_RDWR))
+    }
+}
+
+private func directoryName(of path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
+}

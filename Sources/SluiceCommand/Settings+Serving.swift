@@ -1,0 +1,45 @@
+import EventStream
+import FrontDoor
+import PluginHost
+import StreamRuntime
+
+/// The settings, in the terms of those who follow them.
+extension Settings {
+    var limits: Limits {
+        var limits = Limits()
+        limits.maxStreams = streamCountMax
+        limits.maxStreamsPerProducer = streamCountPerProducerMax
+        limits.maxThreads = threadCountMax
+        limits.handoffBytes = handoffBytes
+        limits.maxHubsPerProducer = hubCountPerProducerMax
+        limits.hub = hub
+        limits.hubs = hubs
+        limits.keepAlive = keepAliveNanoseconds
+        limits.writeDeadline = writeDeadlineNanoseconds
+        limits.maxAge = maxAgeNanoseconds
+        limits.retryMilliseconds = retryMilliseconds
+        limits.stallLimit = stallLimitNanoseconds
+        return limits
+    }
+
+    var loading: PluginLoader.Settings {
+        var prober = Prober.Settings()
+        prober.deadlineNanoseconds = probeDeadlineNanoseconds
+        prober.memoryBytes = probeMemoryBytes
+        return PluginLoader.Settings(
+            isInsecure: acceptsInsecurePlugins, encoder: EventEncoder(maximumEventBytes: eventBytesMax),
+            configuration: producerSections, prober: Prober(prober))
+    }
+
+    var frontDoor: ServerSettings {
+        var door = ServerSettings()
+        door.host = listen.host
+        door.port = listen.port
+        door.threads = max(1, min(4, loopCount / 2))
+        door.maxConnections = connectionCountMax
+        door.maxBodyBytes = bodyBytesMax
+        door.headTimeout = .nanoseconds(headTimeoutNanoseconds)
+        door.idleTimeout = .nanoseconds(idleTimeoutNanoseconds)
+        return door
+    }
+}

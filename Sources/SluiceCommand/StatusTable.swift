@@ -1,0 +1,104 @@
+/// What a server says about itself, for people.
+struct StatusTable {
+    private let status: JSONValue
+
+    /// - Parameter status: as `StatusReport` writes it; what is missing in it is left out.
+    init(_ status: JSONValue) { self.status = status }
+
+    /// ```
+    /// sluice 0.1.0, process 4242, up 3h 12m, http://127.0.0.1:8080, plugins in ./plugins
+    /// streams 12, threads 0, connections 3, refused requests 0; reloads 4
+    ///
+    /// PLUGIN  GENERATION  STATE     AGE   STREAMS  SUBSCRIBERS  OLDEST  IMAGE  ROUTES
+    /// hello            2  serving   12m        11           11     11m    24k  /hello
+    /// hello            1  draining  3h          1            1      2h    24k  /hello
+    /// ```
+    /// and who holds what drains, and what was refused.
+    var text: String {
+        var lines = head + [""] + Self.aligned(rows)
+        let holders = drainHolders
+        if !holders.isEmpty {
+            lines += ["", "draining generations are held by"] + Self.aligned(holders).map { "  " + $0 }
+        }
+        let refusals = (status["refusals"]?.elements ?? []).map { refusal in
+            "  \(Self.time(refusal["at"]?.integer ?? 0))  \(refusal["error"]?.text ?? "")"
+        }
+        if !refusals.isEmpty { lines += ["", "refused, the last ones"] + refusals }
+        // The texts are the plugins': none of them may drive the terminal.
+        return lines.map { PluginDeclaration.printable($0) }.joined(separator: "\n") + "\n"
+    }
+
+    private var head: [String] {
+        let running = status["is_reloading"]?.bool == true ? "; a reload runs" : ""
+        let stuck = number("stuck_streams") > 0 ? " (\(number("stuck_streams")) stuck)" : ""
+        return [
+            "sluice \(status["version"]?.text ?? "?"), process \(number("pid")), up "
+                + "\(Self.age(status["uptime_seconds"])), http://\(status["address"]?.text ?? "?"), plugins in "
+                + (status["directory"]?.text ?? "?"),
+            "streams \(number("open_streams"))\(stuck), threads \(number("threads")), connections "
+                + "\(number("connections")), refused requests \(number("refused_requests")); reloads \(number("reloads"))"
+                + "\(running); images \(number("images")), \(Self.size(status["image_bytes"]))",
+        ]
+    }
+
+    private func number(_ name: String) -> Int { status[name]?.integer ?? 0 }
+
+    private var rows: [[String]] {
+        let head = ["PLUGIN", "GENERATION", "STATE", "AGE", "STREAMS", "SUBSCRIBERS", "OLDEST", "IMAGE", "ROUTES"]
+        let rows = (status["generations"]?.elements ?? []).map { generation in
+            [
+                generation["plugin"]?.text ?? "?", "\(generation["generation"]?.integer ?? 0)",
+                generation["state"]?.text ?? "?", Self.age(generation["age_seconds"]),
+                "\(generation["open_streams"]?.integer ?? 0)",
+                generation["subscribers"]?.integer.map(String.init) ?? "?",
+                Self.age(generation["oldest_stream_seconds"]), Self.size(generation["image_bytes"]),
+                (generation["producers"]?.elements ?? []).compactMap { $0["route"]?.text }.joined(separator: " "),
+            ]
+        }
+        return [head] + rows
+    }
+
+    private var drainHolders: [[String]] {
+        (status["generations"]?.elements ?? []).filter { $0["state"]?.text == "draining" }.flatMap { generation in
+            (generation["holders"]?.elements ?? []).map { holder in
+                [
+                    "\(generation["plugin"]?.text ?? "?") \(generation["generation"]?.integer ?? 0)",
+                    "stream \(holder["stream"]?.text ?? "?")", holder["producer"]?.text ?? "?",
+                    holder["peer"]?.text ?? "shared", Self.age(holder["age_seconds"]),
+                ]
+            }
+        }
+    }
+
+    /// Columns as wide as their widest cell, two blanks apart.
+    private static func aligned(_ rows: [[String]]) -> [String] {
+        let widths = (0..<(rows.map(\.count).max() ?? 0)).map { column in rows.map { $0[column].count }.max() ?? 0 }
+        return rows.map { row in
+            let cells = row.enumerated().map { column, cell in
+                column == row.count - 1 ? cell : cell + String(repeating: " ", count: widths[column] - cell.count)
+            }
+            return cells.joined(separator: "  ")
+        }
+    }
+
+    /// "3h 12m", in its two largest units; "-" for none.
+    static func age(_ seconds: JSONValue?) -> String {
+        guard let seconds = seconds?.number, seconds >= 0, seconds < 1e15 else { return "-" }
+        if seconds < 1 { return "\(Int(seconds * 1000))ms" }
+        let whole = Int(seconds)
+        let units = [(86400, "d"), (3600, "h"), (60, "m"), (1, "s")]
+        let first = units.firstIndex { whole >= $0.0 } ?? 3
+        let parts = units[first...].prefix(2).enumerated().map { index, unit in
+            index == 0 ? "\(whole / unit.0)\(unit.1)" : "\(whole % units[first].0 / unit.0)\(unit.1)"
+        }
+        return parts.filter { !$0.hasPrefix("0") }.joined(separator: " ")
+    }
+
+    private static func size(_ bytes: JSONValue?) -> String {
+        guard let bytes = bytes?.integer, bytes >= 0 else { return "-" }
+        if bytes < 10 << 20 { return "\(bytes >> 10)k" }
+        return bytes < 10 << 30 ? "\(bytes >> 20)M" : "\(bytes >> 30)G"
+    }
+
+    private static func time(_ seconds: Int) -> String { LogLine.date(seconds: seconds) + "Z" }
+}

@@ -1,0 +1,79 @@
+import Glibc
+import TestSupport
+import Testing
+
+@Suite("The configuration, read again by a reload", .onTestThreads, .timeLimit(.minutes(2)))
+struct ConfigurationReloadTests {
+    private func withConfiguration(
+        _ text: String, plugins: [String], _ body: (SluiceServer, (String) -> Void) throws -> Void
+    ) throws {
+        let place = TemporaryDirectory()
+        let path = place.write(text.utf8, to: "sluice.yaml")
+        try withServer(plugins, flags: ["--config", path]) { server in
+            try body(server) { place.write($0.utf8, to: "sluice.yaml") }
+        }
+    }
+
+    @Test("limits, times, log level and hubs hold from then on, for open streams too")
+    func takenOver() throws {
+        try withConfiguration("max-streams: 1\nlog-level: info\n", plugins: ["WaitsForEver"]) { server, write in
+            let open = try server.subscribe("/waits-for-ever?tag=a")
+            _ = try open.nextEvent()
+            #expect(try server.subscribe("/waits-for-ever").head().status == 503)
+            write("max-streams: 2\nkeep-alive: 100ms\nlog-level: warning\nretry: 7s\n")
+            let verb = try server.run("reload")
+            #expect(verb.status == 0)
+            #expect(verb.output.contains("settings   log-level, max-streams, keep-alive, retry"), "\(verb)")
+            // It was told to wait for ever, and the old keep-alive would have let it wait for 15 seconds.
+            #expect(try open.nextFrame(within: .seconds(8)) == ":\n\n")
+            let start = server.logLines.count
+            let second = try server.subscribe("/waits-for-ever?tag=b")
+            let retry = try #require(TestEvent(frame: second.nextFrame()).retry)
+            #expect((5250...8750).contains(retry))
+            _ = try second.nextEvent()
+            #expect(try server.subscribe("/waits-for-ever").head().status == 503, "two are the most now")
+            second.client.reset()
+            try server.ledger.wait(for: "close-left", tag: "b")
+            #expect(!server.logLines[start...].contains { $0.message == "stream opened" }, "that is level info")
+        }
+    }
+
+    @Test("one error, and nothing changes: not the settings, and not the plugins")
+    func invalid() throws {
+        try withConfiguration("max-streams: 1\n", plugins: ["WaitsForEver"]) { server, write in
+            let open = try server.subscribe("/waits-for-ever?tag=a")
+            _ = try open.nextEvent()
+            try server.install("EndsAfterCount")
+            write("max-streams: 5\n\nkeep-alive: soon\n")
+            let start = server.logLines.count
+            server.signal(SIGHUP)
+            let line = try server.waitForLog("error", from: start) { $0.message == "nothing reloaded" }
+            #expect(line["error"]?.contains("sluice.yaml:3: keep-alive: expected a time") == true, "\(line)")
+            #expect(try server.subscribe("/waits-for-ever").head().status == 503)
+            #expect(try server.subscribe("/ends-after-count").head().status == 404)
+            let verb = try server.run("reload")
+            #expect(verb.status == 1 && verb.error.contains("sluice.yaml:3: keep-alive"), "\(verb)")
+            // Mended, all of it is taken up.
+            write("max-streams: 5\n")
+            #expect(try server.run("reload").output.contains("loaded     ends-after-count\nsettings   max-streams"))
+            #expect(try server.subscribe("/ends-after-count?count=1").rest().contains { $0.data == "1" })
+        }
+    }
+
+    @Test("what cannot change is named, and the rest changes")
+    func fixed() throws {
+        try withConfiguration("loops: 2\n", plugins: ["WaitsForEver"]) { server, write in
+            write("loops: 3\ncontrol: /elsewhere\nmax-streams: 1\n")
+            let start = server.logLines.count
+            let verb = try server.run("reload")
+            #expect(verb.status == 0)
+            #expect(verb.output.contains("not now    loops, control: needs a new start of the server"), "\(verb)")
+            let warning = try server.waitForLog("warning", from: start) { $0.message.hasPrefix("settings not changed") }
+            #expect(warning.level == "warning" && warning["settings"] == "loops, control")
+            let open = try server.subscribe("/waits-for-ever?tag=a")
+            _ = try open.nextEvent()
+            #expect(try server.subscribe("/waits-for-ever").head().status == 503)
+            #expect(try server.run("status").status == 0, "its socket is where it was")
+        }
+    }
+}

@@ -1,0 +1,86 @@
+import Glibc
+import TestSupport
+import Testing
+
+@Suite("serve --watch", .onTestThreads, .timeLimit(.minutes(2)))
+struct WatchTests {
+    /// The generation that a new stream runs.
+    private func generation(_ server: SluiceServer) throws -> String? {
+        let subscriber = try server.subscribe("/tells-its-generation")
+        defer { subscriber.client.reset() }
+        return try subscriber.nextEvent().data
+    }
+
+    @Test("takes up a file that is replaced, copied slowly, or new, without a signal")
+    func files() throws {
+        try withServer(["TellsItsGeneration"], flags: ["--watch"]) { server in
+            let old = try server.subscribe("/tells-its-generation?tag=old")
+            let first = try old.nextEvent().data
+            var start = server.logLines.count
+            try server.install("TellsItsGeneration", appending: [0])
+            try server.waitForReload(from: start)
+            let second = try generation(server)
+            #expect(second != first)
+            start = server.logLines.count
+            try server.install("EndsAfterCount")
+            try server.waitForReload(from: start)
+            #expect(try server.subscribe("/ends-after-count?count=1").rest().contains { $0.data == "1" })
+
+            // In place and piece by piece, as a slow copy writes it. Whether it is looked at on the way is a matter of time.
+            let bytes = try #require(readFile(fixturePlugin("TellsItsGeneration"))) + [1, 2]
+            start = server.logLines.count
+            let descriptor = open("\(server.pluginDirectory)/TellsItsGeneration.so", O_WRONLY | O_TRUNC | O_CLOEXEC)
+            for piece in 0..<8 {
+                let part = bytes[(bytes.count * piece / 8)..<(bytes.count * (piece + 1) / 8)]
+                #expect(part.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) } == part.count)
+                usleep(30_000)
+            }
+            close(descriptor)
+            try server.waitForLog("the whole of it", from: start, within: .seconds(30)) {
+                $0.message == "plugin loaded" && $0["plugin"] == "tells-its-generation" && $0["generation"] == "3"
+            }
+            #expect(try old.nextEvent().data == first)
+        }
+    }
+
+    @Test("follows a directory that is replaced, and one that is gone for a while")
+    func directories() throws {
+        try withServer(["TellsItsGeneration"], flags: ["--watch"]) { server in
+            let first = try generation(server)
+            let directory = server.pluginDirectory
+            var start = server.logLines.count
+            rename(directory, directory + "-old")
+            try server.waitForLog("the directory's absence", from: start, within: .seconds(30)) {
+                $0.message == "nothing reloaded" && $0["error"]?.contains(directory) == true
+            }
+            #expect(try generation(server) == first, "without a directory, what was there keeps serving")
+            start = server.logLines.count
+            mkdir(directory + "-new", 0o755)
+            rename(directory + "-new", directory)
+            try server.install("TellsItsGeneration", appending: [9])
+            try server.waitForLog("the new directory", from: start, within: .seconds(30)) {
+                $0.message == "plugin loaded" && $0["generation"] == "2"
+            }
+            #expect(try generation(server) != first)
+            // The new directory is watched as the old one was.
+            start = server.logLines.count
+            try server.install("TellsItsGeneration", appending: [9, 9])
+            try server.waitForLog("a change in the new directory", from: start, within: .seconds(30)) {
+                $0.message == "plugin loaded" && $0["generation"] == "3"
+            }
+        }
+    }
+
+    @Test("a file that is only touched is looked at, and not loaded again")
+    func touched() throws {
+        try withServer(["TellsItsGeneration"], flags: ["--watch"]) { server in
+            let first = try generation(server)
+            let start = server.logLines.count
+            utimes("\(server.pluginDirectory)/TellsItsGeneration.so", nil)
+            try server.waitForLog("a look at it", from: start, within: .seconds(30)) {
+                $0.matches("reloaded", ["loaded": "0", "replaced": "0", "unchanged": "1"])
+            }
+            #expect(try generation(server) == first)
+        }
+    }
+}
