@@ -143,6 +143,12 @@ let package = Package(
             name: "EndToEndTests", dependencies: ["TestSupport", "EventStream", "SluiceCommand"],
             swiftSettings: settings),
         .executableTarget(
+            name: "FanOutBenchmark",
+            dependencies: [
+                "EventStream", "StreamLoop", "StreamRuntime", .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/Benchmarks/FanOut", swiftSettings: settings),
+        .executableTarget(
             name: "EncoderBenchmark", dependencies: ["EventStream"], path: "Tests/Benchmarks/Encoder",
             swiftSettings: settings),
     ] + plugins.map(\.0)

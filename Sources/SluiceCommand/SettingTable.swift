@@ -82,7 +82,7 @@ enum SettingTable {
         "max-body-bytes", .bytes(0...(64 << 20)), initial: "1M", "The size of a request's body.")
     static let maxHubsPerProducer = Setting(
         "max-hubs-per-producer", .count(1...1_000_000), initial: "1000",
-        "Shared streams of one producer at a time, each with parameters of its own.")
+        "Shared streams of one producer at a time, each with its own parameters; one that lingers unused makes room.")
     static let handoffBytes = Setting(
         "handoff-bytes", .bytes(4096...(64 << 20)), initial: "64k",
         "Events of one stream that wait between a thread and the stream's loop.")

@@ -4,9 +4,9 @@ import Synchronization
 
 /// From a hub's history to the sockets of its subscribers on this loop.
 ///
-/// What a delivery costs: the member's 16 bytes, which lie next to those of the others, and one `send` of the shared bytes. The
-/// record is only touched when the socket does not take all of them. Sinks get the same bytes, and one message for all that live
-/// on the same thread.
+/// What a delivery costs: the member's 16 bytes, which lie next to those of the others, and one `send` of the shared bytes: 73
+/// instructions, among them no allocation, reference count or lock (counted in Tests/Benchmarks/README.md). The record is only
+/// touched when the socket does not take all of them. Sinks get the same bytes, and one message for all that live on the same thread.
 extension LoopStreams {
     /// The home loop published a batch.
     func receive(_ hub: Hub, _ chunk: FrameChunk, _ link: HubLink) {

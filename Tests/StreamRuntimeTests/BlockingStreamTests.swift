@@ -1,5 +1,4 @@
 import EventStream
-import Glibc
 import StreamLoop
 import Synchronization
 import TestSupport
@@ -36,7 +35,7 @@ struct BlockingStreamTests {
         let producer = FakeProducer.blocking(
             [
                 .act { _ in
-                    while gate.value == 0 { usleep(1000) }
+                    gate.wait()
                     return .wait(milliseconds: 0)
                 }
             ], interrupted: { _ in gate.count() })
@@ -119,15 +118,15 @@ struct BlockingStreamTests {
                     // The loop is busy while the stream ends, and then hears of the peer first.
                     runtime.loops[0].loop.post {
                         held.count()
-                        while release.value == 0 { usleep(1_000) }
+                        release.wait()
                     }
-                    while held.value == 0 { usleep(1_000) }
+                    held.wait()
                     return .ended
                 }
             ],
             closing: { _, _ in
                 closing.count()
-                while mayReturn.value == 0 { usleep(1_000) }
+                mayReturn.wait()
                 return false
             })
         let entry = stage.entry(producer)

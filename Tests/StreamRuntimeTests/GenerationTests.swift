@@ -79,10 +79,12 @@ struct GenerationTests {
 }
 
 final class Counter: Sendable {
-    private let number = Atomic<Int>(0)
+    private let number = Watched(0)
     private let failed = Atomic<Bool>(false)
-    var value: Int { number.load(ordering: .acquiring) }
+    var value: Int { number.read(\.self) }
     var hasFailed: Bool { failed.load(ordering: .acquiring) }
-    func count() { number.add(1, ordering: .acquiringAndReleasing) }
+    func count() { number.update { $0 += 1 } }
     func fail() { failed.store(true, ordering: .releasing) }
+    /// Blocks the thread until something was counted, a minute at most.
+    func wait() { _ = number.wait(.seconds(60)) { $0 > 0 ? true : nil } }
 }

@@ -1,5 +1,4 @@
 import EventStream
-import Glibc
 import StreamLoop
 import Synchronization
 import TestSupport
@@ -106,7 +105,7 @@ struct StreamThreadTests {
         let producer = FakeProducer(
             [
                 .act { _ in
-                    while gate.value == 0 { usleep(1_000) }
+                    gate.wait()
                     return nil
                 },
                 .event("a"), completes ? .end : .fail("no more"),

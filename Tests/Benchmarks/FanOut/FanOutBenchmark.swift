@@ -1,0 +1,94 @@
+import EventStream
+import Glibc
+import Logging
+import StreamLoop
+import StreamRuntime
+
+/// Delivers events of one shared stream to socket pairs of its own, on one thread: for counting what a delivery costs in user space.
+///
+///     FanOutBenchmark [SUBSCRIBERS] [EVENTS]
+///
+/// Under callgrind, collect within `LoopStreams.deliver` alone; Tests/Benchmarks/README.md has the command.
+@main
+enum FanOutBenchmark {
+    static func main() {
+        let arguments = CommandLine.arguments.dropFirst().compactMap { Int($0) }
+        let (subscribers, events) = (arguments.first ?? 100, arguments.dropFirst().first ?? 1000)
+        let logger = Logger(label: "benchmark") { _ in SwiftLogNoOpLogHandler() }
+        let runtime = Runtime(systems: [EpollSystem()], limits: Limits(), logger: logger)
+        let producer = Numbers()
+        let entry = ProducerEntry(producer: producer, generation: Generation(plugin: "benchmark", number: 1))
+        var readers: [Int32] = []
+        for _ in 0..<subscribers {
+            let door = Door()
+            let request = StreamRequest(
+                method: "GET", path: "/numbers", query: [], headers: [], remoteAddress: "", lastEventID: nil, body: [],
+                parameters: NoParameters())
+            guard let token = try? runtime.open(RouteMatch(entry: entry, values: []), request, answering: door) else {
+                fatalError("a limit is reached")
+            }
+            turn(runtime)
+            var pair: [Int32] = [0, 0]
+            precondition(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &pair) == 0, "no more descriptors")
+            _ = fcntl(pair[0], F_SETFL, O_NONBLOCK)
+            readers.append(pair[1])
+            runtime.attach(token, to: .descriptor(pair[0]), head: [])
+            turn(runtime)
+        }
+        drain(readers)
+        var spent = Duration.zero
+        let token = producer.stream!
+        for _ in 0..<events {
+            runtime.wake(token)
+            spent += ContinuousClock().measure { runtime.turn() }
+            drain(readers)
+        }
+        let nanoseconds = Int(spent / (subscribers * events) / Duration.nanoseconds(1))
+        print("\(subscribers) subscribers, \(events) events: \(nanoseconds) ns for each delivery, send(2) included")
+    }
+
+    private static func turn(_ runtime: Runtime) {
+        for _ in 0..<4 { runtime.turn() }
+    }
+
+    private static func drain(_ readers: [Int32]) {
+        withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 16) { buffer in
+            for reader in readers { while recv(reader, buffer.baseAddress, 4096, Int32(MSG_DONTWAIT)) > 0 {} }
+        }
+    }
+}
+
+/// An event of 120 bytes each time that it is woken.
+private final class Numbers: EventProducer, @unchecked Sendable {
+    // Unchecked: everything happens on the one thread that there is.
+    let description = ProducerDescription(plugin: "benchmark", name: "numbers", route: "/numbers", isShared: true)
+    private let text = String(repeating: "x", count: 120)
+    private(set) var stream: StreamToken?
+
+    func resolve(
+        path: [StreamRequest.Field], query: [StreamRequest.Field]
+    ) throws(ParameterFault) -> any ResolvedParameters { NoParameters() }
+
+    func open(_ stream: StreamToken, _ request: StreamRequest, state: inout UnsafeMutableRawPointer?) -> OpenOutcome {
+        self.stream = stream
+        return .opened(headers: [])
+    }
+
+    func pull(
+        _ stream: StreamToken, state: UnsafeMutableRawPointer?, into frames: inout FrameBuffer, events: Int, bytes: Int
+    ) -> PullOutcome {
+        try? EventEncoder().encode(Event(data: text), into: &frames)
+        return .wait(milliseconds: -1)
+    }
+
+    func close(_ stream: StreamToken, state: UnsafeMutableRawPointer?, reason: CloseReason) -> Bool { true }
+    func interrupt(_ stream: StreamToken, state: UnsafeMutableRawPointer?) {}
+}
+
+private struct NoParameters: ResolvedParameters {
+    var canonical: String { "" }
+}
+
+private final class Door: OpenAnswering {
+    func answer(_ answer: OpenAnswer) {}
+}
