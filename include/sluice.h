@@ -298,14 +298,35 @@ typedef struct sluice_host {
     bool (*save)(sluice_stream *stream, const void *bytes, size_t length);
 
     /**
-     * A C function of the given signature, e.g. "(str, f64) -> void", which calls `handler(context, …its arguments…)`. For
-     * libraries whose callbacks carry no user data. It belongs to the stream: called after the stream's close it does nothing and returns zero. NULL (and
-     * logged) if it cannot be made.                                                                            [any-thread]
+     * A C function of the given signature, e.g. "(str, f64) -> void": calling it calls `handler(context, …its arguments…)`, and hands its
+     * result back. For libraries whose callbacks carry no user data. "-> void" may be left out.
+     *
+     * Types: bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64, as in C `bool`, `int8_t` … `double`; str (`const char *`, may be NULL) and
+     * ptr (any other pointer). At most 64 arguments. `handler` is cast to sluice_function, and really is of the type
+     * `R (void *context, P1, P2, …)`.
+     *
+     * The function may be called from any thread, at any time, also within `open`, `next`, `close` and itself. It belongs to the stream:
+     * once the stream is over (open has refused, close has answered SLUICE_CLOSED, or `closed`), a call does nothing,
+     * returns zero, and is counted and logged. It is never freed, so a library may keep it; but when it has not been called for a minute
+     * after the end of its stream, it may be given out again, for the same producer and signature. A handler that is running
+     * on another thread while the stream ends goes on: `context` must be valid until it has returned.
+     *
+     * NULL, and a line in the log, for a signature that cannot be read, without handler, for a stream that is over, where the system
+     * refuses executable memory, and when 65536 functions exist that cannot be given out again yet.            [any-thread]
      */
     sluice_function (*bind)(sluice_stream *stream, const char *signature, sluice_function handler, void *context);
     /**
-     * A C function of the given signature, e.g. "op: i32, _: str, table: str, rowid: i64", each call of which becomes an event with its
-     * named arguments as JSON. Lifetime and failure as with `bind`.                                            [any-thread]
+     * A C function each call of which becomes an event, without a handler: "op: i32, _: ptr, table: str, rowid: i64" makes
+     * {"op":18,"table":"users","rowid":7} of a call. Types, threads, lifetime and failure as with `bind`.
+     *
+     * - `_` leaves an argument out. Text that is not UTF-8 is repaired (U+FFFD), NULL is null, a ptr is "0x7f…", numbers that are not
+     *   finite are null; 64-bit numbers keep all of their digits, of which JavaScript rounds those beyond 2^53.
+     * - An argument named `@type` or `@id` becomes the event's type or id: as text in which line ends are blanks, and not at all
+     *   where it is NULL, not finite, or the host's own "sluice-end".
+     * - Behind the arguments may follow "-> R", a result that is always zero, and options: "; full=drop-oldest, type=row".
+     *   `type` is that of all its events. `full` says what happens to an event when the stream's queue, that of `emit`, has no
+     *   room: drop-newest (it is not sent, the default), drop-oldest (it is, and older ones are not), or fail (the stream
+     *   ends, reason SLUICE_CLOSE_FAILED). What is dropped is counted and logged.                               [any-thread]
      */
     sluice_function (*callback)(sluice_stream *stream, const char *signature);
 

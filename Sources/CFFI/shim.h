@@ -5,7 +5,10 @@
 #include <ffi.h>
 
 static inline ffi_type *sluice_ffi_type_void(void) { return &ffi_type_void; }
+static inline ffi_type *sluice_ffi_type_sint8(void) { return &ffi_type_sint8; }
 static inline ffi_type *sluice_ffi_type_uint8(void) { return &ffi_type_uint8; }
+static inline ffi_type *sluice_ffi_type_sint16(void) { return &ffi_type_sint16; }
+static inline ffi_type *sluice_ffi_type_uint16(void) { return &ffi_type_uint16; }
 static inline ffi_type *sluice_ffi_type_sint32(void) { return &ffi_type_sint32; }
 static inline ffi_type *sluice_ffi_type_sint64(void) { return &ffi_type_sint64; }
 static inline ffi_type *sluice_ffi_type_uint32(void) { return &ffi_type_uint32; }

@@ -67,6 +67,36 @@ package struct FrameBuffer: ~Copyable {
         count = length
     }
 
+    /// Drops whole frames from the front, the oldest, until at most `bytes` are left or only what lies from `end` on is.
+    /// - Returns: how many.
+    package mutating func removeFirstFrames(leaving bytes: Int, before end: Int) -> Int {
+        var cut = 0
+        var frames = 0
+        while cut < end, count - cut > bytes {
+            cut = endOfFrame(from: cut)
+            frames += 1
+        }
+        guard cut > 0 else { return 0 }
+        count -= cut
+        base.copyMemory(from: base + cut, byteCount: count)
+        frameCount -= frames
+        if isMarked {
+            marks.removeFirst(frames)
+            for index in marks.indices { marks[index] = marks[index].moved(by: -cut) }
+        }
+        return frames
+    }
+
+    /// Behind the empty line that ends the frame: it has none inside.
+    private func endOfFrame(from start: Int) -> Int {
+        var place = start
+        while place + 1 < count {
+            if base.loadUnaligned(fromByteOffset: place, as: UInt16.self) == 0x0A0A { return place + 2 }
+            place += 1
+        }
+        return count
+    }
+
     @inline(never)
     private mutating func grow(_ extra: Int) {
         let wanted = max(capacity * 2, count + extra)

@@ -4,9 +4,11 @@ package protocol StreamServices: AnyObject, Sendable {
     /// - Returns: `false` if the stream is over.
     @discardableResult func wake(_ stream: StreamToken) -> Bool
 
-    /// Takes one encoded event into the stream's bounded queue, or refuses it; never blocks.
-    /// - Parameter encode: appends exactly one frame; is not called if the queue is full.
-    func emit(_ stream: StreamToken, _ encode: (inout FrameBuffer) -> Bool) -> EmitOutcome
+    /// Takes one encoded event into the stream's bounded queue, or does what the policy says; never blocks.
+    /// - Parameter encode: appends exactly one frame; is not called if the queue is full and the event not to be taken.
+    func emit(
+        _ stream: StreamToken, whenFull policy: OverflowPolicy, _ encode: (inout FrameBuffer) -> Bool
+    ) -> EmitOutcome
 
     /// Blocks the calling stream's thread.
     /// - Returns: `false` when the stream must end; `nil` when it lives on a loop, or is over, and must not sleep.
@@ -39,11 +41,32 @@ package protocol StreamServices: AnyObject, Sendable {
     ) -> Bool
 }
 
-package enum EmitOutcome: Sendable {
+/// What becomes of an event for which a stream's queue has no room.
+package enum OverflowPolicy: Sendable, Equatable {
+    /// It is not taken, and the stream is woken when there is room.
+    case refuse
+    /// It is not taken, and nothing more.
+    case dropNewest
+    /// It is taken, and the oldest ones in the queue give it room.
+    case dropOldest
+    /// The stream ends as failed; its subscriber is told this.
+    case fail(StreamFailure)
+}
+
+package enum EmitOutcome: Sendable, Equatable {
     case accepted
-    /// The queue is full; the stream is woken when there is room.
+    /// It was taken, and so many older ones were dropped for it.
+    case displaced(Int)
+    /// The queue is full, and the event was not taken.
     case full
     case over
     /// `encode` answered false.
     case invalid
+}
+
+extension StreamServices {
+    /// `emit` as a producer asks for it by itself: it is told when the queue is full.
+    package func emit(_ stream: StreamToken, _ encode: (inout FrameBuffer) -> Bool) -> EmitOutcome {
+        emit(stream, whenFull: .refuse, encode)
+    }
 }

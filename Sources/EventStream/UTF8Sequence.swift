@@ -27,4 +27,24 @@ enum UTF8Sequence {
         }
         return 0
     }
+
+    /// How many bytes of the ill-formed sequence that `word` begins with stand for one U+FFFD: the longest beginning of a
+    /// well-formed one, at least 1.
+    static func illFormedLength(_ word: UInt32) -> Int {
+        let first = UInt8(truncatingIfNeeded: word)
+        let second = UInt8(truncatingIfNeeded: word >> 8)
+        let third = UInt8(truncatingIfNeeded: word >> 16)
+        let seconds: ClosedRange<UInt8>
+        switch first {
+        case 0xE0: seconds = 0xA0...0xBF
+        case 0xED: seconds = 0x80...0x9F
+        case 0xE1...0xEF: seconds = 0x80...0xBF
+        case 0xF0: seconds = 0x90...0xBF
+        case 0xF4: seconds = 0x80...0x8F
+        case 0xF1...0xF3: seconds = 0x80...0xBF
+        default: return 1
+        }
+        guard seconds.contains(second) else { return 1 }
+        return first >= 0xF0 && (0x80...0xBF).contains(third) ? 3 : 2
+    }
 }

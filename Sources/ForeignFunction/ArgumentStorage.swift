@@ -22,12 +22,17 @@ package final class ArgumentStorage: @unchecked Sendable {
             let slot = memory + index * Self.slotBytes
             switch value {
             case .bool(let value): slot.storeBytes(of: value ? 1 : 0, as: UInt8.self)
+            case .i8(let value): slot.storeBytes(of: value, as: Int8.self)
+            case .i16(let value): slot.storeBytes(of: value, as: Int16.self)
             case .i32(let value): slot.storeBytes(of: value, as: Int32.self)
             case .i64(let value): slot.storeBytes(of: value, as: Int64.self)
+            case .u8(let value): slot.storeBytes(of: value, as: UInt8.self)
+            case .u16(let value): slot.storeBytes(of: value, as: UInt16.self)
             case .u32(let value): slot.storeBytes(of: value, as: UInt32.self)
             case .u64(let value): slot.storeBytes(of: value, as: UInt64.self)
             case .f32(let value): slot.storeBytes(of: value, as: Float.self)
             case .f64(let value): slot.storeBytes(of: value, as: Double.self)
+            case .ptr(let value): slot.storeBytes(of: value, as: UInt.self)
             case .str(nil): slot.storeBytes(of: nil, as: UnsafeMutableRawPointer?.self)
             case .str(let value?):
                 slot.storeBytes(of: text, as: UnsafeMutableRawPointer?.self)

@@ -27,7 +27,8 @@ package struct SignatureError: Error, Sendable, Equatable {
 
 extension SignatureError: CustomStringConvertible {
     /// One line: `parameters: expected a type after ':' at column 9 of "symbol: strr"`.
-    package var description: String {
-        "parameters: \(message) at column \(offset + 1) of \"\(oneLine)\""
-    }
+    package var description: String { "parameters: \(place)" }
+
+    /// The same without its subject.
+    package var place: String { "\(message) at column \(offset + 1) of \"\(oneLine)\"" }
 }

@@ -1,24 +1,41 @@
-/// The types that a parameter may have; the raw values are how a signature spells them.
+/// The types of what passes between the host and C; the raw values are how a signature spells them.
 package enum ValueType: String, Sendable, CaseIterable {
-    case bool, i32, i64, u32, u64, f32, f64, str
+    case bool, i8, i16, i32, i64, u8, u16, u32, u64, f32, f64
+    /// `const char *`, NUL-terminated or NULL.
+    case str
+    /// Any other pointer.
+    case ptr
 }
 
 extension ValueType {
+    /// A request can say a value of this type, so a producer's parameter may have it.
+    package var isParameter: Bool {
+        switch self {
+        case .bool, .i32, .i64, .u32, .u64, .f32, .f64, .str: true
+        case .i8, .i16, .u8, .u16, .ptr: false
+        }
+    }
+
     /// Reads a value: the whole text, nothing around it, within the type's range.
     ///
     /// `bool` is `true`, `false`, `1` or `0`. Whole numbers are decimal digits behind an optional sign. Numbers are decimal with an
     /// optional fraction and exponent, and finite: what is too small becomes zero, what is too large is refused, and so are
-    /// hexadecimal numbers, infinities and NaN. `str` is any text that C can hold, that is without NUL.
+    /// hexadecimal numbers, infinities and NaN. `str` is any text that C can hold, that is without NUL. A `ptr` is never read.
     package func parse(_ text: String) -> Value? {
         switch self {
         case .bool: Self.boolean(text).map(Value.bool)
+        case .i8: Self.whole(text).map(Value.i8)
+        case .i16: Self.whole(text).map(Value.i16)
         case .i32: Self.whole(text).map(Value.i32)
         case .i64: Self.whole(text).map(Value.i64)
+        case .u8: Self.whole(text).map(Value.u8)
+        case .u16: Self.whole(text).map(Value.u16)
         case .u32: Self.whole(text).map(Value.u32)
         case .u64: Self.whole(text).map(Value.u64)
         case .f32: Self.number(text).map(Value.f32)
         case .f64: Self.number(text).map(Value.f64)
         case .str: text.utf8.contains(0) ? nil : .str(text)
+        case .ptr: nil
         }
     }
 
@@ -26,12 +43,17 @@ extension ValueType {
     package var expectation: String {
         switch self {
         case .bool: "true or false"
+        case .i8: "a whole number from \(Int8.min) to \(Int8.max)"
+        case .i16: "a whole number from \(Int16.min) to \(Int16.max)"
         case .i32: "a whole number from \(Int32.min) to \(Int32.max)"
         case .i64: "a whole number from \(Int64.min) to \(Int64.max)"
+        case .u8: "a whole number from 0 to \(UInt8.max)"
+        case .u16: "a whole number from 0 to \(UInt16.max)"
         case .u32: "a whole number from 0 to \(UInt32.max)"
         case .u64: "a whole number from 0 to \(UInt64.max)"
         case .f32, .f64: "a number"
         case .str: "text without NUL"
+        case .ptr: "an address"
         }
     }
 

@@ -33,6 +33,7 @@ enum HostAnswers {
         case .outcome(let outcome):
             // Before the runtime is told, which may call the plugin at once.
             StreamTables.opening.remove(token)
+            if !outcome.isOpened { StreamClosures.retire(token) }
             if ConnectedRuntime.ask({ $0.opened(token, outcome) }) != true {
                 HostLog.misuse("opened", "was called for a stream that has no open pending", stream: token)
             }

@@ -27,7 +27,7 @@ enum HostEmit {
             }
         }
         switch outcome {
-        case .accepted: return Int32(SLUICE_EMIT_OK)
+        case .accepted, .displaced: return Int32(SLUICE_EMIT_OK)
         case .full: return Int32(SLUICE_EMIT_FULL)
         case .invalid:
             HostLog.misuse(

@@ -1,5 +1,5 @@
 import EventStream
-import Glibc
+import ForeignFunction
 import Logging
 import Synchronization
 
@@ -28,12 +28,17 @@ enum HostLog {
     /// - Parameters:
     ///   - function: the host's function, as sluice.h names it.
     ///   - problem: the rest of the sentence.
-    static func misuse(_ function: StaticString, _ problem: @autoclosure () -> String, stream: StreamToken?) {
+    ///   - more: lines that follow it.
+    static func misuse(
+        _ function: StaticString, _ problem: @autoclosure () -> String, more lines: [String] = [], stream: StreamToken?
+    ) {
         let producer = stream.flatMap(ConnectedRuntime.producer(of:))
         let culprit = producer.map { "\($0.description.plugin)/\($0.description.name)" } ?? ""
         guard let unwritten = limit.admit("\(function) \(culprit)", now: monotonicNanoseconds()) else { return }
         let more = unwritten == 0 ? "" : " (\(unwritten) more such lines were left out)"
-        logger(for: stream, of: producer)?.warning("host->\(function) \(problem())\(more)")
+        let logger = logger(for: stream, of: producer)
+        logger?.warning("host->\(function) \(problem())\(more)")
+        for line in lines { logger?.warning("\(line)") }
     }
 
     /// A call with the handle of a stream that is over, or with NULL, or with no handle at all.
@@ -89,10 +94,4 @@ final class LogLimit: Sendable {
             return kind.unwritten
         }
     }
-}
-
-func monotonicNanoseconds() -> UInt64 {
-    var now = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &now)
-    return UInt64(now.tv_sec) &* 1_000_000_000 &+ UInt64(now.tv_nsec)
 }

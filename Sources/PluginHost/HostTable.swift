@@ -108,6 +108,8 @@ enum HostTable {
             guard let token = StreamToken(stream), ConnectedRuntime.ask({ $0.isLive(token) }) == true else {
                 return HostLog.stale("closed", stream: stream)
             }
+            // Before the runtime knows: the generation may end right behind.
+            StreamClosures.retireIfClosing(token)
             if ConnectedRuntime.ask({ $0.closed(token) }) != true {
                 HostLog.misuse("closed", "was called for a stream whose close is not in progress", stream: token)
             }
@@ -120,14 +122,8 @@ enum HostTable {
             HostLog.misuse("save", "was called outside of save", stream: StreamToken(stream))
             return false
         }
-        host.bind = { stream, _, _, _ in
-            HostLog.misuse("bind", "is not available in this version", stream: StreamToken(stream))
-            return nil
-        }
-        host.callback = { stream, _ in
-            HostLog.misuse("callback", "is not available in this version", stream: StreamToken(stream))
-            return nil
-        }
+        host.bind = { stream, signature, handler, context in HostBind.bind(stream, signature, handler, context) }
+        host.callback = { stream, signature in HostBind.callback(stream, signature) }
     }
 }
 

@@ -1,6 +1,6 @@
 import CSluice
 package import EventStream
-import Glibc
+import ForeignFunction
 
 /// The road of every event: `next`, and its fields straight into the frames. Nothing in here allocates (but for a buffer that has
 /// to grow), locks, or counts references.

@@ -12,6 +12,7 @@ package final class PluginProducer: EventProducer {
     let encoder: EventEncoder
     let functions: ProducerFunctions
     let declaration: ProducerDeclaration
+    let callbacks: ProducerCallbacks
     /// How `open` is called with its parameters; `nil` for one without typed arguments.
     private let openCall: TypedCall?
     private let configuration: OperatorConfiguration
@@ -31,11 +32,13 @@ package final class PluginProducer: EventProducer {
         logger[metadataKey: "plugin"] = "\(manifest.description.plugin)"
         logger[metadataKey: "producer"] = "\(manifest.description.name)"
         self.logger = logger
+        callbacks = ProducerCallbacks.of(
+            plugin: manifest.description.plugin, producer: manifest.description.name, logger: logger)
         guard case .typed = manifest.functions.open else {
             openCall = nil
             return
         }
-        do throws(TypedCallError) {
+        do throws(CallInterfaceError) {
             openCall = try TypedCall(leadingPointers: 2, arguments: manifest.signature.parameters.map(\.type))
         } catch {
             throw Defect(
@@ -74,6 +77,7 @@ package final class PluginProducer: EventProducer {
         }
         if case .pending = outcome { return .pending }
         StreamTables.opening.remove(stream)
+        if !outcome.isOpened { StreamClosures.retire(stream) }
         return outcome
     }
 
@@ -96,14 +100,21 @@ package final class PluginProducer: EventProducer {
     }
 
     package func close(_ stream: StreamToken, state: UnsafeMutableRawPointer?, reason: CloseReason) -> Bool {
-        let answer = functions.close(state, reason.rawValue)
+        StreamClosures.beginClose(of: stream)
+        let isOver = functions.close(state, reason.rawValue) != Int32(SLUICE_CLOSING)
         StreamTables.failure.remove(stream)
-        return answer != Int32(SLUICE_CLOSING)
+        if isOver { StreamClosures.retire(stream) }
+        return isOver
     }
 
     package func interrupt(_ stream: StreamToken, state: UnsafeMutableRawPointer?) {
         functions.interrupt?(state)
     }
+}
+
+extension OpenOutcome {
+    /// `close` will follow.
+    var isOpened: Bool { if case .opened = self { true } else { false } }
 }
 
 extension StreamToken {

@@ -15,6 +15,16 @@ final class StreamTable<Element: Sendable>: Sendable {
         set { part(of: stream).elements.withLock { $0[stream] = newValue } }
     }
 
+    /// What the stream has; if that is nothing, what is made for it now.
+    func element(of stream: StreamToken, make: () -> Element) -> Element {
+        part(of: stream).elements.withLock { elements in
+            if let element = elements[stream] { return element }
+            let element = make()
+            elements[stream] = element
+            return element
+        }
+    }
+
     /// - Returns: what the stream had.
     @discardableResult
     func remove(_ stream: StreamToken) -> Element? {

@@ -239,6 +239,7 @@ struct ServingProcess {
     private func logLedger() {
         for entry in reloader.allEntries {
             let ledger = entry.ledger
+            let calls = CallbackFigures.calls(of: entry.producer)
             logger.info(
                 "ledger",
                 metadata: [
@@ -246,6 +247,7 @@ struct ServingProcess {
                     "generation": "\(entry.generation.number)", "opens": "\(ledger.opens)",
                     "closes": "\(ledger.closes)", "open": "\(ledger.open)", "reasons": "\(text(of: ledger.reasons))",
                     "leaves": "\(text(of: entry.leavesByReason))",
+                    "late_calls": "\(calls.late)", "dropped": "\(calls.dropped)",
                 ])
         }
         for past in reloader.pastLedgers {
@@ -257,9 +259,12 @@ struct ServingProcess {
                     "leaves": "\(text(of: past.leaves))",
                 ])
         }
+        let functions = CallbackFigures.functions
         logger.info(
             "totals",
             metadata: [
+                "functions": "\(functions.live)", "tombstones": "\(functions.tombstones)",
+                "function_bytes": "\(functions.bytes)",
                 "open_streams": "\(runtime.openStreams)", "threads": "\(runtime.usedThreads)",
                 "stuck": "\(runtime.stuckStreams)",
                 "refused": "\(runtime.refusedRequests)", "evicted": "\(runtime.evictedHubs)",

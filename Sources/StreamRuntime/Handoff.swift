@@ -11,6 +11,8 @@ final class Handoff: @unchecked Sendable {
     /// Somebody was told that the queue is full.
     private var isRoomWanted = false
     private var isOver = false
+    /// It was full, and its policy is that the stream fails: nothing more is taken.
+    private var overflow: StreamFailure?
 
     // The life of a blocking stream.
     private var isThreaded = false
@@ -39,15 +41,28 @@ final class Handoff: @unchecked Sendable {
 
     // MARK: Any thread
 
-    /// - Returns: what became of the frame, and whether the loop must be told that there is one.
-    func emit(_ encode: (inout FrameBuffer) -> Bool) -> (EmitOutcome, tellLoop: Bool) {
+    /// - Returns: what became of the frame, and whether the loop must be told that there is something for it.
+    func emit(
+        whenFull policy: OverflowPolicy = .refuse, _ encode: (inout FrameBuffer) -> Bool
+    ) -> (EmitOutcome, tellLoop: Bool) {
         condition.withLock {
-            if isOver || cancelReason != nil || finish != nil { return (.over, false) }
-            if frames.count >= limitBytes {
-                isRoomWanted = true
-                return (.full, false)
-            }
+            if isOver || cancelReason != nil || finish != nil || overflow != nil { return (.over, false) }
             let before = frames.count
+            if before >= limitBytes {
+                switch policy {
+                case .refuse:
+                    isRoomWanted = true
+                    return (.full, false)
+                case .dropNewest:
+                    return (.full, false)
+                case .fail(let failure):
+                    overflow = failure
+                    return (.full, true)
+                case .dropOldest:
+                    guard encode(&frames) else { return (.invalid, false) }
+                    return (.displaced(frames.removeFirstFrames(leaving: limitBytes, before: before)), false)
+                }
+            }
             guard encode(&frames) else { return (.invalid, false) }
             return (.accepted, before == 0)
         }
@@ -100,6 +115,8 @@ final class Handoff: @unchecked Sendable {
 
     struct Taken {
         var finish: Finish?
+        /// The stream is to fail, whatever its producer is doing.
+        var overflow: StreamFailure?
         /// An `emit` found the queue full: the stream is to be woken, as there is room now.
         var isRoomWanted: Bool
     }
@@ -111,9 +128,11 @@ final class Handoff: @unchecked Sendable {
             frames.removeAll()
             defer { isRoomWanted = false }
             if isThreaded { condition.broadcast() }
-            return Taken(finish: finish, isRoomWanted: isRoomWanted)
+            return Taken(finish: finish, overflow: overflow, isRoomWanted: isRoomWanted)
         }
     }
+
+    var hasOverflowed: Bool { condition.withLock { overflow != nil } }
 
     func becomeThreaded(with moved: [ScheduledCall]) {
         condition.withLock {

@@ -238,13 +238,14 @@ extension LoopStreams {
         let hub = record.pointee.hub
         let token = token(slot)
         var ending = HubReplica.Ending.completed
-        if case .failed(let failure) = end {
-            log.failed(token, hub.entry, failure.log, during: "next")
+        if let failure = end.failure {
+            log.failed(token, hub.entry, failure.log, during: end.function)
             ending = .failed(failure.message ?? "sluice-\(token)")
         }
-        if !record.pointee.isThreaded { stopEmitting(slot) }
+        let isByThread = record.pointee.isThreaded && !end.isOverflow
+        if !isByThread { stopEmitting(slot) }
         publish(slot)
-        if record.pointee.isThreaded {
+        if isByThread {
             threadFinishes(slot, ending.reason)
         } else {
             endSource(slot, ending.reason)

@@ -7,6 +7,19 @@ extension LoopStreams {
     enum SourceEnd {
         case completed
         case failed(StreamFailure)
+        /// It failed because its queue was full; a thread of its own does not know that yet.
+        case overflowed(StreamFailure)
+
+        var failure: StreamFailure? {
+            switch self {
+            case .completed: nil
+            case .failed(let failure), .overflowed(let failure): failure
+            }
+        }
+
+        /// What it ended in, for the log.
+        var function: String { if case .overflowed = self { "callback" } else { "next" } }
+        var isOverflow: Bool { if case .overflowed = self { true } else { false } }
     }
 
     /// Fetches what there is and sends it, until the socket is full, nothing is left, or others must have their turn.
@@ -18,7 +31,14 @@ extension LoopStreams {
         case .clock: return
         case .stream: break
         }
-        guard record.pointee.link == .connected, !record.pointee.hasPending, !record.pointee.isQueued else { return }
+        guard record.pointee.link == .connected, !record.pointee.isQueued else { return }
+        if record.pointee.hasPending {
+            // What is over ends now, behind what the socket has yet to take.
+            guard record.pointee.handoff?.hasOverflowed == true else { return }
+            output.removeAll()
+            if let sourceEnd = takeHandoff(slot) { finish(slot, sourceEnd) }
+            return
+        }
         let began = loop.now
         for _ in 0..<Self.batchesPerTurn {
             output.removeAll()
@@ -57,7 +77,7 @@ extension LoopStreams {
         }
         if taken.isRoomWanted, record.pointee.isThreaded { handoff.wakeThread() }
         switch taken.finish {
-        case nil: return nil
+        case nil: return taken.overflow.map(SourceEnd.overflowed)
         case .ended: return .completed
         case .failed(let failure): return .failed(failure)
         }
@@ -98,13 +118,10 @@ extension LoopStreams {
         let record = table[slot]
         let entry = record.pointee.entry!
         let token = token(slot)
-        var failure: StreamFailure?
-        if case .failed(let what) = end {
-            failure = what
-            log.failed(token, entry, what.log, during: "next")
-        }
+        let failure = end.failure
+        if let failure { log.failed(token, entry, failure.log, during: end.function) }
         record.pointee.link = .ending
-        if record.pointee.isThreaded {
+        if record.pointee.isThreaded, !end.isOverflow {
             count(record)
             threadFinishes(slot, failure == nil ? .completed : .failed)
         } else {

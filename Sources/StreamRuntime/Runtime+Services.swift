@@ -29,7 +29,9 @@ extension Runtime: StreamServices {
         return true
     }
 
-    package func emit(_ stream: StreamToken, _ encode: (inout FrameBuffer) -> Bool) -> EmitOutcome {
+    package func emit(
+        _ stream: StreamToken, whenFull policy: OverflowPolicy, _ encode: (inout FrameBuffer) -> Bool
+    ) -> EmitOutcome {
         let handoff = withGate(stream) { gate -> Handoff? in
             if gate.isCancelled { return nil }
             if let handoff = gate.handoff { return handoff }
@@ -38,7 +40,7 @@ extension Runtime: StreamServices {
             return handoff
         }
         guard let handoff, let handoff else { return .over }
-        let (outcome, tellLoop) = handoff.emit(encode)
+        let (outcome, tellLoop) = handoff.emit(whenFull: policy, encode)
         if tellLoop { loops[stream.loop].loop.wake(stream.raw) }
         return outcome
     }

@@ -55,6 +55,30 @@ struct FrameBufferTests {
         #expect(Array(buffer.bytes) == Array("kept".utf8))
     }
 
+    @Test(
+        "the oldest frames are dropped whole, with their marks, and never those behind the end",
+        arguments: [(62, 0), (61, 1), (50, 1), (49, 2), (37, 2), (36, 3), (25, 3), (24, 4), (0, 4)])
+    func dropFrames(leaving bytes: Int, dropped: Int) throws {
+        var buffer = FrameBuffer(capacity: 4)
+        buffer.isMarked = true
+        // 12 or 13 bytes each: 62 in all.
+        let frames = (0..<5).map { "id: \($0)\ndata\($0 % 2 == 0 ? "" : ":")\n\n" }
+        var end = 0
+        for (index, frame) in frames.enumerated() {
+            end = buffer.count
+            for byte in frame.utf8 { buffer.appendByte(byte) }
+            buffer.frameCount += 1
+            buffer.marks.append(FrameMark(end: buffer.count, idAt: end, idLength: 1, isEvent: index > 0))
+        }
+        let marks = buffer.marks
+        #expect(buffer.removeFirstFrames(leaving: bytes, before: end) == dropped)
+        let text = frames.dropFirst(dropped).joined()
+        #expect(String(decoding: buffer.bytes, as: UTF8.self) == text)
+        #expect(buffer.frameCount == 5 - dropped)
+        let cut = frames.prefix(dropped).joined().utf8.count
+        #expect(buffer.marks == marks.dropFirst(dropped).map { $0.moved(by: -cut) })
+    }
+
     @Test("it is cut, not extended")
     func truncateBeyond() async {
         await #expect(processExitsWith: .failure) {

@@ -18,7 +18,7 @@ struct TypedCallTests {
                                 g, h, i, j == NULL);
             }
             """)
-        let call = try TypedCall(leadingPointers: 2, arguments: ValueType.allCases + [.str])
+        let call = try TypedCall(leadingPointers: 2, arguments: ValueType.allCases.filter(\.isParameter) + [.str])
         let arguments = ArgumentStorage(
             values: [
                 .bool(true), .i32(.min), .i64(.min), .u32(.max), .u64(.max), .f32(0.5), .f64(-0.25), .str("grüße"),

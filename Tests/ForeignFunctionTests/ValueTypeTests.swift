@@ -12,6 +12,9 @@ struct ValueTypeTests {
             (.i32, "+7", .i32(7), "7"), (.i32, "007", .i32(7), "7"), (.i32, "-0", .i32(0), "0"),
             (.i64, "-9223372036854775808", .i64(.min), "-9223372036854775808"),
             (.i64, "9223372036854775807", .i64(.max), "9223372036854775807"),
+            (.i8, "-128", .i8(.min), "-128"), (.i8, "127", .i8(.max), "127"),
+            (.i16, "-32768", .i16(.min), "-32768"), (.i16, "32767", .i16(.max), "32767"),
+            (.u8, "255", .u8(.max), "255"), (.u16, "65535", .u16(.max), "65535"),
             (.u32, "0", .u32(0), "0"), (.u32, "4294967295", .u32(.max), "4294967295"), (.u32, "-0", .u32(0), "0"),
             (.u64, "0", .u64(0), "0"), (.u64, "18446744073709551615", .u64(.max), "18446744073709551615"),
             (.f32, "1", .f32(1), "1.0"), (.f32, "3.4028235e38", .f32(.greatestFiniteMagnitude), "3.4028235e+38"),
@@ -34,7 +37,9 @@ struct ValueTypeTests {
         "text that is no value of its type is refused",
         arguments: [
             (ValueType.bool, ["", "TRUE", "yes", "2", " true", "true ", "t"]),
+            (.i8, ["128", "-129"]), (.i16, ["32768", "-32769"]), (.u8, ["256", "-1"]), (.u16, ["65536", "-1"]),
             (.i32, ["2147483648", "-2147483649"]),
+            (.ptr, ["0", "0x1", "NULL"]),
             (.i64, ["9223372036854775808", "-9223372036854775809", "99999999999999999999999999"]),
             (.u32, ["4294967296", "-1"]),
             (.u64, ["18446744073709551616", "-1"]),
@@ -63,6 +68,15 @@ struct ValueTypeTests {
         for text in ["1.0", "1e3", ".5"] { #expect(type.parse(text) == nil, "\(type): \(text)") }
     }
 
+    @Test("a parameter has only the types that a request can say")
+    func parameters() throws {
+        #expect(ValueType.allCases.filter { !$0.isParameter } == [.i8, .i16, .u8, .u16, .ptr])
+        for type in ValueType.allCases {
+            #expect(((try? Signature(parsing: "a: \(type.rawValue)")) != nil) == type.isParameter)
+        }
+        #expect(Value.ptr(0x7f01).text == "0x7f01")
+    }
+
     @Test("an absent text has no spelling")
     func absent() {
         #expect(Value.str(nil).text == nil)
@@ -71,6 +85,9 @@ struct ValueTypeTests {
 
     @Test("messages name what is accepted")
     func expectations() {
+        #expect(ValueType.i8.expectation == "a whole number from -128 to 127")
+        #expect(ValueType.u16.expectation == "a whole number from 0 to 65535")
+        #expect(ValueType.ptr.expectation == "an address")
         #expect(ValueType.i32.expectation == "a whole number from -2147483648 to 2147483647")
         #expect(ValueType.i64.expectation == "a whole number from -9223372036854775808 to 9223372036854775807")
         #expect(ValueType.u32.expectation == "a whole number from 0 to 4294967295")

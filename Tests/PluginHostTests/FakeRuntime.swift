@@ -22,6 +22,8 @@ final class FakeRuntime: StreamServices {
         /// What `sleep` answers; `nil` for a stream that lives on a loop.
         var sleepAnswer: Bool?
         var isQueueFull = false
+        /// What became of the events for which it had no room.
+        var overflows: [OverflowPolicy] = []
 
         var wakes = 0
         var emitted: [String] = []
@@ -76,13 +78,20 @@ final class FakeRuntime: StreamServices {
         ask(stream) { $0.wakes += 1 } != nil
     }
 
-    func emit(_ stream: StreamToken, _ encode: (inout FrameBuffer) -> Bool) -> EmitOutcome {
+    func emit(
+        _ stream: StreamToken, whenFull policy: OverflowPolicy, _ encode: (inout FrameBuffer) -> Bool
+    ) -> EmitOutcome {
         guard let copy = look(stream), !copy.isCancelled else { return .over }
-        if copy.isQueueFull { return .full }
+        if copy.isQueueFull {
+            change(stream) { $0.overflows.append(policy) }
+            guard policy == .dropOldest else { return .full }
+            change(stream) { $0.emitted.removeFirst() }
+        }
         var frames = FrameBuffer(capacity: 64)
         guard encode(&frames) else { return .invalid }
         let text = String(decoding: frames.bytes, as: UTF8.self)
-        return ask(stream) { $0.emitted.append(text) } == nil ? .over : .accepted
+        guard ask(stream, { $0.emitted.append(text) }) != nil else { return .over }
+        return copy.isQueueFull ? .displaced(1) : .accepted
     }
 
     func sleep(_ stream: StreamToken, milliseconds: Int64) -> Bool? {

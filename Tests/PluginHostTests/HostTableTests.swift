@@ -279,16 +279,6 @@ struct HostTableTests {
         #expect(RecordedLog.lines("stream", "\(stream.token)").last?.text == "a\u{FFFD}")
     }
 
-    @Test("bind and callback say that they are not there yet")
-    func later() throws {
-        let stream = HandDrivenStream(try loadFixture("NextAsTold", log: "later").producers[0])
-        #expect(host.bind(stream.token.handle, "(str) -> void", nil, nil) == nil)
-        #expect(host.callback(stream.token.handle, "op: i32") == nil)
-        #expect(
-            RecordedLog.lines("stream", "\(stream.token)").map(\.text)
-                == ["host->bind is not available in this version", "host->callback is not available in this version"])
-    }
-
     private func withOptionalCString<Answer>(
         _ text: String?, _ body: (UnsafePointer<CChar>?) -> Answer
     ) -> Answer {

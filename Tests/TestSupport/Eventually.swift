@@ -1,3 +1,5 @@
+import Glibc
+
 /// Waits until `condition` holds, looking every few milliseconds: for what has no event to wait for.
 /// - Returns: `false` if it still does not when the time is up.
 package func eventually(
@@ -9,4 +11,15 @@ package func eventually(
         try? await Task.sleep(for: .milliseconds(2))
     }
     return try await condition()
+}
+
+/// The same for a test that blocks its thread.
+package func blockingEventually(within limit: Duration = .seconds(10), _ condition: () throws -> Bool) rethrows -> Bool
+{
+    let deadline = ContinuousClock.now + limit
+    while ContinuousClock.now < deadline {
+        if try condition() { return true }
+        usleep(2000)
+    }
+    return try condition()
 }

@@ -33,6 +33,17 @@ struct TidyTests {
         }
     }
 
+    /// The memory of libffi's closures may be shared with a child that was forked; what begins with exec has none of it.
+    @Test("nothing forks without exec, while C functions may be made for plugins")
+    func forking() throws {
+        let files =
+            try Repository.files(in: "Sources", ".swift", ".h") + Repository.files(in: "Plugins", ".swift", ".h", ".c")
+        for file in files {
+            let lines = file.lines.filter { $0.contains(/\b(v?fork|clone3?|_Fork)\s*\(/) }
+            #expect(lines.isEmpty, "\(file.path): use posix_spawn")
+        }
+    }
+
     @Test("types are named after what they are")
     func typeNames() throws {
         let declaration = /\b(?:struct|class|enum|actor|protocol|typealias)\s+([A-Z]\w*)/

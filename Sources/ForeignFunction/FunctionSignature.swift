@@ -1,0 +1,78 @@
+/// The signature of a C function that is made at run time: the types that `bind` is given, `(str, f64) -> void`, or the names and
+/// types that `callback` is given, `op: i32, _: ptr, table: str -> i32; full=drop-oldest`.
+package struct FunctionSignature: Sendable, Equatable {
+    package struct Argument: Sendable, Equatable {
+        /// An identifier, `@` and an identifier, or `_`; empty where arguments have no names.
+        package let name: String
+        package let type: ValueType
+        /// Where it stands, in UTF-8 bytes from the start of the signature.
+        package let offset: Int
+
+        package init(name: String = "", type: ValueType, offset: Int = 0) {
+            self.name = name
+            self.type = type
+            self.offset = offset
+        }
+
+        /// Equal whatever blanks are written.
+        package static func == (one: Self, other: Self) -> Bool { one.name == other.name && one.type == other.type }
+    }
+
+    /// `name=value`, what it means being the caller's affair.
+    package struct Option: Sendable, Equatable {
+        package let name: String
+        package let value: String
+        /// Where the name and the value stand.
+        package let nameOffset: Int
+        package let valueOffset: Int
+
+        package init(name: String, value: String, nameOffset: Int = 0, valueOffset: Int = 0) {
+            self.name = name
+            self.value = value
+            self.nameOffset = nameOffset
+            self.valueOffset = valueOffset
+        }
+
+        package static func == (one: Self, other: Self) -> Bool { one.name == other.name && one.value == other.value }
+    }
+
+    /// More than this a signature may not have; it bounds what one call moves. (C99 asks compilers for 127.)
+    package static let argumentCountMax = 64
+
+    package let arguments: [Argument]
+    /// `nil` for `void`.
+    package let result: ValueType?
+    package let options: [Option]
+
+    package init(arguments: [Argument], result: ValueType? = nil, options: [Option] = []) {
+        self.arguments = arguments
+        self.result = result
+        self.options = options
+    }
+
+    /// Reads `(type, type, …) -> result`, of which `-> result` may be left out for `void`.
+    package init(parsingTypes text: String) throws(SignatureError) {
+        var parser = FunctionSignatureParser(text)
+        self = try parser.parseTypes()
+    }
+
+    /// Reads `name: type, … -> result; option=value, …`, of which everything may be left out. A name is an identifier, `_` (any
+    /// number of times), or `@` and an identifier.
+    package init(parsingNamed text: String) throws(SignatureError) {
+        var parser = FunctionSignatureParser(text)
+        self = try parser.parseNamed()
+    }
+}
+
+extension FunctionSignature: CustomStringConvertible {
+    /// The signature in its canonical spelling, which parses to an equal one.
+    package var description: String {
+        let isNamed = arguments.contains { !$0.name.isEmpty } || !options.isEmpty
+        let list = arguments.map { $0.name.isEmpty ? $0.type.rawValue : "\($0.name): \($0.type.rawValue)" }
+            .joined(separator: ", ")
+        let result = result?.rawValue ?? "void"
+        guard isNamed else { return "(\(list)) -> \(result)" }
+        let tail = options.map { "\($0.name)=\($0.value)" }.joined(separator: ", ")
+        return list + (list.isEmpty ? "-> " : " -> ") + result + (tail.isEmpty ? "" : "; " + tail)
+    }
+}

@@ -1,0 +1,34 @@
+import ForeignFunction
+
+/// The functions of `host->bind`: each calls the plugin's handler with its context first, and hands its result back.
+final class BoundFunction: ClosureTarget {
+    private let forwarding: CallInterface
+    private let callbacks: ProducerCallbacks
+
+    private init(_ forwarding: CallInterface, _ callbacks: ProducerCallbacks) {
+        self.forwarding = forwarding
+        self.callbacks = callbacks
+    }
+
+    /// The family of those functions of one producer and signature.
+    static func family(_ text: String, _ callbacks: ProducerCallbacks) throws(SignatureProblem) -> ClosureFamily {
+        do {
+            let signature = try FunctionSignature(parsingTypes: text)
+            let types = signature.arguments.map(\.type)
+            let target = BoundFunction(
+                try CallInterface(arguments: [.ptr] + types, result: signature.result), callbacks)
+            return ClosureFamily(target, try CallInterface(arguments: types, result: signature.result))
+        } catch let error as SignatureError {
+            throw .place(error)
+        } catch {
+            throw .sentence("cannot make such a function: \(error)")
+        }
+    }
+
+    func call(_ call: ClosureCall, _ words: ClosureWords) {
+        guard let function = words.function else { return }
+        call.forward(to: function, words.context, through: forwarding)
+    }
+
+    func calledTooLate() { callbacks.countLateCall() }
+}

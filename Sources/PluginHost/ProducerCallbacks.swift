@@ -1,0 +1,112 @@
+import EventStream
+import ForeignFunction
+import Logging
+import Synchronization
+
+/// What C functions were made for one producer, and what came of them. It outlives the generations of its plugin, as a C library may
+/// call at any time: one for each name, for ever.
+final class ProducerCallbacks: Sendable {
+    /// So many different signatures one producer may use: their families are kept.
+    static let familyCountMax = 256
+
+    private static let all = Mutex<[String: ProducerCallbacks]>([:])
+
+    private let families = Mutex<[String: ClosureFamily]>([:])
+    private let logger: Mutex<Logger>
+    private let late = Atomic(0)
+    private let dropped = Atomic(0)
+    private let unencodable = Atomic(0)
+    private let lateLine = SparseLine()
+    private let droppedLine = SparseLine()
+    private let unencodableLine = SparseLine()
+
+    /// - Parameter logger: replaces that of the generation before.
+    static func of(plugin: String, producer: String, logger: Logger) -> ProducerCallbacks {
+        let callbacks = all.withLock { all in
+            let name = "\(plugin)/\(producer)"
+            if let callbacks = all[name] { return callbacks }
+            let callbacks = ProducerCallbacks(logger)
+            all[name] = callbacks
+            return callbacks
+        }
+        callbacks.logger.withLock { $0 = logger }
+        return callbacks
+    }
+
+    private init(_ logger: Logger) { self.logger = Mutex(logger) }
+
+    /// The family of that name.
+    /// - Parameter make: is called if there is none yet.
+    /// - Throws: what `make` throws; or a sentence if there are too many.
+    func family(
+        _ name: String, make: () throws(SignatureProblem) -> ClosureFamily
+    ) throws(SignatureProblem) -> ClosureFamily {
+        if let family = families.withLock({ $0[name] }) { return family }
+        let made = try make()
+        let family = families.withLock { families -> ClosureFamily? in
+            if let family = families[name] { return family }
+            guard families.count < Self.familyCountMax else { return nil }
+            families[name] = made
+            return made
+        }
+        guard let family else {
+            throw .sentence("was given more than \(Self.familyCountMax) different signatures by this producer")
+        }
+        return family
+    }
+
+    /// Calls of functions whose stream was over, since the process began.
+    var lateCalls: Int { late.load(ordering: .relaxed) }
+    /// Events that were not sent because a stream's queue was full.
+    var droppedEvents: Int { dropped.load(ordering: .relaxed) }
+
+    // What follows runs on threads of plugins and libraries, with their locks held: it takes none but short ones of the host's own, under
+    // which nothing of a plugin's is called.
+
+    func countLateCall() {
+        let count = late.add(1, ordering: .relaxed).newValue
+        write(lateLine) {
+            "a C function was called after the close of its stream, and did nothing (\(count) such calls so far)"
+        }
+    }
+
+    func countDropped(_ events: Int, _ which: StaticString) {
+        let count = dropped.add(events, ordering: .relaxed).newValue
+        write(droppedLine) {
+            "a callback found its stream's queue full, and dropped the \(which) event (\(count) dropped so far)"
+        }
+    }
+
+    func countUnencodable(_ fault: EncodingFault) {
+        let count = unencodable.add(1, ordering: .relaxed).newValue
+        write(unencodableLine) { "a callback's event was not sent: \(fault) (\(count) such events so far)" }
+    }
+
+    private func write(_ line: borrowing SparseLine, _ text: () -> String) {
+        guard line.isDue(now: monotonicNanoseconds()) else { return }
+        let text = text()
+        logger.withLock(\.self).warning("\(text)")
+    }
+}
+
+/// A line of the log that is written at once, and then not again for a while, however often there is reason to.
+struct SparseLine: ~Copyable, Sendable {
+    static let pauseNanoseconds: UInt64 = 5_000_000_000
+    /// 0: never.
+    private let last = Atomic<UInt64>(0)
+
+    /// `true` for one caller at a time.
+    func isDue(now: UInt64) -> Bool {
+        let last = last.load(ordering: .relaxed)
+        guard last == 0 || now &- last >= Self.pauseNanoseconds else { return false }
+        return self.last.compareExchange(expected: last, desired: now, ordering: .relaxed).exchanged
+    }
+}
+
+/// Why a signature makes no function.
+enum SignatureProblem: Error, Equatable {
+    /// It cannot be read, at one place.
+    case place(SignatureError)
+    /// The rest of a sentence that begins with the function's name.
+    case sentence(String)
+}

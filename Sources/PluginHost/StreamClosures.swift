@@ -1,0 +1,89 @@
+import EventStream
+import ForeignFunction
+import Synchronization
+
+/// The C functions that were made for one stream: live as long as it is.
+final class StreamClosures: Sendable {
+    private enum Phase {
+        case open
+        /// `close` runs, or has answered SLUICE_CLOSING.
+        case closing
+        /// All are tombstones, and there will be no others.
+        case over
+    }
+
+    private struct State {
+        var phase = Phase.open
+        var closures: [(Closure, ClosureFamily)] = []
+    }
+
+    private let state = Mutex(State())
+
+    /// - Returns: `false` if the stream is over.
+    private func add(_ closure: Closure, of family: ClosureFamily) -> Bool {
+        state.withLock { state in
+            guard state.phase != .over else { return false }
+            state.closures.append((closure, family))
+            return true
+        }
+    }
+
+    private func beginClose() {
+        state.withLock { if $0.phase == .open { $0.phase = .closing } }
+    }
+
+    private func retire(ifClosing: Bool) {
+        let closures = state.withLock { state -> [(Closure, ClosureFamily)] in
+            if ifClosing, state.phase == .open { return [] }
+            state.phase = .over
+            defer { state.closures = [] }
+            return state.closures
+        }
+        for (closure, family) in closures { family.retire(closure) }
+    }
+
+    // MARK: - All streams
+
+    private static let table = StreamTable<StreamClosures>()
+
+    /// Gives a stream a new function, which lives as long as it does.
+    /// - Returns: `nil` if the stream is over: then the function is a tombstone already.
+    static func adopt(_ closure: Closure, of family: ClosureFamily, for stream: StreamToken) -> UnsafeRawPointer? {
+        let closures = table.element(of: stream) { StreamClosures() }
+        sweepIfDue()
+        // Asked again behind the entry: the stream may have ended just now, without seeing it.
+        guard closures.add(closure, of: family), ConnectedRuntime.ask({ $0.isLive(stream) }) == true else {
+            closures.retire(ifClosing: false)
+            family.retire(closure)
+            return nil
+        }
+        return closure.code
+    }
+
+    /// The stream's `close` is about to be called.
+    static func beginClose(of stream: StreamToken) { table[stream]?.beginClose() }
+
+    /// The stream is over: its functions are tombstones when this returns. The entry stays until the runtime knows as much, so that
+    /// no other is made.
+    static func retire(_ stream: StreamToken) { table[stream]?.retire(ifClosing: false) }
+
+    /// The same, if its `close` was called.
+    static func retireIfClosing(_ stream: StreamToken) { table[stream]?.retire(ifClosing: true) }
+
+    /// How many streams have, or had, functions; for tests.
+    static var count: Int { table.count }
+
+    /// Removes the entries of streams that are over: each time that the table has doubled.
+    private static func sweepIfDue() {
+        guard table.count >= sweepCount.load(ordering: .relaxed) else { return }
+        table.sweep { stream in
+            guard ConnectedRuntime.ask({ $0.isLive(stream) }) != true else { return false }
+            retire(stream)
+            return true
+        }
+        sweepCount.store(max(sweepCountMin, 2 * table.count), ordering: .relaxed)
+    }
+
+    static let sweepCountMin = 256
+    private static let sweepCount = Atomic(sweepCountMin)
+}
