@@ -1,4 +1,5 @@
 import CLinux
+import ForeignFunction
 import Glibc
 
 /// Tries plugins in a child process before the server loads them. The child is the same program, executed anew: a fork of a server

@@ -46,7 +46,7 @@ struct HostTableTests {
     func complete() {
         withUnsafeBytes(of: host) { bytes in
             let words = stride(from: 16, to: bytes.count, by: 8).map { bytes.load(fromByteOffset: $0, as: UInt.self) }
-            #expect(words.count == 25)
+            #expect(words.count == 26)
             #expect(words.allSatisfy { $0 != 0 })
         }
     }
