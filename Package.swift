@@ -1,4 +1,5 @@
 // swift-tools-version: 6.2
+import Foundation
 import PackageDescription
 
 /// What every Swift target is compiled with: Swift 6 mode, the features that will be the default one day, and no warnings.
@@ -33,13 +34,25 @@ let pluginC: [CSetting] = [
 ]
 
 /// A producer that ships: the folder `Plugins/<name>`, built as `lib<name>.so`. What it shares with others is linked into it.
-func plugin(c name: String, with shared: Target.Dependency...) -> (Target, Product) {
+func plugin(
+    c name: String, with shared: Target.Dependency..., linking libraries: [String] = []
+) -> (Target, Product) {
     (
         .target(
             name: "Plugin-\(name)", dependencies: ["CSluice"] + shared, path: "Plugins/\(name)", exclude: ["README.md"],
-            publicHeadersPath: ".", cSettings: pluginC, linkerSettings: pluginLinkingC),
+            publicHeadersPath: ".", cSettings: pluginC,
+            linkerSettings: pluginLinkingC + libraries.map { .linkedLibrary($0) }),
         .library(name: name, type: .dynamic, targets: ["Plugin-\(name)"])
     )
+}
+
+/// A producer that wraps a library which the system may not have: without its header the plugin is left out, and that is said.
+func plugin(c name: String, wrapping library: String, header: String, package: String) -> [(Target, Product)] {
+    guard FileManager.default.fileExists(atPath: "/usr/include/\(header)") else {
+        FileHandle.standardError.write(Data("Plugins/\(name) is left out: it needs \(package)\n".utf8))
+        return []
+    }
+    return [plugin(c: name, linking: [library])]
 }
 
 func plugin(swift name: String, importing library: Target.Dependency) -> (Target, Product) {
@@ -57,12 +70,17 @@ func unitTests(_ target: String, also others: [Target.Dependency] = [], exclude:
         swiftSettings: settings)
 }
 
-let plugins = [
+let plainPlugins = [
     plugin(c: "hello"), plugin(c: "counter"), plugin(c: "tail", with: "PluginLines"), plugin(c: "system"),
     plugin(c: "exec", with: "PluginLines"), plugin(swift: "clock", importing: "CSluice"),
     plugin(swift: "hello-swift", importing: "Sluice"), plugin(swift: "tokens", importing: "Sluice"),
-    plugin(swift: "chat", importing: "Sluice"),
+    plugin(swift: "chat", importing: "Sluice"), plugin(c: "walk"),
 ]
+
+let plugins =
+    plainPlugins
+    + plugin(c: "sqlite", wrapping: "sqlite3", header: "sqlite3.h", package: "libsqlite3-dev")
+    + plugin(c: "mqtt", wrapping: "mosquitto", header: "mosquitto.h", package: "libmosquitto-dev")
 
 let package = Package(
     name: "sluice",
@@ -151,5 +169,11 @@ let package = Package(
         .executableTarget(
             name: "EncoderBenchmark", dependencies: ["EventStream"], path: "Tests/Benchmarks/Encoder",
             swiftSettings: settings),
+        .executableTarget(
+            name: "CallBenchmark",
+            dependencies: [
+                "EventStream", "ForeignFunction", "PluginHost", .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/Benchmarks/Calls", swiftSettings: settings),
     ] + plugins.map(\.0)
 )

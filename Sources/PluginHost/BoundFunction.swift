@@ -1,7 +1,7 @@
-import ForeignFunction
+package import ForeignFunction
 
 /// The functions of `host->bind`: each calls the plugin's handler with its context first, and hands its result back.
-final class BoundFunction: ClosureTarget {
+package final class BoundFunction: ClosureTarget {
     private let forwarding: CallInterface
     private let callbacks: ProducerCallbacks
 
@@ -11,7 +11,7 @@ final class BoundFunction: ClosureTarget {
     }
 
     /// The family of those functions of one producer and signature.
-    static func family(_ text: String, _ callbacks: ProducerCallbacks) throws(SignatureProblem) -> ClosureFamily {
+    package static func family(_ text: String, _ callbacks: ProducerCallbacks) throws(SignatureProblem) -> ClosureFamily {
         do {
             let signature = try FunctionSignature(parsingTypes: text)
             let types = signature.arguments.map(\.type)
@@ -25,10 +25,10 @@ final class BoundFunction: ClosureTarget {
         }
     }
 
-    func call(_ call: ClosureCall, _ words: ClosureWords) {
+    package func call(_ call: ClosureCall, _ words: ClosureWords) {
         guard let function = words.function else { return }
         call.forward(to: function, words.context, through: forwarding)
     }
 
-    func calledTooLate() { callbacks.countLateCall() }
+    package func calledTooLate() { callbacks.countLateCall() }
 }

@@ -1,12 +1,12 @@
-import EventStream
-import ForeignFunction
+package import EventStream
+package import ForeignFunction
 import Glibc
 
 /// The functions of `host->callback`: each call becomes an event, written straight into its stream's queue.
 ///
 /// `@unchecked Sendable`: `members`, and the texts that they point to, are written by `init` only and live for ever, as the
 /// object does.
-final class EventFunction: ClosureTarget, @unchecked Sendable {
+package final class EventFunction: ClosureTarget, @unchecked Sendable {
     private struct Member {
         let index: Int
         let type: ValueType
@@ -37,7 +37,7 @@ final class EventFunction: ClosureTarget, @unchecked Sendable {
     }
 
     /// The family of those functions of one producer and signature.
-    static func family(
+    package static func family(
         _ text: String, _ encoder: EventEncoder, _ callbacks: ProducerCallbacks
     ) throws(SignatureProblem) -> ClosureFamily {
         do {
@@ -58,7 +58,7 @@ final class EventFunction: ClosureTarget, @unchecked Sendable {
         return UnsafeRawBufferPointer(memory)
     }
 
-    func call(_ call: ClosureCall, _ words: ClosureWords) {
+    package func call(_ call: ClosureCall, _ words: ClosureWords) {
         guard let stream = StreamToken(raw: words.tag) else { return }
         var fault: EncodingFault?
         let outcome = ConnectedRuntime.ask { services in
@@ -82,7 +82,7 @@ final class EventFunction: ClosureTarget, @unchecked Sendable {
         }
     }
 
-    func calledTooLate() { callbacks.countLateCall() }
+    package func calledTooLate() { callbacks.countLateCall() }
 
     private func encode(_ call: ClosureCall, into frames: inout FrameBuffer) throws(EncodingFault) {
         try encoder.encode(

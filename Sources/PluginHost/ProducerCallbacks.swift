@@ -1,11 +1,11 @@
 import EventStream
-import ForeignFunction
-import Logging
+package import ForeignFunction
+package import Logging
 import Synchronization
 
 /// What C functions were made for one producer, and what came of them. It outlives the generations of its plugin, as a C library may
 /// call at any time: one for each name, for ever.
-final class ProducerCallbacks: Sendable {
+package final class ProducerCallbacks: Sendable {
     /// So many different signatures one producer may use: their families are kept.
     static let familyCountMax = 256
 
@@ -21,7 +21,7 @@ final class ProducerCallbacks: Sendable {
     private let unencodableLine = SparseLine()
 
     /// - Parameter logger: replaces that of the generation before.
-    static func of(plugin: String, producer: String, logger: Logger) -> ProducerCallbacks {
+    package static func of(plugin: String, producer: String, logger: Logger) -> ProducerCallbacks {
         let callbacks = all.withLock { all in
             let name = "\(plugin)/\(producer)"
             if let callbacks = all[name] { return callbacks }
@@ -104,7 +104,7 @@ struct SparseLine: ~Copyable, Sendable {
 }
 
 /// Why a signature makes no function.
-enum SignatureProblem: Error, Equatable {
+package enum SignatureProblem: Error, Equatable {
     /// It cannot be read, at one place.
     case place(SignatureError)
     /// The rest of a sentence that begins with the function's name.

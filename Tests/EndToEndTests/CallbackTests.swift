@@ -85,7 +85,7 @@ struct CallbackTests {
         try withServer(["CallsBackLate"]) { server in
             for round in 0..<3 {
                 let subscribers = try (0..<40).map {
-                    try server.subscribe(opening: "/calls-back-late?ms=700", tag: "\(round).\($0)")
+                    try server.subscribe(opening: "/calls-back-late?ms=2000", tag: "\(round).\($0)")
                 }
                 for subscriber in subscribers { #expect(try subscriber.nextEvent().data == "{\"n\":1}") }
                 for subscriber in subscribers { subscriber.client.close() }

@@ -5,7 +5,9 @@ import Testing
 @Suite("The plugins that ship", .onTestThreads)
 struct ShippedPluginTests {
     private static let swift = ["chat", "clock", "hello-swift", "tokens"]
-    private static let names = ["counter", "exec", "hello", "system", "tail"] + swift
+    private static let names =
+        ["counter", "exec", "hello", "system", "tail", "walk"] + ["mqtt", "sqlite"].filter(BuiltProducts.hasPlugin)
+        + swift
 
     private struct Declaration: Decodable {
         struct Producer: Decodable {

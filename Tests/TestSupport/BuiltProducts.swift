@@ -12,6 +12,9 @@ package enum BuiltProducts {
     /// Where the compiler finds the modules of the same build.
     package static var modules: String { folder(of: ownExecutable) + "/Modules" }
 
+    /// It was built: some are only where the library is that they wrap.
+    package static func hasPlugin(_ name: String) -> Bool { access(plugin(name), R_OK) == 0 }
+
     /// The test bundle, which the package manager puts where the products are.
     private static let ownExecutable: String = {
         var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))

@@ -43,6 +43,16 @@ struct ReadmeTests {
         #expect(try block + "\n" == Repository.file("Plugins/hello/hello.c").text)
     }
 
+    @Test("the chapter on wrapping a C library shows all of the file that is compiled, piece by piece")
+    func chapter() throws {
+        let page = try Repository.file("Plugins/walk/README.md").text
+        let pieces = page.components(separatedBy: "\n```c\n").dropFirst().compactMap {
+            $0.components(separatedBy: "\n```").first
+        }
+        #expect(pieces.count > 5)
+        #expect(try pieces.joined(separator: "\n\n") + "\n" == Repository.file("Plugins/walk/walk.c").text)
+    }
+
     @Test("its line for compiling compiles, and leaves one file that exports one symbol", .timeLimit(.minutes(1)))
     func compiling() throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "readme-\(UUID().uuidString)")
