@@ -11,7 +11,8 @@ package final class BoundFunction: ClosureTarget {
     }
 
     /// The family of those functions of one producer and signature.
-    package static func family(_ text: String, _ callbacks: ProducerCallbacks) throws(SignatureProblem) -> ClosureFamily {
+    package static func family(_ text: String, _ callbacks: ProducerCallbacks) throws(SignatureProblem) -> ClosureFamily
+    {
         do {
             let signature = try FunctionSignature(parsingTypes: text)
             let types = signature.arguments.map(\.type)
