@@ -28,7 +28,7 @@ package final class Closure: @unchecked Sendable {
     }
 
     /// The bytes that one costs: libffi's, and this object.
-    package static let bytes = MemoryLayout<ffi_closure>.size + 128
+    package static let bytes = MemoryLayout<ffi_closure>.size + 136
 
     /// Makes a closure that is not live yet.
     init(_ target: any ClosureTarget, _ interface: CallInterface) throws(ClosureError) {
@@ -49,9 +49,12 @@ package final class Closure: @unchecked Sendable {
             ffi_closure_free(memory)
             throw .refused(status: Int(status.rawValue))
         }
-        // The code points here, and is there for ever.
-        _ = Unmanaged.passRetained(self)
+        // The code points here, and C may have it for ever.
+        Self.everMade.withLock { $0.append(self) }
     }
+
+    /// What keeps them: libffi's memory, which points to them, counts no references.
+    private static let everMade = Mutex<[Closure]>([])
 
     /// Makes it live; to be called by the one who made it, or whose `startArming` was answered with `true`.
     func arm(_ words: ClosureWords) {

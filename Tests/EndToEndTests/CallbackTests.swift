@@ -134,4 +134,25 @@ struct CallbackTests {
             #expect(line["late_calls"] == "0" && line["dropped"] == "0")
         }
     }
+
+    @Test("there is an end to the number of functions: then bind says so, and everything else goes on")
+    func bound() throws {
+        try withServer(["BindsManyTimes"]) { server in
+            let greedy = try server.subscribe("/binds-many-times?count=100000&tag=a")
+            #expect(try greedy.nextEvent(within: .seconds(30)).data == "65536 2 3")
+            let line = try server.waitForLog("the limit") { $0.message.hasPrefix("host->bind made no function") }
+            #expect(line.message.contains("there are 65536 functions already, and none has rested long enough"))
+            #expect(line["producer"] == "binds-many-times")
+            greedy.client.close()
+            try server.expectClose(of: "a", .disconnected)
+            // They rest now, and are no more than that.
+            let client = try server.connect()
+            try client.send("GET /binds-many-times?count=1 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            #expect(try client.readResponse().status == 503)
+            server.signal(SIGUSR1)
+            let totals = try server.waitForLog("totals")
+            #expect(totals["functions"] == "0" && totals["tombstones"] == "65536")
+            #expect((1...(16 << 20)).contains(Int(totals["function_bytes"] ?? "") ?? 0))
+        }
+    }
 }
