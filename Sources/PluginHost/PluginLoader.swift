@@ -80,7 +80,11 @@ package final class PluginLoader: Sendable {
         do throws(Defect) {
             try file.checkImage()
             let copy = try PrivateCopy(of: file)
+            let start = monotonicNanoseconds()
             let declaration = try prober?.probe(copy.path, content: file.contentID)
+            logger.debug(
+                "plugin probed",
+                metadata: ["file": "\(file.path)", "us": "\((monotonicNanoseconds() - start) / 1000)"])
             return ProbedPlugin(path: file.path, contentID: file.contentID, copy: copy, declaration: declaration)
         } catch {
             throw error.refusal(of: file.path)

@@ -19,15 +19,21 @@ package struct Prober: Sendable {
     /// In the environment of a probe, for plugins that want to know.
     package static let variable = "SLUICE_PROBE"
     package let settings: Settings
+    private let isAbandoned: @Sendable () -> Bool
+    /// How often that is asked. Milliseconds.
+    private static let askingInterval: Int32 = 100
 
-    package init(_ settings: Settings = Settings()) {
+    /// - Parameter isAbandoned: nobody waits for a verdict any longer; any thread.
+    package init(_ settings: Settings = Settings(), isAbandoned: @escaping @Sendable () -> Bool = { false }) {
         self.settings = settings
+        self.isAbandoned = isAbandoned
     }
 
     /// Blocks until the plugin has answered, has ended its process, or has used up its time. Any thread; several at a time.
     /// - Parameter copy: the file that will be loaded if the plugin passes.
     /// - Returns: what it declares.
     func probe(_ copy: String, content: ContentID) throws(Defect) -> String {
+        guard !isAbandoned() else { throw Self.abandonment }
         var report = try PipeEnds()
         var output = try PipeEnds()
         let pid = try spawn(copy, report: report.writing, output: output.writing)
@@ -45,8 +51,11 @@ package struct Prober: Sendable {
             drain(output.reading) { outcome.keep($0) }
         }
         end(pid, &outcome)
+        if outcome.report.verdict == nil, isAbandoned() { throw Self.abandonment }
         return try outcome.declaration(ofContent: "\(content)")
     }
+
+    private static let abandonment = Defect("its probe was given up: the server stops", remedy: "start the server again")
 
     private func spawn(_ copy: String, report: Int32, output: Int32) throws(Defect) -> pid_t {
         var actions = posix_spawn_file_actions_t()
@@ -94,9 +103,9 @@ package struct Prober: Sendable {
         var wanted = [report, output, process].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
         while outcome.report.verdict == nil, !outcome.report.isGarbage {
             let left = deadline - Int64(monotonicNanoseconds())
-            guard left > 0 else { return }
+            guard left > 0, !isAbandoned() else { return }
             // Without a descriptor of the process, one has to look whether it is still there.
-            let timeout = min(Int32(clamping: left / 1_000_000 + 1), process < 0 ? 10 : .max)
+            let timeout = min(Int32(clamping: left / 1_000_000 + 1), process < 0 ? 10 : Self.askingInterval)
             guard poll(&wanted, nfds_t(wanted.count), timeout) >= 0 || errno == EINTR else { return }
             if wanted[0].revents != 0, !drain(report, { outcome.report.take($0) }) { wanted[0].fd = -1 }
             if wanted[1].revents != 0, !drain(output, { outcome.keep($0) }) { wanted[1].fd = -1 }

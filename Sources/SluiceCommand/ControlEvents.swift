@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 
 /// What the serving process waits for, one at a time: signals, and its own notices. A pipe carries both, because write(2) is what a
 /// signal handler may do.
@@ -17,6 +18,9 @@ struct ControlEvents: Sendable {
     private let readEnd: Int32
     private let writeEnd: Int32
 
+    /// Set by the first request to terminate, before anybody reads of it: for what takes long.
+    static var isTerminating: Bool { terminationAsked.load(ordering: .relaxed) }
+
     /// Takes over the signals that control a server. Once per process.
     init() throws(CommandFailure) {
         var ends: [Int32] = [-1, -1]
@@ -26,6 +30,8 @@ struct ControlEvents: Sendable {
         readEnd = ends[0]
         writeEnd = ends[1]
         signalPipe = writeEnd
+        // Made before the handler needs it.
+        terminationAsked.store(false, ordering: .relaxed)
         for number in [SIGHUP, SIGTERM, SIGINT, SIGUSR1] {
             var action = sigaction()
             action.__sigaction_handler.sa_handler = signalArrived
@@ -69,8 +75,11 @@ struct ControlEvents: Sendable {
 /// Where the signal handler writes. Set once, before the handler can run; a descriptor is one word, and never closed.
 private nonisolated(unsafe) var signalPipe: Int32 = -1
 
+private let terminationAsked = Atomic(false)
+
 private func signalArrived(_ number: Int32) {
     let saved = errno
+    if number == SIGTERM || number == SIGINT { terminationAsked.store(true, ordering: .relaxed) }
     var byte: UInt8 =
         switch number {
         case SIGHUP: ControlEvents.Event.reload.rawValue

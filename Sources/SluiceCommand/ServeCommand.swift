@@ -18,7 +18,8 @@ struct ServeCommand: AsyncParsableCommand {
 
             Each option may also be set in the environment (SLUICE_MAX_STREAMS=20000) or in sluice.yaml \
             (max-streams: 20000). The command line wins over the environment, and that over the file. In the file, \
-            'producers:' holds a section of settings for each producer that wants some.
+            'producers:' holds a section of settings for each producer that wants some. A reload reads all of it again and applies \
+            it to what runs, but for plugins, listen, loops, log-format, control and watch, which need a new start.
             """)
 
     @OptionGroup var options: ServeOptions

@@ -28,7 +28,7 @@ extension Settings {
         prober.memoryBytes = probeMemoryBytes
         return PluginLoader.Settings(
             isInsecure: acceptsInsecurePlugins, encoder: EventEncoder(maximumEventBytes: eventBytesMax),
-            configuration: producerSections, prober: Prober(prober))
+            configuration: producerSections, prober: Prober(prober, isAbandoned: { ControlEvents.isTerminating }))
     }
 
     var frontDoor: ServerSettings {

@@ -64,6 +64,19 @@ struct ProbeTests {
         }
     }
 
+    @Test("a server that is told to stop does not wait for a probe")
+    func stopping() throws {
+        try withServer(["WaitsForEver"], flags: ["--probe-deadline", "10m"]) { server in
+            for name in ["a", "b", "c"] { try server.install("SleepsInEntry", as: name) }
+            let start = server.logLines.count
+            server.signal(SIGHUP)
+            try server.waitForLog("begin of the reload", from: start) { $0.message == "reloading" }
+            server.signal(SIGTERM)
+            #expect(try server.waitForExit(.seconds(30)) == .status(0))
+            #expect(Self.probes(of: server).isEmpty)
+        }
+    }
+
     @Test("inspect survives what it looks at", arguments: ["CrashesInConstructor", "ExitsInEntry", "LeavesChild"])
     func inspect(fixture: String) throws {
         let path = try fixturePlugin(fixture)
