@@ -1,4 +1,5 @@
 package import EventStream
+import ForeignFunction
 import Glibc
 package import Logging
 import Synchronization
