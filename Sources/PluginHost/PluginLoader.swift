@@ -1,5 +1,6 @@
 package import EventStream
 import ForeignFunction
+import ForeignFunction
 import Glibc
 package import Logging
 import Synchronization
