@@ -1,6 +1,5 @@
 package import EventStream
 import ForeignFunction
-import ForeignFunction
 import Glibc
 package import Logging
 import Synchronization
