@@ -35,6 +35,14 @@ package final class Loop: @unchecked Sendable {
         var wakes: [UInt64] = []
         var calls: [@Sendable () -> Void] = []
         var isEmpty: Bool { wakes.isEmpty && calls.isEmpty }
+
+        /// Keeps room for a usual turn, and gives back what a burst has taken.
+        mutating func removeAll() {
+            calls.removeAll(keepingCapacity: calls.capacity <= Self.usualCount)
+            wakes.removeAll(keepingCapacity: wakes.capacity <= Self.usualCount)
+        }
+
+        private static let usualCount = 2048
     }
 
     package init(index: Int, system: LoopSystem) {
@@ -106,8 +114,7 @@ package final class Loop: @unchecked Sendable {
         swap(&current, &taken)
         for call in current.calls { call() }
         for tag in current.wakes { handler.woken(tag) }
-        current.calls.removeAll(keepingCapacity: true)
-        current.wakes.removeAll(keepingCapacity: true)
+        current.removeAll()
         swap(&current, &taken)
     }
 
