@@ -213,6 +213,22 @@ struct HubDeliveringTests {
         #expect(slow.socket.isClosed && entry.leavesByReason == [.slow: 1])
     }
 
+    @Test("subscribers are spread evenly over the loops, and an event is one message to each of the others")
+    func even() throws {
+        let stage = HubStage(loops: 3)
+        let producer = Self.producer()
+        let entry = stage.entry(producer)
+        let visitors = try (0..<30).map { _ in try stage.join(entry) }
+        #expect(Dictionary(grouping: visitors, by: \.token.loop).mapValues(\.count) == [0: 10, 1: 10, 2: 10])
+        let home = stage.runtime.loops[producer.only.token.loop]
+        let links = home.table[home.slot(producer.only.token)!].pointee.hub.links
+        let before = links.map { $0.sent.load(ordering: .relaxed) }
+        stage.emit(entry, data: "a")
+        stage.emit(entry, data: "b", "c")
+        #expect(links.count == 2 && zip(links, before).allSatisfy { $0.sent.load(ordering: .relaxed) == $1 + 2 })
+        #expect(visitors.allSatisfy { $0.story == ["1:a", "2:b", "3:c"] })
+    }
+
     @Test("a sink is a subscriber like any other, one batch at a time", arguments: [1, 2])
     func sinks(_ loops: Int) throws {
         let stage = HubStage(loops: loops)
