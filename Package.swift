@@ -55,11 +55,14 @@ func plugin(c name: String, wrapping library: String, header: String, package: S
     return [plugin(c: name, linking: [library])]
 }
 
-func plugin(swift name: String, importing library: Target.Dependency) -> (Target, Product) {
+func plugin(
+    swift name: String, importing library: Target.Dependency, beside others: String...
+) -> (Target, Product) {
     (
         .target(
-            name: "Plugin_\(name)", dependencies: [library], path: "Plugins/\(name)", exclude: ["README.md"],
-            swiftSettings: authorSettings, linkerSettings: pluginLinking + [pluginExports]),
+            name: "Plugin_\(name)", dependencies: [library], path: "Plugins/\(name)",
+            exclude: ["README.md"] + others, swiftSettings: authorSettings,
+            linkerSettings: pluginLinking + [pluginExports]),
         .library(name: name, type: .dynamic, targets: ["Plugin_\(name)"])
     )
 }
@@ -73,7 +76,8 @@ func unitTests(_ target: String, also others: [Target.Dependency] = [], exclude:
 let plainPlugins = [
     plugin(c: "hello"), plugin(c: "counter"), plugin(c: "tail", with: "PluginLines"), plugin(c: "system"),
     plugin(c: "exec", with: "PluginLines"), plugin(swift: "clock", importing: "CSluice"),
-    plugin(swift: "hello-swift", importing: "Sluice"), plugin(swift: "tokens", importing: "Sluice"),
+    plugin(swift: "hello-swift", importing: "Sluice", beside: "index.html"),
+    plugin(swift: "tokens", importing: "Sluice"),
     plugin(swift: "chat", importing: "Sluice"), plugin(c: "walk"),
 ]
 

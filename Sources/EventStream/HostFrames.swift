@@ -28,6 +28,22 @@ extension FrameBuffer {
         frameCount += 1
     }
 
+    /// What became of a plugin's source, for the pages that listen to it while it is written; only `sluice dev` sends it.
+    /// - Parameters:
+    ///   - file: whose source it is: "hello.c".
+    ///   - text: what the compiler said, in its own words and lines.
+    package mutating func appendBuild(file: String, isBuilt: Bool, text: String) {
+        var json: [UInt8] = Array("{\"file\":".utf8)
+        json.appendJSON(file)
+        json += (isBuilt ? ",\"ok\":true,\"text\":" : ",\"ok\":false,\"text\":").utf8
+        json.appendJSON(text)
+        json += "}".utf8
+        append("event: sluice-build\ndata: ")
+        json.withUnsafeBytes { append($0) }
+        append("\n\n")
+        frameCount += 1
+    }
+
     /// The last frame of a complete stream: no data, so nothing is dispatched, but the client remembers the id.
     package mutating func appendFinished() {
         append("id: sluice-end\n\n")

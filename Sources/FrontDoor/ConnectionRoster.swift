@@ -34,7 +34,7 @@ final class ConnectionRoster {
         self.logger = logger
         self.loop = loop
         carrier = ChannelCarrier(opener: opener, on: loop)
-        rules = RequestRules(opener: opener)
+        rules = RequestRules(opener: opener, frontPage: settings.frontPage)
         shedding = QuietLog(logger)
         oddities = QuietLog(logger)
     }

@@ -5,6 +5,8 @@ import StreamRuntime
 /// Decides what a request gets. No I/O, and no state of its own.
 struct RequestRules {
     let opener: any StreamOpener
+    /// `ServerSettings.frontPage`.
+    var frontPage: (@Sendable () -> [UInt8]?)?
 
     enum Verdict {
         case respond(Response)
@@ -46,7 +48,9 @@ struct RequestRules {
         if target.path == "*" {
             return .respond(head.method == .OPTIONS ? Self.options("GET, HEAD, POST, OPTIONS") : Self.notFound(target))
         }
-        guard let match = opener.route(for: target.path) else { return .respond(Self.notFound(target)) }
+        guard let match = opener.route(for: target.path) else {
+            return .respond(page(for: target, head.method) ?? Self.notFound(target))
+        }
 
         let acceptsBody = match.producer.description.acceptsBody
         let allowed = acceptsBody ? "GET, HEAD, POST, OPTIONS" : "GET, HEAD, OPTIONS"
@@ -86,6 +90,11 @@ struct RequestRules {
             head.headers.first(name: "last-event-id"), target.queryValue("last_event_id"),
             target.queryValue("lastEventId"),
         ].lazy.compactMap(\.self).first { !$0.isEmpty }
+    }
+
+    private func page(for target: RequestTarget, _ method: HTTPMethod) -> Response? {
+        guard target.path == "/", method == .GET || method == .HEAD, let page = frontPage?() else { return nil }
+        return Response(status: 200, type: "text/html; charset=utf-8", body: page)
     }
 
     private static func notFound(_ target: RequestTarget) -> Response {

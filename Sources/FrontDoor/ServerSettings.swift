@@ -41,6 +41,9 @@ package struct ServerSettings: Sendable {
     /// together.
     package var retryAfter: ClosedRange<Duration> = .seconds(5)...(.seconds(15))
 
+    /// A page of HTML for `GET /`, where no producer answers, for those who develop one; asked for each time, on the connection's thread.
+    package var frontPage: (@Sendable () -> [UInt8]?)?
+
     /// `false` keeps streams in NIO channels, as under TLS; for tests.
     package var allowsHandOver = true
 

@@ -8,6 +8,8 @@ import Synchronization
 /// In each round of looking at it a file is read once: what is compared is what is probed, and what was probed is what is loaded.
 final class PluginDirectory: ImageSource {
     let path: String
+    /// What else is served, when somebody develops plugins there.
+    private let development: Development?
     private let loader: PluginLoader
     /// Probes at a time.
     private let probeCountMax: Int
@@ -20,7 +22,8 @@ final class PluginDirectory: ImageSource {
         var loaded: [String: ContentID] = [:]
     }
 
-    init(loader: PluginLoader, path: String, probeCountMax: Int) {
+    init(loader: PluginLoader, path: String, probeCountMax: Int, development: Development? = nil) {
+        self.development = development
         self.loader = loader
         self.path = path
         self.probeCountMax = probeCountMax
@@ -31,7 +34,9 @@ final class PluginDirectory: ImageSource {
             round.files = [:]
             round.probed = [:]
         }
-        return try loader.scan(path)
+        let files = try loader.scan(path)
+        guard let development else { return files }
+        return try (development.withoutSources(files) + loader.scan(development.built)).sorted()
     }
 
     func content(of path: String) throws -> String {

@@ -19,6 +19,7 @@ struct ServingProcess {
     private let door: Server
     private let desk = ReloadDesk()
     private var control: ControlServer?
+    private let development: Development?
 
     /// The longest that a client waits for a reload.
     private static let reloadSecondsMax = 600
@@ -27,7 +28,9 @@ struct ServingProcess {
     /// The same after a second signal: time to hang up, not to wait.
     private static let lastGraceIfUrged: Int64 = 50_000_000
 
-    init(_ options: ServeOptions) throws {
+    /// - Parameter development: compiles what is served, and changes while it is.
+    init(_ options: ServeOptions, development: Development? = nil) throws {
+        self.development = development
         self.options = options
         settings = try Settings.load(options)
         raiseDescriptorLimit()
@@ -41,9 +44,12 @@ struct ServingProcess {
             settings: settings.loading,
             logger: logger)
         let directory = PluginDirectory(
-            loader: loader, path: settings.pluginDirectory, probeCountMax: usableCoreCount())
+            loader: loader, path: settings.pluginDirectory, probeCountMax: usableCoreCount(),
+            development: development)
         reloader = Reloader(runtime: runtime, source: directory, logger: logger)
-        door = Server(settings.frontDoor, opener: runtime, logger: logger)
+        var frontDoor = settings.frontDoor
+        if let development { frontDoor.frontPage = { development.page } }
+        door = Server(frontDoor, opener: runtime, logger: logger)
     }
 
     /// - Returns: the exit status.
@@ -52,13 +58,15 @@ struct ServingProcess {
         defer { writer.finish() }
         let socket = try controlSocket()
         defer { socket?.shut() }
+        development?.build(failed: notices.tell)
+        let built = development?.takeFresh() ?? []
         let report: Reloader.Report
         do {
             report = try reloader.reload()
         } catch {
             throw CommandFailure("\(error)")
         }
-        guard !reloader.entries.isEmpty else {
+        guard !reloader.entries.isEmpty || development != nil else {
             throw CommandFailure(
                 report.refusals.isEmpty
                     ? "\(settings.pluginDirectory): there is no plugin (*.so) in it; put one there: the README shows how to build it"
@@ -82,6 +90,8 @@ struct ServingProcess {
         if settings.watches { startWatch() }
         let greeting = Greeting(address: address.description, producers: reloader.entries.map(\.description))
         writeFully(Array(greeting.text.utf8), to: STDOUT_FILENO)
+        tell(built, refusals: report.refusals)
+        try development?.start(failed: notices.tell) { [events] in events.post(.reload) }
         serve()
         return await stop()
     }
@@ -149,12 +159,15 @@ struct ServingProcess {
     }
 
     private mutating func reloaded() -> ReloadOutcome {
+        // First, so that all of it is there to be loaded.
+        let built = development?.takeFresh() ?? []
         logger.info("reloading", metadata: ["directory": "\(settings.pluginDirectory)"])
         do {
             // The configuration first, all of it or nothing: what is loaded may need its new section.
             let change = SettingsChange(from: settings, to: try Settings.load(options))
             apply(change)
             let report = try reloader.reload()
+            tell(built, refusals: report.refusals)
             logger.info(
                 "reloaded",
                 metadata: [
@@ -168,8 +181,16 @@ struct ServingProcess {
                 fixedSettings: change.fixed)
         } catch {
             logger.error("nothing reloaded", metadata: ["error": "\(error)"])
+            tell(built, refusals: built.map { "\($0.file): \(error)" })
             return ReloadOutcome(error: "\(error)")
         }
+    }
+
+    private var notices: BuildNotices { BuildNotices(runtime: runtime, reloader: reloader) }
+
+    /// What was built has been loaded, or refused.
+    private func tell(_ built: [Development.Report], refusals: [String]) {
+        for report in built { notices.tell(report.loaded(refusals: refusals)) }
     }
 
     /// Gives new settings to all who follow them.
@@ -191,6 +212,7 @@ struct ServingProcess {
     /// Ends every stream, gives what was produced until the deadline to be sent, and every producer until then to close.
     private func stop() async -> Int32 {
         control?.stop()
+        development?.stop()
         logger.info("stopping", metadata: ["streams": "\(runtime.openStreams)"])
         await door.stopAccepting()
         runtime.end(nil, .shutdown)

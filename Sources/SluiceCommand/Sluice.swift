@@ -10,8 +10,8 @@ struct Sluice: AsyncParsableCommand {
         abstract: "Turns shared objects into Server-Sent-Event streams.",
         version: version,
         subcommands: [
-            ServeCommand.self, BuildCommand.self, NewCommand.self, RunCommand.self, InspectCommand.self,
-            ReloadCommand.self, StatusCommand.self, ProbeCommand.self,
+            ServeCommand.self, DevCommand.self, BuildCommand.self, NewCommand.self, RunCommand.self,
+            InspectCommand.self, ReloadCommand.self, StatusCommand.self, ProbeCommand.self,
         ])
 
     /// Runs the command; its errors become one line and an exit status: 2 for what the user got wrong, 1 for all else.

@@ -84,7 +84,7 @@ extension LoopStreams {
     }
 
     /// The member gets nothing more until its socket has room.
-    private func block(_ slot: UInt32, _ replica: HubReplica) {
+    func block(_ slot: UInt32, _ replica: HubReplica) {
         let record = table[slot]
         let member = replica.members + Int(record.pointee.memberIndex)
         member.pointee.isBlocked = true

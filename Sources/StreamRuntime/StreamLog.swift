@@ -100,6 +100,10 @@ struct StreamLog: Sendable {
             metadata: identity(token, entry).merging(["write_deadline_ms": "\(deadline / 1_000_000)"]) { $1 })
     }
 
+    func notAnnounced(_ token: StreamToken, _ entry: ProducerEntry) {
+        logger.warning("subscriber reads too slowly to be told of a build", metadata: identity(token, entry))
+    }
+
     func hostileInput(_ token: StreamToken) {
         logger.warning("subscriber keeps sending after its request; disconnected", metadata: ["stream": "\(token)"])
     }

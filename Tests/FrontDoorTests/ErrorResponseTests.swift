@@ -29,6 +29,26 @@ struct ErrorResponseTests {
         }
     }
 
+    @Test("The root answers with the page of one who develops, if there is one; no other path, and no other method")
+    func frontPage() async throws {
+        try await withServer {
+            $0.frontPage = { Array("<p>page".utf8) }
+        } _: { server in
+            let page = try server.answer(to: get("/"))
+            #expect(page.status == 200 && page.body == "<p>page")
+            #expect(page.head.contains("Content-Type: text/html; charset=utf-8\r\n"))
+            #expect(try server.answer(to: "HEAD / HTTP/1.1\r\nHost: test\r\n\r\n", isHead: true).status == 200)
+            #expect(try server.answer(to: get("/page")).status == 404)
+            #expect(try server.answer(to: "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n").status == 404)
+        }
+        try await withServer {
+            $0.frontPage = { nil }
+        } _: { server in
+            let root = try server.answer(to: get("/"))
+            #expect(root.status == 404)
+        }
+    }
+
     @Test("The root answers 404, as any path without a route")
     func root() async throws {
         try await withServer { server in

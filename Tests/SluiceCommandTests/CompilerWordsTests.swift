@@ -12,7 +12,7 @@ struct CompilerWordsTests {
     }
 
     private func swift(_ choices: BuildChoices = BuildChoices()) -> [String] {
-        CompilerWords(include: "/i", choices: choices).swift(
+        CompilerWords(include: "/i", choices: choices, headerCache: "/h").swift(
             compiler: ["/usr/bin/swiftc"], files: ["A.swift"], module: "M", library: "/l", versionScript: "/v",
             output: "o.so",
             flags: ["-DX"], libraries: ["-lz"])
@@ -51,6 +51,7 @@ struct CompilerWordsTests {
         }
         #expect(words.firstIndex(of: "-swift-version").map { words[$0 + 1] } == "6")
         #expect(words.firstIndex(of: "-module-name").map { words[$0 + 1] } == "M")
+        #expect(words.firstIndex(of: "-module-cache-path").map { words[$0 + 1] } == "/h")
         #expect(words.contains("/l/Sluice.o"))
         let linker = words.indices.filter { words[$0] == "-Xlinker" }.map { words[$0 + 1] }
         #expect(

@@ -37,10 +37,24 @@ struct ReadmeTests {
         #expect(FileManager.default.isExecutableFile(atPath: Repository.root.appending(path: tests).path))
     }
 
-    @Test("its producer is the one that ships")
+    @Test("its producer is the one that ships, and what listens to it is in its page")
     func producer() throws {
-        let block = try #require(try Self.blocks("c").first)
-        #expect(try block + "\n" == Repository.file("Plugins/hello/hello.c").text)
+        let block = try #require(try Self.blocks("swift").first)
+        #expect(try block + "\n" == Repository.file("Plugins/hello-swift/HelloSwift.swift").text)
+        let listening = try #require(try Self.blocks("js").first).split(separator: "\n")
+        #expect(listening.count == 4)
+        let page = try Repository.file("Plugins/hello-swift/index.html").lines.map { $0.drop { $0 == " " } }
+        for line in listening { #expect(page.contains(line), "\(line)") }
+    }
+
+    @Test("it names each verb of the command")
+    func verbs() throws {
+        let command = try Repository.file("Sources/SluiceCommand/Sluice.swift").text
+        let hidden: Set = ["probe"]
+        let verbs = command.matches(of: /(\w+)Command\.self/).map { $0.output.1.lowercased() }
+        #expect(verbs.count > 5)
+        let table = try Self.readme().text
+        for verb in verbs where !hidden.contains(verb) { #expect(table.contains("sluice \(verb)"), "\(verb)") }
     }
 
     @Test("the chapter on wrapping a C library shows all of the file that is compiled, piece by piece")

@@ -14,6 +14,9 @@ struct CompilerWords: Sendable {
     /// Where `sluice.h` is.
     let include: String
     let choices: BuildChoices
+    /// Where Swift keeps the headers of C that it has compiled; `nil`: where it does by itself. They hold each other's paths, so that it must
+    /// be a place whose path is always spelled alike.
+    var headerCache: String?
 
     /// The linker's list of what is exported.
     static let versionScript = "{ global: sluice_plugin_entry; local: *; };\n"
@@ -45,7 +48,7 @@ struct CompilerWords: Sendable {
         flags: [String], libraries: [String]
     ) -> [String] {
         let linker = Self.linking + ["--version-script=\(versionScript)"]
-        return compiler + Self.language(isDebug: choices.isDebug)
+        return compiler + language(isDebug: choices.isDebug)
             + [
                 "-emit-library", "-g", "-module-name", module, "-I\(include)", "-I\(library)",
                 "-no-toolchain-stdlib-rpath",
@@ -57,7 +60,7 @@ struct CompilerWords: Sendable {
     /// Compiles the library that plugins in Swift import.
     /// - Parameter folder: where its module and its object file go.
     func swiftLibrary(compiler: [String], files: [String], folder: String) -> [String] {
-        compiler + Self.language(isDebug: false)
+        compiler + language(isDebug: false)
             + ["ExistentialAny", "MemberImportVisibility", "InternalImportsByDefault"].flatMap {
                 ["-enable-upcoming-feature", $0]
             }
@@ -69,8 +72,9 @@ struct CompilerWords: Sendable {
     }
 
     /// All files are compiled as one, which is faster for the few that a plugin has.
-    private static func language(isDebug: Bool) -> [String] {
+    private func language(isDebug: Bool) -> [String] {
         ["-swift-version", "6", isDebug ? "-Onone" : "-O", "-wmo", "-parse-as-library"]
+            + (headerCache.map { ["-module-cache-path", $0] } ?? [])
     }
 
     /// A name that no other build's module has: Swift looks types up by it, and would find those of the first one for ever.

@@ -21,6 +21,7 @@ struct NewFolder: Sendable {
             case .swift: [File(name: sourceName, text: swiftSource), File(name: "Package.swift", text: manifest)]
             }
         return own + [
+            File(name: "index.html", text: Self.page(title: name.text, route: "/\(name.text)")),
             File(name: "README.md", text: readme), File(name: ".gitignore", text: "*.so\n.build/\nPackage.resolved\n"),
         ]
     }
@@ -127,6 +128,36 @@ struct NewFolder: Sendable {
             """
     }
 
+    /// A page that listens.
+    /// - Parameter route: without anything that HTML or JavaScript would have to have escaped.
+    static func page(title: String, route: String) -> String {
+        """
+        <!DOCTYPE html>
+        <meta charset="utf-8">
+        <title>\(title)</title>
+        <h1>\(title)</h1>
+        <p id="state">connecting</p>
+        <pre id="build"></pre>
+        <ol id="events" reversed></ol>
+        <script>
+          const byId = id => document.getElementById(id)
+          const show = text => byId("events").prepend(Object.assign(document.createElement("li"), { textContent: text }))
+
+          const source = new EventSource("\(route)")
+          source.onmessage = event => show(event.data)
+          source.onopen = () => byId("state").textContent = "listening"
+          source.onerror = () => byId("state").textContent = "reconnecting"
+
+          // From `sluice dev` only: what became of the source that was saved.
+          source.addEventListener("sluice-build", event => {
+            const build = JSON.parse(event.data)
+            byId("build").textContent = build.file + (build.ok ? " is built\\n" : " is not built\\n") + build.text
+          })
+        </script>
+
+        """
+    }
+
     private var makefile: String {
         let command = CompilerWords(include: "$(SLUICE_INCLUDE)", choices: BuildChoices())
             .c(
@@ -159,7 +190,7 @@ struct NewFolder: Sendable {
                 targets: [
                     .target(
                         name: "\(name.text)", dependencies: [.product(name: "Sluice", package: "sluice")], path: ".",
-                        exclude: ["README.md"], sources: ["\(sourceName)"],
+                        exclude: ["README.md", "index.html"], sources: ["\(sourceName)"],
                         linkerSettings: [.unsafeFlags([\(linker.map { "\"\($0)\"" }.joined(separator: ", "))])])
                 ])
 

@@ -37,24 +37,26 @@ final class PluginBuilder: Sendable {
         let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
         guard access(folder, W_OK) == 0 else { throw CommandFailure("\(path) can't be written: \(systemError())") }
         let scratch = try ScratchFolder()
-        let script = "\(scratch.path)/exports"
+        let script = Self.script(in: scratch.path)
         try writeNewFile(CompilerWords.versionScript, to: script)
         let partial = Self.partialPath(of: path)
         defer { unlink(partial) }
-        let words = CompilerWords(include: files.include, choices: choices)
         let command =
             switch sources.language {
             case .c:
-                words.c(
+                CompilerWords(include: files.include, choices: choices).c(
                     compiler: try toolchain.cCompiler(), files: sources.files, versionScript: script, output: partial,
                     flags: toolchain.flags("CFLAGS") + toolchain.flags("LDFLAGS"), libraries: toolchain.flags("LDLIBS"))
             case .swift:
-                try swiftCommand(words, sources, script: script, output: partial)
+                try swiftCommand(sources, scratch: scratch.path, output: partial)
             }
-        let ending = try run(command)
+        let ending = try run(command, scratch: scratch.path)
         guard ending.status == 0 else {
             return .failed(errors: ending.output)
         }
+        // Servers refuse what others than its owner could change.
+        var status = stat()
+        if stat(partial, &status) == 0 { chmod(partial, status.st_mode & 0o755) }
         guard rename(partial, path) == 0 else { throw CommandFailure("\(path) can't be written: \(systemError())") }
         return .built(warnings: ending.output)
     }
@@ -68,16 +70,20 @@ final class PluginBuilder: Sendable {
         program?.end()
     }
 
+    var isEnded: Bool { running.withLock(\.isEnded) }
+
     private func swiftCommand(
-        _ words: CompilerWords, _ sources: PluginSources, script: String, output: String
+        _ sources: PluginSources, scratch: String, output: String
     ) throws(CommandFailure) -> [String] {
         let compiler = try toolchain.swiftCompiler()
         guard let cache else {
             throw CommandFailure("no folder to keep the compiled library in: set HOME or XDG_CACHE_HOME")
         }
-        let library = SwiftLibrary(files: files, words: words, compiler: compiler, cache: cache)
+        let kept = try Self.made(cache)
+        let words = CompilerWords(include: files.include, choices: choices, headerCache: "\(kept)/headers")
+        let library = SwiftLibrary(files: files, words: words, compiler: compiler, cache: kept, scratch: scratch)
         let folder = try library.folder { command throws(CommandFailure) in
-            let ending = try run(command)
+            let ending = try run(command, scratch: scratch)
             // Not the author's errors, but whoever reads on needs them.
             if ending.status != 0 { writeFully(Array(ending.output.utf8), to: STDERR_FILENO) }
             return ending
@@ -85,12 +91,24 @@ final class PluginBuilder: Sendable {
         return words.swift(
             compiler: compiler, files: sources.files,
             module: CompilerWords.moduleName(for: sources.name, build: .random(in: 0 ... .max)),
-            library: folder, versionScript: script, output: output, flags: toolchain.flags("SWIFTFLAGS"),
+            library: folder, versionScript: Self.script(in: scratch), output: output,
+            flags: toolchain.flags("SWIFTFLAGS"),
             libraries: toolchain.flags("LDLIBS"))
     }
 
-    private func run(_ command: [String]) throws(CommandFailure) -> SpawnedProgram.Ending {
-        let program = SpawnedProgram(command, output: output)
+    /// Makes a folder, if it is not there.
+    /// - Returns: its path without symbolic links.
+    private static func made(_ folder: String) throws(CommandFailure) -> String {
+        try makeFolders(folder)
+        guard let path = realpath(folder, nil) else {
+            throw CommandFailure("\(folder) can't be read: \(systemError())")
+        }
+        defer { free(path) }
+        return String(cString: path)
+    }
+
+    private func run(_ command: [String], scratch: String) throws(CommandFailure) -> SpawnedProgram.Ending {
+        let program = SpawnedProgram(command, output: output, temporary: scratch)
         let isEnded = running.withLock { running in
             running.program = program
             return running.isEnded
@@ -99,6 +117,9 @@ final class PluginBuilder: Sendable {
         defer { running.withLock { $0.program = nil } }
         return try program.run()
     }
+
+    /// Where the linker finds what is exported.
+    private static func script(in scratch: String) -> String { "\(scratch)/exports" }
 
     /// Beside the file, as a rename works within one file system; hidden, so that no server takes it for a plugin.
     private static func partialPath(of path: String) -> String {

@@ -27,12 +27,16 @@ final class SpawnedProgram: Sendable {
 
     private let words: [String]
     private let output: Output
+    private let temporary: String?
     private let state = Mutex(State())
 
-    /// - Parameter words: the program, found through `PATH` if it has no slash, and its arguments.
-    init(_ words: [String], output: Output) {
+    /// - Parameters:
+    ///   - words: the program, found through `PATH` if it has no slash, and its arguments.
+    ///   - temporary: where it shall put its temporary files; some programs don't remove theirs.
+    init(_ words: [String], output: Output, temporary: String? = nil) {
         self.words = words
         self.output = output
+        self.temporary = temporary
     }
 
     /// Starts the program and waits for its end.
@@ -94,10 +98,24 @@ final class SpawnedProgram: Sendable {
 
         var pointers: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
         defer { pointers.forEach { free($0) } }
+        var variables: [UnsafeMutablePointer<CChar>?] = environment().map { strdup($0) } + [nil]
+        defer { variables.forEach { free($0) } }
         var pid: pid_t = 0
-        let code = posix_spawnp(&pid, words[0], &actions, &attributes, &pointers, environ)
+        let code = posix_spawnp(&pid, words[0], &actions, &attributes, &pointers, &variables)
         guard code == 0 else { throw failure(code) }
         return pid
+    }
+
+    /// This process's own, but for the place of temporary files.
+    private func environment() -> [String] {
+        var variables: [String] = []
+        var place = environ
+        while let entry = place.pointee {
+            variables.append(String(cString: entry))
+            place += 1
+        }
+        guard let temporary else { return variables }
+        return variables.filter { !$0.hasPrefix("TMPDIR=") } + ["TMPDIR=\(temporary)"]
     }
 
     private func failure(_ code: Int32) -> CommandFailure {

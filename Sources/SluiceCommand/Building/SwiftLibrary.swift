@@ -10,6 +10,8 @@ struct SwiftLibrary {
     let compiler: [String]
     /// The folder of all that is kept.
     let cache: String
+    /// For the compiler's temporary files.
+    let scratch: String
 
     /// `$XDG_CACHE_HOME/sluice`, or `~/.cache/sluice`; XDG Base Directory Specification.
     static func cacheFolder(environment: [String: String]) throws(CommandFailure) -> String {
@@ -42,7 +44,7 @@ struct SwiftLibrary {
         let paths = names.map { "\(files.library)/\($0)" }
         var sources: [(name: String, content: [UInt8])] = []
         for path in paths + ["\(files.include)/sluice.h"] { sources.append((path, try contents(of: path))) }
-        let version = try SpawnedProgram(compiler + ["--version"], output: .kept).run()
+        let version = try SpawnedProgram(compiler + ["--version"], output: .kept, temporary: scratch).run()
         guard version.status == 0 else {
             throw CommandFailure("\(compiler[0]) --version fails with status \(version.status): \(version.output)")
         }
@@ -51,7 +53,6 @@ struct SwiftLibrary {
         let folder = "\(cache)/\(key)"
         if access("\(folder)/\(Self.objectName)", R_OK) == 0 { return folder }
 
-        try makeFolders(cache)
         let partial = "\(cache)/.\(key).\(getpid()).\(UInt32.random(in: 0 ... .max))"
         try makeFolders(partial)
         defer { removeTree(partial) }
