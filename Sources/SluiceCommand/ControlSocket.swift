@@ -1,11 +1,13 @@
 import Glibc
+import Synchronization
 
 /// The listening end of a control socket: a file that only its user can connect to, and that is gone with the server.
-struct ControlSocket: Sendable {
+final class ControlSocket: Sendable {
     let path: String
     let socket: UnixSocket
     private let device: dev_t
     private let inode: ino_t
+    private let isShut = Atomic(false)
 
     /// Clients that the kernel may hold before they are accepted.
     private static let backlog: Int32 = 16
@@ -14,13 +16,16 @@ struct ControlSocket: Sendable {
     /// - Throws: who is there, or why there can be none.
     init(listeningOn path: String) throws(CommandFailure) {
         let directory = directoryName(of: path)
-        // Two servers that start at the same time look one after the other.
+        // Two servers that start at the same time look one after the other; who locks the directory for other ends is not waited for.
         let lock = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard lock >= 0 else {
             throw CommandFailure("control socket \(path): \(directory) \(String(cString: strerror(errno)))")
         }
         defer { close(lock) }
-        flock(lock, LOCK_EX)
+        for _ in 0..<20 {
+            if flock(lock, LOCK_EX | LOCK_NB) == 0 { break }
+            poll(nil, 0, 50)
+        }
 
         var bound = UnixSocket.bind(to: path)
         if case .failure(let error) = bound, error.code == EADDRINUSE, try Self.isLeftBehind(path) {
@@ -59,8 +64,9 @@ struct ControlSocket: Sendable {
         }
     }
 
-    /// Gives the name up, for another server to take, and ends the waiting for clients.
+    /// Gives the name up, for another server to take, and ends the waiting for clients. Further calls do nothing.
     func shut() {
+        guard !isShut.exchange(true, ordering: .relaxed) else { return }
         var status = stat()
         if lstat(path, &status) == 0, status.st_dev == device, status.st_ino == inode { unlink(path) }
         shutdown(socket.descriptor, Int32(SHUT_RDWR))

@@ -56,6 +56,25 @@ struct LimitTests {
         }
     }
 
+    @Test("A limit that is replaced holds from the next request on, on connections that are there, too")
+    func replaced() async throws {
+        var settings = ServerSettings()
+        settings.headTimeout = .seconds(60)
+        settings.maxBodyBytes = 5
+        try await withServer({ $0.maxBodyBytes = 10 }) { server in
+            let request = "POST /missing HTTP/1.1\r\nHost: test\r\nContent-Length: 8\r\n\r\n12345678"
+            let client = try server.connect()
+            try client.send(request)
+            #expect(try client.readResponse().status == 404)
+            server.server.replaceSettings(settings)
+            // The loops take it over one after the other.
+            let isHeld = try await eventually { try server.answer(to: request).status == 413 }
+            #expect(isHeld)
+            try client.send(request)
+            #expect(try client.readResponse().status == 413)
+        }
+    }
+
     @Test("Too many headers are 431")
     func headerCount() async throws {
         try await withServer { server in
