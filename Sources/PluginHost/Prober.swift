@@ -55,7 +55,8 @@ package struct Prober: Sendable {
         return try outcome.declaration(ofContent: "\(content)")
     }
 
-    private static let abandonment = Defect("its probe was given up: the server stops", remedy: "start the server again")
+    private static let abandonment = Defect(
+        "its probe was given up: the server stops", remedy: "start the server again")
 
     private func spawn(_ copy: String, report: Int32, output: Int32) throws(Defect) -> pid_t {
         var actions = posix_spawn_file_actions_t()
