@@ -4,8 +4,8 @@ import Glibc
 
 /// The functions of `host->callback`: each call becomes an event, written straight into its stream's queue.
 ///
-/// `@unchecked Sendable`: `members`, and the texts that they point to, are written by `init` only and live for ever, as the
-/// object does.
+/// `@unchecked Sendable`: `members`, and the texts that they point to, are written by `init` only, and live as long as the object:
+/// for ever, once there is a closure.
 package final class EventFunction: ClosureTarget, @unchecked Sendable {
     private struct Member {
         let index: Int
@@ -34,6 +34,12 @@ package final class EventFunction: ClosureTarget, @unchecked Sendable {
         policy = signature.policy
         self.encoder = encoder
         self.callbacks = callbacks
+    }
+
+    deinit {
+        for member in members { member.prefix.deallocate() }
+        members.deallocate()
+        constantType?.deallocate()
     }
 
     /// The family of those functions of one producer and signature.
