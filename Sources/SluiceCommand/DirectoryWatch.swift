@@ -30,7 +30,7 @@ struct DirectoryWatch: Sendable {
                 "the kernel watches no directory for this process: it is looked at twice a second",
                 metadata: ["error": "\(String(cString: strerror(errno)))"])
         }
-        kernel?.watch(directory)
+        if let kernel { watch(with: kernel) }
         return startThread(named: "sluice-watch", stackBytes: 512 * 1024) { [debounce] in
             var debounce = debounce
             while true {
@@ -39,10 +39,18 @@ struct DirectoryWatch: Sendable {
                 let hasNews = wait(left.map { Int32(clamping: $0) } ?? idle, kernel)
                 // What changes a directory seldom stops at one file: the rest of it comes meanwhile.
                 if hasNews { poll(nil, 0, Int32(Self.rest / 1_000_000)) }
-                kernel?.watch(directory)
+                if let kernel { watch(with: kernel) }
                 if debounce.look(DirectorySample(directory, others: others), at: monotonicNanoseconds()) { changed() }
             }
         }
+    }
+
+    /// The directory, and the one that holds its name. Again and again: what has taken its place is watched from now on.
+    private func watch(with kernel: KernelWatch) {
+        kernel.add(directory)
+        let path = ControlPath.absolute(directory)
+        let parent = path[..<(path.lastIndex(of: "/") ?? path.startIndex)]
+        kernel.add(parent.isEmpty ? "/" : String(parent), KernelWatch.names)
     }
 
     /// - Returns: whether the kernel has something to say.
@@ -52,35 +60,5 @@ struct DirectoryWatch: Sendable {
             return false
         }
         return kernel.wait(milliseconds)
-    }
-}
-
-/// The kernel's word that a directory, or the one that holds its name, has changed.
-private struct KernelWatch: Sendable {
-    private let descriptor: Int32
-    private static let inside = UInt32(
-        IN_CREATE | IN_DELETE | IN_CLOSE_WRITE | IN_MODIFY | IN_MOVED_FROM | IN_MOVED_TO | IN_ATTRIB | IN_DELETE_SELF
-            | IN_MOVE_SELF)
-    private static let beside = UInt32(IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO)
-
-    init?() {
-        descriptor = inotify_init1(Int32(IN_CLOEXEC | IN_NONBLOCK))
-        if descriptor < 0 { return nil }
-    }
-
-    /// Again and again: what is watched already stays so, and what has taken its place is watched from now on.
-    func watch(_ directory: String) {
-        inotify_add_watch(descriptor, directory, Self.inside)
-        let path = ControlPath.absolute(directory)
-        let parent = path[..<(path.lastIndex(of: "/") ?? path.startIndex)]
-        inotify_add_watch(descriptor, parent.isEmpty ? "/" : String(parent), Self.beside)
-    }
-
-    func wait(_ milliseconds: Int32) -> Bool {
-        var wanted = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        guard poll(&wanted, 1, milliseconds) > 0 else { return false }
-        var bytes = [UInt8](repeating: 0, count: 64 * 1024)
-        while read(descriptor, &bytes, bytes.count) > 0 {}
-        return true
     }
 }

@@ -1,31 +1,27 @@
 import CLinux
 import Glibc
 
-/// Tells that something changed in one of some folders, not what: whoever waits looks for himself. inotify(7).
+/// Tells that something changed in one of some folders, not what: whoever waits looks for himself.
 final class SourceWatch: Sendable {
-    private let notices: Int32
+    private let kernel: KernelWatch
     /// Becomes readable when `stop` is called.
     private let stopReading: Int32
     private let stopWriting: Int32
 
-    /// A file that is closed after writing, appears, moves or goes, and the folder itself.
-    private static let wanted = UInt32(
-        IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF)
-
     init() throws(CommandFailure) {
         var ends: [Int32] = [-1, -1]
-        notices = inotify_init1(Int32(IN_CLOEXEC | IN_NONBLOCK))
-        guard notices >= 0, sluice_pipe(&ends) == 0 else {
+        guard let kernel = KernelWatch(), sluice_pipe(&ends) == 0 else {
             throw CommandFailure("no folder can be watched: \(systemError()) (fs.inotify.max_user_instances?)")
         }
+        self.kernel = kernel
         (stopReading, stopWriting) = (ends[0], ends[1])
     }
 
-    deinit { for descriptor in [notices, stopReading, stopWriting] { close(descriptor) } }
+    deinit { for descriptor in [kernel.descriptor, stopReading, stopWriting] { close(descriptor) } }
 
     /// Watches one more folder; one that is watched already stays so. It is forgotten when it goes.
     func add(_ folder: String) throws(CommandFailure) {
-        guard inotify_add_watch(notices, folder, Self.wanted) >= 0 else {
+        guard kernel.add(folder) else {
             throw CommandFailure(
                 "\(folder) can't be watched: \(systemError())"
                     + (errno == ENOSPC ? "; raise fs.inotify.max_user_watches" : ""))
@@ -40,7 +36,7 @@ final class SourceWatch: Sendable {
     func waitForChange(quiet: Int32 = 30, most: Int32 = 500) -> Bool {
         guard wait(-1) else { return false }
         for _ in 0..<max(1, most / max(1, quiet)) {
-            guard drain() else { return wait(0) }
+            guard kernel.drain() else { return wait(0) }
             guard wait(quiet) else { return false }
         }
         return true
@@ -52,17 +48,8 @@ final class SourceWatch: Sendable {
     /// Waits until there is a notice, or so many milliseconds have passed.
     /// - Returns: `false` once `stop` was called.
     private func wait(_ milliseconds: Int32) -> Bool {
-        var wanted = [notices, stopReading].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+        var wanted = [kernel.descriptor, stopReading].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
         while poll(&wanted, 2, milliseconds) < 0, errno == EINTR {}
         return wanted[1].revents == 0
-    }
-
-    /// Takes the notices that are there; what they say does not matter, nor whether some were lost.
-    /// - Returns: `false` if there was none.
-    private func drain() -> Bool {
-        var bytes = [UInt8](repeating: 0, count: 16 * 1024)
-        var isAny = false
-        while read(notices, &bytes, bytes.count) > 0 { isAny = true }
-        return isAny
     }
 }
