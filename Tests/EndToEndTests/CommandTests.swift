@@ -152,7 +152,7 @@ struct CommandTests {
 
     @Test(
         "--help teaches, for every verb",
-        arguments: [[]] + ["serve", "build", "new", "run", "inspect", "reload", "status"].map { [$0] })
+        arguments: [[]] + ["serve", "dev", "build", "new", "run", "inspect", "reload", "status"].map { [$0] })
     func help(_ arguments: [String]) throws {
         let program = try sluice(arguments + ["--help"])
         #expect(program.status == 0)
