@@ -118,7 +118,9 @@ enum {
         configuration, but no header, query, address or body; and a last event id only with SLUICE_RESUMABLE, the one that the
         first subscriber brought, if the producer can have made it. Not together with SLUICE_BODY. */
     SLUICE_SHARED = 1 << 1,
-    /** A new `open` that is given the last event id goes on exactly behind it, so the host may re-open the stream at will. */
+    /** A new `open` that is given the last event id goes on exactly behind it, so the host may re-open the stream at will: a reload
+        continues its streams in the new generation, in the same response. `open` sees there the request of old, as last event id
+        the one that the stream gave last (the request's own, if it gave none), and what `save` handed over. */
     SLUICE_RESUMABLE = 1 << 2,
     /** Requests may be POST with a body (of limited size), read through `host->body`. */
     SLUICE_BODY = 1 << 3,
@@ -204,7 +206,8 @@ typedef struct sluice_producer {
     void (*interrupt)(void *state);
     /**
      * On a reload, after the last `next` and before `close`: hand what the new generation should know to `host->save`. May
-     * be NULL. Bytes only: nothing in them may point into this generation.             [stream-thread]
+     * be NULL. Bytes only: nothing in them may point into this generation. Only with SLUICE_RESUMABLE, as no other stream is
+     * continued. If the new generation refuses the stream, it goes on as if nothing had been: `next` may follow.  [stream-thread]
      */
     void (*save)(void *state, sluice_stream *stream);
 } sluice_producer;
@@ -294,7 +297,7 @@ typedef struct sluice_host {
 
     /** In `open`: what the generation before handed to `save` for this stream, or NULL. Valid until open answers. [any-thread] */
     const void *(*saved)(const sluice_stream *stream, size_t *length);
-    /** Only inside `save`: keeps a copy of the bytes for the next generation. False when there are too many.    [any-thread] */
+    /** Only inside `save`: keeps a copy of the bytes for the next generation, in place of those of a call before. False when there are more than 1 MiB. [any-thread] */
     bool (*save)(sluice_stream *stream, const void *bytes, size_t length);
 
     /**

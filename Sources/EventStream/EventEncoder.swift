@@ -23,6 +23,7 @@ package struct EventEncoder: Sendable {
             throw error
         }
         frames.frameCount &+= 1
+        if let id = fields.id { frames.noteID(at: idAt &+ LineStart.id.count, count: id.count) }
         if frames.isMarked {
             frames.marks.append(
                 FrameMark(end: frames.count, idAt: idAt, idLength: fields.id?.count, isEvent: fields.data != nil))

@@ -14,11 +14,14 @@ package struct ProducerDescription: Sendable {
     package let acceptsBody: Bool
     /// `false` for a producer that only emits.
     package let hasNext: Bool
+    /// `save` has something to say.
+    package let savesState: Bool
 
     package init(
         plugin: String, name: String, route: String, summary: String = "", parameters: String = "",
         isNonblocking: Bool = true,
-        isShared: Bool = false, isResumable: Bool = false, acceptsBody: Bool = false, hasNext: Bool = true
+        isShared: Bool = false, isResumable: Bool = false, acceptsBody: Bool = false, hasNext: Bool = true,
+        savesState: Bool = false
     ) {
         self.plugin = plugin
         self.name = name
@@ -30,6 +33,7 @@ package struct ProducerDescription: Sendable {
         self.isResumable = isResumable
         self.acceptsBody = acceptsBody
         self.hasNext = hasNext
+        self.savesState = savesState
     }
 }
 
@@ -58,12 +62,24 @@ package protocol EventProducer: AnyObject, Sendable {
         _ stream: StreamToken, state: UnsafeMutableRawPointer?, into frames: inout FrameBuffer, events: Int, bytes: Int
     ) -> PullOutcome
 
+    /// What the stream of the next generation should know, between the last `pull` and `close`; `nil`: nothing.
+    func save(_ stream: StreamToken, state: UnsafeMutableRawPointer?) -> [UInt8]?
+
+    /// The values that another generation of this producer has resolved, as this one understands them.
+    /// - Returns: `nil` if its signature has no place for them, or asks for more.
+    func adopt(_ parameters: any ResolvedParameters) -> (any ResolvedParameters)?
+
     /// Ends a stream.
     /// - Returns: `true` when it is over; `false` when `StreamServices.closed` will say so.
     func close(_ stream: StreamToken, state: UnsafeMutableRawPointer?, reason: CloseReason) -> Bool
 
     /// Asks a blocking `pull` or a pending open to return soon. Any thread, also while `pull` runs.
     func interrupt(_ stream: StreamToken, state: UnsafeMutableRawPointer?)
+}
+
+extension EventProducer {
+    package func save(_ stream: StreamToken, state: UnsafeMutableRawPointer?) -> [UInt8]? { nil }
+    package func adopt(_ parameters: any ResolvedParameters) -> (any ResolvedParameters)? { parameters }
 }
 
 package enum OpenOutcome: Sendable {

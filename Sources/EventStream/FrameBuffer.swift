@@ -11,6 +11,9 @@ package struct FrameBuffer: ~Copyable {
     /// Whether the encoder notes in `marks` where each frame is: for frames that are kept and found again.
     package var isMarked = false
     package var marks: [FrameMark] = []
+    /// Where the id of the newest frame that has one lies, of those appended since the last `removeAll`; -1: none has.
+    private var newestIDStart = -1
+    private var newestIDCount = 0
 
     package init(capacity: Int) {
         precondition(capacity > 0, "a frame buffer needs room")
@@ -43,11 +46,25 @@ package struct FrameBuffer: ~Copyable {
         count += bytes.count
     }
 
-    /// Appends what another buffer holds, frames and marks.
+    /// The id of the newest frame that has one, valid until the next mutation; `nil` if none has.
+    package var newestID: UnsafeRawBufferPointer? {
+        newestIDStart < 0 ? nil : UnsafeRawBufferPointer(start: base + newestIDStart, count: newestIDCount)
+    }
+
+    /// The frame that was just appended has an id.
+    /// - Parameter start: its offset, behind the field's name.
+    @inline(__always)
+    mutating func noteID(at start: Int, count: Int) {
+        newestIDStart = start
+        newestIDCount = count
+    }
+
+    /// Appends what another buffer holds: frames, marks, and which id is the newest.
     package mutating func append(framesOf other: borrowing FrameBuffer) {
         let offset = count
         append(other.bytes)
         frameCount += other.frameCount
+        if other.newestIDStart >= 0 { noteID(at: offset + other.newestIDStart, count: other.newestIDCount) }
         for mark in other.marks { marks.append(mark.moved(by: offset)) }
     }
 
@@ -58,6 +75,7 @@ package struct FrameBuffer: ~Copyable {
     package mutating func removeAll() {
         count = 0
         frameCount = 0
+        newestIDStart = -1
         marks.removeAll(keepingCapacity: true)
     }
 

@@ -24,6 +24,8 @@ package struct StreamRequest: Sendable {
     package var body: [UInt8]
     /// What the producer's `resolve` made of route and query.
     package var parameters: any ResolvedParameters
+    /// What the stream of the generation before, which this one continues, has handed over.
+    package var saved: [UInt8]?
 
     package init(
         method: String, path: String, query: [Field], headers: [Field], remoteAddress: String, lastEventID: String?,

@@ -39,4 +39,26 @@ enum HostAnswers {
             }
         }
     }
+
+    /// What a stream may hand over to the next generation. Bytes.
+    static let savedBytesMax = 1 << 20
+
+    static func save(_ stream: OpaquePointer?, _ bytes: UnsafeRawPointer?, _ length: Int) -> Bool {
+        guard let token = HandleLookUp.liveToken(stream, "save") else { return false }
+        guard StreamTables.saving[token] != nil else {
+            HostLog.misuse("save", "was called outside of save", stream: token)
+            return false
+        }
+        guard bytes != nil || length == 0 else {
+            HostLog.misuse("save", "was given no bytes", stream: token)
+            return false
+        }
+        // A size_t beyond Int.max is negative here.
+        guard (0...savedBytesMax).contains(length) else {
+            HostLog.misuse("save", "was given more than \(savedBytesMax) bytes", stream: token)
+            return false
+        }
+        StreamTables.saving[token] = .some(Array(UnsafeRawBufferPointer(start: bytes, count: length)))
+        return true
+    }
 }

@@ -90,10 +90,9 @@ enum HostTable {
             return body.map { UnsafeRawPointer($0.start) }
         }
         host.saved = { stream, length in
-            // No stream has anything saved before migration exists; the handle is checked all the same.
-            _ = HandleLookUp.opening(stream, "saved")
-            length?.pointee = 0
-            return nil
+            let saved = HandleLookUp.lend(stream, "saved", .saved)
+            length?.pointee = saved?.count ?? 0
+            return saved.map { UnsafeRawPointer($0.start) }
         }
     }
 
@@ -104,6 +103,7 @@ enum HostTable {
         }
         host.set_header = { stream, name, value in HostAnswers.setHeader(stream, name, value) }
         host.opened = { stream, status in HostAnswers.opened(stream, status) }
+        host.save = { stream, bytes, length in HostAnswers.save(stream, bytes, length) }
         host.closed = { stream in
             guard let token = StreamToken(stream), ConnectedRuntime.ask({ $0.isLive(token) }) == true else {
                 return HostLog.stale("closed", stream: stream)
@@ -118,10 +118,6 @@ enum HostTable {
 
     /// What the interface promises and this version does not have.
     private static func fillLaterFunctions(of host: inout sluice_host) {
-        host.save = { stream, _, _ in
-            HostLog.misuse("save", "was called outside of save", stream: StreamToken(stream))
-            return false
-        }
         host.bind = { stream, signature, handler, context in HostBind.bind(stream, signature, handler, context) }
         host.callback = { stream, signature in HostBind.callback(stream, signature) }
     }

@@ -12,7 +12,7 @@ final class OpeningStream: Sendable {
         /// In lower case.
         case header(String)
         case config(String)
-        case path, method, remoteAddress, lastEventID, body
+        case path, method, remoteAddress, lastEventID, body, saved
     }
 
     private enum Phase {
@@ -72,6 +72,7 @@ final class OpeningStream: Sendable {
         case .method: LentBytes(request.method)
         case .remoteAddress: LentBytes(request.remoteAddress)
         case .lastEventID: request.lastEventID.flatMap(LentBytes.init)
+        case .saved: request.saved.map { LentBytes(copyingBytes: $0) }
         case .body: request.method == "POST" ? LentBytes(copyingBytes: request.body) : nil
         }
     }

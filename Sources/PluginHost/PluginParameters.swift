@@ -13,6 +13,13 @@ struct PluginParameters: ResolvedParameters {
             .joined(separator: "&")
     }
 
+    /// The values as they would be spelled in a query, defaults included.
+    var fields: [StreamRequest.Field] {
+        zip(signature.parameters, values).compactMap { parameter, value in
+            value.text.map { StreamRequest.Field(parameter.name, $0) }
+        }
+    }
+
     /// Matches names to the route's placeholders first, then to the query; of several values the first counts.
     init(
         of signature: Signature, path: [StreamRequest.Field], query: [StreamRequest.Field]

@@ -99,6 +99,19 @@ package final class PluginProducer: EventProducer {
         }
     }
 
+    package func save(_ stream: StreamToken, state: UnsafeMutableRawPointer?) -> [UInt8]? {
+        guard let save = functions.save else { return nil }
+        StreamTables.saving[stream] = .some(nil)
+        save(state, stream.handle)
+        return StreamTables.saving.remove(stream) ?? nil
+    }
+
+    package func adopt(_ parameters: any ResolvedParameters) -> (any ResolvedParameters)? {
+        guard let parameters = parameters as? PluginParameters else { return nil }
+        if parameters.signature == signature { return parameters }
+        return try? PluginParameters(of: signature, path: [], query: parameters.fields)
+    }
+
     package func close(_ stream: StreamToken, state: UnsafeMutableRawPointer?, reason: CloseReason) -> Bool {
         StreamClosures.beginClose(of: stream)
         let isOver = functions.close(state, reason.rawValue) != Int32(SLUICE_CLOSING)

@@ -37,7 +37,8 @@ struct ProducerManifest {
                 isShared: flags.contains(.shared),
                 isResumable: flags.contains(.resumable),
                 acceptsBody: flags.contains(.body),
-                hasNext: declared.next != nil)
+                hasNext: declared.next != nil,
+                savesState: declared.save != nil)
         } catch {
             throw Defect("producer \(name): \(error.rule)", remedy: error.remedy)
         }
@@ -116,6 +117,7 @@ struct ProducerFunctions: @unchecked Sendable {
     typealias Next = @convention(c) (UnsafeMutableRawPointer?, UnsafeMutablePointer<sluice_event>?) -> Int32
     typealias Close = @convention(c) (UnsafeMutableRawPointer?, Int32) -> Int32
     typealias Interrupt = @convention(c) (UnsafeMutableRawPointer?) -> Void
+    typealias Save = @convention(c) (UnsafeMutableRawPointer?, OpaquePointer?) -> Void
 
     /// How `open` wants to be called.
     enum Open {
@@ -130,6 +132,8 @@ struct ProducerFunctions: @unchecked Sendable {
     let next: Next?
     let close: Close
     let interrupt: Interrupt?
+    /// `nil` for a producer that hands nothing over.
+    let save: Save?
 
     init(_ producer: sluice_producer) throws(Defect) {
         guard let open = producer.open else { throw Defect("has no open", remedy: "every producer needs one") }
@@ -141,5 +145,6 @@ struct ProducerFunctions: @unchecked Sendable {
         self.close = close
         next = producer.next
         interrupt = producer.interrupt
+        save = producer.save
     }
 }

@@ -54,6 +54,8 @@ final class StreamTable<Element: Sendable>: Sendable {
 enum StreamTables {
     /// From the call of `open` to its answer.
     static let opening = StreamTable<OpeningStream>()
+    /// While `save` runs: what was handed to `host->save` so far, if anything.
+    static let saving = StreamTable<[UInt8]?>()
     /// From `host->fail` to the error, or the close.
     static let failure = StreamTable<String>()
 

@@ -13,6 +13,8 @@ struct ControlEvents: Sendable {
         case ledger = 76
         /// Every stream and connection has ended, or their time is over.
         case drained = 68
+        /// A new generation has shown whether its streams live.
+        case settled = 83
     }
 
     private let readEnd: Int32

@@ -46,7 +46,9 @@ struct ServingProcess {
         let directory = PluginDirectory(
             loader: loader, path: settings.pluginDirectory, probeCountMax: usableCoreCount(),
             development: development)
-        reloader = Reloader(runtime: runtime, source: directory, logger: logger)
+        reloader = Reloader(
+            runtime: runtime, source: directory, logger: logger, trial: Trial.Rules(),
+            attention: { [events] in events.post(.settled) })
         var frontDoor = settings.frontDoor
         if let development { frontDoor.frontPage = { development.page } }
         door = Server(frontDoor, opener: runtime, logger: logger)
@@ -146,7 +148,7 @@ struct ServingProcess {
                 case .terminate: return
                 case .reload: reload()
                 case .ledger: logLedger()
-                case .drained: break
+                case .drained, .settled: break
                 }
             }
             drainEnd = reloader.endRetired(after: settings.drainDeadlineNanoseconds)
@@ -235,6 +237,7 @@ struct ServingProcess {
                     logger.warning("not reloading: the server stops")
                     desk.end(desk.begin(), ReloadOutcome(error: "the server stops"), at: Int64(time(nil)))
                 case .ledger: logLedger()
+                case .settled: break
                 }
             }
             if monotonicNanoseconds() >= deadline { isOver = true }

@@ -67,11 +67,16 @@ package final class EpollSystem: LoopSystem {
         _ = write(wakeUpDescriptor, &one, 8)
     }
 
-    package override func add(_ descriptor: Int32, tag: UInt64) -> Int32 {
+    package override func add(_ descriptor: Int32, tag: UInt64) -> Int32 { watch(descriptor, EPOLL_CTL_ADD, tag) }
+
+    /// A modification arms the edges anew, epoll_ctl(2): what became ready under the old tag is reported again.
+    package override func rename(_ descriptor: Int32, tag: UInt64) -> Int32 { watch(descriptor, EPOLL_CTL_MOD, tag) }
+
+    private func watch(_ descriptor: Int32, _ operation: Int32, _ tag: UInt64) -> Int32 {
         var event = epoll_event()
         event.events = EPOLLIN.rawValue | EPOLLOUT.rawValue | EPOLLRDHUP.rawValue | EPOLLET.rawValue
         event.data.u64 = tag
-        return epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) == 0 ? 0 : errno
+        return epoll_ctl(epoll, operation, descriptor, &event) == 0 ? 0 : errno
     }
 
     package override func send(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> SendOutcome {

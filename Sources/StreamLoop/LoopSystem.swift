@@ -60,6 +60,10 @@ package class LoopSystem {
     /// - Returns: 0, or the error number.
     package func add(_ descriptor: Int32, tag: UInt64) -> Int32 { fatalError("abstract") }
 
+    /// From now on readiness is reported under another tag, beginning with what the socket is ready for now.
+    /// - Returns: 0, or the error number.
+    package func rename(_ descriptor: Int32, tag: UInt64) -> Int32 { fatalError("abstract") }
+
     package func send(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> SendOutcome { fatalError("abstract") }
 
     /// Reads and drops what the peer sent, up to `limit` bytes.

@@ -114,6 +114,18 @@ package final class VirtualSystem: LoopSystem {
         return 0
     }
 
+    package override func rename(_ descriptor: Int32, tag: UInt64) -> Int32 {
+        precondition(
+            sockets[descriptor]!.tag != nil && !sockets[descriptor]!.isClosed, "only a watched socket is renamed")
+        sockets[descriptor]!.tag = tag
+        var readiness: Readiness = []
+        if sockets[descriptor]!.room > 0 { readiness.insert(.writable) }
+        if sockets[descriptor]!.input > 0 { readiness.insert(.readable) }
+        if sockets[descriptor]!.isPeerGone { readiness.insert(.hangUp) }
+        if !readiness.isEmpty { edges.append(ReadyEvent(tag: tag, readiness: readiness)) }
+        return 0
+    }
+
     package override func send(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> SendOutcome {
         precondition(!sockets[descriptor]!.isClosed && !sockets[descriptor]!.isShutDown, "sent on a closed socket")
         if sockets[descriptor]!.isPeerGone { return .gone }

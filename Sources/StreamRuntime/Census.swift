@@ -37,6 +37,9 @@ final class Census: Sendable {
         return false
     }
 
+    /// A stream that brings no subscriber of its own: counted, but not limited, as the subscribers are.
+    func addStream() { streams.add(1, ordering: .relaxed) }
+
     func streamIsOver() { streams.subtract(1, ordering: .releasing) }
 
     func takeThread() -> Bool {
@@ -44,6 +47,9 @@ final class Census: Sendable {
         threadIsFree()
         return false
     }
+
+    /// For a stream that continues another: beyond the limit, until the other's thread is free. A loop has few of them at a time.
+    func addThread() { threads.add(1, ordering: .relaxed) }
 
     func threadIsFree() { threads.subtract(1, ordering: .relaxed) }
 

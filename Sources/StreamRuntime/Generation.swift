@@ -6,18 +6,22 @@ package final class Generation: Sendable {
     package let plugin: String
     /// Counts from 1 for each plugin name.
     package let number: Int
+    /// While it is not settled yet whether the generation is any good; `nil` for one that replaced no other.
+    package let trial: Trial?
     private let shutdown: @Sendable () -> Void
     private let state = Mutex(State())
 
     private struct State {
         /// Streams from before `open` to the end of `close`.
         var live = 0
+        /// Who may still want it to serve again.
+        var holds = 0
         var isRetired = false
         var isShutDown = false
 
         /// - Returns: `true` when it is time for `shutdown`, once.
         mutating func endsNow() -> Bool {
-            guard isRetired, live == 0, !isShutDown else { return false }
+            guard isRetired, live == 0, holds == 0, !isShutDown else { return false }
             isShutDown = true
             return true
         }
@@ -25,13 +29,18 @@ package final class Generation: Sendable {
 
     /// - Parameter shutdown: runs once, when the generation is retired and its last stream closed: on the thread that retires it, or
     ///   on one of its own, because it may take its time and a loop may not.
-    package init(plugin: String, number: Int, shutdown: @escaping @Sendable () -> Void = {}) {
+    package init(
+        plugin: String, number: Int, trial: Trial? = nil, shutdown: @escaping @Sendable () -> Void = {}
+    ) {
         self.plugin = plugin
         self.number = number
+        self.trial = trial
         self.shutdown = shutdown
     }
 
     package var liveStreams: Int { state.withLock { $0.live } }
+    /// It gets no new streams.
+    var isRetired: Bool { state.withLock { $0.isRetired } }
     package var isShutDown: Bool { state.withLock { $0.isShutDown } }
 
     /// Gives it no new streams; those that are open go on. Its `shutdown` follows the last of them, or comes at once.
@@ -41,6 +50,27 @@ package final class Generation: Sendable {
             return state.endsNow()
         }
         if isOver { shutdown() }
+    }
+
+    /// Keeps it from shutting down, so that it can serve again.
+    func hold() { state.withLock { $0.holds += 1 } }
+
+    /// The end of a `hold`.
+    func releaseHold() {
+        let isOver = state.withLock { state in
+            state.holds -= 1
+            precondition(state.holds >= 0, "a hold ends once")
+            return state.endsNow()
+        }
+        if isOver { shutdown() }
+    }
+
+    /// A retired generation that was held serves again.
+    func reinstate() {
+        state.withLock { state in
+            precondition(!state.isShutDown, "what serves again was held")
+            state.isRetired = false
+        }
     }
 
     /// A stream is about to open.

@@ -14,6 +14,13 @@ final class Handoff: @unchecked Sendable {
     /// It was full, and its policy is that the stream fails: nothing more is taken.
     private var overflow: StreamFailure?
 
+    /// The stream rests: nothing is taken, and an emit finds no room.
+    private var isHeld = false
+    private var isRestWanted = false
+    /// The newest rest that the thread was asked for, and the newest that it was told of.
+    private var rest = 0
+    private var restAnswered = 0
+
     // The life of a blocking stream.
     private var isThreaded = false
     private var isAttached = false
@@ -47,6 +54,11 @@ final class Handoff: @unchecked Sendable {
     ) -> (EmitOutcome, tellLoop: Bool) {
         condition.withLock {
             if isOver || cancelReason != nil || finish != nil || overflow != nil { return (.over, false) }
+            // Who can't ask again is heard while the stream rests, too: if it goes on, nothing is lost.
+            if isHeld, case .refuse = policy {
+                isRoomWanted = true
+                return (.full, false)
+            }
             let before = frames.count
             if before >= limitBytes {
                 switch policy {
@@ -158,6 +170,38 @@ final class Handoff: @unchecked Sendable {
         }
     }
 
+    /// Moves all frames behind those in `output`. From now on the frames of its thread stay here, and there is no room for others.
+    /// - Returns: how the source ended, if it has.
+    func hold(into output: inout FrameBuffer) -> Finish? {
+        condition.withLock {
+            isHeld = true
+            output.append(framesOf: frames)
+            frames.removeAll()
+            if isThreaded { condition.broadcast() }
+            return finish
+        }
+    }
+
+    /// Asks the stream's thread to rest once its `next` has returned.
+    /// - Returns: the number of this rest.
+    func wantRest() -> Int {
+        condition.withLock {
+            rest += 1
+            isRestWanted = true
+            condition.broadcast()
+            return rest
+        }
+    }
+
+    /// The stream goes on.
+    func endRest() {
+        condition.withLock {
+            isHeld = false
+            isRestWanted = false
+            condition.broadcast()
+        }
+    }
+
     /// The stream must end.
     func cancel(_ reason: CloseReason) {
         condition.withLock {
@@ -188,6 +232,8 @@ final class Handoff: @unchecked Sendable {
     enum Wake {
         case time
         case woken
+        /// To rest, and to say so with this number.
+        case rest(Int)
         case call(ScheduledCall)
         case cancelled(CloseReason)
     }
@@ -197,6 +243,10 @@ final class Handoff: @unchecked Sendable {
         condition.withLock {
             while true {
                 if let cancelReason { return .cancelled(cancelReason) }
+                if isRestWanted, restAnswered != rest {
+                    restAnswered = rest
+                    return .rest(rest)
+                }
                 let now = monotonicNanoseconds()
                 if let call = calls.popDue(at: now) { return .call(call) }
                 if isWoken {
@@ -206,6 +256,18 @@ final class Handoff: @unchecked Sendable {
                 if now >= deadline { return .time }
                 condition.wait(until: min(deadline, calls.earliest))
             }
+        }
+    }
+
+    /// Waits until the rest is over, another one begins, or the stream must end.
+    /// - Returns: a scheduled call to run meanwhile; `nil` when the wait is over.
+    func waitWhileResting() -> ScheduledCall? {
+        condition.withLock {
+            while isRestWanted, restAnswered == rest, cancelReason == nil {
+                if let call = calls.popDue(at: monotonicNanoseconds()) { return call }
+                condition.wait(until: calls.earliest)
+            }
+            return nil
         }
     }
 

@@ -9,13 +9,16 @@ import Synchronization
 final class Hub: @unchecked Sendable {
     // Unchecked: `users` is behind the directory's lock; what changes otherwise is touched on the home loop only.
     let key: HubKey
-    let entry: ProducerEntry
+    /// Whose source it has; changes with a reload, behind the lock of the directory, on the home loop.
+    private(set) var entry: ProducerEntry
     let home: Int
     let settings: HubSettings
     /// The first part of its ids.
     let epoch: String
     /// What `open` of the source is given: parameters, and nothing of any subscriber but an id that the producer itself made.
     let request: StreamRequest
+    /// Those of `request`, as the producer of `entry` understands them; the home loop's.
+    var parameters: any ResolvedParameters
     /// The hub of the same key that this one takes over from, because its producer was replaced.
     var predecessor: Hub?
 
@@ -65,12 +68,16 @@ final class Hub: @unchecked Sendable {
         self.home = home
         self.settings = settings
         self.request = request
+        parameters = request.parameters
         self.predecessor = predecessor
         isFirst = predecessor == nil
         self.epoch = predecessor?.epoch ?? epoch
         numbering = HubNumbering(epoch: self.epoch)
-        master = HubReplica(epoch: numbering, settings: settings, serial: 0)
+        master = HubReplica(epoch: numbering, settings: settings, serial: 0, entry: entry)
     }
+
+    /// Behind the lock of the directory.
+    fileprivate func succeed(by entry: ProducerEntry) { self.entry = entry }
 }
 
 /// What each loop is told of the open that is in force.
@@ -145,8 +152,14 @@ final class HubDirectory: Sendable {
     ) -> Joined {
         state.withLock { state in
             let existing = state.hubs[key]
-            // A request that was matched before a reload must not displace what came with it.
-            if let existing, existing.entry.generation.number > entry.generation.number { return .superseded }
+            // A request that was matched before a reload must not displace what came with it. A hub that can go on does so, with
+            // whoever comes now, whether its source has changed already or not.
+            let goesOn = existing.map { $0.entry.newest === entry.newest } ?? false
+            if let existing, !goesOn, existing.entry.generation.number > entry.generation.number,
+                !existing.entry.generation.isRetired
+            {
+                return .superseded
+            }
             var evicted: Hub?
             if existing?.isEvicted ?? true {
                 if state.counts[key.counted, default: 0] >= limit {
@@ -159,7 +172,7 @@ final class HubDirectory: Sendable {
                 existing?.isEvicted = false
             }
             let hub: Hub
-            if let existing, existing.entry === entry {
+            if let existing, goesOn {
                 hub = existing
             } else {
                 state.serial += 1
@@ -178,6 +191,9 @@ final class HubDirectory: Sendable {
         state.hubs.values.filter { $0.users == 0 && !$0.isEvicted && $0.key.counted == key.counted }
             .min { $0.unusedSince < $1.unusedSince }
     }
+
+    /// The source of the hub is this producer's from now on.
+    func succeed(_ hub: Hub, by entry: ProducerEntry) { state.withLock { _ in hub.succeed(by: entry) } }
 
     /// - Returns: `true` if that was the last user.
     func leave(_ hub: Hub) -> Bool {

@@ -39,6 +39,8 @@ final class HubReplica {
     /// Tells the replica that asked from one that this loop had before.
     let serial: UInt64
     let slowPolicy: HubSettings.SlowPolicy
+    /// Whose source the hub has.
+    var entry: ProducerEntry
     var history: History
     /// The epoch of the hub's ids, and the number of the newest.
     var numbering: HubNumbering
@@ -61,8 +63,9 @@ final class HubReplica {
     private(set) var count = 0
     private var capacity = 16
 
-    init(epoch: HubNumbering, settings: HubSettings, serial: UInt64) {
+    init(epoch: HubNumbering, settings: HubSettings, serial: UInt64, entry: ProducerEntry) {
         self.serial = serial
+        self.entry = entry
         slowPolicy = settings.slowPolicy
         numbering = epoch
         history = History(maxEvents: settings.historyEvents, maxBytes: settings.historyBytes)

@@ -25,5 +25,8 @@ package struct Limits: Sendable {
     /// A stream that still runs so long after it should have ended is reported. Nanoseconds.
     package var stuckReport: Int64 = 5_000_000_000
 
+    /// How long a stream that is to be continued by another generation rests while that one opens. Nanoseconds.
+    package var migrationDeadline: Int64 = 5_000_000_000
+
     package init() {}
 }

@@ -12,6 +12,7 @@ extension LoopStreams {
         let entry = record.pointee.entry!
         let token = token(slot)
         if record.pointee.role == .member { return endMember(slot, reason) }
+        endSuccession(slot, reason)
         record.pointee.source = .closing
         record.pointee.reason = reason
         record.pointee.closingSince = loop.now
@@ -45,6 +46,11 @@ extension LoopStreams {
         reschedule(slot)
     }
 
+    /// What the end of a stream by itself says of its generation.
+    func noteTrial(_ entry: ProducerEntry, _ end: SourceEnd) {
+        if end.failure == nil { entry.generation.trial?.succeeded() } else { entry.generation.trial?.failed() }
+    }
+
     /// `close` is complete.
     func closed(_ slot: UInt32) {
         let record = table[slot]
@@ -75,10 +81,11 @@ extension LoopStreams {
         record.pointee.state = nil
         forgetCalls(slot)
         let hub = record.pointee.role == .source ? record.pointee.hub : nil
+        let token = token(slot)
         if hub == nil { entry.freePlace() }
         census.streamIsOver()
         if record.pointee.link == .none { release(slot) } else { reschedule(slot) }
-        if let hub { sourceClosed(hub) }
+        if let hub { sourceClosed(hub, token) }
         // The last: it may be the end of the generation.
         entry.generation.leave()
     }
@@ -96,6 +103,7 @@ extension LoopStreams {
             record.pointee.source == .over && record.pointee.link == .none,
             "a record is released when both ends are over")
         loop.timers.set(slot, to: .max)
+        forgetSink(slot)
         record.pointee.outbox = nil
         record.pointee.entry = nil
         record.pointee.role = .stream
@@ -107,6 +115,10 @@ extension LoopStreams {
         record.pointee.epoch = 0
         record.pointee.descriptor = -1
         record.pointee.dropped = 0
+        record.pointee.resumption = nil
+        record.pointee.succession = nil
+        record.pointee.isResting = false
+        record.pointee.isKept = false
         record.pointee.isPending = false
         record.pointee.isQueued = false
         record.pointee.isSinkBusy = false
@@ -201,7 +213,7 @@ extension LoopStreams {
 
     /// A sink's connection is gone.
     func sinkClosed(_ token: StreamToken) {
-        guard let slot = slot(token), table[slot].pointee.sink != nil else { return }
+        guard let slot = slot(movedSinks[token] ?? token), table[slot].pointee.sink != nil else { return }
         table[slot].pointee.outbox = nil
         disconnect(slot, .disconnected)
     }
@@ -211,6 +223,7 @@ extension LoopStreams {
     /// Ends a stream from outside: its subscriber gets what was produced, a reconnection time, and a clean end.
     func end(_ slot: UInt32, _ reason: CloseReason) {
         let record = table[slot]
+        endSuccession(slot, reason)
         if record.pointee.role == .source, record.pointee.source == .open { return endHubSource(slot, reason) }
         switch record.pointee.source {
         case .opening:
@@ -239,7 +252,8 @@ extension LoopStreams {
         output.appendFarewell(retryMilliseconds: jitteredRetry(slot))
     }
 
-    /// Ends all streams, those to come included, or those of one generation.
+    /// Ends all streams, those to come included, or those of one generation: of that one after the other, as the streams of others
+    /// have events meanwhile.
     func endAll(of generation: Generation?, _ reason: CloseReason) {
         if generation == nil { endOfAll = reason }
         for slot in 1..<max(1, table.end) {
@@ -248,7 +262,7 @@ extension LoopStreams {
             }
             // The end of its hub reaches a subscriber behind all that came before.
             if table[slot].pointee.role == .member, table[slot].pointee.source == .open { continue }
-            end(slot, reason)
+            if generation == nil { end(slot, reason) } else { chores.append((token(slot), .end(reason))) }
         }
     }
 

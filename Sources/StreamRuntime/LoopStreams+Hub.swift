@@ -23,8 +23,8 @@ extension LoopStreams {
     private func answerRequest(_ hub: Hub, _ index: Int, _ serial: UInt64) {
         if index == loop.index { return startReplica(hub.master, hub.opened) }
         if !hub.links.contains(where: { $0.loop == index }) { hub.links.append(HubLink(loop: index)) }
-        let (history, numbering, opened) = (hub.master.history, hub.numbering, hub.opened)
-        send(to: index) { $0.start(hub, serial, history, numbering, opened) }
+        let (history, numbering, opened, entry) = (hub.master.history, hub.numbering, hub.opened, hub.entry)
+        send(to: index) { $0.start(hub, serial, history, numbering, opened, entry) }
     }
 
     /// A loop has no subscriber left.
@@ -64,6 +64,7 @@ extension LoopStreams {
 
     private func openSource(_ hub: Hub) {
         hub.state = .opening
+        followReload(hub)
         let entry = hub.entry
         guard endOfAll == nil, entry.generation.enter() else { return sourceRefused(hub, .unavailable) }
         guard census.takeStream() else {
@@ -127,8 +128,9 @@ extension LoopStreams {
     }
 
     /// What `open` is told: once the hub has a history, no longer what its first subscriber had seen, but the newest id in it.
-    private func sourceRequest(_ hub: Hub) -> StreamRequest {
+    func sourceRequest(_ hub: Hub) -> StreamRequest {
         var request = hub.request
+        request.parameters = hub.parameters
         let history = hub.master.history
         if hub.entry.description.isResumable, history.end > 0 { request.lastEventID = history.newestProducerID }
         if hub.isIDRefused { request.lastEventID = nil }
@@ -139,6 +141,7 @@ extension LoopStreams {
     /// `open` of the source has answered OK.
     func sourceOpened(_ slot: UInt32, headers: [StreamRequest.Field]) {
         let hub = table[slot].pointee.hub
+        let token = token(slot)
         hub.state = .open
         hub.isIDRefused = false
         hub.opened.headers = headers
@@ -153,6 +156,7 @@ extension LoopStreams {
         for request in requests { answerRequest(hub, request.loop, request.serial) }
         unused(hub)
         if table[slot].pointee.source == .open { pumpSource(slot) }
+        considerMigrating(token)
     }
 
     /// `open` of the source has not answered OK: those who wait are told what it said, unless it was the id of one of them that it
@@ -172,7 +176,9 @@ extension LoopStreams {
     }
 
     /// `close` of the source is complete.
-    func sourceClosed(_ hub: Hub) {
+    func sourceClosed(_ hub: Hub, _ token: StreamToken) {
+        // One that another has succeeded is of no interest any more.
+        guard hub.source == token else { return }
         hub.source = nil
         guard hub.state == .closing else { return }
         hub.state = .idle
@@ -213,7 +219,7 @@ extension LoopStreams {
     }
 
     /// Puts what is in the output into the history, and sends it to all subscribers.
-    private func publish(_ slot: UInt32) {
+    func publish(_ slot: UInt32) {
         guard !output.marks.isEmpty else { return }
         let record = table[slot]
         let hub = record.pointee.hub
@@ -237,6 +243,7 @@ extension LoopStreams {
         let record = table[slot]
         let hub = record.pointee.hub
         let token = token(slot)
+        noteTrial(hub.entry, end)
         var ending = HubReplica.Ending.completed
         if let failure = end.failure {
             log.failed(token, hub.entry, failure.log, during: end.function)
@@ -293,6 +300,7 @@ extension LoopStreams {
         if record.pointee.source == .open, loop.now >= hub.lingerUntil {
             hub.lingerUntil = .max
             if !directory.hasUsers(hub) {
+                endSuccession(slot, .disconnected)
                 guard !drainSource(slot) else { return }
                 stopEmitting(slot)
                 publish(slot)
@@ -307,7 +315,9 @@ extension LoopStreams {
     func sourceDeadline(_ record: UnsafeMutablePointer<StreamRecord>) -> Int64 {
         let hub = record.pointee.hub
         guard record.pointee.source == .open else { return .max }
-        if record.pointee.isThreaded || record.pointee.isQueued || hub.isHeld { return hub.lingerUntil }
+        if record.pointee.isThreaded || record.pointee.isQueued || record.pointee.isResting || hub.isHeld {
+            return hub.lingerUntil
+        }
         return min(hub.lingerUntil, record.pointee.nextDue)
     }
 }

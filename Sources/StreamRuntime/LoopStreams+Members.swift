@@ -29,7 +29,10 @@ extension LoopStreams {
             replicaSerial += 1
             replica =
                 hub.home == loop.index
-                ? hub.master : HubReplica(epoch: HubNumbering(epoch: ""), settings: hub.settings, serial: replicaSerial)
+                ? hub.master
+                : HubReplica(
+                    epoch: HubNumbering(epoch: ""), settings: hub.settings, serial: replicaSerial,
+                    entry: record.pointee.entry!)
             replicas[ObjectIdentifier(hub)] = replica
             isNew = true
         }
@@ -55,9 +58,11 @@ extension LoopStreams {
 
     /// The history came from the home loop.
     func start(
-        _ hub: Hub, _ serial: UInt64, _ history: History, _ numbering: HubNumbering, _ opened: HubOpened
+        _ hub: Hub, _ serial: UInt64, _ history: History, _ numbering: HubNumbering, _ opened: HubOpened,
+        _ entry: ProducerEntry
     ) {
         guard let replica = replicas[ObjectIdentifier(hub)], replica.serial == serial, !replica.isLive else { return }
+        replica.entry = entry
         replica.history = history
         replica.numbering = numbering
         startReplica(replica, opened)
@@ -92,6 +97,7 @@ extension LoopStreams {
 
     private func memberOpened(_ slot: UInt32, _ replica: HubReplica) {
         let record = table[slot]
+        rehome(slot, replica.entry)
         record.pointee.source = .open
         record.pointee.openedAt = loop.now
         table.withGate(slot) { $0.isOpening = false }
@@ -108,6 +114,7 @@ extension LoopStreams {
         let record = table[slot]
         let hub = record.pointee.hub
         guard let replica = replicas[ObjectIdentifier(hub)] else { return end(slot, .reloaded) }
+        rehome(slot, replica.entry)
         let history = replica.history
         let opening = record.pointee.opening
         record.pointee.opening = nil

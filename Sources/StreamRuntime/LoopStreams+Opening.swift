@@ -5,10 +5,12 @@ import StreamLoop
 extension LoopStreams {
     /// Any thread. Takes a place in the table for a stream that is about to open.
     /// - Returns: `nil` if the table is full.
-    func prepare(_ entry: ProducerEntry, _ opening: Opening, handoff: Handoff?) -> StreamToken? {
+    func prepare(
+        _ entry: ProducerEntry, _ opening: Opening, handoff: Handoff?, resumption: Resumption? = nil
+    ) -> StreamToken? {
         guard let slot = table.allocate() else { return nil }
         let epoch = openGate(slot, entry, handoff, isShared: false)
-        let unshared = Unshared(opening: opening)
+        let unshared = Unshared(opening: opening, resumption: resumption)
         // Written by the loop alone: whoever prepares posts to it next.
         loop.post { [self] in
             let record = table[slot]
@@ -17,6 +19,7 @@ extension LoopStreams {
             record.pointee.link = .waiting
             record.pointee.entry = entry
             record.pointee.opening = unshared.opening
+            record.pointee.resumption = unshared.resumption
             record.pointee.handoff = handoff
             record.pointee.isThreaded = handoff != nil
             record.pointee.lastActivity = loop.now
@@ -29,6 +32,7 @@ extension LoopStreams {
     /// On its way to the loop, which is the only one that looks into it from then on.
     private struct Unshared: @unchecked Sendable {
         let opening: Opening
+        let resumption: Resumption?
     }
 
     /// Any thread. Begins a new use of a slot.
@@ -65,6 +69,7 @@ extension LoopStreams {
 
     /// The peer left, or the server stops, before anything began: nothing was opened, so nothing is closed.
     func skipOpening(_ slot: UInt32) {
+        if table[slot].pointee.succession != nil { return successorAnswered(slot, nil) }
         let door = table[slot].pointee.opening?.door
         let hub = table[slot].pointee.role == .source ? table[slot].pointee.hub : nil
         neverOpened(slot)
@@ -85,6 +90,7 @@ extension LoopStreams {
         }
         record.pointee.isPending = false
         table.withGate(slot) { $0.isOpening = false }
+        if record.pointee.succession != nil { return successorAnswered(slot, outcome) }
         let door = record.pointee.opening?.door
         record.pointee.opening?.door = nil
         let hub = record.pointee.role == .source ? record.pointee.hub : nil
@@ -198,6 +204,7 @@ extension LoopStreams {
             record.pointee.opening = nil
             record.pointee.handoff?.attach()
             pump(slot)
+            considerMigrating(token)
         } else {
             // It ended before it could begin: the subscriber still gets a proper response, what was emitted, and comes back.
             if let outbox = record.pointee.outbox {

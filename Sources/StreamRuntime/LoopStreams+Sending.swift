@@ -68,7 +68,7 @@ extension LoopStreams {
     /// Moves what `emit` and the stream's thread have left into the output.
     func takeHandoff(_ slot: UInt32) -> SourceEnd? {
         let record = table[slot]
-        guard let handoff = record.pointee.handoff else { return nil }
+        guard let handoff = record.pointee.handoff, !record.pointee.isResting else { return nil }
         let taken = handoff.take(into: &output)
         if taken.isRoomWanted, record.pointee.source == .open, !record.pointee.isThreaded,
             record.pointee.entry!.description.hasNext
@@ -119,6 +119,7 @@ extension LoopStreams {
         let entry = record.pointee.entry!
         let token = token(slot)
         let failure = end.failure
+        noteTrial(entry, end)
         if let failure { log.failed(token, entry, failure.log, during: end.function) }
         record.pointee.link = .ending
         if record.pointee.isThreaded, !end.isOverflow {
@@ -160,8 +161,10 @@ extension LoopStreams {
 
     /// Adds the producer's frames in the output to the stream's count.
     func count(_ record: UnsafeMutablePointer<StreamRecord>) {
+        if record.pointee.events == 0, output.frameCount > 0 { record.pointee.entry!.generation.trial?.succeeded() }
         record.pointee.events += output.frameCount
         record.pointee.bytes += output.count
+        if let id = output.newestID { record.pointee.resumption?.note(id) }
     }
 
     /// Sends the output; what the socket does not take waits with the record.
@@ -226,7 +229,9 @@ extension LoopStreams {
 
     /// The sink took everything.
     func sinkDrained(_ token: StreamToken) {
-        guard let slot = slot(token), let sink = table[slot].pointee.sink, table[slot].pointee.isSinkBusy else {
+        guard let slot = slot(movedSinks[token] ?? token), let sink = table[slot].pointee.sink,
+            table[slot].pointee.isSinkBusy
+        else {
             return
         }
         let record = table[slot]

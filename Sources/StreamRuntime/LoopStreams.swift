@@ -1,3 +1,4 @@
+import DequeModule
 import EventStream
 import StreamLoop
 
@@ -27,6 +28,13 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
     /// Streams that have more to send at once.
     var runQueue: [StreamToken] = []
     private var running: [StreamToken] = []
+    /// What is done in portions at the ends of turns.
+    var chores: Deque<(StreamToken, Chore)> = []
+    /// Successors whose open has not answered.
+    var successorsOpening = 0
+    /// Whom a sink means by the token that it was given, once that stream was continued by another; and the other way round.
+    var movedSinks: [StreamToken: StreamToken] = [:]
+    var sinkTokens: [StreamToken: StreamToken] = [:]
     var scheduled = ScheduledCalls()
     /// How many of the calls in `scheduled` are of streams that are over.
     private var callsOfEnded = 0
@@ -136,6 +144,9 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
         {
             return writeDeadlinePassed(slot)
         }
+        if record.pointee.source == .opening, let succession = record.pointee.succession, now >= succession.deadline {
+            return giveUp(slot, succession)
+        }
         if record.pointee.source == .open, limits.maxAge > 0, now >= record.pointee.openedAt + limits.maxAge {
             return end(slot, .expired)
         }
@@ -170,13 +181,14 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
             pump(slot)
         }
         running.removeAll(keepingCapacity: true)
-        return !runQueue.isEmpty
+        return doChores() || !runQueue.isEmpty
     }
 
     // MARK: Time
 
     func isPullDue(_ record: UnsafeMutablePointer<StreamRecord>, at now: Int64) -> Bool {
-        record.pointee.source == .open && !record.pointee.isThreaded && record.pointee.nextDue <= now
+        record.pointee.source == .open && !record.pointee.isThreaded && !record.pointee.isResting
+            && record.pointee.nextDue <= now
     }
 
     /// Its producer was told to end it, or its open to hurry, has not done so, and this was not reported yet.
@@ -201,7 +213,9 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
                 deadline = record.pointee.lastActivity + limits.writeDeadline
             } else if record.pointee.role == .stream {
                 deadline = keepAliveDue(slot)
-                if record.pointee.source == .open, !record.pointee.isThreaded, !record.pointee.isQueued {
+                if record.pointee.source == .open, !record.pointee.isThreaded, !record.pointee.isQueued,
+                    !record.pointee.isResting
+                {
                     deadline = min(deadline, record.pointee.nextDue)
                 }
             }
@@ -214,6 +228,9 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
         }
         if record.pointee.source == .open, limits.maxAge > 0, record.pointee.role != .source {
             deadline = min(deadline, record.pointee.openedAt + limits.maxAge)
+        }
+        if let succession = record.pointee.succession, record.pointee.source == .opening {
+            deadline = min(deadline, succession.deadline)
         }
         if isOverdue(record) {
             deadline = min(deadline, record.pointee.closingSince + limits.stuckReport)

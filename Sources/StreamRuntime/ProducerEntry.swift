@@ -11,6 +11,10 @@ package final class ProducerEntry: Sendable {
     private let demoted = Atomic<Bool>(false)
     private let reasons = Mutex([Int](repeating: 0, count: CloseReason.allCases.count + 1))
     private let leaves = Mutex([Int](repeating: 0, count: CloseReason.allCases.count + 1))
+    /// The entry of a newer generation that continues its streams.
+    private let next = Mutex<ProducerEntry?>(nil)
+    /// Streams that no newer generation wanted.
+    private let kept = Atomic<Int>(0)
     /// Streams that hold a place: from before `open` to after `close`.
     private let places = Atomic<Int>(0)
 
@@ -22,6 +26,23 @@ package final class ProducerEntry: Sendable {
 
     /// Its streams live on threads: because it says so, or because it stalled a loop.
     package var usesThreads: Bool { !description.isNonblocking || demoted.load(ordering: .relaxed) }
+
+    /// Where its streams are to go on, if they can; `nil` for an entry that serves, or whose streams can't be continued.
+    var successor: ProducerEntry? { next.withLock { $0 } }
+    /// Its successor, or itself: the same for all whose streams go on in the same place.
+    var newest: ProducerEntry { successor ?? self }
+
+    /// - Parameter successor: `nil`: its streams stay.
+    func setSuccessor(_ successor: ProducerEntry?) { next.withLock { $0 = successor } }
+
+    /// Its streams can be continued by those of the other: both are resumable, and of one kind.
+    func canContinue(in other: ProducerEntry) -> Bool {
+        description.isResumable && other.description.isResumable && description.isShared == other.description.isShared
+            && description.name == other.description.name
+    }
+
+    /// How often a stream of this producer stayed because a newer generation did not open it.
+    package var keptStreams: Int { kept.load(ordering: .relaxed) }
 
     /// Opens that answered OK, closes, and what is between them.
     package struct Ledger: Sendable, Equatable {
@@ -56,7 +77,13 @@ package final class ProducerEntry: Sendable {
         return false
     }
 
+    /// For a stream that continues another: it takes the place of that one in a moment.
+    func addPlace() { places.add(1, ordering: .relaxed) }
+
     func freePlace() { places.subtract(1, ordering: .relaxed) }
+
+    /// - Returns: how many there are with this one.
+    func countKept() -> Int { kept.add(1, ordering: .relaxed).newValue }
 
     func countOpen() { opens.add(1, ordering: .releasing) }
 

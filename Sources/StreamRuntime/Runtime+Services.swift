@@ -32,14 +32,28 @@ extension Runtime: StreamServices {
     package func emit(
         _ stream: StreamToken, whenFull policy: OverflowPolicy, _ encode: (inout FrameBuffer) -> Bool
     ) -> EmitOutcome {
-        let handoff = withGate(stream) { gate -> Handoff? in
-            if gate.isCancelled { return nil }
-            if let handoff = gate.handoff { return handoff }
+        enum Queue {
+            case none
+            case resting
+            case there(Handoff)
+        }
+        let queue = withGate(stream) { gate -> Queue in
+            if gate.isCancelled { return .none }
+            if let handoff = gate.handoff { return .there(handoff) }
+            if gate.isResting, case .refuse = policy {
+                gate.isRoomWanted = true
+                return .resting
+            }
             let handoff = Handoff(limitBytes: limits.handoffBytes, isMarked: gate.isShared)
             gate.handoff = handoff
-            return handoff
+            return .there(handoff)
         }
-        guard let handoff, let handoff else { return .over }
+        let handoff: Handoff
+        switch queue {
+        case nil, .some(.none): return .over
+        case .resting: return .full
+        case .there(let there): handoff = there
+        }
         let (outcome, tellLoop) = handoff.emit(whenFull: policy, encode)
         if tellLoop { loops[stream.loop].loop.wake(stream.raw) }
         return outcome

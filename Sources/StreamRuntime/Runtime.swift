@@ -75,6 +75,11 @@ package final class Runtime: Sendable {
         for streams in loops { streams.loop.post { streams.endAll(of: generation, reason) } }
     }
 
+    /// Has the streams of a replaced generation go on in the entries that succeed its own.
+    func migrate(_ generation: Generation) {
+        for streams in loops { streams.loop.post { streams.migrateAll(of: generation) } }
+    }
+
     /// Blocks until no stream and no connection is left.
     /// - Parameter deadline: monotonic nanoseconds.
     /// - Returns: `false` if the deadline came first.
@@ -118,7 +123,8 @@ extension Runtime: StreamOpener {
         handoff?.becomeThreaded(with: [])
         guard
             let token = streams.prepare(
-                entry, Opening(door: door, peer: request.remoteAddress), handoff: handoff)
+                entry, Opening(door: door, peer: request.remoteAddress), handoff: handoff,
+                resumption: entry.description.isResumable ? Resumption(request) : nil)
         else {
             if usesThread { census.threadIsFree() }
             giveBack(entry)

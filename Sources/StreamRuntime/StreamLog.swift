@@ -86,6 +86,13 @@ struct StreamLog: Sendable {
             ]) { $1 })
     }
 
+    /// - Parameter count: how many of this producer's streams stayed so far.
+    func kept(_ token: StreamToken, _ entry: ProducerEntry, _ text: String, count: Int) {
+        logger.warning(
+            "stream stays with its old generation, as the new one does not continue it",
+            metadata: identity(token, entry).merging(["answer": "\(text)", "streams_so_far": "\(count)"]) { $1 })
+    }
+
     func stuck(_ token: StreamToken, _ entry: ProducerEntry, reason: CloseReason?, since: Int64) {
         logger.warning(
             "stream should have ended but its producer still runs; its memory is kept",

@@ -51,6 +51,10 @@ struct StreamRecord: ~Copyable {
     var isSinkBusy = false
     /// A member's socket is full, though nothing of it waits here.
     var isBlocked = false
+    /// Nothing is asked of its producer, and nothing that it emits is taken: its successor opens behind all that it has produced.
+    var isResting = false
+    /// The newest generation did not want it: it stays on its own.
+    var isKept = false
     /// It was reported that the stream does not end, or that its open does not answer.
     var isReportedStuck = false
     /// A member's place in its replica; -1: none yet.
@@ -79,8 +83,12 @@ struct StreamRecord: ~Copyable {
         var handoff: Handoff?
         var opening: Opening?
         var outbox: Outbox?
+        var resumption: Resumption?
+        var succession: Succession?
 
-        var isEmpty: Bool { handoff == nil && opening == nil && outbox == nil }
+        var isEmpty: Bool {
+            handoff == nil && opening == nil && outbox == nil && resumption == nil && succession == nil
+        }
     }
 
     var handoff: Handoff? {
@@ -98,6 +106,18 @@ struct StreamRecord: ~Copyable {
     var outbox: Outbox? {
         get { rarities?.outbox }
         set { set(\.outbox, newValue) }
+    }
+
+    /// What it takes to continue it elsewhere; `nil` for a stream that can't be, and for the source of a hub, which knows as much.
+    var resumption: Resumption? {
+        get { rarities?.resumption }
+        set { set(\.resumption, newValue) }
+    }
+
+    /// Its part in the handing over that is under way.
+    var succession: Succession? {
+        get { rarities?.succession }
+        set { set(\.succession, newValue) }
     }
 
     private mutating func set<Rarity>(_ path: ReferenceWritableKeyPath<Rarities, Rarity?>, _ value: Rarity?) {
@@ -137,7 +157,7 @@ final class Opening {
     /// Where the hub's history ended when the subscriber was let in.
     var place: Int64?
 
-    init(door: any OpenAnswering, peer: String, lastEventID: String? = nil, historyCount: Int? = nil) {
+    init(door: (any OpenAnswering)?, peer: String, lastEventID: String? = nil, historyCount: Int? = nil) {
         self.door = door
         self.peer = peer
         self.lastEventID = lastEventID

@@ -10,9 +10,9 @@ struct StreamGate {
     var entry: ProducerEntry?
     var handoff: Handoff?
 
-    // One byte for all, because each subscriber has a gate.
+    // Two bytes for all, because each subscriber has a gate.
     private struct Flags: OptionSet {
-        let rawValue: UInt8
+        let rawValue: UInt16
         static let live = Flags(rawValue: 1)
         static let wakePending = Flags(rawValue: 2)
         static let cancelled = Flags(rawValue: 4)
@@ -20,6 +20,8 @@ struct StreamGate {
         static let closing = Flags(rawValue: 16)
         static let threaded = Flags(rawValue: 32)
         static let shared = Flags(rawValue: 64)
+        static let resting = Flags(rawValue: 128)
+        static let roomWanted = Flags(rawValue: 256)
     }
 
     private subscript(flag: Flags) -> Bool {
@@ -53,6 +55,16 @@ struct StreamGate {
     var isThreaded: Bool {
         get { self[.threaded] }
         set { self[.threaded] = newValue }
+    }
+    /// It rests: an emit finds no room.
+    var isResting: Bool {
+        get { self[.resting] }
+        set { self[.resting] = newValue }
+    }
+    /// An emit found no room while it rested.
+    var isRoomWanted: Bool {
+        get { self[.roomWanted] }
+        set { self[.roomWanted] = newValue }
     }
     /// A hub's source: its frames are marked.
     var isShared: Bool {

@@ -107,6 +107,9 @@ final class StreamThread: Sendable {
             case .call(let call):
                 call.function(call.context)
                 continue
+            case .rest(let number):
+                rest(number, state)
+                continue
             case .woken where !entry.description.hasNext: continue
             case .woken, .time: break
             }
@@ -127,6 +130,13 @@ final class StreamThread: Sendable {
                 return finish(.failed(failure), .failed)
             }
         }
+    }
+
+    /// Between two calls of `next`: says what a successor should know, and waits for what becomes of it.
+    private func rest(_ number: Int, _ state: UnsafeMutableRawPointer?) {
+        let saved = entry.description.savesState ? entry.producer.save(token, state: state) : nil
+        streams.loop.post { [streams, token] in streams.rested(token, number, saved) }
+        while let call = handoff.waitWhileResting() { call.function(call.context) }
     }
 
     private func finish(_ end: Handoff.Finish, _ reason: CloseReason) -> CloseReason {
@@ -159,6 +169,7 @@ extension LoopStreams {
     /// - Parameter reason: what `close` was told, which is the true one even if the connection was lost a moment later.
     func threadIsOver(_ slot: UInt32, _ reason: CloseReason) {
         if table[slot].pointee.source == .open {
+            endSuccession(slot, reason)
             // The end of its source still waits in the handoff. It is taken here even if the socket is full: nobody else would
             // close the source once it was.
             if table[slot].pointee.role == .source {

@@ -12,9 +12,10 @@ final class FakeImages: ImageSource {
         /// What loading it says instead of loading it.
         var refusal: String?
         var steps: [FakeProducer.Step] = []
+        var isResumable = false
 
-        /// No two plugins are equal.
-        var identity: String { "\(plugin) \(content)" }
+        /// All that is in the file.
+        var whole: String { ([content, plugin] + routes).joined(separator: " ") }
     }
 
     struct Refusal: Error, CustomStringConvertible {
@@ -29,6 +30,7 @@ final class FakeImages: ImageSource {
         var loads: [String] = []
         var shutdowns: [String] = []
         var hanging: String?
+        var opening: (@Sendable (FakeStream) -> OpenOutcome)?
         var producers: [String: FakeProducer] = [:]
     }
 
@@ -39,6 +41,12 @@ final class FakeImages: ImageSource {
 
     /// The directory itself cannot be read.
     func setMissing(_ isMissing: Bool) { state.withLock { $0.isMissing = isMissing } }
+
+    /// What the producers of images that are loaded from now on answer to `open`.
+    var opening: (@Sendable (FakeStream) -> OpenOutcome)? {
+        get { state.withLock { $0.opening } }
+        set { state.withLock { $0.opening = newValue } }
+    }
 
     private let hanging = Condition()
 
@@ -69,19 +77,24 @@ final class FakeImages: ImageSource {
     func content(of path: String) throws -> String {
         guard let file = self[path] else { throw Refusal(description: "\(path): gone") }
         if file.content == "unreadable" { throw Refusal(description: "\(path): unreadable") }
-        return file.identity
+        return file.whole
     }
 
     func load(_ path: String) throws -> LoadedImage {
         guard let file = self[path] else { throw Refusal(description: "\(path): gone") }
         let name = "\(path) \(file.content)"
-        let producers = file.routes.map { FakeProducer(file.steps, name: String($0.dropFirst()), route: $0) }
+        let opening = opening
+        let producers = file.routes.map {
+            FakeProducer(
+                file.steps, name: String($0.dropFirst()), route: $0, isResumable: file.isResumable,
+                opening: opening ?? { _ in .opened(headers: []) })
+        }
         state.withLock { state in
             state.loads.append(name)
             for producer in producers { state.producers["\(producer.description.route) \(file.content)"] = producer }
         }
         if let refusal = file.refusal { throw Refusal(description: refusal) }
-        return LoadedImage(plugin: file.plugin, path: path, content: file.identity, producers: producers) { [self] in
+        return LoadedImage(plugin: file.plugin, path: path, content: file.whole, producers: producers) { [self] in
             hanging.withLock { while state.withLock({ $0.hanging }) == name { hanging.wait(until: .max) } }
             state.withLock { $0.shutdowns.append(name) }
         }

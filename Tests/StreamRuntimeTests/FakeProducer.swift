@@ -9,6 +9,8 @@ final class FakeProducer: EventProducer {
     let opening: @Sendable (FakeStream) -> OpenOutcome
     let closing: @Sendable (FakeStream, CloseReason) -> Bool
     let interrupted: @Sendable (FakeStream) -> Void
+    /// What a stream hands over to the next generation; `nil`: the producer has no such function.
+    let saving: (@Sendable (FakeStream) -> [UInt8]?)?
     private let all = Mutex<[FakeStream]>([])
 
     init(
@@ -16,15 +18,17 @@ final class FakeProducer: EventProducer {
         isShared: Bool = false, isResumable: Bool = false, hasNext: Bool = true,
         opening: @escaping @Sendable (FakeStream) -> OpenOutcome = { _ in .opened(headers: []) },
         closing: @escaping @Sendable (FakeStream, CloseReason) -> Bool = { _, _ in true },
-        interrupted: @escaping @Sendable (FakeStream) -> Void = { _ in }
+        interrupted: @escaping @Sendable (FakeStream) -> Void = { _ in },
+        saving: (@Sendable (FakeStream) -> [UInt8]?)? = nil
     ) {
         description = ProducerDescription(
             plugin: "fakes", name: name, route: route ?? "/\(name)", isNonblocking: isNonblocking, isShared: isShared,
-            isResumable: isResumable, hasNext: hasNext)
+            isResumable: isResumable, hasNext: hasNext, savesState: saving != nil)
         self.steps = steps
         self.opening = opening
         self.closing = closing
         self.interrupted = interrupted
+        self.saving = saving
     }
 
     /// One whose streams have threads.
@@ -75,6 +79,13 @@ final class FakeProducer: EventProducer {
             }
         }
         return .more
+    }
+
+    func save(_ stream: StreamToken, state: UnsafeMutableRawPointer?) -> [UInt8]? {
+        let fake = fake(state, stream)
+        fake.enter("save")
+        defer { fake.leave() }
+        return saving?(fake)
     }
 
     func close(_ stream: StreamToken, state: UnsafeMutableRawPointer?, reason: CloseReason) -> Bool {

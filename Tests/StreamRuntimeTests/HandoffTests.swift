@@ -90,6 +90,53 @@ struct HandoffTests {
         #expect(results.withLock { $0 } == ["put true", isCancelled ? "slow false" : "put true"])
     }
 
+    @Test("a rest is told of once, ends when it is over, and another one is another")
+    func rests() {
+        let handoff = Handoff(limitBytes: 10, isMarked: false)
+        handoff.becomeThreaded(with: [])
+        #expect(handoff.wantRest() == 1)
+        guard case .rest(1) = handoff.wait(until: .max), case .time = handoff.wait(until: 0) else {
+            Issue.record("one rest, told of once")
+            return
+        }
+        handoff.endRest()
+        #expect(handoff.waitWhileResting().map { _ in 0 } == nil)
+        #expect(handoff.wantRest() == 2)
+        #expect(
+            handoff.waitWhileResting().map { _ in 0 } == nil,
+            "it is told of the second one, and does not sleep through it")
+        guard case .rest(2) = handoff.wait(until: .max) else {
+            Issue.record("the second one")
+            return
+        }
+        handoff.cancel(.reloaded)
+        #expect(handoff.waitWhileResting().map { _ in 0 } == nil)
+    }
+
+    @Test("what is held stays, finds no room for what is emitted, and is there when the rest is over")
+    func held() {
+        let handoff = Handoff(limitBytes: 1000, isMarked: false)
+        var output = FrameBuffer(capacity: 100)
+        handoff.becomeThreaded(with: [])
+        func put(_ text: String) {
+            var frames = FrameBuffer(capacity: 100)
+            try! EventEncoder().encode(Event(data: text), into: &frames)
+            #expect(handoff.put(frames).0 == nil)
+        }
+        put("before")
+        #expect(handoff.hold(into: &output).map { _ in 0 } == nil)
+        #expect(String(decoding: output.bytes, as: UTF8.self) == frame("before"))
+        put("meanwhile")
+        guard case (.full, false) = handoff.emit({ _ in true }) else {
+            Issue.record("an emit was taken")
+            return
+        }
+        handoff.endRest()
+        output.removeAll()
+        #expect(handoff.take(into: &output).isRoomWanted)
+        #expect(String(decoding: output.bytes, as: UTF8.self) == frame("meanwhile"))
+    }
+
     @Test("a wait ends by its deadline, a wake, a call that is due, or the end")
     func waits() {
         let handoff = Handoff(limitBytes: 10, isMarked: false)
@@ -99,6 +146,7 @@ struct HandoffTests {
             switch wake {
             case .time: "time"
             case .woken: "woken"
+            case .rest(let number): "rest \(number)"
             case .call(let call): "call \(Int(bitPattern: call.context))"
             case .cancelled(let reason): "cancelled \(reason.name)"
             }

@@ -70,7 +70,7 @@ final class ReloaderTests {
         #expect(serving("/a") == "a 3")
     }
 
-    @Test("whatever is refused leaves the old generation serving, and is tried again next time")
+    @Test("whatever is refused leaves the old generation serving, and is not tried again until it changes")
     func refusal() throws {
         put("a.so", "1", "/a")
         _ = try reloader.reload()
@@ -88,6 +88,20 @@ final class ReloaderTests {
         #expect(try reloader.reload() == report(replaced: ["a"], refusals: ["new.so: never"]))
         #expect(serving("/a") == "a 2" && serving("/new") == nil)
         images["new.so"]?.refusal = nil
+        let loads = images.loads.count
+        #expect(
+            try reloader.reload()
+                == report(unchanged: 1, refusals: ["new.so: never (not tried again until the file changes)"]))
+        #expect(images.loads.count == loads)
+        put("new.so", "2", "/new")
+        #expect(try reloader.reload() == report(loaded: ["new"], unchanged: 1))
+        // Gone and back is a change.
+        put("new.so", "3", "/new")
+        images["new.so"]?.refusal = "new.so: never"
+        _ = try reloader.reload()
+        images["new.so"] = nil
+        _ = try reloader.reload()
+        put("new.so", "3", "/new")
         #expect(try reloader.reload() == report(loaded: ["new"], unchanged: 1))
     }
 
@@ -111,6 +125,15 @@ final class ReloaderTests {
         put("b.so", "2", "/x")
         #expect(try reloader.reload() == report(replaced: ["a", "b"]))
         #expect(serving("/x") == "b 2" && serving("/y") == "a 2")
+    }
+
+    @Test("a new version comes before a newcomer that wants the same")
+    func changedBeforeNew() throws {
+        put("b.so", "1", "/b")
+        _ = try reloader.reload()
+        put("a.so", "1", "/b")
+        put("b.so", "2", "/b")
+        #expect(try reloader.reload() == report(replaced: ["b"], refusals: ["a.so: b.so has route /b"]))
     }
 
     @Test("who is refused keeps what it had, also from those who would have got it")

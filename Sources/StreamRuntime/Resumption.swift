@@ -1,0 +1,114 @@
+import EventStream
+
+/// What it takes to continue a stream in another generation of its producer: what was asked for, and the last id that it gave.
+///
+/// Only streams that can be continued have one: it holds some hundred bytes for as long as the stream lives.
+final class Resumption {
+    private let request: KeptRequest
+    private var lastID: [UInt8] = []
+    /// `lastID` is the producer's.
+    private(set) var hasGivenID = false
+
+    init(_ request: StreamRequest) { self.request = KeptRequest(request) }
+
+    /// Frames were produced, of which this is the newest id.
+    func note(_ id: UnsafeRawBufferPointer) {
+        lastID.removeAll(keepingCapacity: true)
+        lastID.append(contentsOf: id)
+        hasGivenID = true
+    }
+
+    /// The request as the subscriber would make it if it came back now. Where the producer has given no id yet, it is the one that
+    /// the subscriber came with: all that the producer was told is what it is told again.
+    var current: StreamRequest {
+        var request = request.unpacked
+        // An empty id resets the subscriber's.
+        if hasGivenID { request.lastEventID = lastID.isEmpty ? nil : String(decoding: lastID, as: UTF8.self) }
+        return request
+    }
+}
+
+/// A request in one piece of memory: its texts one behind the other, each after its length.
+struct KeptRequest {
+    private let bytes: [UInt8]
+    private let parameters: any ResolvedParameters
+
+    init(_ request: StreamRequest) {
+        var writer = Writer()
+        writer.write(request.method)
+        writer.write(request.path)
+        writer.write(request.remoteAddress)
+        writer.write(request.lastEventID == nil ? "" : "1")
+        writer.write(request.lastEventID ?? "")
+        writer.write(request.body)
+        writer.write(request.query)
+        writer.write(request.headers)
+        // A copy that fits: what grew has room to spare.
+        bytes = Array(unsafeUninitializedCapacity: writer.bytes.count) { memory, count in
+            count = memory.initialize(fromContentsOf: writer.bytes)
+        }
+        parameters = request.parameters
+    }
+
+    var unpacked: StreamRequest {
+        var reader = Reader(bytes: bytes)
+        let (method, path, remoteAddress) = (reader.text(), reader.text(), reader.text())
+        let hasID = !reader.text().isEmpty
+        let id = reader.text()
+        let body = reader.block()
+        let (query, headers) = (reader.fields(), reader.fields())
+        return StreamRequest(
+            method: method, path: path, query: query, headers: headers, remoteAddress: remoteAddress,
+            lastEventID: hasID ? id : nil, body: Array(body), parameters: parameters)
+    }
+
+    private struct Writer {
+        var bytes: [UInt8] = []
+
+        mutating func write(_ number: Int) {
+            withUnsafeBytes(of: UInt32(number).littleEndian) { bytes.append(contentsOf: $0) }
+        }
+
+        mutating func write(_ block: some Collection<UInt8>) {
+            write(block.count)
+            bytes.append(contentsOf: block)
+        }
+
+        mutating func write(_ text: String) { write(text.utf8) }
+
+        mutating func write(_ fields: [StreamRequest.Field]) {
+            write(fields.count)
+            for field in fields {
+                write(field.name)
+                write(field.value)
+            }
+        }
+    }
+
+    private struct Reader {
+        let bytes: [UInt8]
+        var place = 0
+
+        mutating func number() -> Int {
+            defer { place += 4 }
+            return Int(
+                bytes.withUnsafeBytes { UInt32(littleEndian: $0.loadUnaligned(fromByteOffset: place, as: UInt32.self)) }
+            )
+        }
+
+        mutating func block() -> ArraySlice<UInt8> {
+            let count = number()
+            defer { place += count }
+            return bytes[place..<place + count]
+        }
+
+        mutating func text() -> String { String(decoding: block(), as: UTF8.self) }
+
+        mutating func fields() -> [StreamRequest.Field] {
+            (0..<number()).map { _ in
+                let name = text()
+                return StreamRequest.Field(name, text())
+            }
+        }
+    }
+}

@@ -1,0 +1,29 @@
+import EventStream
+
+/// One stream that is to be continued by a stream of a newer generation, from the decision to its outcome. Both streams have it while
+/// it lasts; it belongs to their loop.
+final class Succession {
+    /// The stream that serves until the other one is open, and goes on if it does not open.
+    let old: StreamToken
+    /// The producer of the new one.
+    let target: ProducerEntry
+    /// The stream that continues the old one, once its `open` was called.
+    var new: StreamToken?
+    /// When its open is given up. Monotonic nanoseconds.
+    var deadline = Int64.max
+    /// Which of its thread's rests the old stream was asked for; `nil` for one that can rest at any time.
+    var rest: Int?
+
+    init(of old: StreamToken, by target: ProducerEntry) {
+        self.old = old
+        self.target = target
+    }
+}
+
+/// What a loop does for many streams one after the other, in portions, so that no event has to wait for all of it.
+enum Chore {
+    /// Continue it in the newest generation.
+    case migrate
+    /// End it.
+    case end(CloseReason)
+}

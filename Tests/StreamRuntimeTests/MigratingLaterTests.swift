@@ -1,0 +1,197 @@
+import EventStream
+import StreamLoop
+import Synchronization
+import Testing
+
+@testable import StreamRuntime
+
+@Suite("Continuing streams whose new open takes a while")
+struct MigratingLaterTests {
+    let stage = Stage()
+    let old = FakeProducer.counting("old")
+    let new = FakeProducer.counting("new", opening: { _ in .pending })
+    let first: ProducerEntry
+    let second: ProducerEntry
+
+    init() {
+        first = ProducerEntry(old, generation: 1)
+        second = ProducerEntry(new, generation: 2)
+    }
+
+    /// A subscriber of the old producer that waits for the new one's answer.
+    private func waiting() throws -> Visitor {
+        let visitor = try stage.open(first)
+        stage.turn()
+        visitor.attach()
+        stage.turn()
+        first.replace(by: second, in: stage.runtime)
+        stage.turn()
+        #expect(new.streams.count == 1)
+        return visitor
+    }
+
+    @Test("the old stream rests until the answer; then the new one goes on")
+    func opened() throws {
+        let visitor = try waiting()
+        stage.runtime.wake(old.only.token)
+        stage.pass(milliseconds: 100)
+        #expect(numbersAndMarks(of: visitor.text) == ["1 old"])
+        #expect(stage.runtime.opened(new.only.token, .opened(headers: [])))
+        stage.pass(milliseconds: 10)
+        #expect(numbersAndMarks(of: visitor.text) == ["1 old", "2 new", "3 new"])
+        #expect(old.only.closeReasons == [.reloaded] && stage.runtime.recordsInUse == 1)
+    }
+
+    @Test("it goes on by itself if the answer is no, and does not rest for ever without an answer")
+    func notOpened() throws {
+        let visitor = try waiting()
+        #expect(stage.runtime.opened(new.only.token, .rejected(status: 404, message: "no")))
+        stage.pass(milliseconds: 20)
+        #expect(numbersAndMarks(of: visitor.text) == ["1 old", "2 old", "3 old"])
+        visitor.hangUp()
+        stage.turn()
+        #expect(stage.isIdle)
+    }
+
+    @Test("an open that takes too long is given up; when it has opened after all, it is closed")
+    func late() throws {
+        let visitor = try waiting()
+        stage.pass(milliseconds: 4990)
+        #expect(numbersAndMarks(of: visitor.text) == ["1 old"])
+        stage.pass(milliseconds: 30)
+        #expect(numbersAndMarks(of: visitor.text).count > 2)
+        #expect(new.only.interrupts == 1 && first.keptStreams == 1)
+        #expect(stage.runtime.opened(new.only.token, .opened(headers: [])))
+        stage.turn()
+        #expect(new.only.calls == ["open", "close reloaded"])
+        #expect(old.only.closeReasons == [] && stage.runtime.recordsInUse == 1)
+        #expect(second.ledger.reasons == [.reloaded: 1] && second.generation.liveStreams == 0)
+    }
+
+    @Test("an open that was given up and never answers is reported, and has nothing to do with its subscriber any more")
+    func never() throws {
+        let visitor = try waiting()
+        stage.pass(milliseconds: 20_000)
+        #expect(stage.runtime.stuckStreams == 1)
+        #expect(numbersAndMarks(of: visitor.text).count > 1000)
+        #expect(stage.runtime.opened(new.only.token, .ended))
+        stage.turn()
+        #expect(stage.runtime.stuckStreams == 0 && stage.runtime.recordsInUse == 1)
+    }
+
+    enum End: CaseIterable { case hangUp, shutdown, removed, slow }
+
+    @Test("whatever ends the stream meanwhile ends both, each once and with the true reason", arguments: End.allCases)
+    func ended(how: End) throws {
+        let visitor = try waiting()
+        let reason: CloseReason
+        switch how {
+        case .hangUp:
+            visitor.hangUp()
+            reason = .disconnected
+        case .shutdown:
+            stage.runtime.end(nil, .shutdown)
+            reason = .shutdown
+        case .removed:
+            stage.runtime.end(first.generation, .removed)
+            reason = .removed
+        case .slow:
+            stage.streams.writeDeadlinePassed(visitor.slot!)
+            reason = .slow
+        }
+        stage.turn()
+        #expect(old.only.closeReasons == [reason])
+        #expect(new.only.closeReasons == [] && new.only.interrupts == 1)
+        #expect(stage.runtime.opened(new.only.token, .opened(headers: [])))
+        stage.turn()
+        #expect(new.only.closeReasons == [reason])
+        if how != .hangUp, how != .slow { #expect(visitor.text.withoutFarewell != nil) }
+        stage.pass(milliseconds: 3000)
+        #expect(stage.isIdle && stage.openSockets == 0)
+    }
+
+    @Test("a still newer generation gets the stream next")
+    func overtaken() throws {
+        let newest = FakeProducer.counting("newest")
+        let third = ProducerEntry(newest, generation: 3)
+        let visitor = try waiting()
+        first.replace(by: third, in: stage.runtime)
+        second.replace(by: third, in: stage.runtime)
+        stage.turn()
+        #expect(newest.streams.isEmpty, "not before it is known what becomes of the other")
+        #expect(stage.runtime.opened(new.only.token, .opened(headers: [])))
+        stage.pass(milliseconds: 10)
+        #expect(new.only.calls == ["open", "pull", "close reloaded"])
+        #expect(numbersAndMarks(of: visitor.text) == ["1 old", "2 new", "3 newest", "4 newest"])
+    }
+
+    @Test("taken back before the answer, nothing changes")
+    func takenBack() throws {
+        let visitor = try waiting()
+        first.setSuccessor(nil)
+        second.setSuccessor(first)
+        stage.runtime.migrate(second.generation)
+        #expect(stage.runtime.opened(new.only.token, .opened(headers: [])))
+        stage.pass(milliseconds: 20)
+        #expect(new.only.calls == ["open", "close reloaded"])
+        #expect(numbersAndMarks(of: visitor.text) == ["1 old", "2 old", "3 old"])
+    }
+
+    @Test("an emit finds no room meanwhile, so that nothing that was accepted is lost")
+    func emitting() throws {
+        let visitor = try waiting()
+        guard case .full = stage.emit(visitor, "early") else {
+            Issue.record("it was accepted")
+            return
+        }
+        #expect(stage.runtime.opened(new.only.token, .ended))
+        stage.turn()
+        #expect(numbersAndMarks(of: visitor.text) == ["1 old", "2 old"], "it is woken, as there is room")
+        guard case .accepted = stage.emit(visitor, "again") else {
+            Issue.record("it was not accepted")
+            return
+        }
+        first.setSuccessor(second)
+        stage.runtime.migrate(first.generation)
+        stage.turn()
+        #expect(numbersAndMarks(of: visitor.text).last == "- again")
+        guard case .full = stage.emit(visitor, "no") else {
+            Issue.record("it was accepted by its queue")
+            return
+        }
+        #expect(stage.runtime.opened(new.streams[1].token, .opened(headers: [])))
+        stage.turn()
+        guard case .over = stage.emit(visitor, "late") else {
+            Issue.record("it was accepted after the end")
+            return
+        }
+        #expect(numbersAndMarks(of: visitor.text) == ["1 old", "2 old", "- again", "3 new"])
+    }
+
+    @Test("only so many open at a time, and one that does not answer does not keep the others for ever")
+    func limited() throws {
+        let visitors = try (0..<100).map { _ in
+            let visitor = try stage.open(first)
+            stage.turn()
+            visitor.attach()
+            return visitor
+        }
+        stage.turn()
+        first.replace(by: second, in: stage.runtime)
+        stage.turn()
+        #expect(new.streams.count == 32)
+        for stream in new.streams.dropFirst() { #expect(stage.runtime.opened(stream.token, .opened(headers: []))) }
+        stage.turn()
+        #expect(new.streams.count == 32 + 31)
+        stage.pass(milliseconds: 5000)
+        for stream in new.streams.dropFirst(32) { _ = stage.runtime.opened(stream.token, .ended) }
+        stage.turn()
+        for stream in new.streams { _ = stage.runtime.opened(stream.token, .opened(headers: [])) }
+        stage.turn()
+        #expect(stage.streams.successorsOpening == 0 && stage.streams.chores.isEmpty)
+        #expect(visitors.allSatisfy { !$0.socket.isClosed })
+        for visitor in visitors { visitor.hangUp() }
+        stage.turn()
+        #expect(stage.isIdle)
+    }
+}

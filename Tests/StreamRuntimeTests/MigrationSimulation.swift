@@ -1,0 +1,242 @@
+import EventStream
+import StreamLoop
+import TestSupport
+
+@testable import StreamRuntime
+
+/// Reloads on virtual time in which everything happens at random: new generations, generations that are taken back, opens and closes that
+/// answer later or with a no, subscribers that leave, are slow or come at any moment.
+///
+/// All events of a kind are numbered through, over all generations, so that what was lost, repeated or reordered at a switch shows in the
+/// bytes alone.
+final class MigrationSimulation: @unchecked Sendable {
+    // Unchecked: everything happens on one thread, also what producers do.
+
+    enum Kind: String, CaseIterable {
+        /// A stream for each subscriber: the producer numbers its events, and goes on behind the last id.
+        case pulled
+        /// The same by `emit`.
+        case emitted
+        /// Shared, with ids of its own.
+        case shared
+        /// Shared: the hub makes the ids, and `save` hands over the number.
+        case saved
+
+        var isShared: Bool { self == .shared || self == .saved }
+        var isPulled: Bool { self == .pulled || self == .shared }
+    }
+
+    /// One open…close span.
+    final class Source {
+        let kind: Kind
+        let generation: Int
+        /// The number of the last event that it gave.
+        var number: Int
+        var isPending = false
+        var isOpen = false
+        var isClosing = false
+        var closeReason: CloseReason?
+        var hasEnded = false
+
+        init(_ kind: Kind, generation: Int, number: Int) {
+            self.kind = kind
+            self.generation = generation
+            self.number = number
+        }
+    }
+
+    final class Actor {
+        let kind: Kind
+        let token: StreamToken
+        let door: FakeDoor
+        var descriptor: Int32?
+        var sink: FakeSink?
+        var drained = 0
+        var hasLeft = false
+        var parser = EventParser(reporting: .blocks)
+        /// Batches of the sink that were looked at.
+        var batchesSeen = 0
+        var blocksSeen = 0
+        var lastNumber: Int?
+
+        init(_ kind: Kind, _ token: StreamToken, _ door: FakeDoor) {
+            self.kind = kind
+            self.token = token
+            self.door = door
+        }
+    }
+
+    var random: SeededRandom
+    let systems = (0..<3).map { _ in VirtualSystem() }
+    let runtime: Runtime
+    var generations: [Generation] = []
+    var entries: [[Kind: ProducerEntry]] = []
+    /// The generation that serves.
+    var current = -1
+    var sources: [StreamToken: Source] = [:]
+    var actors: [Actor] = []
+    /// The newest number of the kind whose source is one at a time.
+    var savedNumber = 0
+    var violations: [String] = []
+    var closes: [CloseReason: Int] = [:]
+    var migrations = 0
+    var refusals = 0
+    var received = 0
+    /// Something that ends streams early was done.
+    var mayFarewell = false
+
+    init(random: SeededRandom) {
+        self.random = random
+        var limits = Limits()
+        limits.stallLimit = .max
+        limits.handoffBytes = 2000
+        limits.migrationDeadline = 2_000_000_000
+        limits.hub.linger = 1_000_000_000
+        runtime = Runtime(systems: systems, limits: limits, logger: FakeLog().logger)
+    }
+
+    var time: Int64 { systems[0].time }
+    func chance(_ one: Int, in all: Int) -> Bool { Int.random(in: 0..<all, using: &random) < one }
+    func violate(_ what: String) { violations.append(what) }
+
+    // MARK: Reloads
+
+    /// New code for all producers.
+    func reload() {
+        let number = generations.count
+        let generation = Generation(plugin: "fakes", number: number + 1)
+        var made: [Kind: ProducerEntry] = [:]
+        for kind in Kind.allCases {
+            let step = FakeProducer.Step { [unowned self] stream, frames in pull(stream, &frames) }
+            let saving: @Sendable (FakeStream) -> [UInt8]? = { [unowned self] _ in Array("\(savedNumber)".utf8) }
+            let producer = FakeProducer(
+                [step.repeated()], name: kind.rawValue, isShared: kind.isShared, isResumable: true,
+                hasNext: kind.isPulled, opening: { [unowned self] in open($0, kind, number) },
+                closing: { [unowned self] in close($0, $1) }, saving: kind == .saved ? saving : nil)
+            made[kind] = ProducerEntry(producer: producer, generation: generation)
+        }
+        generations.append(generation)
+        entries.append(made)
+        generation.hold()
+        serve(number)
+    }
+
+    /// An older generation serves again, or none but the newest ever did.
+    func rollBack() {
+        guard current > 0, !generations[current - 1].isShutDown else { return }
+        // So that what has opened has its subscribers.
+        for _ in 0..<3 { turn() }
+        generations[current - 1].reinstate()
+        serve(current - 1)
+    }
+
+    private func serve(_ number: Int) {
+        let old = current
+        current = number
+        for (index, each) in entries.enumerated() {
+            for (kind, entry) in each { entry.setSuccessor(index == number ? nil : entries[number][kind]!) }
+        }
+        guard old >= 0 else { return }
+        generations[old].retire()
+        // As a reload does: all that are older are asked again.
+        for (index, generation) in generations.enumerated() where index != number { runtime.migrate(generation) }
+        // Only the one before can be brought back.
+        for index in 0..<max(0, number - 1) where !isReleased.contains(index) {
+            isReleased.insert(index)
+            generations[index].releaseHold()
+        }
+    }
+
+    private var isReleased: Set<Int> = []
+
+    func releaseAll() {
+        for index in generations.indices where !isReleased.contains(index) { generations[index].releaseHold() }
+        for generation in generations { generation.retire() }
+    }
+
+    // MARK: Producers
+
+    private func open(_ stream: FakeStream, _ kind: Kind, _ generation: Int) -> OpenOutcome {
+        let saved = stream.request.saved.map { Int(String(decoding: $0, as: UTF8.self))! }
+        let number = kind == .saved ? saved ?? savedNumber : Int(stream.request.lastEventID ?? "0")!
+        if kind == .saved, number != savedNumber { violate("saved \(number), but it was \(savedNumber)") }
+        let source = Source(kind, generation: generation, number: number)
+        sources[stream.token] = source
+        switch Int.random(in: 0..<20, using: &random) {
+        case 0:
+            refusals += 1
+            return .ended
+        case 1:
+            refusals += 1
+            return .failed(log: "broken")
+        case 2..<8:
+            source.isPending = true
+            return .pending
+        default:
+            source.isOpen = true
+            return .opened(headers: [])
+        }
+    }
+
+    /// Answers a pending open.
+    func answer(_ token: StreamToken, _ source: Source) {
+        source.isPending = false
+        let isYes = !chance(1, in: 5)
+        if isYes { source.isOpen = true } else { refusals += 1 }
+        if !runtime.opened(token, isYes ? .opened(headers: []) : .rejected(status: 404, message: "no")) {
+            violate("\(token): the answer to a pending open was refused")
+        }
+    }
+
+    private func encode(_ source: Source, _ frames: inout FrameBuffer) {
+        let number = (source.kind == .saved ? savedNumber : source.number) + 1
+        let text =
+            "\(number) \(source.generation) " + String(repeating: "x", count: Int.random(in: 0..<200, using: &random))
+        let event = Event(data: text, id: source.kind == .saved ? nil : "\(number)")
+        try! EventEncoder().encode(event, into: &frames)
+    }
+
+    private func pull(_ stream: FakeStream, _ frames: inout FrameBuffer) -> PullOutcome? {
+        let source = sources[stream.token]!
+        if !source.isOpen || source.hasEnded { violate("\(stream.token): pulled when it must not be") }
+        for _ in 0..<Int.random(in: 0..<3, using: &random) {
+            encode(source, &frames)
+            source.number += 1
+        }
+        if chance(1, in: 200) {
+            source.hasEnded = true
+            return .ended
+        }
+        return .wait(milliseconds: Int64.random(in: 0..<500, using: &random))
+    }
+
+    func emit(_ token: StreamToken, _ source: Source) {
+        guard source.isOpen, source.closeReason == nil, !source.kind.isPulled else { return }
+        // What a source says whose generation was taken back is lost with it, unless it can be said again.
+        guard source.kind != .saved || source.generation <= current else { return }
+        let outcome = runtime.emit(token) { frames in
+            encode(source, &frames)
+            return true
+        }
+        guard case .accepted = outcome else { return }
+        if source.kind == .saved { savedNumber += 1 } else { source.number += 1 }
+    }
+
+    private func close(_ stream: FakeStream, _ reason: CloseReason) -> Bool {
+        let source = sources[stream.token]!
+        if !source.isOpen { violate("\(stream.token): closed, but never opened") }
+        if source.closeReason != nil { violate("\(stream.token): closed twice") }
+        source.closeReason = reason
+        closes[reason, default: 0] += 1
+        if reason == .reloaded { migrations += 1 }
+        if source.hasEnded != (reason == .completed) { violate("\(stream.token): closed as \(reason.name)") }
+        if chance(2, in: 3) { return true }
+        source.isClosing = true
+        return false
+    }
+
+    func complete(_ token: StreamToken, _ source: Source) {
+        source.isClosing = false
+        if !runtime.closed(token) { violate("\(token): the end of its close was refused") }
+    }
+}

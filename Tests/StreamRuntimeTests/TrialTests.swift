@@ -1,0 +1,189 @@
+import EventStream
+import StreamLoop
+import Synchronization
+import Testing
+
+@testable import StreamRuntime
+
+@Suite("Taking back a generation that fails", .timeLimit(.minutes(5)))
+final class TrialTests {
+    let stage = Stage()
+    let images = FakeImages()
+    let reloader: Reloader
+    /// How often the reloader asked for attention.
+    let calls = Mutex(0)
+
+    init() {
+        nonisolated(unsafe) let unshared = stage.system
+        reloader = Reloader(
+            runtime: stage.runtime, source: images, logger: stage.log.logger, trial: Trial.Rules(),
+            clock: { unshared.time })
+    }
+
+    deinit { _ = reloader.retireAll(deadline: 0) }
+
+    private static let counting = FakeProducer.Step { stream, frames in
+        let number = Int(stream.request.lastEventID ?? "0")! + stream.stepsTaken
+        try! EventEncoder().encode(Event(data: "x", id: "\(number)"), into: &frames)
+        return .wait(milliseconds: 10)
+    }.repeated()
+
+    private func put(_ content: String, steps: [FakeProducer.Step]? = nil) {
+        images["a.so"] = FakeImages.File(
+            content: content, plugin: "a", routes: ["/a"], steps: steps ?? [Self.counting], isResumable: true)
+    }
+
+    private func subscribe() throws -> Visitor {
+        let match = stage.runtime.route(for: "/a")!
+        let door = FakeDoor()
+        let visitor = Visitor(stage, try stage.runtime.open(match, .plain, answering: door), door)
+        stage.turn()
+        visitor.attach()
+        stage.turn()
+        return visitor
+    }
+
+    private var serving: Int? { stage.runtime.route(for: "/a")?.entry.generation.number }
+
+    @discardableResult
+    private func attend() -> Int64? {
+        defer { stage.turn() }
+        return reloader.endRetired(after: 30_000_000_000)
+    }
+
+    @Test("three failures and no success: the generation before serves again, and the content is not tried again")
+    func rolledBack() throws {
+        put("1")
+        _ = try reloader.reload()
+        let untouched = try subscribe()
+        put("2", steps: [.fail("oh")])
+        #expect(try reloader.reload().replaced == ["a"])
+        stage.turn()
+        // The one that was continued fails, and so do two that come anew.
+        #expect(untouched.text.contains("event: stream-error"))
+        for _ in 0..<2 { _ = try subscribe() }
+        #expect(serving == 2)
+        #expect(images.shutdowns == [], "the old one is held")
+        attend()
+        #expect(serving == 1)
+        #expect(stage.log.contains("error: plugin rolled back"))
+        #expect(images.shutdowns == ["a.so 2"])
+        let again = try subscribe()
+        stage.pass(milliseconds: 15)
+        #expect(numbersAndMarks(of: again.text) == ["1 x", "2 x"])
+        let refused = try reloader.reload()
+        #expect(refused.refusals.count == 1 && refused.replaced == [])
+        #expect(images.loads == ["a.so 1", "a.so 2"] && serving == 1)
+        #expect(refused.refusals[0].contains("a.so: 3 of its streams failed at once, and none succeeded"))
+        put("3")
+        #expect(try reloader.reload().replaced == ["a"])
+        #expect(serving == 3)
+        again.hangUp()
+        stage.turn()
+    }
+
+    @Test("streams that the candidate does not continue stay, count as failures, and are there when it is taken back")
+    func refusals() throws {
+        put("1")
+        _ = try reloader.reload()
+        let visitors = try (0..<4).map { _ in try subscribe() }
+        put("2", steps: [.act { _ in nil }])
+        // Its opens fail, as the ids that the old one gave mean nothing to it.
+        images.opening = { $0.request.lastEventID == nil ? .opened(headers: []) : .failed(log: "what is that?") }
+        _ = try reloader.reload()
+        images.opening = nil
+        stage.turn()
+        attend()
+        #expect(serving == 1)
+        stage.pass(milliseconds: 20)
+        for visitor in visitors {
+            #expect(numbersAndMarks(of: visitor.text) == (1...3).map { "\($0) x" })
+            visitor.hangUp()
+        }
+        stage.turn()
+        let entries = reloader.allEntries
+        #expect(entries.count == 1 && entries[0].ledger.opens == 4 && entries[0].ledger.open == 0)
+    }
+
+    @Test("a success settles it: failures that follow are ordinary, and the old generation shuts down")
+    func passed() throws {
+        put("1")
+        _ = try reloader.reload()
+        let visitor = try subscribe()
+        put("2", steps: [.event("fine", wait: 10), .fail("oh")])
+        _ = try reloader.reload()
+        stage.turn()
+        #expect(attend() == nil)
+        #expect(images.shutdowns == ["a.so 1"])
+        for _ in 0..<5 { _ = try subscribe() }
+        stage.pass(milliseconds: 20)
+        attend()
+        #expect(serving == 2)
+        #expect(visitor.text.contains("event: stream-error"))
+    }
+
+    @Test("the time of the trial is over: what comes then does not count, and the old generation shuts down")
+    func timeOver() throws {
+        put("1")
+        _ = try reloader.reload()
+        let start = stage.system.time
+        put("2", steps: [.fail("oh")])
+        _ = try reloader.reload()
+        for _ in 0..<2 { _ = try subscribe() }
+        #expect(attend() == start + 10_000_000_000)
+        #expect(images.shutdowns == [])
+        stage.pass(milliseconds: 10_000)
+        #expect(attend() == nil)
+        #expect(images.shutdowns == ["a.so 1"])
+        _ = try subscribe()
+        attend()
+        #expect(serving == 2)
+    }
+
+    @Test("another reload within the time: what it replaces is what would serve again")
+    func twice() throws {
+        put("1")
+        _ = try reloader.reload()
+        put("2", steps: [.wait(-1)])
+        _ = try reloader.reload()
+        put("3", steps: [.fail("oh")])
+        _ = try reloader.reload()
+        #expect(images.shutdowns == ["a.so 1"])
+        for _ in 0..<3 { _ = try subscribe() }
+        attend()
+        #expect(serving == 2)
+        // It was on trial itself, and has lost what it replaced.
+        #expect(images.shutdowns == ["a.so 1", "a.so 3"])
+        #expect(attend() == nil)
+    }
+
+    @Test("what the old generation would need is taken: it is not brought back")
+    func conflict() throws {
+        put("1")
+        _ = try reloader.reload()
+        images["a.so"] = FakeImages.File(content: "2", plugin: "a", routes: ["/b"], steps: [.fail("oh")])
+        images["z.so"] = FakeImages.File(content: "1", plugin: "z", routes: ["/a"])
+        _ = try reloader.reload()
+        let entry = stage.runtime.route(for: "/b")!.entry
+        for _ in 0..<3 {
+            let visitor = try stage.open(entry)
+            stage.turn()
+            visitor.attach()
+            stage.turn()
+        }
+        attend()
+        #expect(serving == 1 && stage.runtime.route(for: "/a")?.entry.generation.plugin == "z")
+        #expect(stage.log.contains("error: plugin not rolled back: another has taken what it needs"))
+        #expect(images.shutdowns == ["a.so 1"])
+    }
+
+    @Test("the end of the server ends every trial")
+    func shutdown() throws {
+        put("1")
+        _ = try reloader.reload()
+        put("2")
+        _ = try reloader.reload()
+        #expect(reloader.retireAll(deadline: monotonicNanoseconds() + 10_000_000_000) == [])
+        #expect(images.shutdowns.sorted() == ["a.so 1", "a.so 2"])
+    }
+}
