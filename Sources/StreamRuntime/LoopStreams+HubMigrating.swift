@@ -20,6 +20,16 @@ extension LoopStreams {
         pumpSource(slot)
     }
 
+    /// What the open of a new source is told, beside what the old one saved: the newest id that the producer made, or the one that its
+    /// predecessor was opened behind.
+    func successorRequest(_ hub: Hub) -> StreamRequest {
+        var request = hub.request
+        request.parameters = hub.parameters
+        let history = hub.master.history
+        request.lastEventID = history.end > 0 ? history.newestProducerID : hub.opened.beginning
+        return request
+    }
+
     /// A source that is about to open belongs to the newest generation.
     func followReload(_ hub: Hub) {
         guard let entry = hub.entry.successor, let parameters = entry.producer.adopt(hub.parameters) else { return }

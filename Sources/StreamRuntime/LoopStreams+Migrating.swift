@@ -134,7 +134,7 @@ extension LoopStreams {
         let target = succession.target
         var request =
             table[old].pointee.role == .source
-            ? sourceRequest(table[old].pointee.hub) : table[old].pointee.resumption!.current
+            ? successorRequest(table[old].pointee.hub) : table[old].pointee.resumption!.current
         guard let parameters = target.producer.adopt(request.parameters) else {
             return keep(old, "its parameters do not fit the new signature (\(target.description.parameters))")
         }

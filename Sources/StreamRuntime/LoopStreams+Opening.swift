@@ -116,6 +116,7 @@ extension LoopStreams {
             answer = .rejected(status: status, message: message)
         case .failed(let text):
             log.failed(token, entry, text, during: "open")
+            entry.generation.trial?.failed()
             answer = .failed(code: token.description)
         case .pending:
             preconditionFailure("handled above")

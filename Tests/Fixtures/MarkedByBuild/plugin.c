@@ -1,0 +1,107 @@
+/*
+ * Numbers that tell which build made them, each event "number build": on a loop and on threads, for one subscriber and for many. All
+ * four go on in another build exactly where this one stops: three by the last id, `shared-threads`, whose ids are the host's, by `save`.
+ *
+ * -DBUILD=7: the mark. ?every= milliseconds lie between two events (20).
+ */
+#include <inttypes.h>
+#include <sluice.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const sluice_host *host;
+
+struct numbers {
+    sluice_stream *stream;
+    uint64_t number; /* the last that was made */
+    int64_t every_ms;
+    char data[48];
+    char id[24];
+};
+
+static int32_t open_numbers(sluice_stream *stream, void **state, int64_t every_ms)
+{
+    struct numbers *numbers = calloc(1, sizeof *numbers);
+    if (numbers == NULL)
+        return SLUICE_OPEN_REJECT;
+    size_t length;
+    const char *last = host->last_event_id(stream);
+    const void *saved = host->saved(stream, &length);
+    numbers->stream = stream;
+    numbers->every_ms = every_ms;
+    if (last != NULL)
+        numbers->number = strtoull(last, NULL, 10);
+    if (saved != NULL && length == sizeof numbers->number)
+        memcpy(&numbers->number, saved, length);
+    *state = numbers;
+    return SLUICE_OPEN_OK;
+}
+
+static void make(struct numbers *numbers, sluice_event *event)
+{
+    numbers->number++;
+    event->data_length = (size_t)snprintf(numbers->data, sizeof numbers->data, "%" PRIu64 " %d", numbers->number, BUILD);
+    event->data = numbers->data;
+}
+
+static int32_t next(void *state, sluice_event *event)
+{
+    struct numbers *numbers = state;
+    make(numbers, event);
+    event->id_length = (size_t)snprintf(numbers->id, sizeof numbers->id, "%" PRIu64, numbers->number);
+    event->id = numbers->id;
+    event->wait_ms = numbers->every_ms;
+    return SLUICE_NEXT_EVENT;
+}
+
+static int32_t next_blocking(void *state, sluice_event *event)
+{
+    struct numbers *numbers = state;
+    if (!host->sleep(numbers->stream, numbers->every_ms))
+        return SLUICE_NEXT_WAIT;
+    next(state, event);
+    event->wait_ms = -1;
+    return SLUICE_NEXT_EVENT;
+}
+
+static int32_t next_without_id(void *state, sluice_event *event)
+{
+    struct numbers *numbers = state;
+    if (!host->sleep(numbers->stream, numbers->every_ms))
+        return SLUICE_NEXT_WAIT;
+    make(numbers, event);
+    return SLUICE_NEXT_EVENT;
+}
+
+static void save(void *state, sluice_stream *stream)
+{
+    struct numbers *numbers = state;
+    host->save(stream, &numbers->number, sizeof numbers->number);
+}
+
+static int32_t close_numbers(void *state, int32_t reason)
+{
+    (void)reason;
+    free(state);
+    return SLUICE_CLOSED;
+}
+
+#define NUMBERS(variable, producer_name, more_flags, next_function, save_function)                                    \
+    static const sluice_producer variable = {                                                                         \
+        .struct_size = sizeof(sluice_producer),                                                                       \
+        .flags = SLUICE_RESUMABLE | (more_flags),                                                                     \
+        .name = producer_name,                                                                                        \
+        .parameters = "every: i64 = 20",                                                                              \
+        .open = SLUICE_OPEN(open_numbers),                                                                            \
+        .next = next_function,                                                                                        \
+        .close = close_numbers,                                                                                       \
+        .save = save_function,                                                                                        \
+    }
+
+NUMBERS(own, "own", SLUICE_NONBLOCKING, next, NULL);
+NUMBERS(own_threads, "own-threads", 0, next_blocking, NULL);
+NUMBERS(shared, "shared", SLUICE_NONBLOCKING | SLUICE_SHARED, next, NULL);
+NUMBERS(shared_threads, "shared-threads", SLUICE_SHARED, next_without_id, save);
+
+SLUICE_PLUGIN(host, "marked-by-build", "1.0.0", NULL, &own, &own_threads, &shared, &shared_threads)
