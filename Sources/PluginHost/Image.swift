@@ -35,7 +35,9 @@ struct Image {
         let (declared, lines) = LoadThread.run(logger: logger) { entry(HostTable.pointer) }
         guard let declared else {
             let reason = lines.isEmpty ? "and gives no reason" : "and says: " + lines.joined(separator: " / ")
-            throw Defect("it refuses to be loaded \(reason)", remedy: "see its documentation for what it needs")
+            throw Defect(
+                "it refuses to be loaded \(reason)", remedy: "see its documentation for what it needs", isLasting: false
+            )
         }
         return declared
     }
@@ -76,6 +78,7 @@ struct Image {
             } else {
                 "see ld.so(8)"
             }
-        return Defect("the dynamic loader refuses it (\(reason))", remedy: remedy)
+        // What is missing may be installed.
+        return Defect("the dynamic loader refuses it (\(reason))", remedy: remedy, isLasting: false)
     }
 }

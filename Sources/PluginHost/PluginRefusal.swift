@@ -6,11 +6,14 @@ package struct PluginRefusal: Error, Sendable, Equatable, CustomStringConvertibl
     package let rule: String
     /// What to do about it.
     package let remedy: String
+    /// The same content would be refused again; otherwise something beside the file may mend it.
+    package let isLasting: Bool
 
-    package init(file: String, rule: String, remedy: String) {
+    package init(file: String, rule: String, remedy: String, isLasting: Bool = true) {
         self.file = file
         self.rule = rule
         self.remedy = remedy
+        self.isLasting = isLasting
     }
 
     package var description: String { "\(file): \(rule); \(remedy)" }
@@ -20,13 +23,15 @@ package struct PluginRefusal: Error, Sendable, Equatable, CustomStringConvertibl
 struct Defect: Error, Equatable {
     let rule: String
     let remedy: String
+    let isLasting: Bool
 
-    init(_ rule: String, remedy: String) {
+    init(_ rule: String, remedy: String, isLasting: Bool = true) {
         self.rule = rule
         self.remedy = remedy
+        self.isLasting = isLasting
     }
 
     func refusal(of file: String) -> PluginRefusal {
-        PluginRefusal(file: file, rule: rule, remedy: remedy)
+        PluginRefusal(file: file, rule: rule, remedy: remedy, isLasting: isLasting)
     }
 }

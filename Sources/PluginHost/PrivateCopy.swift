@@ -16,7 +16,7 @@ final class PrivateCopy: Sendable {
         guard let made = mkdtemp(&template) else {
             throw Defect(
                 "no private directory can be made for it in \(parent) (\(systemError()))",
-                remedy: "set TMPDIR to a directory that the server's user can write to")
+                remedy: "set TMPDIR to a directory that the server's user can write to", isLasting: false)
         }
         directory = String(cString: made)
         // The name is for those who look into /proc/PID/maps; 255 bytes is the most that one may have.
@@ -26,7 +26,7 @@ final class PrivateCopy: Sendable {
         guard failure == 0 else {
             throw Defect(
                 "it can't be copied to \(parent) (\(systemError(failure)))",
-                remedy: "make room there, or set TMPDIR to another place")
+                remedy: "make room there, or set TMPDIR to another place", isLasting: false)
         }
     }
 

@@ -32,7 +32,10 @@ struct ProbeOutcome {
         case .accepted(content, let declaration): return declaration
         case .accepted:
             throw Defect("its private copy was changed while it was probed", remedy: "remove what does that")
-        case nil: throw Defect(failure + quotedOutput, remedy: remedy)
+        case nil:
+            // Time and memory are for the operator to give.
+            throw Defect(
+                failure + quotedOutput, remedy: remedy, isLasting: ending != .late && !report.isOutOfMemory)
         }
     }
 

@@ -34,6 +34,7 @@ struct ProbeReport: Equatable {
     static let mark = Array("SLP1".utf8)
     private static let acceptedKind = UInt8(ascii: "a")
     private static let refusedKind = UInt8(ascii: "r")
+    private static let refusedForNowKind = UInt8(ascii: "n")
     private static let outOfMemoryKind = UInt8(ascii: "o")
     private static let headBytes = 5
     /// Between the texts of one record.
@@ -71,8 +72,10 @@ struct ProbeReport: Equatable {
         guard texts.count == 2 else { return isGarbage = true }
         switch kind {
         case Self.acceptedKind: verdict = .accepted(content: texts[0], declaration: texts[1])
-        case Self.refusedKind:
-            verdict = .refused(Defect(onOneLine(texts[0]), remedy: onOneLine(texts[1])))
+        case Self.refusedKind, Self.refusedForNowKind:
+            verdict = .refused(
+                Defect(
+                    onOneLine(texts[0]), remedy: onOneLine(texts[1]), isLasting: kind == Self.refusedKind))
         default: isGarbage = true
         }
     }
@@ -86,7 +89,9 @@ struct ProbeReport: Equatable {
     static func record(_ verdict: Verdict) -> [UInt8] {
         switch verdict {
         case .accepted(let content, let declaration): record(acceptedKind, content + separator + declaration)
-        case .refused(let defect): record(refusedKind, defect.rule + separator + defect.remedy)
+        case .refused(let defect):
+            record(
+                defect.isLasting ? refusedKind : refusedForNowKind, defect.rule + separator + defect.remedy)
         }
     }
 

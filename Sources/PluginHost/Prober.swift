@@ -91,7 +91,7 @@ package struct Prober: Sendable {
         guard code == 0 else {
             throw Defect(
                 "it can't be probed: the system starts no process (\(systemError(code)))",
-                remedy: "raise the limit of processes (ulimit -u), and reload")
+                remedy: "raise the limit of processes (ulimit -u), and reload", isLasting: false)
         }
         return pid
     }
@@ -179,7 +179,7 @@ private struct PipeEnds: ~Copyable {
         guard sluice_pipe(&ends) == 0 else {
             throw Defect(
                 "it can't be probed: the system has no pipe to give (\(systemError()))",
-                remedy: "raise the limit of descriptors (ulimit -n), and reload")
+                remedy: "raise the limit of descriptors (ulimit -n), and reload", isLasting: false)
         }
         reading = ends[0]
         writing = ends[1]

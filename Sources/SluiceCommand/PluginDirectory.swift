@@ -66,6 +66,8 @@ final class PluginDirectory: ImageSource {
             shutdown: plugin.shutdown)
     }
 
+    func isLasting(_ refusal: any Error) -> Bool { (refusal as? PluginRefusal)?.isLasting ?? false }
+
     func conflict(of candidate: LoadedImage, with others: [LoadedImage]) -> String? {
         let plugins = (others + [candidate]).compactMap { $0.origin as? LoadedPlugin }
         return conflicts(among: plugins).first?.description

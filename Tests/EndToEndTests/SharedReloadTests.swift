@@ -37,7 +37,7 @@ struct SharedReloadTests {
             _ = try new.nextEvent()
 
             // The old generation's account is not lost with it.
-            try server.ledger.wait(for: "shutdown")
+            try server.ledger.wait(for: "shutdown", within: .seconds(30))
             server.signal(SIGUSR1)
             try server.waitForLog(
                 "ledger of earlier generations",

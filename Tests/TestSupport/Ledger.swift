@@ -54,6 +54,14 @@ package final class Ledger: Sendable {
 }
 
 extension Ledger {
+    /// Waits until the image with this name has been shut down.
+    package func waitForShutdown(of generation: String, within limit: Duration = .seconds(30)) throws(TestFailure) {
+        let found = reader.wait(limit) { $0.what == "shutdown" && String($0.stream.generation) == generation }
+        if found == nil { throw TestFailure("generation \(generation) was not shut down within \(limit)") }
+    }
+}
+
+extension Ledger {
     /// Waits until `next` of the stream with that tag has been entered so many times.
     package func waitForNext(_ count: Int, tag: String, within limit: Duration = .seconds(10)) throws(TestFailure) {
         var wanted: LedgerEntry.Stream?
