@@ -116,7 +116,7 @@ enum HostTable {
         }
     }
 
-    /// What the interface promises and this version does not have.
+    /// The functions that are made for a stream.
     private static func fillLaterFunctions(of host: inout sluice_host) {
         host.bind = { stream, signature, handler, context in HostBind.bind(stream, signature, handler, context) }
         host.callback = { stream, signature in HostBind.callback(stream, signature) }
