@@ -1,0 +1,112 @@
+import EventStream
+import PluginHost
+import StreamLoop
+import Synchronization
+
+/// A producer whose calls are timed.
+final class TimedProducer: EventProducer {
+    let plugin: PluginProducer
+    let times = CallTimes()
+    var description: ProducerDescription { plugin.description }
+
+    init(_ plugin: PluginProducer) { self.plugin = plugin }
+
+    func resolve(
+        path: [StreamRequest.Field], query: [StreamRequest.Field]
+    ) throws(ParameterFault) -> any ResolvedParameters {
+        try plugin.resolve(path: path, query: query)
+    }
+
+    func open(_ stream: StreamToken, _ request: StreamRequest, state: inout UnsafeMutableRawPointer?) -> OpenOutcome {
+        let start = monotonicNanoseconds()
+        defer { times.add(.open, monotonicNanoseconds() - start) }
+        return plugin.open(stream, request, state: &state)
+    }
+
+    func pull(
+        _ stream: StreamToken, state: UnsafeMutableRawPointer?, into frames: inout FrameBuffer, events: Int, bytes: Int
+    ) -> PullOutcome {
+        let start = monotonicNanoseconds()
+        defer { times.add(.next, monotonicNanoseconds() - start) }
+        // One at a time, so that it is one call that is timed.
+        return plugin.pull(stream, state: state, into: &frames, events: 1, bytes: bytes)
+    }
+
+    func close(_ stream: StreamToken, state: UnsafeMutableRawPointer?, reason: CloseReason) -> Bool {
+        let start = monotonicNanoseconds()
+        defer { times.add(.close, monotonicNanoseconds() - start) }
+        return plugin.close(stream, state: state, reason: reason)
+    }
+
+    func interrupt(_ stream: StreamToken, state: UnsafeMutableRawPointer?) {
+        plugin.interrupt(stream, state: state)
+    }
+}
+
+/// How long the calls of a producer took, by function.
+final class CallTimes: Sendable {
+    enum Function: String, CaseIterable { case open, next, close }
+
+    private struct Samples {
+        var nanoseconds: [Int64] = []
+        var count = 0
+    }
+
+    private let samples = Mutex<[Function: Samples]>([:])
+    /// The first so many are kept.
+    private static let samplesMax = 20_000
+
+    func add(_ function: Function, _ nanoseconds: Int64) {
+        samples.withLock { all in
+            all[function, default: Samples()].count += 1
+            if all[function]!.nanoseconds.count < Self.samplesMax { all[function]!.nanoseconds.append(nanoseconds) }
+        }
+    }
+
+    struct Summary {
+        let count: Int
+        /// Nanoseconds.
+        let median: Int64
+        /// Nine of ten calls were faster, so that a machine which is busy elsewhere accuses nobody. Nanoseconds.
+        let ninth: Int64
+    }
+
+    func summary(of function: Function) -> Summary? {
+        samples.withLock { all in
+            guard let samples = all[function], !samples.nanoseconds.isEmpty else { return nil }
+            let sorted = samples.nanoseconds.sorted()
+            return Summary(
+                count: samples.count, median: sorted[sorted.count / 2], ninth: sorted[(sorted.count - 1) * 9 / 10])
+        }
+    }
+}
+
+/// The runtime as plugins reach it, where producers are timed: whose stream it is, is the plugin's own producer.
+final class TimedServices: StreamServices {
+    private let services: any StreamServices
+
+    init(_ services: any StreamServices) { self.services = services }
+
+    func producer(of stream: StreamToken) -> (any EventProducer)? {
+        let producer = services.producer(of: stream)
+        return (producer as? TimedProducer)?.plugin ?? producer
+    }
+
+    func wake(_ stream: StreamToken) -> Bool { services.wake(stream) }
+    func emit(_ stream: StreamToken, _ encode: (inout FrameBuffer) -> Bool) -> EmitOutcome {
+        services.emit(stream, encode)
+    }
+    func sleep(_ stream: StreamToken, milliseconds: Int64) -> Bool? {
+        services.sleep(stream, milliseconds: milliseconds)
+    }
+    func isCancelled(_ stream: StreamToken) -> Bool { services.isCancelled(stream) }
+    func isLive(_ stream: StreamToken) -> Bool { services.isLive(stream) }
+    func opened(_ stream: StreamToken, _ outcome: OpenOutcome) -> Bool { services.opened(stream, outcome) }
+    func closed(_ stream: StreamToken) -> Bool { services.closed(stream) }
+    func schedule(
+        _ stream: StreamToken, afterNanoseconds: Int64,
+        _ function: @escaping @convention(c) (UnsafeMutableRawPointer?) -> Void, _ context: UnsafeMutableRawPointer?
+    ) -> Bool {
+        services.schedule(stream, afterNanoseconds: afterNanoseconds, function, context)
+    }
+}

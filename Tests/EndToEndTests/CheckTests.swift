@@ -1,0 +1,116 @@
+import FoundationEssentials
+import TestSupport
+import Testing
+
+@Suite("sluice check", .onTestThreads)
+struct CheckTests {
+    private struct Verdict: Decodable {
+        struct Producer: Decodable {
+            let name: String
+            let trials: [Trial]
+        }
+        struct Trial: Decodable {
+            let trial, verdict: String
+            let findings: [Finding]
+        }
+        struct Finding: Decodable {
+            let kind, text: String
+        }
+        let verdict: String
+        let producers: [Producer]
+
+        var findings: [String] {
+            producers.flatMap { producer in
+                producer.trials.flatMap { trial in
+                    trial.findings.map { "\(producer.name), \(trial.trial): \($0.kind): \($0.text)" }
+                }
+            }
+        }
+    }
+
+    private func check(_ arguments: [String]) throws -> (status: Int32, verdict: Verdict) {
+        let program = try ChildProgram.run([BuiltProducts.sluice, "check", "--json"] + arguments)
+        let json = Data(program.output.utf8)
+        return (
+            program.status,
+            try #require(try? JSONDecoder().decode(Verdict.self, from: json), "no verdict: \(program.output)")
+        )
+    }
+
+    /// What each defect is called, where it shows, and how.
+    private static let defects: [(defect: String, trial: String, kind: String)] = [
+        ("LEAKS_MEMORY", "leaks", "leak"), ("LEAKS_DESCRIPTORS", "leaks", "leak"), ("LEAKS_THREADS", "leaks", "leak"),
+        ("CRASHES_IN_A_CROWD", "crowd", "crash"), ("CRASHES_BEFORE_NEXT", "moments", "crash"),
+        ("FREES_TWICE", "events", "crash"), ("CRASHES_AT_THE_END", "shutdown", "crash"),
+        ("CRASHES_IN_SHUTDOWN", "shutdown", "crash"), ("HANGS_IN_SHUTDOWN", "shutdown", "hang"),
+        ("CRASHES_ON_RELOAD", "reload", "crash"), ("EXITS", "events", "crash"),
+        ("CRASHES_ON_LONG_TEXT", "parameters", "crash"), ("CRASHES_ON_NULL", "events", "crash"),
+        ("DIVIDES_BY_ZERO", "parameters", "crash"),
+        ("CRASHES_ON_STRANGE_IDS", "resume", "crash"), ("REFUSES_ITS_IDS", "resume", "resume"),
+        ("REPEATS_THE_LAST", "resume", "resume"), ("NEVER_ANSWERS", "events", "hang"),
+        ("HANGS_IN_NEXT", "events", "never-ends"), ("BLOCKS_A_LITTLE", "events", "blocking"),
+        ("BLOCKS_IN_OPEN", "moments", "blocking"), ("STALLS", "events", "blocking"),
+        ("NEVER_CLOSES", "events", "never-ends"), ("CALLS_LATE", "late", "late"),
+        ("ANSWERS_NONSENSE", "events", "contract"), ("BREAKS_A_LINE", "events", "contract"),
+        ("WRITES_NO_UTF8", "events", "contract"), ("ENDS_WITH_RUBBISH", "events", "contract"),
+        ("REJECTS_EVERYTHING", "events", "unopened"),
+    ]
+
+    @Test("finds each defect, and says what it is", arguments: defects.indices)
+    func defect(index: Int) throws {
+        let (defect, trial, kind) = Self.defects[index]
+        let (status, verdict) = try check([
+            fixturePlugin("Defects", defines: [defect]), "--trial", trial, "--seed", "1",
+        ])
+        #expect(status == 1 && verdict.verdict == "bad")
+        #expect(verdict.findings.contains { $0.contains(", \(trial): \(kind):") }, "\(defect): \(verdict.findings)")
+    }
+
+    @Test("finds nothing in the same producer without a defect")
+    func sound() throws {
+        let (status, verdict) = try check([fixturePlugin("Defects")])
+        #expect(status == 0 && verdict.verdict == "good", "\(verdict.findings)")
+        let trials = [
+            "events", "moments", "crowd", "leaks", "parameters", "resume", "reload", "slow", "late", "shutdown",
+        ]
+        #expect(verdict.producers.map { $0.trials.map(\.trial) } == [trials])
+        #expect(verdict.producers[0].trials.allSatisfy { $0.verdict == "good" })
+    }
+
+    @Test(
+        "finds nothing in the producers that ship",
+        arguments: ["chat", "clock", "counter", "hello", "hello-swift", "system", "tokens"])
+    func shipped(name: String) throws {
+        let values = name == "chat" ? ["room=kitchen", "--producer", "chat"] : []
+        let (status, verdict) = try check([BuiltProducts.plugin(name)] + values)
+        #expect(status == 0, "\(verdict.findings)")
+    }
+
+    @Test("finds nothing in those that need a configuration")
+    func configured() throws {
+        let directory = TemporaryDirectory()
+        let log = directory.write("one\ntwo\n".utf8, to: "app.log")
+        let configuration = directory.write(
+            "producers:\n  tail:\n    root: \"\(directory.path)\"\n  exec:\n    command: \"/bin/echo hello\"\n".utf8,
+            to: "sluice.yaml")
+        #expect(!log.isEmpty)
+        let tail = try check([BuiltProducts.plugin("tail"), "path=app.log", "--config", configuration])
+        #expect(tail.status == 0, "\(tail.verdict.findings)")
+        let exec = try check([BuiltProducts.plugin("exec"), "--config", configuration])
+        #expect(exec.status == 0, "\(exec.verdict.findings)")
+    }
+
+    @Test("a mistake gets one line")
+    func mistakes() throws {
+        func says(_ arguments: [String], _ status: Int32, _ text: String) throws {
+            let program = try ChildProgram.run([BuiltProducts.sluice, "check"] + arguments)
+            #expect(program.status == status && program.output.contains(text), "\(arguments): \(program.output)")
+        }
+        let plugin = BuiltProducts.plugin("hello")
+        try says(["/nowhere.so"], 1, "/nowhere.so")
+        try says([plugin, "--trial", "luck"], 2, "--trial luck: expected one of events, moments")
+        try says([plugin, "--producer", "hullo"], 2, "no producer 'hullo'; it has: hello")
+        try says([plugin, "colour=red"], 2, "colour=red: no producer of")
+        try says([plugin, "interval"], 2, "name=value")
+    }
+}

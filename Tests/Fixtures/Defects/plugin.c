@@ -1,0 +1,220 @@
+/*
+ * A producer in order, into which each definition puts one defect, for `sluice check` to find: numbers with ids, 2 ms apart, behind the
+ * last event id.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <pthread.h>
+#include <sluice.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const sluice_host *host;
+
+struct numbers {
+    sluice_stream *stream;
+    long number;
+    long step;
+    int calls;
+    char text[32];
+};
+
+#ifdef CRASHES_IN_A_CROWD
+static atomic_int crowd;
+#endif
+
+#if defined(LEAKS_THREADS) || defined(CALLS_LATE)
+static void *run(void *stream)
+{
+#ifdef LEAKS_THREADS
+    (void)stream;
+    pause();
+#else
+    sluice_event event;
+    sluice_event_init(&event);
+    event.data = "late";
+    usleep(300 * 1000);
+    host->emit(stream, &event);
+#endif
+    return NULL;
+}
+
+static void start_thread(void *stream)
+{
+    pthread_t thread;
+    pthread_attr_t small;
+    pthread_attr_init(&small);
+    pthread_attr_setstacksize(&small, 64 * 1024);
+    pthread_attr_setdetachstate(&small, PTHREAD_CREATE_DETACHED);
+    pthread_create(&thread, &small, run, stream);
+}
+#endif
+
+static int32_t numbers_open(sluice_stream *stream, void **state, const char *text, int64_t step, const char *note)
+{
+    (void)text, (void)note;
+    const char *id = host->last_event_id(stream);
+#ifdef REJECTS_EVERYTHING
+    host->reject(stream, 403, "not you");
+    return SLUICE_OPEN_REJECT;
+#endif
+#ifdef NEVER_ANSWERS
+    return SLUICE_OPEN_PENDING;
+#endif
+#ifdef HANGS_IN_OPEN
+    for (;;) pause();
+#endif
+#ifdef BLOCKS_IN_OPEN
+    usleep(3000);
+#endif
+#ifdef CRASHES_ON_LONG_TEXT
+    if (strlen(text) > 1000) abort();
+#endif
+#ifdef CRASHES_ON_NULL
+    if (note[0] == 'x') step = 1;
+#endif
+#ifdef DIVIDES_BY_ZERO
+    step = 100 / step;
+#endif
+#ifdef CRASHES_ON_STRANGE_IDS
+    if (id != NULL && strspn(id, "0123456789") != strlen(id)) abort();
+#endif
+#ifdef REFUSES_ITS_IDS
+    if (id != NULL) {
+        host->reject(stream, 409, "start anew");
+        return SLUICE_OPEN_REJECT;
+    }
+#endif
+#ifdef LEAKS_MEMORY
+    *(void *volatile *)state = malloc(100);
+#endif
+#ifdef LEAKS_DESCRIPTORS
+    if (dup(0) < 0) return SLUICE_OPEN_REJECT;
+#endif
+#ifdef LEAKS_THREADS
+    start_thread(stream);
+#endif
+#ifdef CRASHES_IN_A_CROWD
+    if (atomic_fetch_add(&crowd, 1) == 300) abort();
+#endif
+    struct numbers *numbers = calloc(1, sizeof *numbers);
+    numbers->stream = stream;
+    numbers->step = step >= 1 && step <= 1000 ? (long)step : 1;
+    numbers->number = id == NULL ? 0 : strtol(id, NULL, 10);
+    if (numbers->number < 0 || numbers->number > 1000000000) numbers->number = 0;
+#ifdef REPEATS_THE_LAST
+    if (numbers->number > 0) numbers->number -= numbers->step;
+#endif
+    *state = numbers;
+    return SLUICE_OPEN_OK;
+}
+
+static int32_t numbers_next(void *state, sluice_event *event)
+{
+    struct numbers *numbers = state;
+    numbers->calls++;
+#ifdef ANSWERS_NONSENSE
+    return 42;
+#endif
+#ifdef EXITS
+    exit(3);
+#endif
+#ifdef HANGS_IN_NEXT
+    for (;;) pause();
+#endif
+#ifdef BLOCKS_A_LITTLE
+    usleep(3000);
+#endif
+#ifdef STALLS
+    usleep(80 * 1000);
+#endif
+    numbers->number += numbers->step;
+    snprintf(numbers->text, sizeof numbers->text, "%ld", numbers->number);
+    event->data = event->id = numbers->text;
+#ifdef BREAKS_A_LINE
+    event->id = "1\n2";
+#endif
+#ifdef WRITES_NO_UTF8
+    event->data = "\xff\xfe";
+#endif
+#ifdef ENDS_WITH_RUBBISH
+    event->wait_ms = -7;
+    return SLUICE_NEXT_WAIT;
+#endif
+    event->wait_ms = 2;
+    return SLUICE_NEXT_EVENT;
+}
+
+static int32_t numbers_close(void *state, int32_t reason)
+{
+    struct numbers *numbers = state;
+    (void)reason;
+#ifdef CRASHES_BEFORE_NEXT
+    if (numbers->calls == 0) abort();
+#endif
+#ifdef CRASHES_AT_THE_END
+    if (reason == SLUICE_CLOSE_SHUTDOWN) abort();
+#endif
+#ifdef CRASHES_ON_RELOAD
+    if (reason == SLUICE_CLOSE_RELOADED) abort();
+#endif
+#ifdef FREES_TWICE
+    free(state);
+#endif
+#ifdef CRASHES_IN_A_CROWD
+    atomic_fetch_sub(&crowd, 1);
+#endif
+#ifdef CALLS_LATE
+    start_thread(numbers->stream);
+#endif
+#ifdef NEVER_CLOSES
+    return SLUICE_CLOSING;
+#endif
+    free(numbers);
+    return SLUICE_CLOSED;
+}
+
+static void numbers_shutdown(void)
+{
+#ifdef HANGS_IN_SHUTDOWN
+    for (;;) pause();
+#endif
+#ifdef CRASHES_IN_SHUTDOWN
+    abort();
+#endif
+}
+
+static const sluice_producer numbers = {
+    .struct_size = sizeof(sluice_producer),
+#ifdef HANGS_IN_NEXT
+    .flags = SLUICE_RESUMABLE,
+#else
+    .flags = SLUICE_NONBLOCKING | SLUICE_RESUMABLE,
+#endif
+    .name = "numbers",
+    .parameters = "text: str = \"x\", step: i64 = 1, note: str?",
+    .open = SLUICE_OPEN(numbers_open),
+    .next = numbers_next,
+    .close = numbers_close,
+};
+static const sluice_producer *const producers[] = {&numbers};
+static const sluice_plugin plugin = {
+    .magic = SLUICE_MAGIC,
+    .abi_major = SLUICE_ABI_MAJOR,
+    .abi_minor = SLUICE_ABI_MINOR,
+    .struct_size = sizeof(sluice_plugin),
+    .name = "defects",
+    .producers = producers,
+    .producer_count = 1,
+    .shutdown = numbers_shutdown,
+};
+
+SLUICE_EXPORT const sluice_plugin *sluice_plugin_entry(const sluice_host *offered)
+{
+    host = offered;
+    return &plugin;
+}
