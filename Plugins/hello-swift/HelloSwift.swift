@@ -2,7 +2,7 @@ import Sluice
 
 struct HelloSwift: Producer {
     static let route = "/sse"
-    @Parameter(min: 0.001) var interval = 1.0
+    @Parameter(min: 0.001, max: 86_400) var interval = 1.0
 
     func events(for request: Request) -> some AsyncSequence<MessageEvent, any Error> {
         ticks(every: .seconds(interval)).map { _ in try MessageEvent(json: ["hello": "world"]) }

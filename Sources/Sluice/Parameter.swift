@@ -1,7 +1,7 @@
 /// A value that a request gives to a producer: in a placeholder of the route, or in the query.
 ///
 ///     @Parameter var symbol: String                  // required
-///     @Parameter(min: 0.001) var interval = 1.0      // ?interval=0.5
+///     @Parameter(min: 0.001, max: 86_400) var interval = 1.0      // ?interval=0.5
 ///     @Parameter("max_tokens") var limit = 256       // named otherwise than the property
 ///     @Parameter var note: String?                   // may be left out
 ///

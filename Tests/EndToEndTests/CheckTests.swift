@@ -91,12 +91,13 @@ struct CheckTests {
         let directory = TemporaryDirectory()
         let log = directory.write("one\ntwo\n".utf8, to: "app.log")
         let configuration = directory.write(
-            "producers:\n  tail:\n    root: \"\(directory.path)\"\n  exec:\n    command: \"/bin/echo hello\"\n".utf8,
+            "producers:\n  tail:\n    root: \"\(directory.path)\"\n  exec:\n    command.echo: \"/bin/echo hello\"\n"
+                .utf8,
             to: "sluice.yaml")
         #expect(!log.isEmpty)
         let tail = try check([BuiltProducts.plugin("tail"), "path=app.log", "--config", configuration])
         #expect(tail.status == 0, "\(tail.verdict.findings)")
-        let exec = try check([BuiltProducts.plugin("exec"), "--config", configuration])
+        let exec = try check([BuiltProducts.plugin("exec"), "name=echo", "--config", configuration])
         #expect(exec.status == 0, "\(exec.verdict.findings)")
     }
 

@@ -21,7 +21,7 @@ struct HelloSwiftTests {
         try withShippedPlugin("hello-swift") { server in
             try server.expectRefusal(400, of: "/sse?interval=x")
             let response = try server.expectRefusal(400, of: "/sse?interval=0")
-            #expect(response.body.contains("interval: expected at least 0.001, not '0.0'"))
+            #expect(response.body.contains("interval: expected a value from 0.001 to 86400.0, not '0.0'"))
         }
     }
 }

@@ -50,7 +50,7 @@ struct NewFolder: Sendable {
 
         struct \(name.typeName): Producer {
             static let name = "\(name.text)"  // served on /\(name.text)
-            @Parameter(min: 0.001) var interval = 1.0  // ?interval=0.5, in seconds
+            @Parameter(min: 0.001, max: 86_400) var interval = 1.0  // ?interval=0.5, in seconds
 
             func events(for request: Request) -> some AsyncSequence<MessageEvent, any Error> {
                 ticks(every: .seconds(interval)).map { _ in try MessageEvent(json: ["hello": "world"]) }

@@ -16,7 +16,9 @@ final class TrialBench: @unchecked Sendable {
     let generation: Generation
     let plugin: LoadedPlugin
     let loader: PluginLoader
-    var random: SeededGenerator
+    var random: SeededNumbers
+    /// The plugin's `shutdown` has returned.
+    let hasShutDown = Semaphore()
     private let given: [String: String]
 
     /// How long a stream may take to open, or to end. Seconds.
@@ -38,7 +40,11 @@ final class TrialBench: @unchecked Sendable {
         adjust(&limits)
         runtime = Runtime(systems: [EpollSystem(), EpollSystem()], limits: limits, logger: report.logger)
         ConnectedRuntime.connect(TimedServices(runtime))
-        generation = Generation(plugin: plugin.name, number: 1, shutdown: plugin.shutdown)
+        let hasShutDown = hasShutDown
+        generation = Generation(plugin: plugin.name, number: 1) {
+            plugin.shutdown()
+            hasShutDown.post()
+        }
         producer = TimedProducer(found)
         entry = ProducerEntry(producer: producer, generation: generation)
         runtime.replaceRoutes(RouteTable([entry]))
@@ -47,7 +53,7 @@ final class TrialBench: @unchecked Sendable {
         self.loader = loader
         self.given = given
         self.report = report
-        random = SeededGenerator(seed: seed)
+        random = SeededNumbers(seed: seed)
     }
 
     var description: ProducerDescription { producer.description }
@@ -196,7 +202,7 @@ final class TrialBench: @unchecked Sendable {
 }
 
 /// Repeatable for a seed: Steele, Lea, Flood, "Fast splittable pseudorandom number generators" (OOPSLA 2014).
-struct SeededGenerator: RandomNumberGenerator {
+struct SeededNumbers: RandomNumberGenerator {
     private var state: UInt64
 
     init(seed: UInt64) { state = seed }

@@ -26,12 +26,12 @@ final class TrialReport: Sendable {
 
     /// A logger whose lines about broken rules become findings; what the plugin says itself is its own business.
     var logger: Logger {
-        var logger = Logger(label: "check") { _ in Listener(report: self) }
+        var logger = Logger(label: "check") { _ in LogReader(report: self) }
         logger.logLevel = .warning
         return logger
     }
 
-    private struct Listener: LogHandler {
+    private struct LogReader: LogHandler {
         let report: TrialReport
         var metadata: Logger.Metadata = [:]
         var logLevel = Logger.Level.warning
