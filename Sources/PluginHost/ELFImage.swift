@@ -59,6 +59,10 @@ enum ELFImage {
             let segment = Segment(bytes, at: Int(header.segmentTable) + index * Segment.size)
             try check(segment, in: bytes)
             kinds.insert(segment.kind)
+            if segment.kind == Segment.notes {
+                let (start, count) = (Int(segment.offset), Int(segment.fileSize))
+                try SwiftNote(in: UnsafeRawBufferPointer(rebasing: bytes[start..<start + count]))?.check()
+            }
         }
         guard kinds.contains(Segment.load), kinds.contains(Segment.dynamic) else {
             throw Defect("it has nothing to load dynamically", remedy: rebuild)
@@ -145,6 +149,7 @@ private struct Segment {
     static let load: UInt32 = 1
     static let dynamic: UInt32 = 2
     static let interpreter: UInt32 = 3
+    static let notes: UInt32 = 4
 
     let kind: UInt32
     let offset: UInt64

@@ -48,6 +48,7 @@ struct LoadingTests {
         "a defect is refused in one line that names it",
         arguments: [
             Refused(fixture: "WrongMagic", rule: "begins with 0x474c5546, not with SLUICE_MAGIC (0x49554c53)"),
+            Refused(fixture: "BuiltWithOtherSwift", rule: "built with Swift 5.9, and this host with Swift 6."),
             Refused(fixture: "WrongMajor", rule: "built for version 2.0 of the interface, and this host speaks 1.0"),
             Refused(
                 fixture: "NewerMinor",
