@@ -46,21 +46,19 @@ func plugin(
     )
 }
 
-/// A producer that wraps a library which the system may not have: without its header the plugin is left out, and that is said.
-func plugin(c name: String, wrapping library: String, header: String, package: String) -> [(Target, Product)] {
-    guard FileManager.default.fileExists(atPath: "/usr/include/\(header)") else {
-        FileHandle.standardError.write(Data("Plugins/\(name) is left out: it needs \(package)\n".utf8))
-        return []
-    }
-    return [plugin(c: name, linking: [library])]
+/// Whether the system has what a producer wraps: without it the producer is left out, and that is said.
+func has(_ header: String, of package: String, for names: String) -> Bool {
+    if FileManager.default.fileExists(atPath: "/usr/include/\(header)") { return true }
+    FileHandle.standardError.write(Data("left out of Plugins: \(names); it needs \(package)\n".utf8))
+    return false
 }
 
 func plugin(
-    swift name: String, importing library: Target.Dependency, beside others: String...
+    swift name: String, importing libraries: Target.Dependency..., beside others: String...
 ) -> (Target, Product) {
     (
         .target(
-            name: "Plugin_\(name)", dependencies: [library], path: "Plugins/\(name)",
+            name: "Plugin_\(name)", dependencies: libraries, path: "Plugins/\(name)",
             exclude: ["README.md"] + others, swiftSettings: authorSettings,
             linkerSettings: pluginLinking + [pluginExports]),
         .library(name: name, type: .dynamic, targets: ["Plugin_\(name)"])
@@ -73,18 +71,19 @@ func unitTests(_ target: String, also others: [Target.Dependency] = [], exclude:
         swiftSettings: settings)
 }
 
-let plainPlugins = [
+var plugins = [
     plugin(c: "hello"), plugin(c: "counter"), plugin(c: "tail", with: "PluginLines"), plugin(c: "system"),
     plugin(c: "exec", with: "PluginLines"), plugin(swift: "clock", importing: "CSluice"),
     plugin(swift: "hello-swift", importing: "Sluice", beside: "index.html"),
     plugin(swift: "tokens", importing: "Sluice"),
     plugin(swift: "chat", importing: "Sluice"), plugin(c: "walk"),
 ]
-
-let plugins =
-    plainPlugins
-    + plugin(c: "sqlite", wrapping: "sqlite3", header: "sqlite3.h", package: "libsqlite3-dev")
-    + plugin(c: "mqtt", wrapping: "mosquitto", header: "mosquitto.h", package: "libmosquitto-dev")
+if has("sqlite3.h", of: "libsqlite3-dev", for: "sqlite, rows") {
+    plugins += [plugin(c: "sqlite", linking: ["sqlite3"]), plugin(swift: "rows", importing: "Sluice", "CSQLite")]
+}
+if has("mosquitto.h", of: "libmosquitto-dev", for: "mqtt") {
+    plugins.append(plugin(c: "mqtt", linking: ["mosquitto"]))
+}
 
 let package = Package(
     name: "sluice",
@@ -102,6 +101,7 @@ let package = Package(
         .target(name: "CSluice", path: "include", publicHeadersPath: "."),
         .systemLibrary(name: "CFFI", pkgConfig: "libffi", providers: [.apt(["libffi-dev"])]),
         .systemLibrary(name: "CLinux"),
+        .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
         .target(name: "PluginLines", path: "Plugins/lines", publicHeadersPath: ".", cSettings: pluginC),
         .target(name: "EventStream", swiftSettings: settings),
         .target(name: "Sluice", dependencies: ["CSluice"], swiftSettings: settings),

@@ -34,11 +34,9 @@ struct Rows: PollingProducer {
     mutating func next() throws -> Step {
         defer { sqlite3_reset(query) }
         sqlite3_bind_int64(query, 1, last)
-        switch sqlite3_step(query) {
-        case SQLITE_ROW: break
-        case SQLITE_DONE, SQLITE_BUSY: return .wait(.seconds(poll))
-        default: throw failure
-        }
+        let answer = sqlite3_step(query)
+        if answer == SQLITE_DONE || answer == SQLITE_BUSY { return .wait(.seconds(poll)) }
+        guard answer == SQLITE_ROW else { throw failure }
         last = sqlite3_column_int64(query, 0)
         let row = (1..<sqlite3_column_count(query)).map { column in
             (String(cString: sqlite3_column_name(query, column)), sqlite3_column_text(query, column))
@@ -50,7 +48,6 @@ struct Rows: PollingProducer {
     mutating func finalize(_ reason: CloseReason) {
         sqlite3_finalize(query)
         sqlite3_close_v2(database)
-        (query, database) = (nil, nil)
     }
 
     private var failure: StreamFailure {

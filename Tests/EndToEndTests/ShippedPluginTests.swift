@@ -4,7 +4,7 @@ import Testing
 
 @Suite("The plugins that ship", .onTestThreads)
 struct ShippedPluginTests {
-    private static let swift = ["chat", "clock", "hello-swift", "tokens"]
+    private static let swift = ["chat", "clock", "hello-swift", "tokens"] + ["rows"].filter(BuiltProducts.hasPlugin)
     private static let names =
         ["counter", "exec", "hello", "system", "tail", "walk"] + ["mqtt", "sqlite"].filter(BuiltProducts.hasPlugin)
         + swift

@@ -54,4 +54,31 @@ struct SwiftExampleTests {
             #expect(try say("", "/chat/kitchen/say") == 400)
         }
     }
+
+    @Test(
+        "rows: new rows, each once, from whoever inserts them; who comes back gets what was added meanwhile",
+        .enabled(if: BuiltProducts.hasPlugin("rows"), "Plugins/rows is not built: it needs libsqlite3-dev"))
+    func rows() throws {
+        let directory = TemporaryDirectory()
+        let database = "\(directory.path)/notes.db"
+        func run(_ statement: String) throws {
+            let script = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute(sys.argv[2]); c.commit()"
+            let python = try ChildProgram.run(["python3", "-c", script, database, statement])
+            try #require(python.status == 0, "\(python.output)")
+        }
+        try run("CREATE TABLE notes (author TEXT, stars INTEGER)")
+        try run("INSERT INTO notes VALUES ('Ann', 5)")
+        try withShippedPlugin("rows", configuration: ["database": database, "table": "notes"]) { server in
+            let newcomer = try server.subscribe("/rows?poll=0.02")
+            _ = try newcomer.nextFrame()
+            try run("INSERT INTO notes VALUES (NULL, 4)")
+            let event = try newcomer.nextEvent()
+            #expect(event.data == #"{"author":null,"stars":"4"}"# && event.id == "2")
+            // With another parameter, so a stream of its own.
+            let returning = try server.subscribe("/rows?poll=0.03", returningWith: "0")
+            #expect(try returning.nextEvent().data == #"{"author":"Ann","stars":"5"}"#)
+            #expect(try returning.nextEvent().id == "2")
+        }
+        try withShippedPlugin("rows") { try $0.expectRefusal(403, of: "/rows") }
+    }
 }
