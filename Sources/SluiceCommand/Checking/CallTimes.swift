@@ -38,6 +38,12 @@ final class TimedProducer: EventProducer {
         return plugin.close(stream, state: state, reason: reason)
     }
 
+    func save(_ stream: StreamToken, state: UnsafeMutableRawPointer?) -> [UInt8]? {
+        plugin.save(stream, state: state)
+    }
+
+    func adopt(_ parameters: any ResolvedParameters) -> (any ResolvedParameters)? { plugin.adopt(parameters) }
+
     func interrupt(_ stream: StreamToken, state: UnsafeMutableRawPointer?) {
         plugin.interrupt(stream, state: state)
     }
@@ -93,8 +99,10 @@ final class TimedServices: StreamServices {
     }
 
     func wake(_ stream: StreamToken) -> Bool { services.wake(stream) }
-    func emit(_ stream: StreamToken, _ encode: (inout FrameBuffer) -> Bool) -> EmitOutcome {
-        services.emit(stream, encode)
+    func emit(
+        _ stream: StreamToken, whenFull policy: OverflowPolicy, _ encode: (inout FrameBuffer) -> Bool
+    ) -> EmitOutcome {
+        services.emit(stream, whenFull: policy, encode)
     }
     func sleep(_ stream: StreamToken, milliseconds: Int64) -> Bool? {
         services.sleep(stream, milliseconds: milliseconds)

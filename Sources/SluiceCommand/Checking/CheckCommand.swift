@@ -36,7 +36,7 @@ struct CheckCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Only this trial; may be repeated. (\(Trial.allCases.map(\.rawValue).joined(separator: ", ")))",
+            "Only this trial; may be repeated. (\(CheckTrial.allCases.map(\.rawValue).joined(separator: ", ")))",
             valueName: "name"))
     var trial: [String] = []
 
@@ -55,9 +55,9 @@ struct CheckCommand: ParsableCommand {
     var insecurePlugins = false
 
     func validate() throws {
-        for name in trial where Trial(rawValue: name) == nil {
+        for name in trial where CheckTrial(rawValue: name) == nil {
             throw ValidationError(
-                "--trial \(name): expected one of \(Trial.allCases.map(\.rawValue).joined(separator: ", "))")
+                "--trial \(name): expected one of \(CheckTrial.allCases.map(\.rawValue).joined(separator: ", "))")
         }
     }
 
@@ -78,7 +78,7 @@ struct CheckCommand: ParsableCommand {
         setenv("SWIFT_BACKTRACE", "enable=no", 1)
         for each in declaration.producers where producer.isEmpty || producer.contains(each.description.name) {
             let own = arguments.values.filter { value in each.signature.parameters.contains { $0.name == value.name } }
-            for kind in Trial.allCases where trial.isEmpty || trial.contains(kind.rawValue) {
+            for kind in CheckTrial.allCases where trial.isEmpty || trial.contains(kind.rawValue) {
                 let run = TrialRun(
                     file: file, producer: each.description.name, trial: kind, seed: verdict.seed,
                     words: own.map { "\($0.name)=\($0.value)" } + (config.map { ["--config", $0] } ?? [])

@@ -18,7 +18,7 @@ struct CheckVerdict {
         if !writesJSON { say("\(file), seed \(seed)") }
     }
 
-    mutating func take(_ outcome: TrialRun.Outcome, of trial: Trial, producer: String) {
+    mutating func take(_ outcome: TrialRun.Outcome, of trial: CheckTrial, producer: String) {
         if producers.last?.name != producer {
             producers.append((producer, []))
             if !writesJSON { say("\n\(producer)") }
@@ -51,7 +51,7 @@ struct CheckVerdict {
             ]).pretty())
     }
 
-    private func json(_ outcome: TrialRun.Outcome, _ trial: Trial, _ word: String) -> JSONValue {
+    private func json(_ outcome: TrialRun.Outcome, _ trial: CheckTrial, _ word: String) -> JSONValue {
         .object([
             ("trial", .text(trial.rawValue)), ("verdict", .text(word.lowercased())),
             ("skipped", outcome.skipped.map(JSONValue.text) ?? .null),

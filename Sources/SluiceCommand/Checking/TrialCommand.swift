@@ -35,7 +35,7 @@ struct TrialCommand: ParsableCommand {
     var insecurePlugins = false
 
     func run() throws {
-        guard let kind = Trial(rawValue: trial) else { throw SettingError("there is no trial '\(trial)'") }
+        guard let kind = CheckTrial(rawValue: trial) else { throw SettingError("there is no trial '\(trial)'") }
         let report = try TrialReport(path: report)
         watch(report)
         let given = try StreamArguments(values, headers: []).values
@@ -76,8 +76,8 @@ struct TrialCommand: ParsableCommand {
     /// A plugin that hangs ends its own process only.
     private func watch(_ report: TrialReport) {
         _ = startThread(named: "sluice-watch", stackBytes: 512 * 1024) {
-            sleep(UInt32(Trial.deadlineSeconds))
-            report.found(.hang, "the trial was not over after \(Trial.deadlineSeconds) s")
+            sleep(UInt32(CheckTrial.deadlineSeconds))
+            report.found(.hang, "the trial was not over after \(CheckTrial.deadlineSeconds) s")
             _exit(1)
         }
     }

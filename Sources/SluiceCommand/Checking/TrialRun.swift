@@ -5,7 +5,7 @@ import StreamLoop
 struct TrialRun {
     let file: String
     let producer: String
-    let trial: Trial
+    let trial: CheckTrial
     let seed: UInt64
     /// What the trial's process is told beside that: values, and options.
     let words: [String]
@@ -31,7 +31,7 @@ struct TrialRun {
             output: .kept)
         let isOver = Semaphore()
         _ = startThread(named: "sluice-watch", stackBytes: 512 * 1024) {
-            if !isOver.wait(seconds: Trial.deadlineSeconds + Int(Self.grace)) { program.end() }
+            if !isOver.wait(seconds: CheckTrial.deadlineSeconds + Int(Self.grace)) { program.end() }
         }
         let ending = try program.run()
         isOver.post()

@@ -1,5 +1,5 @@
 /// One way of trying a producer, in a process of its own.
-enum Trial: String, CaseIterable {
+enum CheckTrial: String, CaseIterable {
     case events, moments, crowd, leaks, parameters, resume, reload, slow, late, shutdown
 
     /// What it does, for people.
