@@ -108,7 +108,8 @@ extension TrialBench {
             for (index, visitor) in visitors.enumerated() {
                 let (events, isOver) = visitor.events(4, within: 300)
                 ids[index] += events.compactMap(\.id)
-                if isOver, !visitor.isComplete { cut.insert(index) }
+                // What has given no id yet cannot be resumed behind one.
+                if isOver, !visitor.isComplete, !ids[index].isEmpty { cut.insert(index) }
             }
             if round == 3 { break }
             source.change()
