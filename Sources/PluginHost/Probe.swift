@@ -74,7 +74,11 @@ private struct ReportPipe {
             descriptor = -1
             return
         }
-        descriptor = fcntl(Probe.reportDescriptor, F_DUPFD_CLOEXEC, Probe.privateDescriptor)
+        // Fewer may be allowed than that.
+        var limit = rlimit()
+        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        let place = min(Probe.privateDescriptor, Int32(clamping: limit.rlim_cur) - 1)
+        descriptor = fcntl(Probe.reportDescriptor, F_DUPFD_CLOEXEC, place)
         if descriptor > 3 { sluice_close_range(3, UInt32(descriptor) - 1) }
         sluice_close_range(UInt32(max(descriptor, 2)) + 1, .max)
         write(ProbeReport.mark)

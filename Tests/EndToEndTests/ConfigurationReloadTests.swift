@@ -2,7 +2,7 @@ import Glibc
 import TestSupport
 import Testing
 
-@Suite("The configuration, read again by a reload", .onTestThreads, .timeLimit(.minutes(2)))
+@Suite("The configuration, read again by a reload", .onTestThreads)
 struct ConfigurationReloadTests {
     private func withConfiguration(
         _ text: String, plugins: [String], _ body: (SluiceServer, (String) -> Void) throws -> Void

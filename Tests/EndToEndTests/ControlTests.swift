@@ -3,7 +3,7 @@ import Glibc
 import TestSupport
 import Testing
 
-@Suite("sluice reload and sluice status", .onTestThreads, .timeLimit(.minutes(3)))
+@Suite("sluice reload and sluice status", .onTestThreads)
 struct ControlTests {
     /// What `sluice status --json` says, as far as these tests look at it.
     private struct Status: Decodable {

@@ -4,7 +4,7 @@ import Testing
 
 /// Everything that can happen to a plugin's file while its code runs. After each change the next signal leads to what the files then
 /// say, and nobody who was there notices.
-@Suite("Every way in which a file can change", .onTestThreads, .timeLimit(.minutes(3)))
+@Suite("Every way in which a file can change", .onTestThreads)
 struct FileChangeTests {
     /// A server with two plugins: one whose file changes, and one beside it. Both have a stream that must not be harmed.
     private final class Scene {

@@ -27,7 +27,7 @@ struct NewCommandTests {
         #expect(try workshop.run("cat", "ticker/Makefile").output.split(separator: "\n").count == 3)
     }
 
-    @Test("the one in Swift builds with the package manager", .timeLimit(.minutes(5)))
+    @Test("the one in Swift builds with the package manager")
     func package() throws {
         #expect(try workshop.sluice("new", "ticker", "--lang", "swift").status == 0)
         let built = try workshop.run("swift", "build", "--package-path", "ticker")

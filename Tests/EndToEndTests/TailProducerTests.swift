@@ -124,14 +124,16 @@ struct TailProducerTests {
         }
     }
 
-    @Test("refuses ids that it did not make, and asks to be told where to begin")
+    @Test("ids that it did not make are told apart by a gap; refuses what says no place to begin")
     func badRequests() throws {
         let log = try FollowedLog("one\n")
         try withTail(of: log) { server in
             for id in [
                 "x", "1", "1-2", "1.2-", "1.2--3", "01.2-3", "1.2-03", "1.2-3x", "1.2-9999999999999999999", "g.1-1",
             ] {
-                try server.expectRefusal(400, of: log.target, lastEventID: id)
+                let subscriber = try server.follow(log, returningWith: id)
+                #expect(try subscriber.nextEvent().type == "sluice-gap", "\(id)")
+                subscriber.client.close()
             }
             try server.expectRefusal(400, of: log.target + "&from=middle")
             try server.expectRefusal(400, of: "/tail")

@@ -2,7 +2,7 @@ import Glibc
 import TestSupport
 import Testing
 
-@Suite("serve --watch", .onTestThreads, .timeLimit(.minutes(2)))
+@Suite("serve --watch", .onTestThreads)
 struct WatchTests {
     /// The generation that a new stream runs.
     private func generation(_ server: SluiceServer) throws -> String? {
