@@ -17,6 +17,8 @@ final class ControlServer: Sendable {
     static let clientsMax = 16
     /// How long a client may take to send a request, and to read its answer. Nanoseconds.
     static let patience: Int64 = 5_000_000_000
+    /// How long one that is turned away may take to ask, and to take the answer: nobody else is let in meanwhile. Nanoseconds.
+    private static let turnAwayPatience: Int64 = 100_000_000
 
     init(_ socket: ControlSocket, logger: Logger, answering answer: @escaping Answering) {
         self.socket = socket
@@ -71,8 +73,12 @@ final class ControlServer: Sendable {
     }
 
     private func turnAway(_ client: UnixSocket, _ reason: String) {
-        // A line always fits into a socket that is new: nothing is waited for.
-        send(ControlProtocol.refusal(reason), to: client, within: 100_000_000)
+        // What it has asked is taken first, if it comes soon: a socket that is closed with something unread loses what was written.
+        var rest: [UInt8] = []
+        _ = client.readLine(
+            bytesMax: ControlProtocol.requestBytesMax, rest: &rest,
+            deadline: monotonicNanoseconds() + Self.turnAwayPatience, now: monotonicNanoseconds)
+        send(ControlProtocol.refusal(reason), to: client, within: Self.turnAwayPatience)
         client.close()
     }
 

@@ -30,7 +30,7 @@ package final class VirtualSystem: LoopSystem {
     private let delay = Atomic<Int64>(0)
     private var nextDescriptor: Int32 = 1000
     private var edges: [ReadyEvent] = []
-    private var isWoken = false
+    private let isWoken = Atomic(false)
 
     package override init() {}
 
@@ -90,8 +90,8 @@ package final class VirtualSystem: LoopSystem {
 
     package override func wait(timeout: Int64, into events: UnsafeMutableBufferPointer<ReadyEvent>) -> Int {
         if edges.isEmpty {
-            if !isWoken, timeout > 0 { clock.wrappingAdd(timeout, ordering: .relaxed) }
-            isWoken = false
+            let wasWoken = isWoken.exchange(false, ordering: .acquiring)
+            if !wasWoken, timeout > 0 { clock.wrappingAdd(timeout, ordering: .relaxed) }
             return 0
         }
         let count = min(edges.count, events.count)
@@ -100,7 +100,7 @@ package final class VirtualSystem: LoopSystem {
         return count
     }
 
-    package override func wakeUp() { isWoken = true }
+    package override func wakeUp() { isWoken.store(true, ordering: .releasing) }
 
     package override func add(_ descriptor: Int32, tag: UInt64) -> Int32 {
         if failuresToAdd > 0 {

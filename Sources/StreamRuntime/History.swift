@@ -148,6 +148,14 @@ struct History: Sendable {
         self.maxBytes = maxBytes
     }
 
+    /// The same history in memory of its own, for another loop: two loops that shared it until one of them appends would both have to
+    /// copy it then, and would meet in it.
+    var separate: History {
+        var copy = self
+        copy.held = Deque(Array(held))
+        return copy
+    }
+
     var count: Int { held.count }
     /// The place of the next frame that will come.
     var end: Int64 { first + Int64(held.count) }

@@ -23,7 +23,7 @@ extension LoopStreams {
     private func answerRequest(_ hub: Hub, _ index: Int, _ serial: UInt64) {
         if index == loop.index { return startReplica(hub.master, hub.opened) }
         if !hub.links.contains(where: { $0.loop == index }) { hub.links.append(HubLink(loop: index)) }
-        let (history, numbering, opened, entry) = (hub.master.history, hub.numbering, hub.opened, hub.entry)
+        let (history, numbering, opened, entry) = (hub.master.history.separate, hub.numbering, hub.opened, hub.entry)
         send(to: index) { $0.start(hub, serial, history, numbering, opened, entry) }
     }
 
