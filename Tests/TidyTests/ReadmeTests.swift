@@ -37,8 +37,10 @@ struct ReadmeTests {
         #expect(FileManager.default.isExecutableFile(atPath: Repository.root.appending(path: tests).path))
     }
 
-    @Test("its producer is the one that ships, and what listens to it is in its page")
+    @Test("its producers are those that ship, and what listens to one is in its page")
     func producer() throws {
+        let c = try #require(try Self.blocks("c").first)
+        #expect(try c + "\n" == Repository.file("Plugins/hello/hello.c").text)
         let block = try #require(try Self.blocks("swift").first)
         #expect(try block + "\n" == Repository.file("Plugins/hello-swift/HelloSwift.swift").text)
         let listening = try #require(try Self.blocks("js").first).split(separator: "\n")
