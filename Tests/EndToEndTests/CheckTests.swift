@@ -86,19 +86,30 @@ struct CheckTests {
         #expect(status == 0, "\(verdict.findings)")
     }
 
-    @Test("finds nothing in those that need a configuration")
-    func configured() throws {
+    @Test(
+        "finds nothing in those that need a configuration",
+        arguments: [
+            ("tail", ["path=app.log"]), ("exec", ["name=echo"]), ("walk", []), ("sqlite", []), ("rows", []),
+        ].filter { BuiltProducts.hasPlugin($0.0) })
+    func configured(name: String, values: [String]) throws {
         let directory = TemporaryDirectory()
-        let log = directory.write("one\ntwo\n".utf8, to: "app.log")
+        _ = directory.write("one\ntwo\n".utf8, to: "app.log")
+        let database = "\(directory.path)/notes.db"
+        let script = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('CREATE TABLE notes (text TEXT)')"
+        #expect(try ChildProgram.run(["python3", "-c", script, database]).status == 0)
         let configuration = directory.write(
-            "producers:\n  tail:\n    root: \"\(directory.path)\"\n  exec:\n    command.echo: \"/bin/echo hello\"\n"
-                .utf8,
-            to: "sluice.yaml")
-        #expect(!log.isEmpty)
-        let tail = try check([BuiltProducts.plugin("tail"), "path=app.log", "--config", configuration])
-        #expect(tail.status == 0, "\(tail.verdict.findings)")
-        let exec = try check([BuiltProducts.plugin("exec"), "name=echo", "--config", configuration])
-        #expect(exec.status == 0, "\(exec.verdict.findings)")
+            """
+            producers:
+              tail: {root: "\(directory.path)"}
+              walk: {root: "\(directory.path)"}
+              exec: {command.echo: "/bin/echo hello"}
+              sqlite: {database: "\(database)"}
+              sqlite-run: {database: "\(database)", statement: "UPDATE notes SET text = ?1"}
+              rows: {database: "\(database)", table: notes}
+
+            """.utf8, to: "sluice.yaml")
+        let (status, verdict) = try check([BuiltProducts.plugin(name), "--config", configuration] + values)
+        #expect(status == 0, "\(verdict.findings)")
     }
 
     @Test("a mistake gets one line")
