@@ -35,13 +35,15 @@ public func export(
     }
     let list = UnsafeMutableBufferPointer<UnsafePointer<sluice_producer>?>.allocate(capacity: declared.count)
     _ = list.initialize(from: declared)
-    return forever(
+    let described = forever(
         sluice_plugin(
             magic: SLUICE_MAGIC, abi_major: SLUICE_ABI_MAJOR, abi_minor: SLUICE_ABI_MINOR,
             struct_size: UInt32(MemoryLayout<sluice_plugin>.size),
             name: forever(plugin ?? producers.first?.name ?? ""), version: version.map(forever),
             description: summary.map(forever), producers: UnsafePointer(list.baseAddress),
             producer_count: declared.count, shutdown: nil))
+    Host.keep(described)
+    return described
 }
 
 private func declare(_ type: any ProducerDeclaration.Type) throws -> UnsafePointer<sluice_producer> {
