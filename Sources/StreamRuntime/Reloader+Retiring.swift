@@ -60,6 +60,8 @@ extension Reloader {
     /// Says for each entry where its streams can go on: with what serves under its plugin's name.
     private func link(_ old: [[ProducerEntry]], to serving: [String: Serving]) {
         let current = Dictionary(serving.values.map { ($0.image.plugin, $0.entries) }) { first, _ in first }
+        // One that serves again, after it was replaced, is followed by nobody.
+        for entry in serving.values.flatMap(\.entries) { entry.setSuccessor(nil) }
         for entry in old.joined() {
             let candidates = current[entry.generation.plugin] ?? []
             let isServing = candidates.contains { $0 === entry }

@@ -222,8 +222,10 @@ package final class Reloader: Sendable {
         }
         let isOnTrial = rules.failuresMax > 0 && previous != nil
         let trial = isOnTrial ? Trial(failuresMax: rules.failuresMax, whenSettled: attention) : nil
-        let generation = Generation(plugin: image.plugin, number: number, trial: trial) { [self] in
+        let generation = Generation(plugin: image.plugin, number: number, trial: trial) { [weak self] in
             image.shutdown()
+            // Its streams keep a generation, and must not keep who made it.
+            guard let self else { return }
             state.withLock { _ = $0.alive.remove(name) }
             changed.withLock { changed.broadcast() }
         }
