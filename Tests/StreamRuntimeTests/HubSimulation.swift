@@ -91,8 +91,8 @@ final class HubSimulation: @unchecked Sendable {
         let generation = Generation(plugin: "fakes", number: number)
         entries.last?.generation.retire()
         let producer = FakeProducer(
-            [FakeProducer.Step { [self] stream, frames in pull(stream, &frames) }.repeated()], isShared: true,
-            opening: { [self] in open($0, number) }, closing: { [self] in close($0, $1) })
+            [FakeProducer.Step { [unowned self] stream, frames in pull(stream, &frames) }.repeated()], isShared: true,
+            opening: { [unowned self] in open($0, number) }, closing: { [unowned self] in close($0, $1) })
         entries.append(ProducerEntry(producer: producer, generation: generation))
     }
 
