@@ -179,10 +179,11 @@ typedef struct sluice_producer {
     /** One line for people; may be NULL. */
     const char *description;
     /**
-     * The signature of `open` beyond its first two arguments, as "symbol: str, interval: f64 = 1.0, note: str?"; NULL or "" for none.
-     * Types: bool i32 i64 u32 u64 f32 f64 str; `str?` is NULL when absent. Values come from the route's placeholders, then
-     * from the query. One that is missing without a default, does not parse, is out of range or holds a NUL is answered with 400 before `open` is called.
-     * As C types: bool int32_t int64_t uint32_t uint64_t float double const char*.
+     * The signature of `open` beyond its first two arguments, as "symbol: str, interval: f64 in 0.1...60 = 1.0, note: str?"; NULL or "" for none.
+     * Types: bool i32 i64 u32 u64 f32 f64 str; `str?` is NULL when absent. A number may have a range, `in 1...10`, `in 1...` or `in ...10`,
+     * which includes its bounds; a default lies within it. A signature that breaks these rules refuses the plugin. Values come from the route's placeholders,
+     * then from the query. One that is missing without a default, does not parse, is out of range or holds a NUL is answered with 400 before `open` is called.
+     * As C types: bool int32_t int64_t uint32_t uint64_t float double const char*. Finite numbers only: there is no NaN, no infinity.
      */
     const char *parameters;
     /**

@@ -24,10 +24,6 @@ private struct Clock {
 
 private let open: @convention(c) (OpaquePointer?, UnsafeMutablePointer<UnsafeMutableRawPointer?>, Double) -> Int32 = {
     stream, state, interval in
-    guard interval >= 0.01 && interval <= 86400 else {  // false for NaN, too
-        host.pointee.reject(stream, 400, "interval: seconds, from 0.01 to 86400")
-        return Int32(SLUICE_OPEN_REJECT)
-    }
     let milliseconds = Int64(interval * 1000)
     let clock = UnsafeMutablePointer<Clock>.allocate(capacity: 1)
     clock.initialize(
@@ -109,7 +105,8 @@ nonisolated(unsafe) private let producer = forever(
     sluice_producer(
         struct_size: UInt32(MemoryLayout<sluice_producer>.size), flags: UInt32(SLUICE_NONBLOCKING),
         name: text("clock"), route: nil, description: text("The time, at each full `interval` of the wall clock"),
-        parameters: text("interval: f64 = 1.0"), open: unsafeBitCast(open, to: sluice_function.self), next: next,
+        parameters: text("interval: f64 in 0.01...86400 = 1.0"), open: unsafeBitCast(open, to: sluice_function.self),
+        next: next,
         close: close, interrupt: nil, save: nil))
 
 nonisolated(unsafe) private let plugin = forever(

@@ -63,8 +63,8 @@ static int32_t counter_open(sluice_stream *stream, void **state, int64_t from, i
 {
     if (step == 0)
         return refuse(stream, 400, "step: any whole number but 0");
-    if (!(interval == 0 || (interval >= 0.001 && interval <= 86400)))
-        return refuse(stream, 400, "interval: seconds, from 0.001 to 86400; or 0, as fast as the subscriber reads");
+    if (interval > 0 && interval < 0.001) /* what a range cannot say */
+        return refuse(stream, 400, "interval: at least 0.001 seconds; or 0, as fast as the subscriber reads");
     if (name == NULL)
         name = "";
     size_t name_size = strlen(name) + 1;
@@ -127,7 +127,7 @@ static const sluice_producer counter = {
     .flags = SLUICE_NONBLOCKING | SLUICE_RESUMABLE,
     .name = "counter",
     .description = "Counts from one number to another, and ends; a subscriber that returns goes on where it was",
-    .parameters = "from: i64 = 1, to: i64 = 10, step: i64 = 1, interval: f64 = 0.1, name: str?",
+    .parameters = "from: i64 = 1, to: i64 = 10, step: i64 = 1, interval: f64 in 0...86400 = 0.1, name: str?",
     .open = SLUICE_OPEN(counter_open),
     .next = counter_next,
     .close = counter_close,

@@ -11,12 +11,11 @@ struct hello { /* what one stream knows; each subscriber gets its own */
 
 static int32_t hello_open(sluice_stream *stream, void **state, double interval)
 {
-    if (!(interval >= 0.001 && interval <= 86400)) { /* written so that NaN is refused, too */
-        host->reject(stream, 400, "interval: seconds, from 0.001 to 86400");
+    struct hello *hello = malloc(sizeof *hello);
+    if (hello == NULL) {
+        host->reject(stream, 503, "out of memory");
         return SLUICE_OPEN_REJECT;
     }
-    struct hello *hello = malloc(sizeof *hello);
-    if (hello == NULL) return SLUICE_OPEN_REJECT;
     *hello = (struct hello){.interval_ms = (int64_t)(interval * 1000)};
     *state = hello;
     return SLUICE_OPEN_OK;
@@ -43,7 +42,8 @@ static int32_t hello_close(void *state, int32_t reason) /* exactly once for each
 
 static const sluice_producer hello = {
     .struct_size = sizeof(sluice_producer), .flags = SLUICE_NONBLOCKING, .name = "hello",
-    .description = "{\"hello\":\"world\"} every `interval` seconds", .parameters = "interval: f64 = 1.0",
+    .description = "{\"hello\":\"world\"} every `interval` seconds",
+    .parameters = "interval: f64 in 0.001...86400 = 1.0", /* what is not is answered with 400 */
     .open = SLUICE_OPEN(hello_open), .next = hello_next, .close = hello_close};
 
 SLUICE_PLUGIN(host, "hello", "1.0.0", "Says hello to the world, again and again", &hello)

@@ -182,8 +182,6 @@ static int32_t mqtt_open(sluice_stream *stream, void **state, const char *topic,
     }
     if (mosquitto_sub_topic_check(topic) != MOSQ_ERR_SUCCESS)
         return refuse(stream, 400, "topic: not a topic, nor a filter with + and #");
-    if (qos < 0 || qos > 2)
-        return refuse(stream, 400, "qos: 0, 1 or 2");
 
     struct subscription *subscription = calloc(1, sizeof *subscription + strlen(topic) + 1);
     if (subscription == NULL)
@@ -238,7 +236,7 @@ static const sluice_producer mqtt = {
     .name = "mqtt",
     .route = "/mqtt/{topic}",
     .description = "The messages of a topic of the configured MQTT broker",
-    .parameters = "topic: str, qos: i32 = 0",
+    .parameters = "topic: str, qos: i32 in 0...2 = 0",
     .open = SLUICE_OPEN(mqtt_open),
     .next = mqtt_next,
     .close = mqtt_close,

@@ -36,8 +36,6 @@ static int32_t refuse(sluice_stream *stream, int32_t status, const char *message
 
 static int32_t system_open(sluice_stream *stream, void **state, double interval)
 {
-    if (!(interval >= 0.1 && interval <= 86400))
-        return refuse(stream, 400, "interval: seconds, from 0.1 to 86400");
     const char *place = host->config(stream, "proc");
     int proc = open(place != NULL ? place : "/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (proc < 0) {
@@ -95,7 +93,7 @@ static const sluice_producer system_producer = {
     .flags = SLUICE_NONBLOCKING | SLUICE_SHARED,
     .name = "system",
     .description = "CPU, memory, load and network of this machine",
-    .parameters = "interval: f64 = 1.0",
+    .parameters = "interval: f64 in 0.1...86400 = 1.0",
     .open = SLUICE_OPEN(system_open),
     .next = system_next,
     .close = system_close,

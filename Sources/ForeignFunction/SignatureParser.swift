@@ -20,16 +20,20 @@ struct SignatureParser {
             scanner.skipBlanks()
             if scanner.isAtEnd { break }
             guard scanner.take(",") else {
-                let tail =
-                    parameter.defaultValue == nil && !parameter.isOptional ? "'=', ',' or the end" : "',' or the end"
-                throw scanner.error("expected \(tail) after parameter '\(parameter.name)'")
+                throw scanner.error("expected \(Self.tail(of: parameter)) after parameter '\(parameter.name)'")
             }
             scanner.skipBlanks()
         }
         return parameters
     }
 
-    /// `name: type [= default]`.
+    /// What may still follow what was read of a parameter.
+    private static func tail(of parameter: Signature.Parameter) -> String {
+        if parameter.defaultValue != nil || parameter.isOptional { return "',' or the end" }
+        return (parameter.type.isNumber && parameter.range == nil ? "'in', " : "") + "'=', ',' or the end"
+    }
+
+    /// `name: type [in range] [= default]`.
     private mutating func parseParameter(after previous: Signature.Parameter?) throws(SignatureError)
         -> Signature.Parameter
     {
@@ -50,22 +54,67 @@ struct SignatureParser {
         let isOptional = scanner.take("?")
         guard !isOptional || type == .str else { throw scanner.error("only str can be optional", at: mark) }
         scanner.skipBlanks()
+        let range = try parseRange(type)
+        scanner.skipBlanks()
         let equals = scanner.position
         guard scanner.take("=") else {
-            return Signature.Parameter(name: name, type: type, isOptional: isOptional, defaultValue: nil)
+            return Signature.Parameter(name: name, type: type, isOptional: isOptional, range: range, defaultValue: nil)
         }
         guard !isOptional else { throw scanner.error("an optional parameter has no default", at: equals) }
         scanner.skipBlanks()
-        let value = try type == .str ? parseText() : parsePlain(type)
-        return Signature.Parameter(name: name, type: type, isOptional: false, defaultValue: value)
+        let value = try type == .str ? parseText() : parsePlain(type, range)
+        return Signature.Parameter(name: name, type: type, isOptional: false, range: range, defaultValue: value)
+    }
+
+    /// `in least...greatest`, of which one may be missing; the first three points part them.
+    private mutating func parseRange(_ type: ValueType) throws(SignatureError) -> ValueRange? {
+        let mark = scanner.position
+        guard scanner.take(word: "in") else { return nil }
+        guard type.isNumber else { throw scanner.error("only numbers have a range", at: mark) }
+        scanner.skipBlanks()
+        let start = scanner.position
+        let least = takeBound()
+        guard scanner.take("...") else {
+            throw scanner.error("expected a range after 'in': 1...10, 1... or ...10", at: start)
+        }
+        scanner.skipBlanks()
+        let end = scanner.position
+        let greatest = takeBound()
+        guard !least.isEmpty || !greatest.isEmpty else {
+            throw scanner.error("expected a bound before or after '...'", at: start)
+        }
+        let range = ValueRange(
+            least: try bound(least, type, "before", at: start), greatest: try bound(greatest, type, "after", at: end))
+        if let least = range.least, let greatest = range.greatest, !least.isAtMost(greatest) {
+            throw scanner.error("the range ends below its start", at: start)
+        }
+        return range
+    }
+
+    /// All up to the next `...`, blank, comma or `=`; takes the blanks behind it, too. May be empty.
+    private mutating func takeBound() -> String {
+        defer { scanner.skipBlanks() }
+        return scanner.run(upTo: "...") {
+            $0 != UInt8(ascii: ",") && $0 != UInt8(ascii: "=") && !SignatureScanner.isBlank($0)
+        }
+    }
+
+    private func bound(
+        _ text: String, _ type: ValueType, _ place: String, at offset: Int
+    ) throws(SignatureError) -> Value? {
+        if text.isEmpty { return nil }
+        guard let value = type.parse(text) else {
+            throw scanner.error("expected \(type.expectation) \(place) '...'", at: offset)
+        }
+        return value
     }
 
     /// A default that is not text: all up to the next blank or comma.
-    private mutating func parsePlain(_ type: ValueType) throws(SignatureError) -> Value {
+    private mutating func parsePlain(_ type: ValueType, _ range: ValueRange?) throws(SignatureError) -> Value {
         let start = scanner.position
         let plain = scanner.run { $0 != UInt8(ascii: ",") && !SignatureScanner.isBlank($0) }
-        guard let value = type.parse(plain) else {
-            throw scanner.error("expected \(type.expectation) after '='", at: start)
+        guard let value = type.parse(plain), range?.contains(value) ?? true else {
+            throw scanner.error("expected \(range?.expectation ?? type.expectation) after '='", at: start)
         }
         return value
     }

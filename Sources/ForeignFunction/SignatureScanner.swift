@@ -17,16 +17,27 @@ struct SignatureScanner {
     /// The longest run of letters, digits and `_` from here.
     mutating func word() -> String { run(while: Self.isWord) }
 
-    /// The longest run of bytes from here for which `isWanted` says so.
-    mutating func run(while isWanted: (UInt8) -> Bool) -> String {
+    /// The longest run of bytes from here for which `isWanted` says so, and which no `end` follows.
+    mutating func run(upTo end: String? = nil, while isWanted: (UInt8) -> Bool) -> String {
         let start = position
-        while let byte = next, isWanted(byte) { position += 1 }
+        while let byte = next, isWanted(byte), !(end.map(isBefore) ?? false) { position += 1 }
         return String(decoding: bytes[start..<position], as: UTF8.self)
     }
 
-    mutating func take(_ character: Unicode.Scalar) -> Bool {
-        guard next == UInt8(ascii: character) else { return false }
-        position += 1
+    /// This text stands here.
+    func isBefore(_ text: String) -> Bool { bytes[position...].starts(with: text.utf8) }
+
+    mutating func take(_ text: String) -> Bool {
+        guard isBefore(text) else { return false }
+        position += text.utf8.count
+        return true
+    }
+
+    /// Takes a word, if it stands here as a whole.
+    mutating func take(word: String) -> Bool {
+        var ahead = self
+        guard ahead.word() == word else { return false }
+        self = ahead
         return true
     }
 

@@ -16,6 +16,29 @@ extension ValueType {
         }
     }
 
+    /// Its values have an order, so that a parameter of it may have a range.
+    package var isNumber: Bool {
+        switch self {
+        case .i8, .i16, .i32, .i64, .u8, .u16, .u32, .u64, .f32, .f64: true
+        case .bool, .str, .ptr: false
+        }
+    }
+
+    /// The least and the greatest whole number of this type; `nil` for a type of other values.
+    package var wholeBounds: (least: Value, greatest: Value)? {
+        switch self {
+        case .i8: (.i8(.min), .i8(.max))
+        case .i16: (.i16(.min), .i16(.max))
+        case .i32: (.i32(.min), .i32(.max))
+        case .i64: (.i64(.min), .i64(.max))
+        case .u8: (.u8(.min), .u8(.max))
+        case .u16: (.u16(.min), .u16(.max))
+        case .u32: (.u32(.min), .u32(.max))
+        case .u64: (.u64(.min), .u64(.max))
+        case .f32, .f64, .bool, .str, .ptr: nil
+        }
+    }
+
     /// Reads a value: the whole text, nothing around it, within the type's range.
     ///
     /// `bool` is `true`, `false`, `1` or `0`. Whole numbers are decimal digits behind an optional sign. Numbers are decimal with an
@@ -43,14 +66,8 @@ extension ValueType {
     package var expectation: String {
         switch self {
         case .bool: "true or false"
-        case .i8: "a whole number from \(Int8.min) to \(Int8.max)"
-        case .i16: "a whole number from \(Int16.min) to \(Int16.max)"
-        case .i32: "a whole number from \(Int32.min) to \(Int32.max)"
-        case .i64: "a whole number from \(Int64.min) to \(Int64.max)"
-        case .u8: "a whole number from 0 to \(UInt8.max)"
-        case .u16: "a whole number from 0 to \(UInt16.max)"
-        case .u32: "a whole number from 0 to \(UInt32.max)"
-        case .u64: "a whole number from 0 to \(UInt64.max)"
+        case .i8, .i16, .i32, .i64, .u8, .u16, .u32, .u64:
+            ValueRange(least: wholeBounds?.least, greatest: nil).expectation
         case .f32, .f64: "a number"
         case .str: "text without NUL"
         case .ptr: "an address"

@@ -44,10 +44,10 @@ struct PluginParameters: ResolvedParameters {
         guard let given else {
             if let standIn = parameter.defaultValue { return standIn }
             if parameter.isOptional { return .str(nil) }
-            throw ParameterFault(parameter: parameter.name, value: nil, expected: parameter.type.expectation)
+            throw ParameterFault(parameter: parameter.name, value: nil, expected: parameter.expectation)
         }
-        guard let value = parameter.type.parse(given) else {
-            throw ParameterFault(parameter: parameter.name, value: given, expected: parameter.type.expectation)
+        guard let value = parameter.parse(given) else {
+            throw ParameterFault(parameter: parameter.name, value: given, expected: parameter.expectation)
         }
         return value
     }

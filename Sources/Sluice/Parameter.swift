@@ -5,14 +5,14 @@
 ///     @Parameter("max_tokens") var limit = 256       // named otherwise than the property
 ///     @Parameter var note: String?                   // may be left out
 ///
-/// Names, types and defaults become the signature that the server checks before any code of the plugin runs, and that `sluice
-/// inspect` shows; `min` and `max` are checked before the producer's own code does. A value that is missing or wrong is answered with 400 and
-/// a text that says what was expected.
+/// Names, types, bounds and defaults become the signature that the server checks before any code of the plugin runs, and that `sluice
+/// inspect` shows. A value that is missing or wrong is answered with 400 and a text that says what was expected. A signature that contradicts
+/// itself, as by a default that is out of its bounds, is refused when the plugin is loaded.
 @propertyWrapper
 public struct Parameter<Value: ParameterValue> {
     public let wrappedValue: Value
 
-    private init(name: String?, default value: Value?, range: ParameterRange<Value>?) {
+    private init(name: String?, default value: Value?, range: String?) {
         // Made while a producer is, one after the other in the order of the declarations: that is how each finds its value.
         wrappedValue =
             ParameterBinding.current?.next(name: name, default: value, range: range) ?? value ?? Value.placeholder
@@ -34,20 +34,26 @@ public struct Parameter<Value: ParameterValue> {
     }
 }
 
-extension Parameter where Value: Comparable {
-    /// One that has a default and bounds.
+extension Parameter where Value: ParameterNumber {
+    /// One that has a default and bounds, both inclusive.
     public init(wrappedValue: Value, _ name: String? = nil, min: Value? = nil, max: Value? = nil) {
-        self.init(name: name, default: wrappedValue, range: ParameterRange(min: min, max: max))
+        self.init(name: name, default: wrappedValue, range: Self.range(min, max))
     }
 
     /// A required one with bounds.
     public init(_ name: String? = nil, min: Value?, max: Value? = nil) {
-        self.init(name: name, default: nil, range: ParameterRange(min: min, max: max))
+        self.init(name: name, default: nil, range: Self.range(min, max))
     }
 
     /// A required one with an upper bound.
     public init(_ name: String? = nil, max: Value?) {
-        self.init(name: name, default: nil, range: ParameterRange(min: nil, max: max))
+        self.init(name: name, default: nil, range: Self.range(nil, max))
+    }
+
+    /// As a signature spells it.
+    private static func range(_ min: Value?, _ max: Value?) -> String? {
+        guard min != nil || max != nil else { return nil }
+        return (min?.signatureDefault ?? "") + "..." + (max?.signatureDefault ?? "")
     }
 }
 
@@ -68,11 +74,14 @@ public protocol ParameterValue {
     /// - Parameter text: `nil` if the request leaves out an optional one.
     /// - Throws: `InvalidParameter` if it is not one of the type's values.
     init(parameterText text: String?) throws(InvalidParameter)
-    /// The value as a signature's default; `nil` where there can be none.
+    /// The value as a signature spells a default, or a bound; `nil` where there can be none.
     var signatureDefault: String? { get }
     /// What a value must be, for the answer to one that is not.
     static var expectation: String { get }
 }
+
+/// A value that may have bounds: its `signatureType` is a number's. Whole numbers, `Float` and `Double` are such.
+public protocol ParameterNumber: ParameterValue {}
 
 /// A request's text is none of the values of the parameter's type; it is answered with 400 and the type's `expectation`.
 public struct InvalidParameter: Error, Sendable {
@@ -100,42 +109,42 @@ extension Bool: ParameterValue {
     }
 }
 
-extension Int: ParameterValue {
+extension Int: ParameterNumber {
     public static var signatureType: String { "i64" }
     public static var placeholder: Int { 0 }
 }
 
-extension Int32: ParameterValue {
+extension Int32: ParameterNumber {
     public static var signatureType: String { "i32" }
     public static var placeholder: Int32 { 0 }
 }
 
-extension Int64: ParameterValue {
+extension Int64: ParameterNumber {
     public static var signatureType: String { "i64" }
     public static var placeholder: Int64 { 0 }
 }
 
-extension UInt: ParameterValue {
+extension UInt: ParameterNumber {
     public static var signatureType: String { "u64" }
     public static var placeholder: UInt { 0 }
 }
 
-extension UInt32: ParameterValue {
+extension UInt32: ParameterNumber {
     public static var signatureType: String { "u32" }
     public static var placeholder: UInt32 { 0 }
 }
 
-extension UInt64: ParameterValue {
+extension UInt64: ParameterNumber {
     public static var signatureType: String { "u64" }
     public static var placeholder: UInt64 { 0 }
 }
 
-extension Float: ParameterValue {
+extension Float: ParameterNumber {
     public static var signatureType: String { "f32" }
     public static var placeholder: Float { 0 }
 }
 
-extension Double: ParameterValue {
+extension Double: ParameterNumber {
     public static var signatureType: String { "f64" }
     public static var placeholder: Double { 0 }
 }

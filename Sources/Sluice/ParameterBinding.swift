@@ -7,7 +7,8 @@ final class ParameterBinding: @unchecked Sendable {
     struct Declaration {
         let explicitName: String?
         let type: String
-        /// As a signature spells it.
+        /// As a signature spells them.
+        let range: String?
         let defaultValue: String?
     }
 
@@ -24,7 +25,7 @@ final class ParameterBinding: @unchecked Sendable {
     /// - Parameters:
     ///   - names: in the order of the declarations.
     ///   - value: a parameter's text, by its name.
-    /// - Throws: what its `init` throws; `Reject` for a value out of its range.
+    /// - Throws: what its `init` throws; `Reject` for a value that is none of its type's.
     static func make<P: ProducerDeclaration>(
         _ type: P.Type, names: [String], value: @escaping (String) -> String?
     ) throws -> P {
@@ -34,11 +35,12 @@ final class ParameterBinding: @unchecked Sendable {
         return producer
     }
 
-    func next<Value: ParameterValue>(name: String?, default value: Value?, range: ParameterRange<Value>?) -> Value? {
+    func next<Value: ParameterValue>(name: String?, default value: Value?, range: String?) -> Value? {
         guard let source else {
             declarations.append(
                 Declaration(
-                    explicitName: name, type: Value.signatureType, defaultValue: value.flatMap(\.signatureDefault)))
+                    explicitName: name, type: Value.signatureType, range: range,
+                    defaultValue: value.flatMap(\.signatureDefault)))
             return nil
         }
         // More than were noted: a second `@Parameter` of a value that the producer makes on its way, which is none of its own.
@@ -47,18 +49,12 @@ final class ParameterBinding: @unchecked Sendable {
         count += 1
         let text = source.value(name)
         do throws(InvalidParameter) {
-            let given = try Value(parameterText: text)
-            if let range, !range.contains(given) { refuse("\(name): expected \(range.description)", text) }
-            return given
+            return try Value(parameterText: text)
         } catch {
-            refuse("\(name): expected \(Value.expectation)", text)
+            let given = text.map { ", not '\($0.prefix(100))'" } ?? ""
+            fault = fault ?? Reject(status: 400, message: "\(name): expected \(Value.expectation)" + given)
             return nil
         }
-    }
-
-    private func refuse(_ expectation: String, _ text: String?) {
-        guard fault == nil else { return }
-        fault = Reject(status: 400, message: expectation + (text.map { ", not '\($0.prefix(100))'" } ?? ""))
     }
 
     /// The names of a producer's parameters in the order of their declarations, and its signature.
@@ -90,7 +86,8 @@ final class ParameterBinding: @unchecked Sendable {
             }
         }
         let parts = zip(names, binding.declarations).map { name, declaration in
-            "\(name): \(declaration.type)" + (declaration.defaultValue.map { " = \($0)" } ?? "")
+            "\(name): \(declaration.type)" + (declaration.range.map { " in \($0)" } ?? "")
+                + (declaration.defaultValue.map { " = \($0)" } ?? "")
         }
         return (names, parts.joined(separator: ", "))
     }
@@ -101,23 +98,4 @@ struct ParametersUnknown: Error, CustomStringConvertible {
     let description: String
 
     init(_ description: String) { self.description = description }
-}
-
-/// The bounds of a parameter, both inclusive.
-struct ParameterRange<Value> {
-    let contains: (Value) -> Bool
-    let description: String
-}
-
-extension ParameterRange where Value: Comparable {
-    /// - Returns: `nil` if there is no bound.
-    init?(min: Value?, max: Value?) {
-        switch (min, max) {
-        case (nil, nil): return nil
-        case (let min?, nil): self.init(contains: { $0 >= min }, description: "at least \(min)")
-        case (nil, let max?): self.init(contains: { $0 <= max }, description: "at most \(max)")
-        case (let min?, let max?):
-            self.init(contains: { $0 >= min && $0 <= max }, description: "a value from \(min) to \(max)")
-        }
-    }
 }

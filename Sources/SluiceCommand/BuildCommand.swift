@@ -42,7 +42,7 @@ struct BuildCommand: ParsableCommand {
         let builder = PluginBuilder(
             files: try .ofThisExecutable(), choices: BuildChoices(isDebug: debug, libraries: libraries), output: .passed
         )
-        guard case .built = try builder.build(sources, to: path) else {
+        guard case .built = try ControlEvents.notingTermination(during: { try builder.build(sources, to: path) }) else {
             throw CommandFailure("\(sources.files.joined(separator: ", ")): not built; the compiler says why, above")
         }
         writeFully(Array("built \(path)\n".utf8), to: STDOUT_FILENO)

@@ -23,6 +23,26 @@ struct ControlEvents: Sendable {
     /// Set by the first request to terminate, before anybody reads of it: for what takes long.
     static var isTerminating: Bool { terminationAsked.load(ordering: .relaxed) }
 
+    /// Does some work during which SIGINT, SIGTERM and SIGHUP are only noted, in `isTerminating`, so that it can undo what it began. Not
+    /// in a process that has `ControlEvents`.
+    static func notingTermination<Result>(during work: () throws -> Result) rethrows -> Result {
+        terminationAsked.store(false, ordering: .relaxed)
+        let before = [SIGINT, SIGTERM, SIGHUP].map { number in
+            var (noting, before) = (sigaction(), sigaction())
+            noting.__sigaction_handler.sa_handler = { _ in terminationAsked.store(true, ordering: .relaxed) }
+            noting.sa_flags = SA_RESTART
+            sigaction(number, &noting, &before)
+            return (number, before)
+        }
+        defer {
+            for (number, action) in before {
+                var action = action
+                sigaction(number, &action, nil)
+            }
+        }
+        return try work()
+    }
+
     /// Takes over the signals that control a server. Once per process.
     init() throws(CommandFailure) {
         var ends: [Int32] = [-1, -1]

@@ -39,7 +39,7 @@ struct PluginDeclaration {
     ///
     ///   hello  GET /hello
     ///     {"hello":"world"} every `interval` seconds
-    ///     parameter  interval: f64 = 1.0
+    ///     parameter  interval: f64 in 0.001...86400 = 1.0
     ///     flags      nonblocking
     /// ```
     var text: String {
@@ -88,11 +88,13 @@ extension PluginDeclaration.Producer {
         ])
     }
 
-    /// A default is the text that a request would have to send for it; null: there is none.
+    /// A bound and a default are the text that a request would have to send for it; null: there is none.
     private static func json(_ parameter: Signature.Parameter) -> JSONValue {
         .object([
             ("name", .text(parameter.name)), ("type", .text(parameter.type.rawValue)),
             ("optional", .bool(parameter.isOptional)),
+            ("min", parameter.range?.least.map(ValueRange.text).map(JSONValue.text) ?? .null),
+            ("max", parameter.range?.greatest.map(ValueRange.text).map(JSONValue.text) ?? .null),
             ("default", parameter.defaultValue?.text.map(JSONValue.text) ?? .null),
         ])
     }

@@ -99,7 +99,9 @@ struct RunCommand: ParsableCommand {
         if PluginSources.isSource(PluginSources.fileName(file)) {
             path = "\(scratch.path)/\(PluginSources.stem(file)).so"
             let builder = PluginBuilder(files: try .ofThisExecutable(), output: .passed)
-            guard case .built = try builder.build(try PluginSources([file]), to: path) else {
+            let sources = try PluginSources([file])
+            guard case .built = try ControlEvents.notingTermination(during: { try builder.build(sources, to: path) })
+            else {
                 throw CommandFailure("\(file): not built; the compiler says why, above")
             }
         }

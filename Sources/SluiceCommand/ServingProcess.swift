@@ -60,7 +60,7 @@ struct ServingProcess {
         defer { writer.finish() }
         let socket = try controlSocket()
         defer { socket?.shut() }
-        development?.build(failed: notices.tell)
+        development?.build(begun: notices.begin, failed: notices.tell)
         let built = development?.takeFresh() ?? []
         let report: Reloader.Report
         do {
@@ -93,7 +93,7 @@ struct ServingProcess {
         let greeting = Greeting(address: address.description, producers: reloader.entries.map(\.description))
         writeFully(Array(greeting.text.utf8), to: STDOUT_FILENO)
         tell(built, refusals: report.refusals)
-        try development?.start(failed: notices.tell) { [events] in events.post(.reload) }
+        try development?.start(begun: notices.begin, failed: notices.tell) { [events] in events.post(.reload) }
         serve()
         return await stop()
     }

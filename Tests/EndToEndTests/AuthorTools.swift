@@ -46,6 +46,34 @@ final class Workshop: Sendable {
 
     func write(_ text: String, to name: String) { directory.write(text.utf8, to: name) }
 
+    /// A C compiler that never comes to an end.
+    final class SlowCompiler: Sendable {
+        let path: String
+        private let started: LineReader<pid_t>
+        /// As long as there is a writer, the reader waits.
+        private let writing: Int32
+
+        init(in workshop: Workshop) {
+            path = workshop.path("slow")
+            let mark = workshop.path("mark")
+            workshop.directory.write("#!/bin/sh\necho $$ > \(mark)\nsleep 600\n".utf8, to: "slow", mode: 0o755)
+            mkfifo(mark, 0o600)
+            started = LineReader(openPipeForReading(mark)) { pid_t($0) }
+            writing = open(mark, O_WRONLY | O_CLOEXEC)
+        }
+
+        deinit { close(writing) }
+
+        /// Waits until it was started so often.
+        /// - Returns: the process.
+        func waitForStart(_ count: Int = 1) throws -> pid_t {
+            guard let pid = started.wait(.seconds(30), from: count - 1, until: { _ in true }) else {
+                throw TestFailure("the compiler was not started")
+            }
+            return pid
+        }
+    }
+
     /// A producer in C that sends one text again and again.
     static func c(saying text: String, name: String = "talker", everyMilliseconds: Int = 20) -> String {
         """

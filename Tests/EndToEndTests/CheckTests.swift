@@ -51,7 +51,8 @@ struct CheckTests {
         ("HANGS_IN_NEXT", "events", "never-ends"), ("BLOCKS_A_LITTLE", "events", "blocking"),
         ("BLOCKS_IN_OPEN", "moments", "blocking"), ("STALLS", "events", "blocking"),
         ("NEVER_CLOSES", "events", "never-ends"), ("CALLS_LATE", "late", "late"),
-        ("ANSWERS_NONSENSE", "events", "contract"), ("BREAKS_A_LINE", "events", "contract"),
+        ("REFUSES_ITS_BOUND", "parameters", "contract"), ("ANSWERS_NONSENSE", "events", "contract"),
+        ("BREAKS_A_LINE", "events", "contract"),
         ("WRITES_NO_UTF8", "events", "contract"), ("ENDS_WITH_RUBBISH", "events", "contract"),
         ("REJECTS_EVERYTHING", "events", "unopened"),
     ]

@@ -22,6 +22,8 @@ struct DevCommandTests {
         }
         let server = try start([file: source("one")])
         try server.waitForOutput("\(file): built in ")
+        // What takes some seconds is announced.
+        #expect(server.program.output.lines.contains("\(file): building …") == (language == "swift"))
         let old = try server.subscribe("/talker")
         #expect(try old.nextText() == "one")
 
@@ -92,19 +94,27 @@ struct DevCommandTests {
 
     @Test("ends at once while a compiler runs, and leaves no file")
     func endsWhileBuilding() throws {
-        workshop.directory.write(
-            "#!/bin/sh\necho compiling > \(workshop.path("mark"))\nsleep 600\n".utf8, to: "slow", mode: 0o755)
-        mkfifo(workshop.path("mark"), 0o600)
-        let reading = openPipeForReading(workshop.path("mark"))
-        // As long as there is a writer, the reader waits.
-        let writing = open(workshop.path("mark"), O_WRONLY | O_CLOEXEC)
-        defer { close(writing) }
-        let reader = LineReader(reading) { String($0) }
-        let server = try start([:], environment: ["CC": workshop.path("slow")])
+        let slow = Workshop.SlowCompiler(in: workshop)
+        let server = try start([:], environment: ["CC": slow.path])
         server.save(Workshop.c(saying: "one"), to: "talker.c")
-        try #require(reader.wait(.seconds(30)) { $0 == "compiling" } != nil)
+        _ = try slow.waitForStart()
         #expect(try server.interrupt() == .status(0))
         #expect(try workshop.run("ls", "-A", "plugins").output == "talker.c\n")
+    }
+
+    @Test("a signal during the first build ends that, too")
+    func endsBeforeServing() throws {
+        let slow = Workshop.SlowCompiler(in: workshop)
+        for folder in ["plugins", "temporary"] { mkdir(workshop.path(folder), 0o755) }
+        for name in ["one.c", "two.c"] { workshop.write(Workshop.c(saying: "one"), to: "plugins/\(name)") }
+        let program = try RunningProgram(
+            workshop.words(
+                ["dev", "plugins", "--listen", "127.0.0.1:0"],
+                environment: ["CC": slow.path, "TMPDIR": workshop.path("temporary")]))
+        _ = try slow.waitForStart()
+        program.signal(SIGINT)
+        #expect(program.waitForExit(.seconds(20)) == .status(0))
+        #expect(try workshop.run("ls", "-A", "temporary").output.isEmpty)
     }
 
     @Test("without a compiler it says so, and goes on")

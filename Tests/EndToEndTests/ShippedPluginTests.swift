@@ -17,7 +17,7 @@ struct ShippedPluginTests {
         struct Parameter: Decodable {
             let name, type: String
             let optional: Bool
-            let `default`: String?
+            let min, max, `default`: String?
         }
         let producers: [Producer]
     }
@@ -59,9 +59,12 @@ struct ShippedPluginTests {
         #expect(page.contains("**Route**: `\(producer.route)`\n"))
         for parameter in producer.parameters {
             let type = parameter.type + (parameter.optional ? "?" : "")
+            let hasRange = parameter.min != nil || parameter.max != nil
+            let range = hasRange ? " in \(parameter.min ?? "")...\(parameter.max ?? "")" : ""
             let quote = parameter.type == "str" ? "\"" : ""
             let value = parameter.default.map { " = \(quote)\($0)\(quote)" } ?? ""
-            #expect(page.contains("`\(parameter.name): \(type)\(value)`"), "\(parameter.name): \(type)\(value)")
+            let declared = "\(parameter.name): \(type)\(range)\(value)"
+            #expect(page.contains("`\(declared)`"), "\(declared)")
         }
     }
 }

@@ -77,6 +77,10 @@ struct PluginProducerTests {
             try producer.resolve(path: [.init("name", "x")], query: [.init("u", "-1")])
         }
         #expect(wrong == ParameterFault(parameter: "u", value: "-1", expected: "a whole number from 0 to 4294967295"))
+        let beyond = #expect(throws: ParameterFault.self) {
+            try producer.resolve(path: [.init("name", "x")], query: [.init("f", "1e9")])
+        }
+        #expect(beyond == ParameterFault(parameter: "f", value: "1e9", expected: "a number from -1 to 1000"))
         let nul = #expect(throws: ParameterFault.self) {
             try producer.resolve(path: [.init("name", "a\0b")], query: [])
         }

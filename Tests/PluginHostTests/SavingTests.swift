@@ -65,5 +65,9 @@ struct SavingTests {
             other.adopt(given)?.canonical == "every=20",
             "what it does not know is left out, what is missing has its default")
         #expect(try HandDrivenStream(loadFixture("EchoesParameters"), "echo").producer.adopt(given) == nil)
+        let much = try old.resolve(path: [], query: [.init("bytes", "2000000001")])
+        let narrower = try HandDrivenStream(
+            loadFixture("SavesAsTold", defines: ["RANGE=\" in ...2000000000\""]), "saves-as-told")
+        #expect(narrower.producer.adopt(given) != nil && narrower.producer.adopt(much) == nil)
     }
 }

@@ -1,3 +1,5 @@
+import Glibc
+import TestSupport
 import Testing
 
 @testable import SluiceCommand
@@ -70,6 +72,24 @@ struct CompilerWordsTests {
         #expect(CompilerWords.moduleName(for: "my-ticker.2é", build: 0xab) == "Plugin_my_ticker_2__00000000000000ab")
         #expect(
             CompilerWords.moduleName(for: "a", build: 1) != CompilerWords.moduleName(for: "a", build: 2))
+    }
+
+    @Test("what no build has used for a month is not kept")
+    func pruning() {
+        let cache = TemporaryDirectory()
+        for name in ["old", ".left.behind", "used"] {
+            mkdir("\(cache.path)/\(name)", 0o755)
+            cache.write([1], to: "\(name)/Sluice.o")
+        }
+        let now = time(nil)
+        let month: time_t = 30 * 86400
+        for (name, age) in [("old", month + 60), (".left.behind", month + 60), ("used", month - 60)] {
+            let times = [timeval(tv_sec: now - age, tv_usec: 0), timeval(tv_sec: now - age, tv_usec: 0)]
+            #expect(utimes("\(cache.path)/\(name)", times) == 0)
+        }
+        SwiftLibrary.prune(cache.path, now: now)
+        #expect((try? names(in: cache.path)) == ["used"])
+        #expect(access("\(cache.path)/used/Sluice.o", R_OK) == 0)
     }
 
     @Test("the library is compiled again for another compiler, other flags, or other sources, and only then")

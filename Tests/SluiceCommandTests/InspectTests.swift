@@ -25,7 +25,7 @@ struct InspectTests {
                     parameter  from: i64 = 1
                     parameter  to: i64 = 10
                     parameter  step: i64 = 1
-                    parameter  interval: f64 = 0.1
+                    parameter  interval: f64 in 0...86400 = 0.1
                     parameter  name: str?
                     flags      nonblocking, resumable
 
@@ -48,6 +48,8 @@ struct InspectTests {
         #expect(parameters.map { $0["type"] as? String } == ["i64", "i64", "i64", "f64", "str"])
         #expect(parameters.map { $0["optional"] as? Bool } == [false, false, false, false, true])
         #expect(parameters.map { $0["default"] as? String } == ["1", "10", "1", "0.1", nil])
+        #expect(parameters.map { $0["min"] as? String } == [nil, nil, nil, "0", nil])
+        #expect(parameters.map { $0["max"] as? String } == [nil, nil, nil, "86400", nil])
     }
 
     @Test("says of a file that a server would refuse why, with status 1")

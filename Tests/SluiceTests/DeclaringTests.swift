@@ -93,7 +93,7 @@ extension PluginTests {
             #expect(String(cString: first.description) == "Takes everything")
             #expect(
                 String(cString: first.parameters)
-                    == #"symbol: str, flag: bool = true, small: i32 = -1, ratio: f32, wide_not: i64 = 5, text: str = "a \"b\"\\\n", "#
+                    == #"symbol: str, flag: bool = true, small: i32 in ...10 = -1, ratio: f32 in 0.0...1.0, wide_not: i64 = 5, text: str = "a \"b\"\\\n", "#
                     + #"note: str?, side: str = "sell", big: u64 = 9223372036854775808"#)
             #expect(first.flags == UInt32(SLUICE_SHARED) | UInt32(SLUICE_RESUMABLE) | UInt32(SLUICE_PLAIN_OPEN))
             #expect(first.save == nil)
@@ -123,18 +123,13 @@ extension PluginTests {
             #expect(stream.close(.completed))
         }
 
-        @Test(
-            "a value out of its range is refused with what was expected",
-            arguments: [
-                ("small", "11", "small: expected at most 10, not '11'"),
-                ("ratio", "1.5", "ratio: expected a value from 0.0 to 1.0, not '1.5'"),
-                ("side", "hold", "side: expected one of buy, sell, not 'hold'"),
-            ])
-        func range(name: String, value: String, message: String) throws {
+        @Test("a value that only its enumeration knows to be wrong is refused with what was expected")
+        func enumeration() throws {
             let stream = try DrivenStream(
-                AllParameters.self, on: host, parameters: Self.given.merging([name: value]) { $1 })
+                AllParameters.self, on: host, parameters: Self.given.merging(["side": "hold"]) { $1 })
             #expect(stream.answer == Int32(SLUICE_OPEN_REJECT))
-            #expect(stream.said.rejection?.0 == 400 && stream.said.rejection?.1 == message)
+            #expect(stream.said.rejection?.0 == 400)
+            #expect(stream.said.rejection?.1 == "side: expected one of buy, sell, not 'hold'")
         }
 
         @Test("an init that throws refuses the request; where it hides the parameters' names, the plugin is refused")

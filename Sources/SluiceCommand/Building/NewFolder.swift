@@ -83,10 +83,6 @@ struct NewFolder: Sendable {
 
             static int32_t \(c)_open(sluice_stream *stream, void **state, double interval)
             {
-                if (!(interval >= 0.001 && interval <= 86400)) { /* written so that NaN is refused, too */
-                    host->reject(stream, 400, "interval: seconds, from 0.001 to 86400");
-                    return SLUICE_OPEN_REJECT;
-                }
                 struct \(c)_stream *self = malloc(sizeof *self);
                 if (self == NULL) {
                     host->reject(stream, 503, "out of memory");
@@ -117,7 +113,7 @@ struct NewFolder: Sendable {
                 .flags = SLUICE_NONBLOCKING,
                 .name = "\(name.text)",
                 .description = "{\\"hello\\":\\"world\\"} every `interval` seconds",
-                .parameters = "interval: f64 = 1.0",
+                .parameters = "interval: f64 in 0.001...86400 = 1.0", /* seconds; what is not is answered with 400 */
                 .open = SLUICE_OPEN(\(c)_open),
                 .next = \(c)_next,
                 .close = \(c)_close,

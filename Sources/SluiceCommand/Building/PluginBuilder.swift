@@ -70,7 +70,8 @@ final class PluginBuilder: Sendable {
         program?.end()
     }
 
-    var isEnded: Bool { running.withLock(\.isEnded) }
+    /// Nothing is built any more, also because this process is to end.
+    var isEnded: Bool { running.withLock(\.isEnded) || ControlEvents.isTerminating }
 
     private func swiftCommand(
         _ sources: PluginSources, scratch: String, output: String
@@ -83,6 +84,8 @@ final class PluginBuilder: Sendable {
         let words = CompilerWords(include: files.include, choices: choices, headerCache: "\(kept)/headers")
         let library = SwiftLibrary(files: files, words: words, compiler: compiler, cache: kept, scratch: scratch)
         let folder = try library.folder { command throws(CommandFailure) in
+            let note = "sluice: compiling the library for Swift first, once for this compiler (kept in \(kept))\n"
+            writeFully(Array(note.utf8), to: STDERR_FILENO)
             let ending = try run(command, scratch: scratch)
             // Not the author's errors, but whoever reads on needs them.
             if ending.status != 0 { writeFully(Array(ending.output.utf8), to: STDERR_FILENO) }
@@ -115,7 +118,9 @@ final class PluginBuilder: Sendable {
         }
         if isEnded { program.end() }
         defer { running.withLock { $0.program = nil } }
-        return try program.run()
+        let ending = try program.run()
+        guard !self.isEnded else { throw CommandFailure("interrupted, and nothing is built") }
+        return ending
     }
 
     /// Where the linker finds what is exported.

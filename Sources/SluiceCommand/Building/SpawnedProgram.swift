@@ -14,11 +14,14 @@ final class SpawnedProgram: Sendable {
     enum Output: Sendable {
         /// Goes where this process's own goes, untouched.
         case passed
-        /// Kept up to a limit. The program has a process group of its own, so that what it started can be ended with it.
+        /// Kept up to a limit.
         case kept
     }
 
     static let keptBytesMax = 64 * 1024
+
+    /// How often it is asked whether this process is to end. Milliseconds.
+    private static let askingInterval: Int32 = 100
 
     private struct State {
         var group: pid_t?
@@ -39,20 +42,28 @@ final class SpawnedProgram: Sendable {
         self.temporary = temporary
     }
 
-    /// Starts the program and waits for its end.
+    /// Starts the program, in a process group of its own, and waits for its end. When this process is asked to end, so is the program, with
+    /// all that it started.
     /// - Throws: if the system cannot start it.
     func run() throws(CommandFailure) -> Ending {
         var ends: [Int32] = [-1, -1]
         if output == .kept, sluice_pipe(&ends) != 0 { throw failure(errno) }
         let pid = try state.withLock { state throws(CommandFailure) -> pid_t in
-            guard !state.isEnded else { throw CommandFailure("\(words[0]): not started, as all ends") }
+            guard !state.isEnded, !ControlEvents.isTerminating else {
+                throw CommandFailure("\(words[0]): not started, as all ends")
+            }
             let pid = try start(writingTo: ends[1])
-            if output == .kept { state.group = pid }
+            state.group = pid
             return pid
         }
         if ends[1] >= 0 { close(ends[1]) }
-        let text = ends[0] >= 0 ? Self.readAll(ends[0]) : ""
+        let text = ends[0] >= 0 ? readAll(ends[0]) : ""
         if ends[0] >= 0 { close(ends[0]) }
+        let process = sluice_open_process(pid)
+        if process >= 0 {
+            wait(for: process)
+            close(process)
+        }
         // Looks first and reaps under the lock, so that `end` never meets a number that was given to somebody else.
         var information = siginfo_t()
         while waitid(P_PID, id_t(pid), &information, WEXITED | WNOWAIT) != 0, errno == EINTR {}
@@ -70,6 +81,14 @@ final class SpawnedProgram: Sendable {
         state.withLock { state in
             state.isEnded = true
             if let group = state.group { kill(-group, SIGTERM) }
+        }
+    }
+
+    /// Waits until a descriptor has something to tell.
+    private func wait(for descriptor: Int32) {
+        var wanted = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        while poll(&wanted, 1, Self.askingInterval) <= 0 {
+            if ControlEvents.isTerminating { end() }
         }
     }
 
@@ -93,8 +112,8 @@ final class SpawnedProgram: Sendable {
         posix_spawnattr_setsigmask(&attributes, &none)
         posix_spawnattr_setsigdefault(&attributes, &all)
         posix_spawnattr_setpgroup(&attributes, 0)
-        let group = output == .kept ? POSIX_SPAWN_SETPGROUP : 0
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | group))
+        posix_spawnattr_setflags(
+            &attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP))
 
         var pointers: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
         defer { pointers.forEach { free($0) } }
@@ -122,15 +141,16 @@ final class SpawnedProgram: Sendable {
         CommandFailure("\(words[0]) cannot be started: \(String(cString: strerror(code)))")
     }
 
-    private static func readAll(_ descriptor: Int32) -> String {
+    private func readAll(_ descriptor: Int32) -> String {
         var kept: [UInt8] = []
         var isCut = false
         var chunk = [UInt8](repeating: 0, count: 16 * 1024)
         while true {
+            wait(for: descriptor)
             let count = read(descriptor, &chunk, chunk.count)
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { break }
-            let room = keptBytesMax - kept.count
+            let room = Self.keptBytesMax - kept.count
             kept += chunk[..<min(count, room)]
             isCut = isCut || count > room
         }

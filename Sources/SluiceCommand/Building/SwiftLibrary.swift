@@ -1,9 +1,11 @@
+import CLinux
 import Glibc
 import PluginHost
 
 /// The library that plugins in Swift import, compiled once for each compiler and kept between builds.
 struct SwiftLibrary {
     static let objectName = "Sluice.o"
+    private static let unusedSecondsMax = 30 * 86400
 
     let files: AuthoringFiles
     let words: CompilerWords
@@ -51,7 +53,11 @@ struct SwiftLibrary {
         let command = words.swiftLibrary(compiler: compiler, files: paths, folder: "")
         let key = Self.key(version: version.output, command: command, sources: sources)
         let folder = "\(cache)/\(key)"
-        if access("\(folder)/\(Self.objectName)", R_OK) == 0 { return folder }
+        if access("\(folder)/\(Self.objectName)", R_OK) == 0 {
+            // Now: that is what tells which are in use.
+            utimes(folder, nil)
+            return folder
+        }
 
         let partial = "\(cache)/.\(key).\(getpid()).\(UInt32.random(in: 0 ... .max))"
         try makeFolders(partial)
@@ -65,7 +71,20 @@ struct SwiftLibrary {
         if rename(partial, folder) != 0, access("\(folder)/\(Self.objectName)", R_OK) != 0 {
             throw CommandFailure("\(folder) can't be made: \(systemError())")
         }
+        Self.prune(cache, now: time(nil))
         return folder
+    }
+
+    /// Removes what no build has used for a month: the libraries for compilers and versions that are gone, and what a build that was killed has left.
+    /// - Parameter now: seconds since 1970.
+    static func prune(_ cache: String, now: time_t) {
+        for name in (try? names(in: cache)) ?? [] {
+            var status = stat()
+            guard stat("\(cache)/\(name)", &status) == 0, now - status.st_mtim.tv_sec > unusedSecondsMax else {
+                continue
+            }
+            removeTree("\(cache)/\(name)")
+        }
     }
 }
 

@@ -7,7 +7,13 @@ import Synchronization
 
 /// Trials of what requests may say: parameters and ids; and of a reload, which asks for a stream by its id, too.
 extension TrialBench {
-    /// Values at and beyond what a type can hold; which of them a producer takes is its own affair, but none may harm it.
+    /// Values at and beyond what a parameter can hold; which of them a producer takes is its own affair, but none may harm it.
+    private static func boundaries(of parameter: Signature.Parameter) -> [String] {
+        let bounds = [parameter.range?.least, parameter.range?.greatest].compactMap(\.self)
+        let around = bounds.flatMap { [$0.neighbour(above: false), $0, $0.neighbour(above: true)].compactMap(\.self) }
+        return around.compactMap(\.text) + boundaries(of: parameter.type)
+    }
+
     private static func boundaries(of type: ValueType) -> [String] {
         switch type {
         case .bool: ["true", "false"]
@@ -31,22 +37,35 @@ extension TrialBench {
     func parameters() {
         let parameters = producer.plugin.signature.parameters
         guard !parameters.isEmpty else { return report.write(.skipped("it has none")) }
-        var (opened, refused) = (0, 0)
+        var opensUsually = false
+        if let usual = try? request(), case .stream(let visitor) = open(usual) {
+            visitor.hangUp()
+            opensUsually = true
+        }
+        var (opened, refused, kept) = (0, 0, 0)
         for parameter in parameters {
-            for value in Self.boundaries(of: parameter.type) {
-                guard let request = try? request([parameter.name: value]) else { continue }
+            let bounds = [parameter.range?.least, parameter.range?.greatest].compactMap(\.?.text)
+            for value in Self.boundaries(of: parameter) {
+                guard let request = try? request([parameter.name: value]) else {
+                    kept += 1
+                    continue
+                }
                 switch open(request) {
                 case .stream(let visitor):
                     opened += 1
                     _ = visitor.events(3, within: 50)
                     visitor.hangUp()
+                case .rejected(let why) where opensUsually && why.hasPrefix("400:") && bounds.contains(value):
+                    report.found(
+                        .contract,
+                        "open refuses \(parameter.name)=\(value), a bound that its own signature allows (\(why))")
                 case .ended, .rejected: refused += 1
                 case .failed: break
                 }
             }
         }
         settle()
-        report.measured("boundary values taken, refused", "\(opened), \(refused)")
+        report.measured("boundary values taken, refused, kept from it by the host", "\(opened), \(refused), \(kept)")
         judgeTimes()
     }
 

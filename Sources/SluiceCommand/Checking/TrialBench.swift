@@ -70,7 +70,8 @@ final class TrialBench: @unchecked Sendable {
         return switch parameter.type {
         case .bool: "true"
         case .str: "x"
-        default: "1"
+        default:
+            (parameter.parse("1") ?? parameter.range?.least ?? parameter.range?.greatest)?.text
         }
     }
 

@@ -7,6 +7,9 @@ struct BuildNotices: Sendable {
     let runtime: Runtime
     let reloader: Reloader
 
+    /// Said of a build that takes its time.
+    func begin(_ label: String) { writeFully(Array("\(label): building …\n".utf8), to: STDOUT_FILENO) }
+
     func tell(_ report: Development.Report) {
         let standing = reloader.standings.first { $0.image.path == report.file }
         let seconds = "\(report.milliseconds / 1000).\(report.milliseconds % 1000 / 100) s"

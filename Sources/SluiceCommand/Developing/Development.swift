@@ -71,9 +71,10 @@ final class Development: Sendable {
 
     /// Compiles what is new or changed, and forgets what is gone.
     /// - Parameters:
+    ///   - begun: told the label of what will take some seconds.
     ///   - failed: told at once of what does not compile.
     ///   - changed: told each time that there is something to load or to remove.
-    func build(failed: (Report) -> Void, changed: () -> Void = {}) {
+    func build(begun: (String) -> Void, failed: (Report) -> Void, changed: () -> Void = {}) {
         for sub in folder.folders { try? watch.add(sub) }
         guard let plugins = plugins() else { return }
         let labels = Set(plugins.map(\.label))
@@ -90,8 +91,9 @@ final class Development: Sendable {
         }
         if areOthersChanged || !gone.isEmpty { changed() }
         for plugin in plugins where state.withLock({ $0.contents[plugin.label] }) != plugin.content {
+            if builder.isEnded { return }
             state.withLock { $0.contents[plugin.label] = plugin.content }
-            let report = build(plugin)
+            let report = build(plugin, begun: begun)
             if report.isBuilt {
                 state.withLock { $0.fresh.append(report) }
                 changed()
@@ -111,11 +113,12 @@ final class Development: Sendable {
         return try? folder.plugins()
     }
 
-    private func build(_ plugin: SourceFolder.Plugin) -> Report {
+    private func build(_ plugin: SourceFolder.Plugin, begun: (String) -> Void) -> Report {
         let start = monotonicNanoseconds()
         var report = Report(label: plugin.label, file: file(plugin.label), isBuilt: false, text: "", milliseconds: 0)
         do {
             let sources = try PluginSources(files: plugin.files, name: plugin.name)
+            if sources.language == .swift { begun(plugin.label) }
             switch try builder.build(sources, to: report.file) {
             case .built(let warnings): (report.isBuilt, report.text) = (true, warnings)
             case .failed(let errors): report.text = errors
@@ -139,15 +142,16 @@ final class Development: Sendable {
 
     /// Starts to watch the folder, on a thread of its own.
     /// - Parameters:
-    ///   - failed: as with `build`.
+    ///   - begun, failed: as with `build`.
     ///   - changed: what was built, or a plugin that stands in the folder, is to be loaded.
-    func start(failed: @escaping @Sendable (Report) -> Void, changed: @escaping @Sendable () -> Void)
-        throws(CommandFailure)
-    {
+    func start(
+        begun: @escaping @Sendable (String) -> Void, failed: @escaping @Sendable (Report) -> Void,
+        changed: @escaping @Sendable () -> Void
+    ) throws(CommandFailure) {
         let isStarted = startThread(named: "sluice-dev", stackBytes: 8 << 20) { [self] in
             // Something may have changed since it was first looked at.
             repeat {
-                build(failed: failed, changed: changed)
+                build(begun: begun, failed: failed, changed: changed)
             } while watch.waitForChange()
             isOver.post()
         }

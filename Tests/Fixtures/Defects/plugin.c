@@ -57,6 +57,12 @@ static void start_thread(void *stream)
 static int32_t numbers_open(sluice_stream *stream, void **state, const char *text, int64_t step, const char *note)
 {
     (void)text, (void)note;
+#ifdef REFUSES_ITS_BOUND
+    if (step == 1000000) {
+        host->reject(stream, 400, "step: less than 1000000");
+        return SLUICE_OPEN_REJECT;
+    }
+#endif
     const char *id = host->last_event_id(stream);
 #ifdef REJECTS_EVERYTHING
     host->reject(stream, 403, "not you");
@@ -196,7 +202,7 @@ static const sluice_producer numbers = {
     .flags = SLUICE_NONBLOCKING | SLUICE_RESUMABLE,
 #endif
     .name = "numbers",
-    .parameters = "text: str = \"x\", step: i64 = 1, note: str?",
+    .parameters = "text: str = \"x\", step: i64 in -1000000...1000000 = 1, note: str?",
     .open = SLUICE_OPEN(numbers_open),
     .next = numbers_next,
     .close = numbers_close,

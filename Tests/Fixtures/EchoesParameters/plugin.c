@@ -45,7 +45,7 @@ static const sluice_producer echo = {
     .flags = SLUICE_NONBLOCKING,
     .name = "echo",
     .route = "/echo/{name}",
-    .parameters = "yes: bool = true, i: i32 = -1, l: i64 = -2, u: u32 = 3, m: u64 = 4, f: f32 = 0.5, d: f64 = 0.25, name: str, "
+    .parameters = "yes: bool = true, i: i32 = -1, l: i64 = -2, u: u32 = 3, m: u64 = 4, f: f32 in -1...1000 = 0.5, d: f64 = 0.25, name: str, "
                   "note: str?",
     .open = SLUICE_OPEN(echo_open),
     .next = echo_next,

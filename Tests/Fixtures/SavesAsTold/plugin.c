@@ -7,6 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What a request may ask for. */
+#ifndef RANGE
+#define RANGE ""
+#endif
+
 static const sluice_host *host;
 
 struct saving {
@@ -74,7 +79,7 @@ static const sluice_producer producer = {
     .struct_size = sizeof producer,
     .flags = SLUICE_NONBLOCKING | SLUICE_RESUMABLE,
     .name = "saves-as-told",
-    .parameters = "bytes: i64 = 0",
+    .parameters = "bytes: i64" RANGE " = 0",
     .open = SLUICE_OPEN(open_saving),
     .next = next,
     .close = close_saving,
