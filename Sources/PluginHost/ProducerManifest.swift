@@ -77,7 +77,8 @@ struct ProducerManifest {
         do throws(SignatureError) {
             return try Signature(parsing: text)
         } catch {
-            throw Defect("\(error)", remedy: "write it like \"symbol: str, interval: f64 = 1.0, note: str?\"")
+            throw Defect(
+                "\(error)", remedy: "write it like \"symbol: str, interval: f64 in 0.1...60 = 1.0, note: str?\"")
         }
     }
 

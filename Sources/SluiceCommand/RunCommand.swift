@@ -9,8 +9,8 @@ struct RunCommand: ParsableCommand {
         commandName: "run",
         abstract: "Open one stream without a server, and print its events.",
         discussion: """
-            Opens a stream of a producer as a server would, and prints its frames as they would go over the wire. A .c or .swift file is built \
-            first. The log goes to standard error. Ctrl-C ends the stream cleanly.
+            Opens a stream of a producer as a server would, and prints its frames as they would go over the wire. A .c or .swift file, or a \
+            folder of them, is built first. The log goes to standard error. Ctrl-C ends the stream cleanly.
 
             The exit status is 0 when the stream is complete, or ended as asked; 1 when it was rejected or failed.
 
@@ -21,7 +21,7 @@ struct RunCommand: ParsableCommand {
               sluice run counter.so from=1 to=9 --last-event-id 5
             """)
 
-    @Argument(help: ArgumentHelp("The plugin, or its source.", valueName: "file.so"))
+    @Argument(help: ArgumentHelp("The plugin, or its source: a file, or a folder of them.", valueName: "file.so"))
     var file: String
 
     @Argument(
@@ -96,10 +96,12 @@ struct RunCommand: ParsableCommand {
     private func load(_ settings: PluginLoader.Settings, _ logger: Logger) throws -> LoadedPlugin {
         let scratch = try ScratchFolder()
         var path = file
-        if PluginSources.isSource(PluginSources.fileName(file)) {
-            path = "\(scratch.path)/\(PluginSources.stem(file)).so"
-            let builder = PluginBuilder(files: try .ofThisExecutable(), output: .passed)
+        var status = stat()
+        let isFolder = stat(file, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+        if isFolder || PluginSources.isSource(PluginSources.fileName(file)) {
             let sources = try PluginSources([file])
+            path = "\(scratch.path)/\(sources.name).so"
+            let builder = PluginBuilder(files: try .ofThisExecutable(), output: .passed)
             guard case .built = try ControlEvents.notingTermination(during: { try builder.build(sources, to: path) })
             else {
                 throw CommandFailure("\(file): not built; the compiler says why, above")
@@ -108,7 +110,8 @@ struct RunCommand: ParsableCommand {
         do throws(PluginRefusal) {
             return try PluginLoader(settings: settings, logger: logger).load(path)
         } catch {
-            throw CommandFailure("\(error)")
+            // Of the author's file, not of what became of it.
+            throw CommandFailure("\(error)".replacing(path, with: file))
         }
     }
 }

@@ -15,6 +15,7 @@ struct NewCommandTests {
         let run = try workshop.sluice("run", "my-ticker.so", "interval=0.01", "--max-events", "2")
         #expect(run.status == 0, "\(run.output)")
         #expect(run.output.contains("data: {\"hello\":\"world\"}\n\n"), "\(run.output)")
+        #expect(try workshop.sluice("run", "my-ticker", "interval=0.01", "--max-events", "1").status == 0)
         #expect(try workshop.sluice("run", "my-ticker.so", "interval=0").status == 1)
     }
 

@@ -113,7 +113,7 @@ struct NewFolder: Sendable {
                 .flags = SLUICE_NONBLOCKING,
                 .name = "\(name.text)",
                 .description = "{\\"hello\\":\\"world\\"} every `interval` seconds",
-                .parameters = "interval: f64 in 0.001...86400 = 1.0", /* seconds; what is not is answered with 400 */
+                .parameters = "interval: f64 in 0.001...86400 = 1.0", /* seconds; all else is answered with 400 */
                 .open = SLUICE_OPEN(\(c)_open),
                 .next = \(c)_next,
                 .close = \(c)_close,
@@ -200,15 +200,20 @@ struct NewFolder: Sendable {
             case .swift:
                 "`swift build` builds it, too, as `.build/debug/lib\(name.text).so`; `SLUICE_PACKAGE` says where the sources of Sluice are."
             }
+        let commands = [
+            ("sluice run \(sourceName) interval=0.5", "one stream, here"),
+            ("sluice dev .", "serve it; what is saved is built and taken up at once"),
+            ("sluice build \(sourceName)", "\(name.text).so, to be put where a server finds its plugins"),
+        ]
+        let width = commands.map(\.0.count).max() ?? 0
+        let lines = commands.map { $0 + String(repeating: " ", count: width - $0.count) + "  # \($1)" }
         return """
             # \(name.text)
 
             A producer of server-sent events, served on `/\(name.text)`.
 
             ```sh
-            sluice run \(sourceName) interval=0.5    # one stream, here
-            sluice dev .                             # serve it; what is saved is built and taken up at once
-            sluice build \(sourceName)               # \(name.text).so, to be put where a server finds its plugins
+            \(lines.joined(separator: "\n"))
             ```
 
             \(other)

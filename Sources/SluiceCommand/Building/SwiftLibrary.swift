@@ -53,11 +53,10 @@ struct SwiftLibrary {
         let command = words.swiftLibrary(compiler: compiler, files: paths, folder: "")
         let key = Self.key(version: version.output, command: command, sources: sources)
         let folder = "\(cache)/\(key)"
-        if access("\(folder)/\(Self.objectName)", R_OK) == 0 {
-            // Now: that is what tells which are in use.
-            utimes(folder, nil)
-            return folder
-        }
+        // Now: that tells what is in use.
+        for used in [folder, words.headerCache].compactMap(\.self) { utimes(used, nil) }
+        Self.prune(cache, now: time(nil))
+        if access("\(folder)/\(Self.objectName)", R_OK) == 0 { return folder }
 
         let partial = "\(cache)/.\(key).\(getpid()).\(UInt32.random(in: 0 ... .max))"
         try makeFolders(partial)
@@ -71,7 +70,6 @@ struct SwiftLibrary {
         if rename(partial, folder) != 0, access("\(folder)/\(Self.objectName)", R_OK) != 0 {
             throw CommandFailure("\(folder) can't be made: \(systemError())")
         }
-        Self.prune(cache, now: time(nil))
         return folder
     }
 

@@ -83,7 +83,9 @@ struct CheckCommand: ParsableCommand {
                     file: file, producer: each.description.name, trial: kind, seed: verdict.seed,
                     words: own.map { "\($0.name)=\($0.value)" } + (config.map { ["--config", $0] } ?? [])
                         + (insecurePlugins ? ["--insecure-plugins"] : []))
-                verdict.take(try run.run(), of: kind, producer: each.description.name)
+                let outcome = try ControlEvents.notingTermination(during: run.run)
+                guard !ControlEvents.isTerminating else { throw CommandFailure("interrupted") }
+                verdict.take(outcome, of: kind, producer: each.description.name)
             }
         }
         verdict.end()

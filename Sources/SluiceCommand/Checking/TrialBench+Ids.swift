@@ -65,7 +65,7 @@ extension TrialBench {
             }
         }
         settle()
-        report.measured("boundary values taken, refused, kept from it by the host", "\(opened), \(refused), \(kept)")
+        report.measured("boundary values taken, refused by it, refused by the host", "\(opened), \(refused), \(kept)")
         judgeTimes()
     }
 

@@ -23,7 +23,9 @@ final class Development: Sendable {
             guard let refusal = refusals.first(where: { $0.hasPrefix(file + ": ") }) else { return self }
             var report = self
             report.isBuilt = false
-            report.text += label + refusal.dropFirst(file.count) + "\n"
+            // An author knows the sources, not what they were compiled to.
+            let others = String(refusal.dropFirst(file.count)).replacing(file.dropLast("\(label).so".count), with: "")
+            report.text += label + others.replacing(".c.so", with: ".c").replacing(".swift.so", with: ".swift") + "\n"
             return report
         }
     }
