@@ -274,9 +274,10 @@ extension LoopStreams {
     /// The successor's open takes too long: the old stream goes on, and the successor is closed if it ever opens.
     func giveUp(_ slot: UInt32, _ succession: Succession) {
         succession.deadline = .max
-        guard let old = self.slot(succession.old), table[old].pointee.succession === succession else {
-            return reschedule(slot)
-        }
+        let token = token(slot)
+        // Whatever becomes of the old stream: the successor may have been told to end before, and then nobody else sets its timer.
+        defer { if self.slot(token) != nil { reschedule(slot) } }
+        guard let old = self.slot(succession.old), table[old].pointee.succession === succession else { return }
         endSuccession(old, .reloaded)
         keep(old, "no answer within \(limits.migrationDeadline / 1_000_000) ms")
     }

@@ -79,6 +79,19 @@ struct MigratingLaterTests {
         #expect(stage.runtime.stuckStreams == 0 && stage.runtime.recordsInUse == 1)
     }
 
+    @Test("an open that was told to end before, and does not answer, is given up like any other")
+    func ended() throws {
+        let visitor = try waiting()
+        stage.runtime.end(second.generation, .reloaded)
+        stage.turn()
+        #expect(new.only.interrupts == 1)
+        stage.pass(milliseconds: 5020)
+        #expect(numbersAndMarks(of: visitor.text).count > 1 && old.only.closeReasons == [])
+        #expect(stage.runtime.opened(new.only.token, .opened(headers: [])))
+        stage.turn()
+        #expect(new.only.closeReasons == [.reloaded] && stage.runtime.recordsInUse == 1)
+    }
+
     enum End: CaseIterable { case hangUp, shutdown, removed, slow }
 
     @Test("whatever ends the stream meanwhile ends both, each once and with the true reason", arguments: End.allCases)
