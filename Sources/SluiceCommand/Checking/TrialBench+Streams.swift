@@ -73,16 +73,15 @@ extension TrialBench {
         judgeTimes()
     }
 
-    /// The least that anything takes which is allocated and forgotten: malloc(3) gives out no less, with what it keeps beside it.
-    private static let leakBytesMin = 24
-
-    /// What is left behind by streams that are over: counted after each of several rounds, as the first ones fill what is kept.
+    /// What is left behind by streams that are over, counted after each of several rounds. The first ones fill what is kept. Of the
+    /// others that one says what a stream leaves which leaves least: what leaks does so in each, what only grows now and then, as
+    /// a cache or a log, does not. The first round that leaves nothing is the last.
     func leaks() {
-        let count = crowd(200)
-        var figures: [Footprint] = []
-        var opened = 0
-        for _ in 0..<6 {
-            opened = 0
+        let count = crowd(200) / 20 * 20
+        var before = Footprint()
+        var least = Footprint.Growth.unknown
+        for round in 0..<12 {
+            var opened = 0
             for _ in 0..<count / 20 {
                 let visitors = (0..<20).compactMap { _ -> TrialVisitor? in openUsual() }
                 guard !visitors.isEmpty else { return }
@@ -94,21 +93,20 @@ extension TrialBench {
             settle()
             // A thread may take a moment to be gone, once its stream is.
             pause(milliseconds: 100)
-            figures.append(Footprint())
+            let after = Footprint()
+            if round >= 2 { least.reduce(to: after.growth(since: before, streams: opened)) }
+            if least.isNothing { break }
+            before = after
         }
-        let last = figures.suffix(4)
-        func growth(_ what: (Footprint) -> Int) -> Int {
-            zip(last.dropFirst(), last).map { what($0) - what($1) }.min() ?? 0
+        report.measured("memory left by a stream", "\(max(0, least.bytesPerStream)) bytes")
+        guard !least.isNothing else { return }
+        if least.leaksBytes {
+            report.found(.leak, "each stream leaves \(least.bytesPerStream) bytes of memory behind")
         }
-        let bytes = growth(\.bytes) / opened
-        report.measured("memory left by a stream", "\(max(0, bytes)) bytes")
-        if bytes >= Self.leakBytesMin { report.found(.leak, "each stream leaves \(bytes) bytes of memory behind") }
-        if growth(\.descriptors) > 0 {
-            report.found(.leak, "\(opened) streams leave \(growth(\.descriptors)) descriptors behind")
+        if least.descriptors > 0 {
+            report.found(.leak, "\(count) streams leave \(least.descriptors) descriptors behind")
         }
-        if growth(\.threads) > 0 {
-            report.found(.leak, "\(opened) streams leave \(growth(\.threads)) threads behind")
-        }
+        if least.threads > 0 { report.found(.leak, "\(count) streams leave \(least.threads) threads behind") }
     }
 
     /// One that does not read at all, one that hardly does, and one beside them that does.
@@ -167,6 +165,31 @@ private struct Footprint {
         bytes = Int(heap.uordblks) + Int(heap.hblkhd) - CallbackFigures.functions.bytes
         descriptors = Self.entries(of: "/proc/self/fd")
         threads = Self.entries(of: "/proc/self/task")
+    }
+
+    /// What has been added since an earlier footprint, by so many streams.
+    func growth(since earlier: Footprint, streams: Int) -> Growth {
+        Growth(
+            bytesPerStream: (bytes - earlier.bytes) / streams, descriptors: descriptors - earlier.descriptors,
+            threads: threads - earlier.threads)
+    }
+
+    struct Growth {
+        var bytesPerStream: Int
+        var descriptors: Int
+        var threads: Int
+
+        static let unknown = Growth(bytesPerStream: .max, descriptors: .max, threads: .max)
+
+        /// malloc(3) gives out no less than 24 bytes, with what it keeps beside them: whatever is allocated and forgotten takes as much.
+        var leaksBytes: Bool { bytesPerStream >= 24 }
+        var isNothing: Bool { !leaksBytes && descriptors <= 0 && threads <= 0 }
+
+        mutating func reduce(to other: Growth) {
+            bytesPerStream = min(bytesPerStream, other.bytesPerStream)
+            descriptors = min(descriptors, other.descriptors)
+            threads = min(threads, other.threads)
+        }
     }
 
     private static func entries(of directory: String) -> Int {
