@@ -49,6 +49,28 @@ struct ReloadUnderLoadTests {
         }
     }
 
+    /// The full size: SLUICE_TEST_SWIFT_SUBSCRIBERS=1000 SLUICE_TEST_SWIFT_RELOADS=10; each build takes some seconds of the compiler.
+    @Test("producers in Swift go on as well, asynchronous ones and polled ones, build after build of one module")
+    func swift() throws {
+        let count = Self.size("SLUICE_TEST_SWIFT_SUBSCRIBERS", 100)
+        let reloads = Self.size("SLUICE_TEST_SWIFT_RELOADS", 2)
+        let builds = try (0...reloads).map(SwiftNumbers.build)
+        try withServer([builds[0]], flags: ["--drain-deadline", "1s"]) { server in
+            // Four in five are asynchronous.
+            let readers = try MarkedReaders(server, (0..<count).map { $0 % 5 == 0 ? "/polled" : "/going" })
+            for build in 1...reloads {
+                try server.install(builds[build], as: "numbers-0")
+                server.signal(SIGHUP)
+                try readers.read(within: .seconds(60)) { readers.oldestBuild == build }
+                // Longer than the drain deadline, so that nobody is left behind unseen.
+                let enough = monotonicNanoseconds() + 1_300_000_000
+                try readers.read(within: .seconds(30)) { monotonicNanoseconds() > enough }
+                #expect(readers.faults.isEmpty, "\(readers.faults.count): \(readers.faults.prefix(5))")
+            }
+            readers.close()
+        }
+    }
+
     /// The full size: SLUICE_TEST_MANY_RELOADS=1000.
     @Test("reload after reload in one process: nothing is left of what is over but a generation's few pages")
     func many() throws {
