@@ -120,7 +120,10 @@ enum {
     SLUICE_SHARED = 1 << 1,
     /** A new `open` that is given the last event id goes on exactly behind it, so the host may re-open the stream at will: a reload
         continues its streams in the new generation, in the same response. `open` sees there the request of old, as last event id
-        the one that the stream gave last (the request's own, if it gave none), and what `save` handed over. */
+        the one that the stream gave last, and what `save` handed over. If the stream gave no id, it is the request's own, or none: as
+        for a subscriber who comes back, an event without id is no place to go on from, and the new open may make it once more. A
+        producer whose events have no ids knows better by `save`. If the new generation does not open the stream, it stays; if it fails there
+        at once, before its first event, the old generation's `open` gets it again, with the same request, id and bytes. */
     SLUICE_RESUMABLE = 1 << 2,
     /** Requests may be POST with a body (of limited size), read through `host->body`. */
     SLUICE_BODY = 1 << 3,
@@ -330,7 +333,10 @@ typedef struct sluice_host {
      * - Behind the arguments may follow "-> R", a result that is always zero, and options: "; full=drop-oldest, type=row".
      *   `type` is that of all its events. `full` says what happens to an event when the stream's queue, that of `emit`, has no
      *   room: drop-newest (it is not sent, the default), drop-oldest (it is, and older ones are not), or fail (the stream
-     *   ends, reason SLUICE_CLOSE_FAILED). What is dropped is counted and logged.                               [any-thread]
+     *   ends, reason SLUICE_CLOSE_FAILED). What is dropped is counted and logged.
+     * - What is called while a reload hands the stream over, which is a moment, is sent before the first event of the new
+     *   generation. Only a stream with ids or `save` has told that one its place before: there the new generation makes it
+     *   again, and it is not sent but counted and logged.                                                       [any-thread]
      */
     sluice_function (*callback)(sluice_stream *stream, const char *signature);
 

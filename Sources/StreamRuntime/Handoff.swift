@@ -16,6 +16,8 @@ final class Handoff: @unchecked Sendable {
 
     /// The stream rests: nothing is taken, and an emit finds no room.
     private var isHeld = false
+    /// Frames of the stream's own thread that came meanwhile.
+    private var framesPutWhileHeld = 0
     private var isRestWanted = false
     /// The newest rest that the thread was asked for, and the newest that it was told of.
     private var rest = 0
@@ -175,12 +177,16 @@ final class Handoff: @unchecked Sendable {
     func hold(into output: inout FrameBuffer) -> Finish? {
         condition.withLock {
             isHeld = true
+            framesPutWhileHeld = 0
             output.append(framesOf: frames)
             frames.removeAll()
             if isThreaded { condition.broadcast() }
             return finish
         }
     }
+
+    /// How many frames its thread has added since `hold`.
+    var threadFramesHeld: Int { condition.withLock { framesPutWhileHeld } }
 
     /// Asks the stream's thread to rest once its `next` has returned.
     /// - Returns: the number of this rest.
@@ -327,6 +333,7 @@ final class Handoff: @unchecked Sendable {
             if let cancelReason { return (cancelReason, false) }
             let wasEmpty = frames.isEmpty
             frames.append(framesOf: new)
+            if isHeld { framesPutWhileHeld += new.frameCount }
             return (nil, wasEmpty && !new.isEmpty)
         }
     }

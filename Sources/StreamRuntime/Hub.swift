@@ -48,6 +48,10 @@ final class Hub: @unchecked Sendable {
     var opened = HubOpened()
     /// The producer has refused to open behind the id that it was given: now it opens without.
     var isIDRefused = false
+    /// The source has failed on trial, and one of the generation before opens in its place: how the hub ends if that does not.
+    var fallingBack: HubReplica.Ending?
+    /// What the source was handed by `save`, until its first event: it may have to be opened once more.
+    var saved: [UInt8]?
     var numbering: HubNumbering
     let master: HubReplica
     /// The other loops that have subscribers.

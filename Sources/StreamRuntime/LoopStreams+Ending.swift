@@ -117,6 +117,7 @@ extension LoopStreams {
         record.pointee.dropped = 0
         record.pointee.resumption = nil
         record.pointee.succession = nil
+        record.pointee.fallingBack = nil
         record.pointee.isResting = false
         record.pointee.isKept = false
         record.pointee.isPending = false
@@ -162,15 +163,16 @@ extension LoopStreams {
 
     /// Drops the connection at once, and closes the source.
     func disconnect(_ slot: UInt32, _ reason: CloseReason) {
-        let isOpen = table[slot].pointee.source == .open
         closeTransport(slot)
         table[slot].pointee.link = .none
-        if isOpen {
-            endSource(slot, reason)
-        } else if table[slot].pointee.source == .over {
-            release(slot)
-        } else {
-            reschedule(slot)
+        switch table[slot].pointee.source {
+        case .open: endSource(slot, reason)
+        case .over: release(slot)
+        case .closing: reschedule(slot)
+        case .opening:
+            // It had the connection of one that failed.
+            if table[slot].pointee.reason == nil { table[slot].pointee.reason = reason }
+            cancelOpening(slot)
         }
     }
 
@@ -234,7 +236,9 @@ extension LoopStreams {
             output.removeAll()
             let isConnected = record.pointee.link == .connected
             // Its thread may have seen the end of the source before: then that is how it ended.
-            if isConnected, let sourceEnd = takeHandoff(slot) { return finish(slot, sourceEnd) }
+            if isConnected, let sourceEnd = takeHandoff(slot) {
+                return finish(slot, sourceEnd, mayFallBack: false)
+            }
             takeProduced(slot)
             // Without its connection yet, what was emitted is kept for it.
             if record.pointee.link == .waiting, !output.isEmpty { keep(record, output.bytes) }

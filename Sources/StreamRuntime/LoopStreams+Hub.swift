@@ -62,9 +62,9 @@ extension LoopStreams {
 
     // MARK: The source
 
-    private func openSource(_ hub: Hub) {
+    func openSource(_ hub: Hub) {
         hub.state = .opening
-        followReload(hub)
+        if hub.fallingBack == nil { followReload(hub) }
         let entry = hub.entry
         guard endOfAll == nil, entry.generation.enter() else { return sourceRefused(hub, .unavailable) }
         guard census.takeStream() else {
@@ -98,7 +98,8 @@ extension LoopStreams {
         let token = token(slot)
         hub.source = token
         takeOver(hub)
-        let request = sourceRequest(hub)
+        var request = sourceRequest(hub)
+        if hub.fallingBack != nil { request.saved = hub.saved }
         guard let handoff else { return open(token, request) }
         if !StreamThread.start(token, entry, handoff, self, .open(request)) {
             census.threadIsFree()
@@ -144,6 +145,9 @@ extension LoopStreams {
         let token = token(slot)
         hub.state = .open
         hub.isIDRefused = false
+        // In the generation that it has just left again, nothing is to be had.
+        table[slot].pointee.isKept = hub.fallingBack != nil
+        hub.fallingBack = nil
         hub.opened.headers = headers
         hub.master.opened = hub.opened
         table[slot].pointee.handoff?.attach()
@@ -164,6 +168,10 @@ extension LoopStreams {
     func sourceRefused(_ hub: Hub, _ answer: OpenAnswer) {
         hub.state = .idle
         hub.source = nil
+        if let ending = hub.fallingBack {
+            hub.fallingBack = nil
+            return endHub(hub, ending)
+        }
         if case .rejected = answer, !hub.isIDRefused, sourceRequest(hub).lastEventID != nil, !hub.requests.isEmpty {
             hub.isIDRefused = true
             return openSource(hub)
@@ -224,6 +232,7 @@ extension LoopStreams {
         let record = table[slot]
         let hub = record.pointee.hub
         count(record)
+        hub.saved = nil
         let chunk = FrameChunk(output, numbering: &hub.numbering)
         for link in hub.links {
             link.sent.add(1, ordering: .relaxed)
@@ -239,7 +248,7 @@ extension LoopStreams {
     }
 
     /// The source is at its end by itself.
-    private func finishSource(_ slot: UInt32, _ end: SourceEnd) {
+    private func finishSource(_ slot: UInt32, _ end: SourceEnd, mayFallBack: Bool = true) {
         let record = table[slot]
         let hub = record.pointee.hub
         let token = token(slot)
@@ -249,21 +258,17 @@ extension LoopStreams {
             log.failed(token, hub.entry, failure.log, during: end.function)
             ending = .failed(failure.message ?? "sluice-\(token)")
         }
-        let isByThread = record.pointee.isThreaded && !end.isOverflow
-        if !isByThread { stopEmitting(slot) }
+        if !(record.pointee.isThreaded && !end.isOverflow) { stopEmitting(slot) }
         publish(slot)
-        if isByThread {
-            threadFinishes(slot, ending.reason)
-        } else {
-            endSource(slot, ending.reason)
-        }
-        endHub(hub, ending)
+        let fallback = mayFallBack && end.failure != nil ? fallback(ofSource: slot) : nil
+        closeEnded(slot, end)
+        if let fallback { fallBack(hub, token, to: fallback, ending) } else { endHub(hub, ending) }
     }
 
     /// Ends the source from outside.
     func endHubSource(_ slot: UInt32, _ reason: CloseReason) {
         let hub = table[slot].pointee.hub
-        guard !drainSource(slot) else { return }
+        guard !drainSource(slot, mayFallBack: false) else { return }
         stopEmitting(slot)
         publish(slot)
         endSource(slot, reason)
@@ -273,15 +278,15 @@ extension LoopStreams {
     /// Takes what was emitted, and what the source's thread has left, into the output.
     /// - Returns: `true` if that was its end: then the hub has ended.
     @discardableResult
-    func drainSource(_ slot: UInt32) -> Bool {
+    func drainSource(_ slot: UInt32, mayFallBack: Bool = true) -> Bool {
         output.removeAll()
         guard let sourceEnd = takeHandoff(slot) else { return false }
-        finishSource(slot, sourceEnd)
+        finishSource(slot, sourceEnd, mayFallBack: mayFallBack)
         return true
     }
 
     /// No newcomer finds the hub; each subscriber gets the end behind all that came before it.
-    private func endHub(_ hub: Hub, _ ending: HubReplica.Ending) {
+    func endHub(_ hub: Hub, _ ending: HubReplica.Ending) {
         hub.state = .over
         directory.remove(hub)
         let requests = hub.requests
@@ -301,7 +306,7 @@ extension LoopStreams {
             hub.lingerUntil = .max
             if !directory.hasUsers(hub) {
                 endSuccession(slot, .disconnected)
-                guard !drainSource(slot) else { return }
+                guard !drainSource(slot, mayFallBack: false) else { return }
                 stopEmitting(slot)
                 publish(slot)
                 hub.state = .closing

@@ -3,7 +3,9 @@ import StreamLoop
 
 /// A hub whose producer was replaced gets a new source; its history, its ids and its subscribers stay.
 extension LoopStreams {
-    func handOverHub(from old: UInt32, to slot: UInt32) {
+    /// What is in the output goes before all that the new source makes.
+    func handOverHub(from old: UInt32, to slot: UInt32, saved: [UInt8]?) {
+        publish(old)
         let hub = table[old].pointee.hub
         let record = table[slot]
         let entry = record.pointee.entry!
@@ -12,6 +14,7 @@ extension LoopStreams {
         // Its subscribers hold the places.
         entry.freePlace()
         hub.source = token(slot)
+        hub.saved = saved
         directory.succeed(hub, by: entry)
         if let parameters = entry.producer.adopt(hub.parameters) { hub.parameters = parameters }
         endSource(old, .reloaded)

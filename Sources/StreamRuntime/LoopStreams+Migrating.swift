@@ -9,9 +9,10 @@ import StreamLoop
 /// behind everything that the old one produced, and that one is closed. If it does not, the old one goes on as if nothing had been.
 /// Until then each end that a stream can have is the old stream's, and takes the successor with it.
 ///
-/// A stream on a thread rests between two calls of `next`, which may take long. Where the producer's own ids say exactly how far it came
-/// and it has nothing to save, nobody waits for that: its successor opens behind the last id that has come from the thread, and what
-/// the thread produces meanwhile is kept back: dropped when the successor, which makes the same events again, has opened; sent if it has not.
+/// A stream on a thread rests between two calls of `next`, which may take long. Where the producer's own ids say exactly how far it came,
+/// or it has not produced anything, and it has nothing to save, nobody waits for that: its successor opens behind the last id that has
+/// come from the thread, and what the thread produces meanwhile is kept back: dropped when the successor, which makes the same events
+/// again, has opened; sent if it has not.
 extension LoopStreams {
     /// Successors that may open at a time, where that takes a while.
     static let successorsOpeningMax = 32
@@ -73,14 +74,21 @@ extension LoopStreams {
         let entry = record.pointee.entry!
         let succession = Succession(of: token(slot), by: entry.successor!)
         record.pointee.succession = succession
-        if record.pointee.isThreaded, entry.description.savesState || !givesItsOwnIDs(slot) {
+        if record.pointee.isThreaded, entry.description.savesState || !isPlaced(slot) {
             succession.rest = record.pointee.handoff!.wantRest()
         } else {
             rest(slot, succession, saved: nil)
         }
     }
 
-    /// The last id tells a successor exactly how far the stream came.
+    /// What a successor is told says exactly how far the stream came, wherever it is in its `next`.
+    private func isPlaced(_ slot: UInt32) -> Bool {
+        if givesItsOwnIDs(slot) { return true }
+        let record = table[slot]
+        guard record.pointee.role == .source else { return record.pointee.resumption?.isAtBeginning ?? false }
+        return record.pointee.hub.master.history.end == 0
+    }
+
     private func givesItsOwnIDs(_ slot: UInt32) -> Bool {
         let record = table[slot]
         guard record.pointee.role == .source else { return record.pointee.resumption?.hasGivenID ?? false }
@@ -119,6 +127,12 @@ extension LoopStreams {
             return pump(slot)
         }
         guard record.pointee.succession === succession else { return }
+        if record.pointee.isThreaded, succession.rest == nil, !isPlaced(slot) {
+            // Its first event, just now, had no id: how far it comes is known only when its thread rests.
+            goOn(slot)
+            succession.rest = record.pointee.handoff!.wantRest()
+            return pump(slot)
+        }
         var saved = saved
         if !record.pointee.isThreaded, entry.description.savesState {
             let before = loop.updateNow()
@@ -138,13 +152,30 @@ extension LoopStreams {
         guard let parameters = target.producer.adopt(request.parameters) else {
             return keep(old, "its parameters do not fit the new signature (\(target.description.parameters))")
         }
-        guard target.generation.enter() else { return keep(old, "the new generation is over") }
-        guard let slot = table.allocate() else {
-            target.generation.leave()
-            return keep(old, "there is no place for another stream")
+        guard let slot = addContinuation(by: target, peer: request.remoteAddress) else {
+            return keep(old, "the new generation is over, or there is no place for another stream")
         }
         request.parameters = parameters
         request.saved = saved
+        succession.saved = saved
+        let token = token(slot)
+        succession.new = token
+        succession.deadline = loop.now.addingSaturating(limits.migrationDeadline)
+        table[slot].pointee.succession = succession
+        successorsOpening += 1
+        openContinuation(slot, request)
+        // It has not answered yet.
+        if self.slot(token) != nil, table[slot].pointee.succession === succession { reschedule(slot) }
+    }
+
+    /// Takes a place for a stream that continues another.
+    /// - Returns: `nil` if the generation is over, or the table full.
+    func addContinuation(by target: ProducerEntry, peer: String) -> UInt32? {
+        guard target.generation.enter() else { return nil }
+        guard let slot = table.allocate() else {
+            target.generation.leave()
+            return nil
+        }
         census.addStream()
         target.addPlace()
         let isShared = target.description.isShared
@@ -157,22 +188,16 @@ extension LoopStreams {
         record.pointee.entry = target
         record.pointee.handoff = handoff
         record.pointee.isThreaded = handoff != nil
-        record.pointee.succession = succession
-        record.pointee.opening = Opening(door: nil, peer: isShared ? "shared" : request.remoteAddress)
-        let token = token(slot)
-        succession.new = token
-        succession.deadline = loop.now.addingSaturating(limits.migrationDeadline)
-        successorsOpening += 1
-        guard let handoff else {
-            open(token, request)
-            // It has not answered yet.
-            if record.pointee.succession === succession, self.slot(token) != nil { reschedule(slot) }
-            return
-        }
+        record.pointee.opening = Opening(door: nil, peer: isShared ? "shared" : peer)
+        return slot
+    }
+
+    /// Calls its `open`, here or on its thread.
+    func openContinuation(_ slot: UInt32, _ request: StreamRequest) {
+        let (token, entry) = (token(slot), table[slot].pointee.entry!)
+        guard let handoff = table[slot].pointee.handoff else { return open(token, request) }
         census.addThread()
-        if StreamThread.start(token, target, handoff, self, .open(request)) {
-            reschedule(slot)
-        } else {
+        if !StreamThread.start(token, entry, handoff, self, .open(request)) {
             census.threadIsFree()
             skipOpening(slot)
         }
@@ -182,7 +207,6 @@ extension LoopStreams {
     /// - Parameter outcome: `nil`: it was not even called.
     func successorAnswered(_ slot: UInt32, _ outcome: OpenOutcome?) {
         let record = table[slot]
-        let entry = record.pointee.entry!
         let succession = record.pointee.succession!
         record.pointee.succession = nil
         let old = self.slot(succession.old).flatMap { table[$0].pointee.succession === succession ? $0 : nil }
@@ -192,16 +216,14 @@ extension LoopStreams {
             if let old { keep(old, Self.refusal(outcome)) }
             return
         }
-        record.pointee.source = .open
-        record.pointee.openedAt = loop.now
-        record.pointee.nextDue = entry.description.hasNext ? 0 : .max
-        noLongerStuck(record)
-        entry.countOpen()
-        log.opened(token(slot), entry, peer: record.pointee.opening?.peer)
+        begin(slot)
         record.pointee.opening = nil
+        if let old { takeUpHandoff(old) }
         // One that a still newer generation is to have all the same gets the stream first: it may have emitted something already.
-        guard let old, record.pointee.reason == nil, table[old].pointee.entry!.successor != nil else {
-            // Nobody waits for it any more, or its generation was taken back.
+        guard let old, record.pointee.reason == nil, table[old].pointee.entry!.successor != nil,
+            table[old].pointee.handoff?.hasOverflowed != true
+        else {
+            // Nobody waits for it any more, or its generation was taken back, or the old one has failed by its own rule.
             if let old {
                 endRest(old)
                 pump(old)
@@ -213,10 +235,12 @@ extension LoopStreams {
         table[old].pointee.succession = nil
         table[old].pointee.isResting = false
         let token = token(slot)
+        takeHeld(old)
+        let saved = record.pointee.entry!.fallback == nil ? nil : succession.saved
         if table[old].pointee.role == .source {
-            handOverHub(from: old, to: slot)
+            handOverHub(from: old, to: slot, saved: saved)
         } else {
-            handOver(from: old, to: slot)
+            handOver(from: old, to: slot, saved: saved)
         }
         considerMigrating(token)
     }
@@ -230,18 +254,50 @@ extension LoopStreams {
         }
     }
 
-    /// The subscriber changes over, with all that waits to be sent to it.
-    private func handOver(from old: UInt32, to slot: UInt32) {
-        table[slot].pointee.resumption = table[old].pointee.resumption
+    /// An emit may have made the stream's queue while it rested.
+    private func takeUpHandoff(_ slot: UInt32) {
+        table[slot].pointee.handoff = table.withGate(slot) { $0.handoff }
+    }
+
+    /// What a callback's function was given while the stream rested, when its place was known already. Behind an id, or what was saved, it is
+    /// the successor's to make again: sent here, it would come twice. A stream that has neither has no place either: what it
+    /// accepted is left in the output, to be sent before anything of its successor.
+    private func takeHeld(_ slot: UInt32) {
+        let record = table[slot]
+        let entry = record.pointee.entry!
+        output.removeAll()
+        guard let handoff = record.pointee.handoff else { return }
+        stopEmitting(slot)
+        let byThread = handoff.threadFramesHeld
+        guard entry.description.savesState || givesItsOwnIDs(slot) || output.newestID != nil || byThread > 0 else {
+            return
+        }
+        let left = output.frameCount - byThread
+        output.removeAll()
+        guard left > 0 else { return }
+        let count = entry.countSuperseded(left)
+        // One line for the first, and for each time that there are twice as many.
+        if count.leadingZeroBitCount != (count - left).leadingZeroBitCount {
+            log.superseded(token(slot), entry, count: count)
+        }
+    }
+
+    /// The subscriber changes over, with all that waits to be sent to it, what is in the output included.
+    private func handOver(from old: UInt32, to slot: UInt32, saved: [UInt8]?) {
+        count(table[old])
+        let resumption = table[old].pointee.resumption
+        resumption?.saved = saved
+        table[slot].pointee.resumption = resumption
         table[old].pointee.resumption = nil
         moveConnection(from: old, to: slot)
+        if table[slot].pointee.link == .connected { _ = transmit(slot) }
         endSource(old, .reloaded)
         guard table[slot].pointee.link == .connected else { return }
         table[slot].pointee.handoff?.attach()
         pump(slot)
     }
 
-    private func moveConnection(from old: UInt32, to slot: UInt32) {
+    func moveConnection(from old: UInt32, to slot: UInt32) {
         let (from, to) = (table[old], table[slot])
         to.pointee.link = from.pointee.link
         to.pointee.descriptor = from.pointee.descriptor
@@ -296,8 +352,12 @@ extension LoopStreams {
 
     /// The old stream rests no longer.
     private func endRest(_ slot: UInt32) {
+        table[slot].pointee.succession = nil
+        goOn(slot)
+    }
+
+    private func goOn(_ slot: UInt32) {
         let record = table[slot]
-        record.pointee.succession = nil
         record.pointee.isResting = false
         record.pointee.handoff?.endRest()
         let isRoomWanted = table.withGate(slot) { gate in

@@ -70,6 +70,7 @@ extension LoopStreams {
     /// The peer left, or the server stops, before anything began: nothing was opened, so nothing is closed.
     func skipOpening(_ slot: UInt32) {
         if table[slot].pointee.succession != nil { return successorAnswered(slot, nil) }
+        if table[slot].pointee.fallingBack != nil { return fallbackAnswered(slot, nil) }
         let door = table[slot].pointee.opening?.door
         let hub = table[slot].pointee.role == .source ? table[slot].pointee.hub : nil
         neverOpened(slot)
@@ -91,18 +92,14 @@ extension LoopStreams {
         record.pointee.isPending = false
         table.withGate(slot) { $0.isOpening = false }
         if record.pointee.succession != nil { return successorAnswered(slot, outcome) }
+        if record.pointee.fallingBack != nil { return fallbackAnswered(slot, outcome) }
         let door = record.pointee.opening?.door
         record.pointee.opening?.door = nil
         let hub = record.pointee.role == .source ? record.pointee.hub : nil
         let answer: OpenAnswer
         switch outcome {
         case .opened(let headers):
-            record.pointee.source = .open
-            record.pointee.openedAt = loop.now
-            record.pointee.nextDue = entry.description.hasNext ? 0 : .max
-            noLongerStuck(record)
-            entry.countOpen()
-            log.opened(token, entry, peer: record.pointee.opening?.peer)
+            begin(slot)
             if hub != nil { return sourceOpened(slot, headers: headers) }
             if let reason = record.pointee.reason { end(slot, reason) }
             // Without a door the peer has left, and the record may be gone already.
@@ -124,6 +121,18 @@ extension LoopStreams {
         neverOpened(slot)
         door?.answer(answer)
         if let hub { sourceRefused(hub, answer) }
+    }
+
+    /// `open` has answered OK.
+    func begin(_ slot: UInt32) {
+        let record = table[slot]
+        let entry = record.pointee.entry!
+        record.pointee.source = .open
+        record.pointee.openedAt = loop.now
+        record.pointee.nextDue = entry.description.hasNext ? 0 : .max
+        noLongerStuck(record)
+        entry.countOpen()
+        log.opened(token(slot), entry, peer: record.pointee.opening?.peer)
     }
 
     /// The front door lost the peer, or can't send the response.

@@ -31,7 +31,9 @@ extension LoopStreams {
         case .clock: return
         case .stream: break
         }
-        guard record.pointee.link == .connected, !record.pointee.isQueued else { return }
+        guard record.pointee.link == .connected, !record.pointee.isQueued, record.pointee.source != .opening else {
+            return
+        }
         if record.pointee.hasPending {
             // What is over ends now, behind what the socket has yet to take.
             guard record.pointee.handoff?.hasOverflowed == true else { return }
@@ -114,28 +116,35 @@ extension LoopStreams {
     }
 
     /// The source is at its end: closes it, and sends what was produced and what the end is told by.
-    func finish(_ slot: UInt32, _ end: SourceEnd) {
+    /// - Parameter mayFallBack: it may go on in the generation before.
+    func finish(_ slot: UInt32, _ end: SourceEnd, mayFallBack: Bool = true) {
         let record = table[slot]
         let entry = record.pointee.entry!
         let token = token(slot)
         let failure = end.failure
         noteTrial(entry, end)
         if let failure { log.failed(token, entry, failure.log, during: end.function) }
+        // What it emitted in its last call came before its end.
+        if endsByItsThread(slot, end) { count(record) } else { takeProduced(slot) }
+        if mayFallBack, fallBack(slot, end) { return }
         record.pointee.link = .ending
-        if record.pointee.isThreaded, !end.isOverflow {
-            count(record)
-            threadFinishes(slot, failure == nil ? .completed : .failed)
-        } else {
-            // What it emitted in its last call came before its end.
-            takeProduced(slot)
-            endSource(slot, failure == nil ? .completed : .failed)
-        }
+        closeEnded(slot, end)
         if let failure {
             output.appendStreamError(failure.message ?? "sluice-\(token)")
         } else {
             output.appendFinished()
         }
         if transmit(slot) { settle(slot) }
+    }
+
+    private func endsByItsThread(_ slot: UInt32, _ end: SourceEnd) -> Bool {
+        table[slot].pointee.isThreaded && !end.isOverflow
+    }
+
+    /// Closes a source that is at its end.
+    func closeEnded(_ slot: UInt32, _ end: SourceEnd) {
+        let reason = end.failure == nil ? CloseReason.completed : .failed
+        if endsByItsThread(slot, end) { threadFinishes(slot, reason) } else { endSource(slot, reason) }
     }
 
     /// Adds to the output what was emitted and not sent yet, and counts all of it: before the source is closed, and logged. From
@@ -164,7 +173,7 @@ extension LoopStreams {
         if record.pointee.events == 0, output.frameCount > 0 { record.pointee.entry!.generation.trial?.succeeded() }
         record.pointee.events += output.frameCount
         record.pointee.bytes += output.count
-        if let id = output.newestID { record.pointee.resumption?.note(id) }
+        if output.frameCount > 0 { record.pointee.resumption?.note(output.newestID) }
     }
 
     /// Sends the output; what the socket does not take waits with the record.

@@ -144,8 +144,13 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
         {
             return writeDeadlinePassed(slot)
         }
-        if record.pointee.source == .opening, let succession = record.pointee.succession, now >= succession.deadline {
-            return giveUp(slot, succession)
+        if record.pointee.source == .opening {
+            if let succession = record.pointee.succession, now >= succession.deadline {
+                return giveUp(slot, succession)
+            }
+            if let fallingBack = record.pointee.fallingBack, now >= fallingBack.deadline {
+                return giveUp(slot, fallingBack)
+            }
         }
         if record.pointee.source == .open, limits.maxAge > 0, now >= record.pointee.openedAt + limits.maxAge {
             return end(slot, .expired)
@@ -229,8 +234,9 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
         if record.pointee.source == .open, limits.maxAge > 0, record.pointee.role != .source {
             deadline = min(deadline, record.pointee.openedAt + limits.maxAge)
         }
-        if let succession = record.pointee.succession, record.pointee.source == .opening {
-            deadline = min(deadline, succession.deadline)
+        if record.pointee.source == .opening {
+            let answer = record.pointee.succession?.deadline ?? record.pointee.fallingBack?.deadline
+            deadline = min(deadline, answer ?? .max)
         }
         if isOverdue(record) {
             deadline = min(deadline, record.pointee.closingSince + limits.stuckReport)

@@ -13,8 +13,11 @@ package final class ProducerEntry: Sendable {
     private let leaves = Mutex([Int](repeating: 0, count: CloseReason.allCases.count + 1))
     /// The entry of a newer generation that continues its streams.
     private let next = Mutex<ProducerEntry?>(nil)
-    /// Streams that no newer generation wanted.
+    /// The entry of the generation before.
+    private let former = Mutex<ProducerEntry?>(nil)
+    /// Streams that no newer generation wanted, or that failed there at once.
     private let kept = Atomic<Int>(0)
+    private let superseded = Atomic<Int>(0)
     /// Streams that hold a place: from before `open` to after `close`.
     private let places = Atomic<Int>(0)
 
@@ -35,13 +38,22 @@ package final class ProducerEntry: Sendable {
     /// - Parameter successor: `nil`: its streams stay.
     func setSuccessor(_ successor: ProducerEntry?) { next.withLock { $0 = successor } }
 
+    /// Where its streams fall back to if they fail at once, while its generation is on trial.
+    var fallback: ProducerEntry? { generation.trial?.verdict == .passed ? nil : former.withLock { $0 } }
+
+    /// - Parameter entry: of a generation that is held for as long; `nil`: the trial is over.
+    func setFallback(_ entry: ProducerEntry?) { former.withLock { $0 = entry } }
+
     /// Its streams can be continued by those of the other: both are resumable, and of one kind.
     func canContinue(in other: ProducerEntry) -> Bool {
         description.isResumable && other.description.isResumable && description.isShared == other.description.isShared
             && description.name == other.description.name
     }
 
-    /// How often a stream of this producer stayed because a newer generation did not open it.
+    /// Events that streams accepted while they changed over, and left to their successors, which make them again.
+    package var supersededEvents: Int { superseded.load(ordering: .relaxed) }
+
+    /// How often a stream of this producer stayed or came back because a newer generation did not open it, or failed at once.
     package var keptStreams: Int { kept.load(ordering: .relaxed) }
 
     /// Opens that answered OK, closes, and what is between them.
@@ -84,6 +96,9 @@ package final class ProducerEntry: Sendable {
 
     /// - Returns: how many there are with this one.
     func countKept() -> Int { kept.add(1, ordering: .relaxed).newValue }
+
+    /// - Returns: how many there are with these.
+    func countSuperseded(_ events: Int) -> Int { superseded.add(events, ordering: .relaxed).newValue }
 
     func countOpen() { opens.add(1, ordering: .releasing) }
 

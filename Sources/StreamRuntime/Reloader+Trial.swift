@@ -8,22 +8,37 @@ import Synchronization
 ///
 /// That one is held until then: it is retired and its streams go on in the new one, but its `shutdown` waits, so that the very image
 /// that worked takes over, with all that it has in memory, and nothing has to be loaded at the moment when something is wrong already.
+/// A resumable stream that fails at once goes back there right away, before anything is decided: its subscriber notices nothing.
 extension Reloader {
     struct OnTrial: Sendable {
+        /// With a trial.
         let candidate: Serving
         /// What served before; held.
         let fallback: Serving
         /// Monotonic nanoseconds.
         let until: Int64
+
+        func begin() {
+            fallback.generation.hold()
+            for entry in candidate.entries {
+                entry.setFallback(fallback.entries.first { $0.canContinue(in: entry) })
+            }
+        }
+
+        func end() {
+            for entry in candidate.entries { entry.setFallback(nil) }
+            fallback.generation.releaseHold()
+        }
     }
 
-    func begin(trialOf candidate: Serving, insteadOf fallback: Serving) {
-        fallback.generation.hold()
+    /// - Parameter duration: nanoseconds.
+    func begin(trialOf candidate: Serving, insteadOf fallback: Serving, for duration: Int64) {
         let trial = OnTrial(
-            candidate: candidate, fallback: fallback, until: clock().addingSaturating(rules.duration))
+            candidate: candidate, fallback: fallback, until: clock().addingSaturating(duration))
+        trial.begin()
         let before = state.withLock { $0.trials.updateValue(trial, forKey: candidate.image.plugin) }
         // Another reload within its time: what is replaced now is what would serve again.
-        before?.fallback.generation.releaseHold()
+        before?.end()
     }
 
     /// Ends the trials that are decided, or whose time is over.
@@ -37,7 +52,7 @@ extension Reloader {
             case .open, .passed, nil: break
             }
             state.withLock { $0.trials[plugin] = nil }
-            trial.fallback.generation.releaseHold()
+            trial.end()
         }
         return state.withLock { $0.trials.values.map(\.until).min() }
     }
@@ -47,7 +62,7 @@ extension Reloader {
             defer { state.trials = [:] }
             return state.trials
         }
-        for trial in trials.values { trial.fallback.generation.releaseHold() }
+        for trial in trials.values { trial.end() }
     }
 
     private func serves(_ candidate: Serving) -> Bool {

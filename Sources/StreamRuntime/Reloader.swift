@@ -11,7 +11,7 @@ package final class Reloader: Sendable {
     let runtime: Runtime
     let source: any ImageSource
     let logger: Logger
-    let rules: Trial.Rules
+    let rules: Mutex<Trial.Rules>
     let clock: @Sendable () -> Int64
     let attention: @Sendable () -> Void
     let state = Mutex(State())
@@ -84,10 +84,13 @@ package final class Reloader: Sendable {
         self.runtime = runtime
         self.source = source
         self.logger = logger
-        rules = trial
+        rules = Mutex(trial)
         self.clock = clock
         self.attention = attention
     }
+
+    /// Generations that come from now on are taken back by these.
+    package func replaceTrialRules(_ rules: Trial.Rules) { self.rules.withLock { $0 = rules } }
 
     /// The entries that are served, in the order of their files.
     package var entries: [ProducerEntry] {
@@ -220,8 +223,8 @@ package final class Reloader: Sendable {
             state.alive.insert(name)
             return (number, name)
         }
-        let isOnTrial = rules.failuresMax > 0 && previous != nil
-        let trial = isOnTrial ? Trial(failuresMax: rules.failuresMax, whenSettled: attention) : nil
+        let rules = rules.withLock(\.self)
+        let trial = rules.isOn && previous != nil ? Trial(failuresMax: rules.failuresMax, whenSettled: attention) : nil
         let generation = Generation(plugin: image.plugin, number: number, trial: trial) { [weak self] in
             image.shutdown()
             // Its streams keep a generation, and must not keep who made it.
@@ -237,7 +240,7 @@ package final class Reloader: Sendable {
                 "routes": "\(entries.map(\.description.route).joined(separator: " "))",
             ])
         let serving = Serving(image: image, generation: generation, entries: entries, since: clock())
-        if isOnTrial, let previous { begin(trialOf: serving, insteadOf: previous) }
+        if trial != nil, let previous { begin(trialOf: serving, insteadOf: previous, for: rules.duration) }
         return serving
     }
 }

@@ -8,11 +8,19 @@ final class Resumption {
     private var lastID: [UInt8] = []
     /// `lastID` is the producer's.
     private(set) var hasGivenID = false
+    /// Nothing was produced since the request: where to begin is all that there is to know.
+    private(set) var isAtBeginning = true
+    /// What `save` handed to the stream that serves now, until its first event: it may have to be opened once more.
+    var saved: [UInt8]?
 
     init(_ request: StreamRequest) { self.request = KeptRequest(request) }
 
-    /// Frames were produced, of which this is the newest id.
-    func note(_ id: UnsafeRawBufferPointer) {
+    /// Frames were produced.
+    /// - Parameter id: the newest among them, if they have any.
+    func note(_ id: UnsafeRawBufferPointer?) {
+        isAtBeginning = false
+        saved = nil
+        guard let id else { return }
         lastID.removeAll(keepingCapacity: true)
         lastID.append(contentsOf: id)
         hasGivenID = true

@@ -93,6 +93,22 @@ struct StreamLog: Sendable {
             metadata: identity(token, entry).merging(["answer": "\(text)", "streams_so_far": "\(count)"]) { $1 })
     }
 
+    /// - Parameter count: how many of this producer's streams came back or stayed so far.
+    func fellBack(_ token: StreamToken, _ entry: ProducerEntry, to former: ProducerEntry, count: Int) {
+        logger.warning(
+            "stream goes back to the generation before, as it failed at once in the new one",
+            metadata: identity(token, entry).merging([
+                "to_generation": "\(former.generation.number)", "streams_so_far": "\(count)",
+            ]) { $1 })
+    }
+
+    /// - Parameter count: how many such events of this producer there were so far.
+    func superseded(_ token: StreamToken, _ entry: ProducerEntry, count: Int) {
+        logger.warning(
+            "events that came while their stream changed over were not sent: its new generation makes them again",
+            metadata: identity(token, entry).merging(["events_so_far": "\(count)"]) { $1 })
+    }
+
     func stuck(_ token: StreamToken, _ entry: ProducerEntry, reason: CloseReason?, since: Int64) {
         logger.warning(
             "stream should have ended but its producer still runs; its memory is kept",

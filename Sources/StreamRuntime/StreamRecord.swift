@@ -85,9 +85,11 @@ struct StreamRecord: ~Copyable {
         var outbox: Outbox?
         var resumption: Resumption?
         var succession: Succession?
+        var fallingBack: FallingBack?
 
         var isEmpty: Bool {
             handoff == nil && opening == nil && outbox == nil && resumption == nil && succession == nil
+                && fallingBack == nil
         }
     }
 
@@ -118,6 +120,12 @@ struct StreamRecord: ~Copyable {
     var succession: Succession? {
         get { rarities?.succession }
         set { set(\.succession, newValue) }
+    }
+
+    /// It opens in place of one that failed, whose connection it has already.
+    var fallingBack: FallingBack? {
+        get { rarities?.fallingBack }
+        set { set(\.fallingBack, newValue) }
     }
 
     private mutating func set<Rarity>(_ path: ReferenceWritableKeyPath<Rarities, Rarity?>, _ value: Rarity?) {

@@ -11,12 +11,27 @@ final class Succession {
     var new: StreamToken?
     /// When its open is given up. Monotonic nanoseconds.
     var deadline = Int64.max
+    /// What the old stream said in `save`.
+    var saved: [UInt8]?
     /// Which of its thread's rests the old stream was asked for; `nil` for one that can rest at any time.
     var rest: Int?
 
     init(of old: StreamToken, by target: ProducerEntry) {
         self.old = old
         self.target = target
+    }
+}
+
+/// The failure of a stream on trial that another one, of the generation before, opens in place of.
+final class FallingBack {
+    /// What the subscriber is told if that one does not open.
+    let failure: StreamFailure
+    /// When its open is given up. Monotonic nanoseconds.
+    var deadline: Int64
+
+    init(_ failure: StreamFailure, deadline: Int64) {
+        self.failure = failure
+        self.deadline = deadline
     }
 }
 

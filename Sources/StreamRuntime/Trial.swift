@@ -7,8 +7,10 @@ package final class Trial: Sendable {
     package struct Rules: Sendable, Equatable {
         /// So many failures without a success, and the generation is taken back; 0: never.
         package var failuresMax = 3
-        /// How long a generation is on trial. Nanoseconds.
+        /// How long a generation is on trial. Nanoseconds; 0: not at all.
         package var duration: Int64 = 10_000_000_000
+
+        var isOn: Bool { failuresMax > 0 && duration > 0 }
 
         package init() {}
 
@@ -26,7 +28,7 @@ package final class Trial: Sendable {
         case failed
     }
 
-    private let failuresMax: Int
+    package let failuresMax: Int
     private let failures = Atomic<Int>(0)
     private let settled = Atomic<Verdict>(.open)
     private let whenSettled: @Sendable () -> Void

@@ -116,6 +116,26 @@ struct MigratingHubTests {
         #expect(first.generation.isShutDown && old.only.closeReasons == [.reloaded])
     }
 
+    @Test("what a C library calls while the new source opens goes into the history before all of its events")
+    func callsMeanwhile() throws {
+        let stage = HubStage(loops: 2)
+        let old = FakeProducer(isShared: true, isResumable: true, hasNext: false)
+        let new = FakeProducer(isShared: true, isResumable: true, hasNext: false, opening: { _ in .pending })
+        let (first, second) = (ProducerEntry(old, generation: 1), ProducerEntry(new, generation: 2))
+        let members = try (0..<2).map { _ in try stage.join(first) }
+        stage.emit(first, data: "a")
+        replace(first, by: second, in: stage)
+        let outcome = stage.runtime.emit(old.only.token, whenFull: .dropNewest) { frames in
+            (try? EventEncoder().encode(Event(data: "b"), into: &frames)) != nil
+        }
+        #expect(outcome == .accepted)
+        #expect(stage.runtime.opened(new.only.token, .opened(headers: [])))
+        stage.turn()
+        stage.emit(second, data: "c")
+        for member in members { #expect(member.story == ["1:a", "2:b", "3:c"]) }
+        #expect(first.generation.isShutDown && first.supersededEvents == 0)
+    }
+
     @Test("the last subscriber leaves while the new source opens: both are closed once, and the hub is gone")
     func abandoned() throws {
         let stage = HubStage(.hubs { $0.linger = 0 })

@@ -181,6 +181,88 @@ struct MigratingLaterTests {
         #expect(numbersAndMarks(of: visitor.text) == ["1 old", "2 old", "- again", "3 new"])
     }
 
+    /// A call that can't be repeated, as those of a C library are.
+    private func call(_ stream: StreamToken, _ data: String, id: String? = nil, _ policy: OverflowPolicy = .dropNewest)
+        -> EmitOutcome
+    {
+        stage.runtime.emit(stream, whenFull: policy) { frames in
+            (try? EventEncoder().encode(Event(data: data, id: id), into: &frames)) != nil
+        }
+    }
+
+    /// A subscriber of an old stream that only calls back, and whose successor is about to answer.
+    private func calling(_ before: Event..., saving: Bool = false) throws -> (Visitor, FakeProducer, FakeProducer) {
+        let save: @Sendable (FakeStream) -> [UInt8]? = { _ in [1] }
+        let old = FakeProducer(isResumable: true, hasNext: false, saving: saving ? save : nil)
+        let new = FakeProducer(isResumable: true, hasNext: false, opening: { _ in .pending })
+        let (first, second) = (ProducerEntry(old, generation: 1), ProducerEntry(new, generation: 2))
+        let visitor = try stage.open(first)
+        stage.turn()
+        visitor.attach()
+        stage.turn()
+        for event in before { #expect(call(visitor.token, event.data!, id: event.id) == .accepted) }
+        first.replace(by: second, in: stage.runtime)
+        stage.turn()
+        return (visitor, old, new)
+    }
+
+    @Test(
+        "what is called meanwhile, without ids, comes before the first event of the new stream",
+        arguments: [true, false])
+    func callsWithoutIDs(hasBegun: Bool) throws {
+        let (visitor, old, new) = try hasBegun ? calling(Event(data: "a")) : calling()
+        for data in ["b", "c"] { #expect(call(visitor.token, data) == .accepted) }
+        #expect(call(new.only.token, "d") == .accepted)
+        #expect(visitor.text == (hasBegun ? frame("a") : ""), "the old one rests")
+        #expect(stage.runtime.opened(new.only.token, .opened(headers: [])))
+        stage.turn()
+        #expect(call(visitor.token, "late") == .over)
+        let expected = (hasBegun ? ["a"] : []) + ["b", "c", "d"]
+        #expect(visitor.text == expected.map { frame($0) }.joined())
+        #expect(old.only.closeReasons == [.reloaded])
+    }
+
+    @Test(
+        "what is called meanwhile behind an id, or what was saved, is left to the new stream, counted and logged",
+        arguments: [true, false])
+    func callsWithPlace(isSaved: Bool) throws {
+        let (visitor, _, new) =
+            try isSaved
+            ? calling(Event(data: "1"), saving: true) : calling(Event(data: "1", id: "1"))
+        #expect(new.only.request.lastEventID == (isSaved ? nil : "1"))
+        let entry = stage.streams.table[visitor.slot!].pointee.entry!
+        for data in ["2", "3"] { #expect(call(visitor.token, data, id: isSaved ? nil : data) == .accepted) }
+        #expect(stage.runtime.opened(new.only.token, .opened(headers: [])))
+        stage.turn()
+        for data in ["2", "3"] { #expect(call(new.only.token, data, id: isSaved ? nil : data) == .accepted) }
+        stage.turn()
+        let id = isSaved ? "-" : nil
+        #expect(numbersAndMarks(of: visitor.text) == ["1", "2", "3"].map { "\(id ?? $0) \($0)" })
+        #expect(entry.supersededEvents == 2)
+        #expect(
+            stage.log.lines.count { $0.contains("events that came while their stream changed over were not sent") } == 1
+        )
+    }
+
+    @Test("what is called meanwhile is sent if the new stream is not opened; what overflows fails the old one")
+    func callsAndNoSuccessor() throws {
+        let (visitor, _, new) = try calling(Event(data: "1", id: "1"))
+        #expect(call(visitor.token, "2", id: "2") == .accepted)
+        #expect(stage.runtime.opened(new.only.token, .ended))
+        stage.turn()
+        #expect(numbersAndMarks(of: visitor.text) == ["1 1", "2 2"])
+
+        let (other, old, newer) = try calling(Event(data: "1", id: "1"))
+        let policy = OverflowPolicy.fail(StreamFailure(message: "too fast", log: "it was full"))
+        var outcome = EmitOutcome.accepted
+        while outcome == .accepted { outcome = call(other.token, String(repeating: "x", count: 1000), policy) }
+        #expect(outcome == .full)
+        #expect(stage.runtime.opened(newer.only.token, .opened(headers: [])))
+        stage.turn()
+        #expect(other.text.hasSuffix("event: stream-error\ndata: too fast\n\n"))
+        #expect(old.only.closeReasons == [.failed] && newer.only.closeReasons == [.reloaded])
+    }
+
     @Test("only so many open at a time, and one that does not answer does not keep the others for ever")
     func limited() throws {
         let visitors = try (0..<100).map { _ in

@@ -95,6 +95,28 @@ struct MigratingTests {
         }
     }
 
+    @Test("a stream that has given nothing yet goes on from where its subscriber was, or from the beginning")
+    func nothingYet() throws {
+        for brought in ["7", nil] {
+            let old = FakeProducer([.wait(-1)], isResumable: true)
+            let new = FakeProducer.counting("new")
+            let (first, second) = (ProducerEntry(old, generation: 1), ProducerEntry(new, generation: 2))
+            var request = StreamRequest.plain
+            request.lastEventID = brought
+            let door = FakeDoor()
+            let token = try stage.runtime.open(RouteMatch(entry: first, values: []), request, answering: door)
+            stage.turn()
+            let visitor = Visitor(stage, token, door)
+            visitor.attach()
+            stage.turn()
+            first.replace(by: second, in: stage.runtime)
+            stage.turn()
+            #expect(new.only.request.lastEventID == brought)
+            #expect(numbersAndMarks(of: visitor.text) == [brought == nil ? "1 new" : "8 new"])
+            #expect(old.only.closeReasons == [.reloaded] && first.generation.isShutDown)
+        }
+    }
+
     @Test("what waits for a slow subscriber goes before what the new code makes")
     func pendingBytes() throws {
         let (old, new) = (FakeProducer.counting("old"), FakeProducer.counting("new"))

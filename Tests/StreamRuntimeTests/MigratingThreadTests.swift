@@ -64,6 +64,56 @@ struct MigratingThreadTests {
         #expect(isWhole(numbersAndMarks(of: visitor.text())))
     }
 
+    @Test(
+        "nobody waits for the first event of a next that blocks; its stream begins elsewhere", arguments: [true, false])
+    func blockedAtFirst(isShared: Bool) async throws {
+        let stage = ThreadStage(.hubs { $0.linger = 0 })
+        let gate = Gate()
+        let old = FakeProducer(
+            [
+                .act { _ in
+                    gate.pass()
+                    return .wait(milliseconds: -1)
+                }
+            ], isNonblocking: false, isShared: isShared, isResumable: true)
+        let new = FakeProducer.counting("new", wait: 1, isNonblocking: false, isShared: isShared)
+        let (first, second) = (ProducerEntry(old, generation: 1), ProducerEntry(new, generation: 2))
+        let visitor = try await stage.subscribe(first)
+        #expect(await eventually { old.streams.first?.stepsTaken == 1 })
+        first.replace(by: second, in: stage.runtime)
+        #expect(await eventually { numbersAndMarks(of: visitor.text()).count > 3 })
+        #expect(new.only.request.lastEventID == nil && isWhole(numbersAndMarks(of: visitor.text())))
+        #expect(old.only.interrupts == 1 && old.only.closeReasons == [])
+        gate.open()
+        #expect(await eventually { old.only.closeReasons == [.reloaded] && first.generation.isShutDown })
+        visitor.hangUp()
+        #expect(await stage.isIdle())
+    }
+
+    @Test("where ids say nothing, a next that blocks is waited for, and what it yields is sent")
+    func blockedWithoutIDs() async throws {
+        let stage = ThreadStage()
+        let gate = Gate()
+        let old = FakeProducer(
+            [
+                .event("a", wait: 1),
+                FakeProducer.Step { _, frames in
+                    gate.pass()
+                    try! EventEncoder().encode(Event(data: "b"), into: &frames)
+                    return .wait(milliseconds: -1)
+                },
+            ], isNonblocking: false, isResumable: true)
+        let new = FakeProducer([.event("c", wait: -1)], isNonblocking: false, isResumable: true)
+        let (first, second) = (ProducerEntry(old, generation: 1), ProducerEntry(new, generation: 2))
+        let visitor = try await stage.subscribe(first)
+        #expect(await eventually { visitor.text() == frame("a") && old.only.stepsTaken == 2 })
+        first.replace(by: second, in: stage.runtime)
+        gate.open()
+        #expect(await visitor.receives(frame("a") + frame("b") + frame("c")))
+        visitor.hangUp()
+        #expect(await stage.isIdle())
+    }
+
     @Test("a next that blocks goes on if the new code does not want its stream, and nothing of it is lost")
     func blockedAndRefused() async throws {
         let stage = ThreadStage()

@@ -59,15 +59,18 @@ final class TrialTests {
         put("2", steps: [.fail("oh")])
         #expect(try reloader.reload().replaced == ["a"])
         stage.turn()
-        // The one that was continued fails, and so do two that come anew.
-        #expect(untouched.text.contains("event: stream-error"))
-        for _ in 0..<2 { _ = try subscribe() }
+        // The one that was continued fails, and so do two that come anew: all of them go on in the generation before.
+        let newcomers = try (0..<2).map { _ in try subscribe() }
         #expect(serving == 2)
         #expect(images.shutdowns == [], "the old one is held")
         attend()
         #expect(serving == 1)
         #expect(stage.log.contains("error: plugin rolled back"))
         #expect(images.shutdowns == ["a.so 2"])
+        for visitor in [untouched] + newcomers {
+            #expect(numbersAndMarks(of: visitor.text).prefix(1) == ["1 x"] && !visitor.text.contains("stream-error"))
+            visitor.hangUp()
+        }
         let again = try subscribe()
         stage.pass(milliseconds: 15)
         #expect(numbersAndMarks(of: again.text) == ["1 x", "2 x"])
@@ -129,15 +132,61 @@ final class TrialTests {
         let start = stage.system.time
         put("2", steps: [.fail("oh")])
         _ = try reloader.reload()
-        for _ in 0..<2 { _ = try subscribe() }
+        for _ in 0..<2 { try subscribe().hangUp() }
         #expect(attend() == start + 10_000_000_000)
         #expect(images.shutdowns == [])
         stage.pass(milliseconds: 10_000)
         #expect(attend() == nil)
         #expect(images.shutdowns == ["a.so 1"])
-        _ = try subscribe()
+        #expect(try subscribe().text.contains("event: stream-error"), "nothing holds the old one any more")
         attend()
         #expect(serving == 2)
+    }
+
+    @Test("the numbers are settings: what comes next follows the new ones, and 0 of either means no trial")
+    func rules() throws {
+        put("1")
+        _ = try reloader.reload()
+        for (content, change) in [
+            ("2", { $0.failuresMax = 0 }), ("3", { $0.duration = 0 }),
+        ] as [(String, (inout Trial.Rules) -> Void)] {
+            var rules = Trial.Rules()
+            change(&rules)
+            reloader.replaceTrialRules(rules)
+            put(content)
+            _ = try reloader.reload()
+            #expect(attend() == nil && images.shutdowns.last == "a.so \(Int(content)! - 1)")
+        }
+        var rules = Trial.Rules()
+        (rules.failuresMax, rules.duration) = (1, 1_000_000_000)
+        reloader.replaceTrialRules(rules)
+        put("4", steps: [.fail("oh")])
+        _ = try reloader.reload()
+        #expect(attend() == stage.system.time + 1_000_000_000)
+        try subscribe().hangUp()
+        attend()
+        #expect(serving == 3)
+    }
+
+    @Test("what is on trial, how it stands, and what is held for it are told")
+    func standings() throws {
+        put("1")
+        _ = try reloader.reload()
+        #expect(reloader.standings.allSatisfy { $0.trial == nil && $0.heldFor == nil })
+        let start = stage.system.time
+        put("2", steps: [.fail("oh")])
+        _ = try reloader.reload()
+        let visitor = try subscribe()
+        let standings = reloader.standings
+        #expect(standings.map(\.generation.number) == [2, 1])
+        #expect(
+            standings[0].trial
+                == Reloader.OnTrialStanding(failures: 1, failuresMax: 3, until: start + 10_000_000_000))
+        #expect(standings[0].heldFor == nil && standings[1].trial == nil && standings[1].heldFor == 2)
+        visitor.hangUp()
+        stage.pass(milliseconds: 10_000)
+        attend()
+        #expect(reloader.standings.map(\.generation.number) == [2] && reloader.standings[0].trial == nil)
     }
 
     @Test("another reload within the time: what it replaces is what would serve again")

@@ -1,0 +1,108 @@
+import EventStream
+import StreamLoop
+
+/// A generation on trial takes nobody down with it: a stream that fails there before its first event falls back, which is to say that it is
+/// opened anew in the generation before, in the same response, with all that the failed one was told.
+///
+/// The failed one is closed as any other, at once, and counts against its generation. Its connection goes to the new one, which has it while
+/// its `open` is awaited; if that does not succeed, the subscriber is told of the failure after all.
+extension LoopStreams {
+    /// - Parameter slot: a stream that has ended by itself, all that it has produced counted.
+    /// - Returns: `true` if it goes on elsewhere: the failed one is closed, and its record may be gone.
+    func fallBack(_ slot: UInt32, _ end: SourceEnd) -> Bool {
+        let record = table[slot]
+        guard let failure = end.failure, record.pointee.events == 0, record.pointee.link == .connected, endOfAll == nil,
+            let resumption = record.pointee.resumption, let target = record.pointee.entry!.fallback
+        else { return false }
+        var request = resumption.current
+        guard let parameters = target.producer.adopt(request.parameters),
+            let new = addContinuation(by: target, peer: request.remoteAddress)
+        else { return false }
+        request.parameters = parameters
+        request.saved = resumption.saved
+        noteFallBack(token(slot), record.pointee.entry!, to: target)
+        record.pointee.resumption = nil
+        table[new].pointee.resumption = resumption
+        table[new].pointee.fallingBack = FallingBack(
+            failure, deadline: loop.now.addingSaturating(limits.migrationDeadline))
+        // In the generation that it has just left again, nothing is to be had.
+        table[new].pointee.isKept = true
+        moveConnection(from: slot, to: new)
+        closeEnded(slot, end)
+        let token = token(new)
+        openContinuation(new, request)
+        if self.slot(token) != nil { reschedule(new) }
+        return true
+    }
+
+    private func noteFallBack(_ token: StreamToken, _ entry: ProducerEntry, to target: ProducerEntry) {
+        let count = target.countKept()
+        if count & (count - 1) == 0 { log.fellBack(token, entry, to: target, count: count) }
+    }
+
+    /// The open in place of a failed one has answered.
+    /// - Parameter outcome: `nil`: it was not even called.
+    func fallbackAnswered(_ slot: UInt32, _ outcome: OpenOutcome?) {
+        let record = table[slot]
+        let failure = record.pointee.fallingBack!.failure
+        record.pointee.fallingBack = nil
+        guard case .opened? = outcome else {
+            let isConnected = record.pointee.link == .connected
+            if isConnected { record.pointee.link = .ending }
+            record.pointee.source = .over
+            record.pointee.opening = nil
+            sourceIsOver(slot)
+            if isConnected { tell(failure, to: slot) }
+            return
+        }
+        begin(slot)
+        record.pointee.opening = nil
+        // Meanwhile its subscriber may have left, or the server been told to stop.
+        if let reason = record.pointee.reason { return end(slot, reason) }
+        record.pointee.handoff?.attach()
+        pump(slot)
+        considerMigrating(token(slot))
+    }
+
+    /// The open takes too long: the subscriber is told of the failure, and the stream is closed if it ever opens.
+    func giveUp(_ slot: UInt32, _ fallingBack: FallingBack) {
+        let record = table[slot]
+        fallingBack.deadline = .max
+        if record.pointee.reason == nil { record.pointee.reason = .disconnected }
+        cancelOpening(slot)
+        guard record.pointee.link == .connected else { return reschedule(slot) }
+        record.pointee.link = .ending
+        tell(fallingBack.failure, to: slot)
+    }
+
+    private func tell(_ failure: StreamFailure, to slot: UInt32) {
+        output.removeAll()
+        output.appendStreamError(failure.message ?? "sluice-\(token(slot))")
+        if transmit(slot) { settle(slot) }
+    }
+
+    // MARK: Shared streams
+
+    /// Where the source of a hub that has failed, all that it has produced published, can be opened anew.
+    func fallback(ofSource slot: UInt32) -> ProducerEntry? {
+        let record = table[slot]
+        let hub = record.pointee.hub
+        guard record.pointee.events == 0, hub.state == .open, let target = record.pointee.entry!.fallback,
+            target.producer.adopt(hub.parameters) != nil
+        else { return nil }
+        return target
+    }
+
+    /// The hub gets a source of the generation before; its history, its ids and its subscribers stay.
+    /// - Parameters:
+    ///   - failed: the source that is closed, or about to be.
+    ///   - ending: what the subscribers are told if that does not open.
+    func fallBack(_ hub: Hub, _ failed: StreamToken, to target: ProducerEntry, _ ending: HubReplica.Ending) {
+        noteFallBack(failed, hub.entry, to: target)
+        if let parameters = target.producer.adopt(hub.parameters) { hub.parameters = parameters }
+        directory.succeed(hub, by: target)
+        for index in [loop.index] + hub.links.map(\.loop) { send(to: index) { $0.rehome(hub, target) } }
+        hub.fallingBack = ending
+        openSource(hub)
+    }
+}

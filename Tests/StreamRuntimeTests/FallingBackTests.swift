@@ -1,0 +1,176 @@
+import EventStream
+import StreamLoop
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import StreamRuntime
+
+@Suite("Streams that fail at once on trial", .timeLimit(.minutes(5)))
+struct FallingBackTests {
+    let stage = Stage()
+
+    private func failing(isNonblocking: Bool = true, isShared: Bool = false, steps: [FakeProducer.Step] = [.fail("oh")])
+        -> FakeProducer
+    {
+        FakeProducer(steps, isNonblocking: isNonblocking, isShared: isShared, isResumable: true)
+    }
+
+    /// An entry whose generation has just replaced another.
+    private func onTrial(_ producer: FakeProducer, insteadOf old: ProducerEntry) -> ProducerEntry {
+        let generation = Generation(
+            plugin: "fakes", number: 2, trial: Trial(failuresMax: 3, whenSettled: {}))
+        let entry = ProducerEntry(producer: producer, generation: generation)
+        entry.setFallback(old)
+        old.generation.hold()
+        return entry
+    }
+
+    private func subscribe(_ entry: ProducerEntry) throws -> Visitor {
+        let visitor = try stage.open(entry)
+        stage.turn()
+        visitor.attach()
+        stage.turn()
+        return visitor
+    }
+
+    /// An old producer whose second stream gets another answer, one that fails in its place, and a subscriber of both.
+    private func fallenBack(_ outcome: OpenOutcome) throws -> (old: FakeProducer, first: ProducerEntry, Visitor) {
+        let isSecond = Mutex(false)
+        let old = FakeProducer.counting(
+            "old", wait: -1, opening: { _ in isSecond.withLock { $0 } ? outcome : .opened(headers: []) })
+        let first = ProducerEntry(old, generation: 1)
+        let visitor = try subscribe(first)
+        isSecond.withLock { $0 = true }
+        first.replace(by: onTrial(failing(), insteadOf: first), in: stage.runtime)
+        stage.turn()
+        #expect(old.streams.count == 2 && old.streams[0].closeReasons == [.reloaded])
+        return (old, first, visitor)
+    }
+
+    @Test("go on in the generation before, behind the same id and with what was saved, and count as failures")
+    func goesOn() throws {
+        let old = FakeProducer.counting("old", saving: { Array("at \($0.stepsTaken)".utf8) })
+        let bad = failing()
+        let first = ProducerEntry(old, generation: 1)
+        let second = onTrial(bad, insteadOf: first)
+        let visitor = try subscribe(first)
+        stage.pass(milliseconds: 25)
+        first.replace(by: second, in: stage.runtime)
+        stage.pass(milliseconds: 25)
+        let received = numbersAndMarks(of: visitor.text)
+        #expect(received == (1...received.count).map { "\($0) old" } && received.count > 4)
+        #expect(bad.only.calls == ["open", "pull", "close failed"])
+        #expect(old.streams.count == 2 && old.streams[0].closeReasons == [.reloaded])
+        #expect(old.streams[1].request.lastEventID == bad.only.request.lastEventID)
+        #expect(bad.only.request.saved == Array("at \(old.streams[0].stepsTaken)".utf8))
+        #expect(old.streams[1].request.saved == bad.only.request.saved)
+        #expect(second.generation.trial?.failureCount == 1 && second.generation.liveStreams == 0)
+        #expect(stage.log.contains("warning: stream goes back to the generation before"))
+        // It is not wanted by that generation, until the next one comes.
+        stage.runtime.end(first.generation, .reloaded)
+        stage.pass(milliseconds: 10)
+        #expect(stage.runtime.recordsInUse == 1 && bad.streams.count == 1)
+        visitor.hangUp()
+        stage.turn()
+        #expect(stage.isIdle && old.streams[1].closeReasons == [.disconnected] && first.ledger.open == 0)
+    }
+
+    @Test("go on once they have produced something, or the trial is passed, as ordinary failures")
+    func ordinary() throws {
+        for isPassed in [true, false] {
+            let first = ProducerEntry(FakeProducer.counting("old"), generation: 1)
+            let bad = failing(steps: isPassed ? [.fail("oh")] : [.event("x", wait: 10), .fail("oh")])
+            let second = onTrial(bad, insteadOf: first)
+            if isPassed { second.generation.trial?.succeeded() }
+            let visitor = try subscribe(second)
+            stage.pass(milliseconds: 20)
+            #expect(visitor.text.hasSuffix("event: stream-error\ndata: oh\n\n"))
+            #expect((first.producer as! FakeProducer).streams.isEmpty)
+        }
+    }
+
+    @Test("are told of the failure if the generation before does not open them", arguments: ["rejected", "late"])
+    func refused(how: String) throws {
+        let (old, first, visitor) = try fallenBack(.pending)
+        #expect(numbersAndMarks(of: visitor.text) == ["1 old"])
+        let token = old.streams[1].token
+        if how == "late" {
+            stage.pass(milliseconds: 5010)
+        } else {
+            #expect(stage.runtime.opened(token, .rejected(status: 404, message: "no")))
+            stage.turn()
+        }
+        #expect(visitor.text.hasSuffix("event: stream-error\ndata: oh\n\n") && visitor.socket.isShutDown)
+        if how == "late" { #expect(stage.runtime.opened(token, .opened(headers: []))) }
+        stage.pass(milliseconds: 3000)
+        #expect(stage.isIdle && stage.openSockets == 0 && first.ledger.open == 0)
+        #expect(old.streams[1].closeReasons == (how == "late" ? [.disconnected] : []))
+    }
+
+    @Test("end as they are told to while the generation before opens them", arguments: [true, false])
+    func ended(byPeer: Bool) throws {
+        let (old, first, visitor) = try fallenBack(.pending)
+        if byPeer { visitor.hangUp() } else { stage.runtime.end(nil, .shutdown) }
+        stage.turn()
+        #expect(old.streams[1].interrupts == 1)
+        #expect(stage.runtime.opened(old.streams[1].token, .opened(headers: [])))
+        stage.turn()
+        #expect(old.streams[1].closeReasons == [byPeer ? .disconnected : .shutdown])
+        if !byPeer { #expect(visitor.text.withoutFarewell != nil) }
+        stage.pass(milliseconds: 3000)
+        #expect(stage.isIdle && stage.openSockets == 0 && first.ledger.open == 0)
+    }
+
+    @Test("on threads go on as well", arguments: [(true, false), (false, true), (false, false)])
+    func threads(oldIsNonblocking: Bool, newIsNonblocking: Bool) async throws {
+        let stage = ThreadStage()
+        let old = FakeProducer.counting("old", wait: 1, isNonblocking: oldIsNonblocking)
+        let bad = failing(isNonblocking: newIsNonblocking)
+        let first = ProducerEntry(old, generation: 1)
+        let second = onTrial(bad, insteadOf: first)
+        let visitor = try await stage.subscribe(first)
+        #expect(await eventually { visitor.text().contains("old") })
+        first.replace(by: second, in: stage.runtime)
+        #expect(await eventually { old.streams.count == 2 && old.streams[1].stepsTaken > 3 })
+        #expect(await eventually { bad.only.closeReasons == [.failed] })
+        let received = numbersAndMarks(of: visitor.text())
+        #expect(received == (1...received.count).map { "\($0) old" })
+        visitor.hangUp()
+        #expect(await stage.isIdle())
+        #expect(old.violations == [] && bad.violations == [])
+    }
+
+    @Test(
+        "keep the history and the subscribers of a shared one on every loop; its ids go on", arguments: [true, false])
+    func shared(isOpened: Bool) throws {
+        let stage = HubStage(loops: 2)
+        let isSecond = Mutex(false)
+        let old = FakeProducer(
+            isShared: true, isResumable: true, hasNext: false,
+            opening: { _ in
+                isSecond.withLock { $0 } && !isOpened ? .rejected(status: 404, message: "no") : .opened(headers: [])
+            }, saving: { _ in [7] })
+        let bad = failing(isShared: true)
+        let first = ProducerEntry(old, generation: 1)
+        let second = onTrial(bad, insteadOf: first)
+        let visitors = try (0..<4).map { _ in try stage.join(first) }
+        stage.emit(first, data: "a")
+        isSecond.withLock { $0 = true }
+        first.replace(by: second, in: stage.runtime)
+        stage.turn()
+        #expect(bad.only.calls == ["open", "pull", "close failed"] && bad.only.request.saved == [7])
+        #expect(old.streams.count == 2 && old.streams[1].request.saved == [7])
+        guard isOpened else {
+            for visitor in visitors { #expect(visitor.story == ["1:a", "error oh"]) }
+            return
+        }
+        let newcomer = try stage.join(second, history: "all")
+        stage.emit(first, data: "b")
+        for visitor in visitors + [newcomer] { #expect(visitor.story == ["1:a", "2:b"]) }
+        #expect(second.generation.trial?.failureCount == 1 && second.generation.liveStreams == 0)
+        for visitor in visitors + [newcomer] { visitor.hangUp() }
+        stage.pass(milliseconds: 6000)
+        #expect(stage.isIdle && first.ledger.open == 0)
+    }
+}
