@@ -31,6 +31,9 @@ struct ServeOptions: ParsableArguments {
     @OptionGroup(title: "Probe")
     var probe: ProbeOptions
 
+    @OptionGroup(title: "Trial of a new generation")
+    var trial: TrialOptions
+
     @OptionGroup(title: "Log")
     var log: LogOptions
 
@@ -50,6 +53,7 @@ struct ServeOptions: ParsableArguments {
         flags["insecure-plugins"] = insecurePlugins.map(String.init)
         return flags.merging(log.flags) { $1 }.merging(limits.flags) { $1 }.merging(times.flags) { $1 }
             .merging(hubs.flags) { $1 }.merging(probe.flags) { $1 }
+            .merging(trial.flags) { $1 }
             .compactMapValues { $0 }
     }
 
@@ -65,6 +69,13 @@ struct ProbeOptions: ParsableArguments {
     @Option(help: SettingTable.probeMemory.help) var probeMemory: String?
 
     var flags: [String: String?] { ["probe-deadline": probeDeadline, "probe-memory": probeMemory] }
+}
+
+struct TrialOptions: ParsableArguments {
+    @Option(help: SettingTable.trialFailures.help) var trialFailures: String?
+    @Option(help: SettingTable.trialPeriod.help) var trialPeriod: String?
+
+    var flags: [String: String?] { ["trial-failures": trialFailures, "trial-period": trialPeriod] }
 }
 
 struct LogOptions: ParsableArguments {

@@ -47,7 +47,7 @@ struct ServingProcess {
             loader: loader, path: settings.pluginDirectory, probeCountMax: usableCoreCount(),
             development: development)
         reloader = Reloader(
-            runtime: runtime, source: directory, logger: logger, trial: Trial.Rules(),
+            runtime: runtime, source: directory, logger: logger, trial: settings.trialRules,
             attention: { [events] in events.post(.settled) })
         var frontDoor = settings.frontDoor
         if let development { frontDoor.frontPage = { development.page } }
@@ -206,6 +206,7 @@ struct ServingProcess {
         guard !change.changed.isEmpty else { return }
         loader.configure(settings.loading)
         runtime.replaceLimits(settings.limits)
+        reloader.replaceTrialRules(settings.trialRules)
         door.replaceSettings(settings.frontDoor)
         writer.level = settings.logLevel
         logger.info("settings changed", metadata: ["settings": "\(change.changed.joined(separator: ", "))"])
@@ -273,6 +274,7 @@ struct ServingProcess {
                     "closes": "\(ledger.closes)", "open": "\(ledger.open)", "reasons": "\(text(of: ledger.reasons))",
                     "leaves": "\(text(of: entry.leavesByReason))",
                     "late_calls": "\(calls.late)", "dropped": "\(calls.dropped)",
+                    "superseded": "\(entry.supersededEvents)",
                 ])
         }
         for past in reloader.pastLedgers {

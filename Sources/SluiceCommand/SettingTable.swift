@@ -61,6 +61,13 @@ enum SettingTable {
     static let probeMemory = Setting(
         "probe-memory", .bytes((16 << 20)...(1 << 40)), initial: "1G", "What a plugin may allocate in its probe.")
 
+    static let trialFailures = Setting(
+        "trial-failures", .count(0...1_000_000), initial: "3",
+        "A new generation is taken back when so many of its streams fail and none has succeeded; 0: never.")
+    static let trialPeriod = Setting(
+        "trial-period", .time(.milliseconds(10)...(.seconds(3600)), zero: "no trial"), initial: "10s",
+        "For how long after a reload it may be taken back; until then the old generation is kept ready. 0: not at all.")
+
     static let logLevel = Setting<Logger.Level>(
         "log-level", .oneOf(placeholder: "level"), initial: "info", "The least important lines that are still logged.")
     static let logFormat = Setting<LogFormat>(
@@ -133,6 +140,7 @@ enum SettingTable {
             maxHubsPerProducer.key, handoffBytes.key, keepAlive.key, writeDeadline.key, maxAge.key, retry.key,
             stallLimit.key, drainDeadline.key,
             headTimeout.key, idleTimeout.key, probeDeadline.key, probeMemory.key,
+            trialFailures.key, trialPeriod.key,
         ] + hubKeys
 
     /// Those of shared streams, which the section `hubs` may set for each producer.

@@ -31,6 +31,13 @@ extension Settings {
             configuration: producerSections, prober: Prober(prober, isAbandoned: { ControlEvents.isTerminating }))
     }
 
+    var trialRules: Trial.Rules {
+        var rules = Trial.Rules()
+        rules.failuresMax = trialFailureCountMax
+        rules.duration = trialPeriodNanoseconds
+        return rules
+    }
+
     var frontDoor: ServerSettings {
         var door = ServerSettings()
         door.host = listen.host

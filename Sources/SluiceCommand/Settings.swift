@@ -41,6 +41,10 @@ struct Settings: Sendable, Equatable {
 
     var probeDeadlineNanoseconds: Int64
     var probeMemoryBytes: Int
+    /// 0: no generation is taken back.
+    var trialFailureCountMax: Int
+    /// 0: likewise.
+    var trialPeriodNanoseconds: Int64
 
     /// What `host->config` answers: the operator's sections, by producer and key.
     var producerSections: [String: [String: String]]
@@ -101,6 +105,8 @@ struct Settings: Sendable, Equatable {
         idleTimeoutNanoseconds = try sources.required(SettingTable.idleTimeout)
         probeDeadlineNanoseconds = try sources.required(SettingTable.probeDeadline)
         probeMemoryBytes = try sources.required(SettingTable.probeMemory)
+        trialFailureCountMax = try sources.required(SettingTable.trialFailures)
+        trialPeriodNanoseconds = try sources.required(SettingTable.trialPeriod)
         producerSections = sources.file?.producers ?? [:]
         configurationPath = sources.file?.path
     }

@@ -45,6 +45,8 @@ struct SettingsChange: Equatable {
         (SettingTable.insecurePlugins.key, same(\.acceptsInsecurePlugins)),
         (SettingTable.probeDeadline.key, same(\.probeDeadlineNanoseconds)),
         (SettingTable.probeMemory.key, same(\.probeMemoryBytes)),
+        (SettingTable.trialFailures.key, same(\.trialFailureCountMax)),
+        (SettingTable.trialPeriod.key, same(\.trialPeriodNanoseconds)),
         (SettingTable.logLevel.key, same(\.logLevel)),
         (SettingTable.maxConnections.key, same(\.connectionCountMax)),
         (SettingTable.maxStreams.key, same(\.streamCountMax)),

@@ -13,6 +13,8 @@ import StreamRuntime
 ///     generations: array of
 ///         plugin, generation, state ("serving", "draining"), reason (of draining, or null), file, content, age_seconds,
 ///         draining_seconds (or null), image_bytes, open_streams, subscribers, oldest_stream_seconds (or null),
+///         trial: null, or failures, failures_max, seconds_left      of a new generation that is still taken back if so many streams fail
+///         held_for_generation     on trial, which it would serve again in place of (or null)
 ///         producers: array of name, route, opens, closes, open
 ///         holders: array of stream, producer, peer (or null), age_seconds     the oldest open streams
 ///     refusals: array of at (seconds since 1970), error                       the last ones, the oldest first
@@ -57,19 +59,30 @@ struct StatusReport {
     ) -> JSONValue {
         let share = survey?.share(of: standing.generation)
         let image = (standing.image.origin as? LoadedPlugin)?.mappedPath
-        return .object([
+        let trial: JSONValue = standing.trial.map { json($0, now) } ?? .null
+        let heldFor: JSONValue = standing.heldFor.map { .integer($0) } ?? .null
+        let members: [(name: String, value: JSONValue)] = [
             ("plugin", .text(standing.generation.plugin)), ("generation", .integer(standing.generation.number)),
             ("state", .text(standing.retired == nil ? "serving" : "draining")),
             ("reason", standing.retired.map { .text($0.reason.name) } ?? .null),
             ("file", .text(standing.image.path)), ("content", .text(standing.image.content)),
             ("age_seconds", seconds(now - standing.loadedAt)),
             ("draining_seconds", standing.retired.map { seconds(now - $0.at) } ?? .null),
+            ("trial", trial), ("held_for_generation", heldFor),
             ("image_bytes", .integer(image.map { images.bytes(of: $0) } ?? 0)),
             ("open_streams", .integer(standing.generation.liveStreams)),
             ("subscribers", share.map { .integer($0.subscribers) } ?? .null),
             ("oldest_stream_seconds", share?.holders.first.map { seconds($0.ageNanoseconds) } ?? .null),
             ("producers", .array(standing.entries.map(json))),
             ("holders", .array((share?.holders ?? []).map(json))),
+        ]
+        return .object(members)
+    }
+
+    private static func json(_ trial: Reloader.OnTrialStanding, _ now: Int64) -> JSONValue {
+        .object([
+            ("failures", .integer(trial.failures)), ("failures_max", .integer(trial.failuresMax)),
+            ("seconds_left", seconds(max(0, trial.until - now))),
         ])
     }
 

@@ -13,9 +13,13 @@ struct StatusTable {
     /// hello            2  serving   12m        11           11     11m    24k  /hello
     /// hello            1  draining  3h          1            1      2h    24k  /hello
     /// ```
-    /// and who holds what drains, and what was refused.
+    /// and what is on trial, who holds what drains, and what was refused.
     var text: String {
         var lines = head + [""] + Self.aligned(rows)
+        let trials = trials
+        if !trials.isEmpty {
+            lines += ["", "on trial, and taken back if their streams fail"] + Self.aligned(trials).map { "  " + $0 }
+        }
         let holders = drainHolders
         if !holders.isEmpty {
             lines += ["", "draining generations are held by"] + Self.aligned(holders).map { "  " + $0 }
@@ -45,7 +49,7 @@ struct StatusTable {
 
     private var rows: [[String]] {
         let head = ["PLUGIN", "GENERATION", "STATE", "AGE", "STREAMS", "SUBSCRIBERS", "OLDEST", "IMAGE", "ROUTES"]
-        let rows = (status["generations"]?.elements ?? []).map { generation in
+        let rows = generations.map { generation in
             [
                 generation["plugin"]?.text ?? "?", "\(generation["generation"]?.integer ?? 0)",
                 generation["state"]?.text ?? "?", Self.age(generation["age_seconds"]),
@@ -58,21 +62,43 @@ struct StatusTable {
         return [head] + rows
     }
 
-    private var drainHolders: [[String]] {
-        (status["generations"]?.elements ?? []).filter { $0["state"]?.text == "draining" }.flatMap { generation in
-            (generation["holders"]?.elements ?? []).map { holder in
-                [
-                    "\(generation["plugin"]?.text ?? "?") \(generation["generation"]?.integer ?? 0)",
-                    "stream \(holder["stream"]?.text ?? "?")", holder["producer"]?.text ?? "?",
-                    holder["peer"]?.text ?? "shared", Self.age(holder["age_seconds"]),
-                ]
-            }
+    private var generations: [JSONValue] { status["generations"]?.elements ?? [] }
+
+    private static func name(_ generation: JSONValue) -> String {
+        "\(generation["plugin"]?.text ?? "?") \(generation["generation"]?.integer ?? 0)"
+    }
+
+    private var trials: [[String]] {
+        generations.compactMap { generation in
+            guard let trial = generation["trial"], let failures = trial["failures"]?.integer else { return nil }
+            return [
+                Self.name(generation), "\(failures) of \(trial["failures_max"]?.integer ?? 0) failures",
+                "\(Self.age(trial["seconds_left"])) left",
+            ]
         }
     }
 
-    /// Columns as wide as their widest cell, two blanks apart.
+    private var drainHolders: [[String]] {
+        generations.filter { $0["state"]?.text == "draining" }.flatMap { generation in
+            let trial = generation["held_for_generation"]?.integer.map {
+                [[Self.name(generation), "the trial of generation \($0)"]]
+            }
+            return (trial ?? [])
+                + (generation["holders"]?.elements ?? []).map { holder in
+                    [
+                        Self.name(generation),
+                        "stream \(holder["stream"]?.text ?? "?")", holder["producer"]?.text ?? "?",
+                        holder["peer"]?.text ?? "shared", Self.age(holder["age_seconds"]),
+                    ]
+                }
+        }
+    }
+
+    /// Columns as wide as their widest cell, two blanks apart; the rows may have different numbers of them.
     private static func aligned(_ rows: [[String]]) -> [String] {
-        let widths = (0..<(rows.map(\.count).max() ?? 0)).map { column in rows.map { $0[column].count }.max() ?? 0 }
+        let widths = (0..<(rows.map(\.count).max() ?? 0)).map { column in
+            rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0
+        }
         return rows.map { row in
             let cells = row.enumerated().map { column, cell in
                 column == row.count - 1 ? cell : cell + String(repeating: " ", count: widths[column] - cell.count)

@@ -251,9 +251,9 @@ struct StatusTableTests {
              "reloads":2,"is_reloading":true,"open_streams":12,"stuck_streams":1,"threads":3,"refused_requests":4,"connections":5,
              "images":3,"image_bytes":73728,"generations":[
               {"plugin":"hello","generation":2,"state":"serving","age_seconds":75,"image_bytes":24576,"open_streams":11,
-               "subscribers":11,"oldest_stream_seconds":60,"producers":[{"route":"/hello"},{"route":"/hallo"}],"holders":[]},
+               "trial":{"failures":1,"failures_max":3,"seconds_left":7.25},"subscribers":11,"oldest_stream_seconds":60,"producers":[{"route":"/hello"},{"route":"/hallo"}],"holders":[]},
               {"plugin":"hello","generation":1,"state":"draining","age_seconds":11520,"image_bytes":24576,"open_streams":1,
-               "subscribers":null,"oldest_stream_seconds":null,"producers":[{"route":"/hello"}],
+               "trial":null,"held_for_generation":2,"subscribers":null,"oldest_stream_seconds":null,"producers":[{"route":"/hello"}],
                "holders":[{"stream":"1a","producer":"hello","peer":"127.0.0.1:5","age_seconds":7200}]}],
              "refusals":[{"at":0,"error":"x.so: no\\u001b[2J; mend it"}]}
             """
@@ -267,8 +267,12 @@ struct StatusTableTests {
                 hello   2           serving   1m 15s  11       11           1m      24k    /hello /hallo
                 hello   1           draining  3h 12m  1        ?            -       24k    /hello
 
+                on trial, and taken back if their streams fail
+                  hello 2  1 of 3 failures  7s left
+
                 draining generations are held by
-                  hello 1  stream 1a  hello  127.0.0.1:5  2h
+                  hello 1  the trial of generation 2
+                  hello 1  stream 1a                  hello  127.0.0.1:5  2h
 
                 refused, the last ones
                   1970-01-01T00:00:00Z  x.so: no\\u001b[2J; mend it

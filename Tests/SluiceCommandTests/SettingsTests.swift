@@ -15,8 +15,8 @@ struct SettingsTests {
         "log-format": "json", "max-connections": "11", "max-streams": "12", "max-streams-per-producer": "13",
         "max-threads": "14", "max-event-bytes": "15k", "max-body-bytes": "16k", "handoff-bytes": "17k",
         "keep-alive": "18s", "write-deadline": "19", "max-age": "20m", "retry": "21.5", "stall-limit": "22ms",
-        "drain-deadline": "23s", "probe-deadline": "7s", "probe-memory": "32M", "head-timeout": "24s",
-        "idle-timeout": "25s", "max-hubs-per-producer": "26",
+        "drain-deadline": "23s", "probe-deadline": "7s", "probe-memory": "32M", "trial-failures": "5",
+        "trial-period": "29s", "head-timeout": "24s", "idle-timeout": "25s", "max-hubs-per-producer": "26",
         "history-events": "27", "history-bytes": "28k", "linger": "forever", "slow-policy": "skip",
     ]
 
@@ -54,6 +54,7 @@ struct SettingsTests {
         #expect(settings.drainDeadlineNanoseconds == 30_000_000_000)
         #expect(settings.headTimeoutNanoseconds == 10_000_000_000)
         #expect(settings.idleTimeoutNanoseconds == 60_000_000_000)
+        #expect(settings.trialRules == Trial.Rules())
         #expect(settings.producerSections.isEmpty)
         #expect(settings.hubCountPerProducerMax == 1000)
         #expect(settings.hub == HubSettings())

@@ -2,13 +2,17 @@
  * Numbers that tell which build made them, each event "number build": on a loop and on threads, for one subscriber and for many. All
  * four go on in another build exactly where this one stops: three by the last id, `shared-threads`, whose ids are the host's, by `save`.
  *
- * -DBUILD=7: the mark. ?every= milliseconds lie between two events (20).
+ * -DBUILD=7: the mark. -DFAILS=1: no stream gives anything, as each fails at once. ?every= milliseconds lie between two events (20).
  */
 #include <inttypes.h>
 #include <sluice.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#ifndef FAILS
+#define FAILS 0
+#endif
 
 static const sluice_host *host;
 
@@ -45,9 +49,17 @@ static void make(struct numbers *numbers, sluice_event *event)
     event->data = numbers->data;
 }
 
+static int32_t fail(struct numbers *numbers)
+{
+    host->fail(numbers->stream, "out of order");
+    return SLUICE_NEXT_ERROR;
+}
+
 static int32_t next(void *state, sluice_event *event)
 {
     struct numbers *numbers = state;
+    if (FAILS)
+        return fail(numbers);
     make(numbers, event);
     event->id_length = (size_t)snprintf(numbers->id, sizeof numbers->id, "%" PRIu64, numbers->number);
     event->id = numbers->id;
@@ -58,6 +70,8 @@ static int32_t next(void *state, sluice_event *event)
 static int32_t next_blocking(void *state, sluice_event *event)
 {
     struct numbers *numbers = state;
+    if (FAILS)
+        return fail(numbers);
     if (!host->sleep(numbers->stream, numbers->every_ms))
         return SLUICE_NEXT_WAIT;
     next(state, event);
@@ -68,6 +82,8 @@ static int32_t next_blocking(void *state, sluice_event *event)
 static int32_t next_without_id(void *state, sluice_event *event)
 {
     struct numbers *numbers = state;
+    if (FAILS)
+        return fail(numbers);
     if (!host->sleep(numbers->stream, numbers->every_ms))
         return SLUICE_NEXT_WAIT;
     make(numbers, event);
