@@ -173,6 +173,7 @@ extension LoopStreams {
             // It had the connection of one that failed.
             if table[slot].pointee.reason == nil { table[slot].pointee.reason = reason }
             cancelOpening(slot)
+            reschedule(slot)
         }
     }
 

@@ -68,9 +68,11 @@ extension LoopStreams {
     func giveUp(_ slot: UInt32, _ fallingBack: FallingBack) {
         let record = table[slot]
         fallingBack.deadline = .max
+        let token = token(slot)
+        defer { if self.slot(token) != nil { reschedule(slot) } }
         if record.pointee.reason == nil { record.pointee.reason = .disconnected }
         cancelOpening(slot)
-        guard record.pointee.link == .connected else { return reschedule(slot) }
+        guard record.pointee.link == .connected else { return }
         record.pointee.link = .ending
         tell(fallingBack.failure, to: slot)
     }

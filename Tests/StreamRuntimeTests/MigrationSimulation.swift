@@ -4,7 +4,7 @@ import TestSupport
 
 @testable import StreamRuntime
 
-/// Reloads on virtual time in which everything happens at random: new generations, generations that are taken back, opens and closes that
+/// Reloads on virtual time in which everything happens at random: new generations, those whose streams fail at once, generations that are taken back, opens and closes that
 /// answer later or with a no, subscribers that leave, are slow or come at any moment.
 ///
 /// All events of a kind are numbered through, over all generations, so that what was lost, repeated or reordered at a switch shows in the
@@ -37,6 +37,7 @@ final class MigrationSimulation: @unchecked Sendable {
         var isClosing = false
         var closeReason: CloseReason?
         var hasEnded = false
+        var hasFailed = false
 
         init(_ kind: Kind, generation: Int, number: Int) {
             self.kind = kind
@@ -71,6 +72,8 @@ final class MigrationSimulation: @unchecked Sendable {
     let runtime: Runtime
     var generations: [Generation] = []
     var entries: [[Kind: ProducerEntry]] = []
+    /// Generations on trial of which each stream that is pulled fails, and no other does anything.
+    var bad: Set<Int> = []
     /// The generation that serves.
     var current = -1
     var sources: [StreamToken: Source] = [:]
@@ -104,7 +107,12 @@ final class MigrationSimulation: @unchecked Sendable {
     /// New code for all producers.
     func reload() {
         let number = generations.count
-        let generation = Generation(plugin: "fakes", number: number + 1)
+        let isBad = current >= 0 && chance(1, in: 3)
+        if isBad { bad.insert(number) }
+        let generation = Generation(
+            plugin: "fakes", number: number + 1,
+            trial: isBad ? Trial(failuresMax: .max, whenSettled: {}) : nil)
+        endTrials()
         var made: [Kind: ProducerEntry] = [:]
         for kind in Kind.allCases {
             let step = FakeProducer.Step { [unowned self] stream, frames in pull(stream, &frames) }
@@ -114,6 +122,7 @@ final class MigrationSimulation: @unchecked Sendable {
                 hasNext: kind.isPulled, opening: { [unowned self] in open($0, kind, number) },
                 closing: { [unowned self] in close($0, $1) }, saving: kind == .saved ? saving : nil)
             made[kind] = ProducerEntry(producer: producer, generation: generation)
+            if isBad { made[kind]!.setFallback(entries[current][kind]!) }
         }
         generations.append(generation)
         entries.append(made)
@@ -147,9 +156,14 @@ final class MigrationSimulation: @unchecked Sendable {
         }
     }
 
+    private func endTrials() {
+        for entry in entries.flatMap(\.values) { entry.setFallback(nil) }
+    }
+
     private var isReleased: Set<Int> = []
 
     func releaseAll() {
+        endTrials()
         for index in generations.indices where !isReleased.contains(index) { generations[index].releaseHold() }
         for generation in generations { generation.retire() }
     }
@@ -199,6 +213,10 @@ final class MigrationSimulation: @unchecked Sendable {
     private func pull(_ stream: FakeStream, _ frames: inout FrameBuffer) -> PullOutcome? {
         let source = sources[stream.token]!
         if !source.isOpen || source.hasEnded { violate("\(stream.token): pulled when it must not be") }
+        if bad.contains(source.generation) {
+            source.hasFailed = true
+            return .failed(StreamFailure(message: nil, log: "bad"))
+        }
         for _ in 0..<Int.random(in: 0..<3, using: &random) {
             encode(source, &frames)
             source.number += 1
@@ -214,6 +232,7 @@ final class MigrationSimulation: @unchecked Sendable {
         guard source.isOpen, source.closeReason == nil, !source.kind.isPulled else { return }
         // What a source says whose generation was taken back is lost with it, unless it can be said again.
         guard source.kind != .saved || source.generation <= current else { return }
+        guard !bad.contains(source.generation) else { return }
         let outcome = runtime.emit(token) { frames in
             encode(source, &frames)
             return true
@@ -229,7 +248,9 @@ final class MigrationSimulation: @unchecked Sendable {
         source.closeReason = reason
         closes[reason, default: 0] += 1
         if reason == .reloaded { migrations += 1 }
-        if source.hasEnded != (reason == .completed) { violate("\(stream.token): closed as \(reason.name)") }
+        if source.hasEnded != (reason == .completed) || source.hasFailed != (reason == .failed) {
+            violate("\(stream.token): closed as \(reason.name)")
+        }
         if chance(2, in: 3) { return true }
         source.isClosing = true
         return false
