@@ -118,12 +118,10 @@ enum {
         configuration, but no header, query, address or body; and a last event id only with SLUICE_RESUMABLE, the one that the
         first subscriber brought, if the producer can have made it. Not together with SLUICE_BODY. */
     SLUICE_SHARED = 1 << 1,
-    /** A new `open` that is given the last event id goes on exactly behind it, so the host may re-open the stream at will: a reload
-        continues its streams in the new generation, in the same response. `open` sees there the request of old, as last event id
-        the one that the stream gave last, and what `save` handed over. If the stream gave no id, it is the request's own, or none: as
-        for a subscriber who comes back, an event without id is no place to go on from, and the new open may make it once more. A
-        producer whose events have no ids knows better by `save`. If the new generation does not open the stream, it stays; if it fails there
-        at once, before its first event, the old generation's `open` gets it again, with the same request, id and bytes. */
+    /** A new `open` that is given the last event id goes on exactly behind it, so the host may re-open the stream at will: a reload continues its streams in
+        the new generation, in the same response. `open` sees there the request of old, as last event id the one that the stream gave last, and what `save`
+        handed over. If it gave none, the request's own, or none: an event without id is no place to go on from, and may come again; a producer without ids has
+        `save`. A stream that fails there before its first event is opened in the old generation again. */
     SLUICE_RESUMABLE = 1 << 2,
     /** Requests may be POST with a body (of limited size), read through `host->body`. */
     SLUICE_BODY = 1 << 3,
@@ -208,11 +206,9 @@ typedef struct sluice_producer {
      * once; never before `open` returned, never once `close` was called. May be NULL.  [any-thread]
      */
     void (*interrupt)(void *state);
-    /**
-     * On a reload, after the last `next` and before `close`: hand what the new generation should know to `host->save`. May
-     * be NULL. Bytes only: nothing in them may point into this generation. Only with SLUICE_RESUMABLE, as no other stream is
-     * continued. If the new generation refuses the stream, it goes on as if nothing had been: `next` may follow.  [stream-thread]
-     */
+    /** On a reload, after the last `next` and before `close`: hand what the new generation should know to `host->save`. May
+        be NULL. Bytes only: nothing in them may point into this generation. Only with SLUICE_RESUMABLE, as no other stream is
+        continued. If the new generation refuses the stream, it goes on as if nothing had been: `next` may follow. [stream-thread] */
     void (*save)(void *state, sluice_stream *stream);
 } sluice_producer;
 
@@ -326,17 +322,15 @@ typedef struct sluice_host {
      * A C function each call of which becomes an event, without a handler: "op: i32, _: ptr, table: str, rowid: i64" makes
      * {"op":18,"table":"users","rowid":7} of a call. Types, threads, lifetime and failure as with `bind`.
      *
-     * - `_` leaves an argument out. Text that is not UTF-8 is repaired (U+FFFD), NULL is null, a ptr is "0x7f…", numbers that are not
-     *   finite are null; 64-bit numbers keep all of their digits, of which JavaScript rounds those beyond 2^53.
-     * - An argument named `@type` or `@id` becomes the event's type or id: as text in which line ends are blanks, and not at all
-     *   where it is NULL, not finite, or the host's own "sluice-end".
-     * - Behind the arguments may follow "-> R", a result that is always zero, and options: "; full=drop-oldest, type=row".
-     *   `type` is that of all its events. `full` says what happens to an event when the stream's queue, that of `emit`, has no
-     *   room: drop-newest (it is not sent, the default), drop-oldest (it is, and older ones are not), or fail (the stream
-     *   ends, reason SLUICE_CLOSE_FAILED). What is dropped is counted and logged.
-     * - What is called while a reload hands the stream over, which is a moment, is sent before the first event of the new
-     *   generation. Only a stream with ids or `save` has told that one its place before: there the new generation makes it
-     *   again, and it is not sent but counted and logged.                                                       [any-thread]
+     * - `_` leaves an argument out. Text that is not UTF-8 is repaired (U+FFFD), NULL is null, a ptr is "0x7f…", numbers that are not finite are
+     *   null; 64-bit numbers keep all of their digits, of which JavaScript rounds those beyond 2^53.
+     * - An argument named `@type` or `@id` becomes the event's type or id: as text in which line ends are blanks, and not at all where it is NULL,
+     *   not finite, or the host's own "sluice-end".
+     * - Behind the arguments may follow "-> R", a result that is always zero, and options: "; full=drop-oldest, type=row". `type` is that of all its
+     *   events. `full` says what happens to an event when the stream's queue, that of `emit`, has no room: drop-newest (it is not sent, the default),
+     *   drop-oldest (it is, and older ones are not), or fail (the stream ends, reason SLUICE_CLOSE_FAILED). What is dropped is counted and logged.
+     *   What is called while a reload hands the stream over comes before the new generation's first event; where that one was told a place before it
+     *   (an id, `save`), and so makes it again, it is dropped. [any-thread]
      */
     sluice_function (*callback)(sluice_stream *stream, const char *signature);
 

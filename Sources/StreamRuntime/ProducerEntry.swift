@@ -38,8 +38,15 @@ package final class ProducerEntry: Sendable {
     /// - Parameter successor: `nil`: its streams stay.
     func setSuccessor(_ successor: ProducerEntry?) { next.withLock { $0 = successor } }
 
-    /// Where its streams fall back to if they fail at once, while its generation is on trial.
-    var fallback: ProducerEntry? { generation.trial?.verdict == .passed ? nil : former.withLock { $0 } }
+    /// Where its streams fall back to if they fail at once: while its generation is on trial, the one before; once that was taken back, what
+    /// serves instead.
+    var fallback: ProducerEntry? {
+        switch generation.trial?.verdict {
+        case .open: former.withLock { $0 }
+        case .failed: former.withLock { $0 } ?? successor
+        case .passed, nil: nil
+        }
+    }
 
     /// - Parameter entry: of a generation that is held for as long; `nil`: the trial is over.
     func setFallback(_ entry: ProducerEntry?) { former.withLock { $0 = entry } }
