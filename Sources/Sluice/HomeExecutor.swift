@@ -1,15 +1,18 @@
 import CSluice
+import Dispatch
 import Synchronization
 
 /// Runs the task of one stream where the stream lives: on its home loop, between the calls of its `next`.
 ///
 /// A job is handed to the server's `schedule`, or, while the server is in a call of this very stream, runs before that call returns:
-/// an event that is there costs no turn of the loop. Jobs that come once the stream is over (of tasks that its own one left behind)
-/// go to the pool that all tasks without a home share.
+/// an event that is there costs no turn of the loop. Jobs that come once the task has left (as it is cancelled, and may not heed that; or
+/// as the stream is over, and it left others behind) run on a queue of their own, one after the other as before: whatever they do, no stream
+/// waits for them, nor any other task.
 final class HomeExecutor: TaskExecutor, @unchecked Sendable {
     // Unchecked: what any thread may touch is behind the lock; `whenIdle` is used where the stream lives only.
     private let stream: OpaquePointer
     private let state = Mutex(State())
+    private let running = Atomic(false)
     /// Those who sleep on this stream's loop.
     let timers: HomeTimers
     /// Runs each time that there is nothing more to run.
@@ -22,7 +25,8 @@ final class HomeExecutor: TaskExecutor, @unchecked Sendable {
         var jobs: [UnownedJob] = []
         /// A run is scheduled, or one is going on that will see the jobs.
         var isRunning = false
-        var isOver = false
+        /// Where jobs run once they have left.
+        var away: DispatchQueue?
     }
 
     init(_ stream: OpaquePointer) {
@@ -32,14 +36,14 @@ final class HomeExecutor: TaskExecutor, @unchecked Sendable {
 
     func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
-        let (isElsewhere, isFirst) = state.withLock { state in
-            if state.isOver { return (true, false) }
+        let (away, isFirst) = state.withLock { state in
+            if let away = state.away { return (away as DispatchQueue?, false) }
             state.jobs.append(job)
             defer { state.isRunning = true }
-            return (false, !state.isRunning)
+            return (nil, !state.isRunning)
         }
-        if isElsewhere {
-            globalConcurrentExecutor.enqueue(ExecutorJob(job))
+        if let away {
+            run([job], on: away)
         } else if isFirst, !scheduleRun() {
             leave()
         }
@@ -62,6 +66,8 @@ final class HomeExecutor: TaskExecutor, @unchecked Sendable {
 
     /// Runs what is there, as long as there is something, but not for ever: a task that is always ready must let others run.
     private func run() {
+        running.store(true, ordering: .relaxed)
+        defer { running.store(false, ordering: .relaxed) }
         for _ in 0..<Self.roundsMax {
             let jobs = state.withLock { state in
                 defer { state.jobs = [] }
@@ -79,13 +85,24 @@ final class HomeExecutor: TaskExecutor, @unchecked Sendable {
 
     private static let roundsMax = 64
 
-    /// The stream is over: no job of it may wait for the server any more.
+    /// From now on no job runs where the stream lives, or waits for the server. Only from there, or when the stream is over.
     func leave() {
-        let jobs = state.withLock { state in
-            state.isOver = true
+        let (jobs, away) = state.withLock { state in
+            let away = state.away ?? DispatchQueue(label: "sluice-away")
+            state.away = away
             defer { state.jobs = [] }
-            return state.jobs
+            return (state.jobs, away)
         }
-        for job in jobs { globalConcurrentExecutor.enqueue(ExecutorJob(job)) }
+        run(jobs, on: away)
+    }
+
+    /// A job runs where the stream lives. Any thread.
+    var isBusy: Bool { running.load(ordering: .relaxed) }
+
+    /// It has not left.
+    var isHome: Bool { state.withLock { $0.away == nil } }
+
+    private func run(_ jobs: [UnownedJob], on queue: DispatchQueue) {
+        for job in jobs { queue.async { job.runSynchronously(on: self.asUnownedTaskExecutor()) } }
     }
 }

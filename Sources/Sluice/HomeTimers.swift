@@ -15,6 +15,9 @@ final class HomeTimers: @unchecked Sendable {
 
     init(_ stream: OpaquePointer) { self.stream = stream }
 
+    /// Somebody sleeps.
+    var areUsed: Bool { state.withLock { !$0.sleepers.isEmpty } }
+
     /// - Throws: `CancellationError` if the task is cancelled, or the stream over.
     func sleep(nanoseconds: Int64) async throws {
         let sleeper = Sleeper(of: self)

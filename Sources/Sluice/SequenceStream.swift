@@ -3,7 +3,8 @@ import CSluice
 /// A stream of a `Producer`: a task that pulls its sequence, one event at a time, each when the server asks for it.
 ///
 /// The task lives where the stream does, so what it shares with the server's calls needs no lock: they never overlap. The order of
-/// the end is: cancel the task, await it, `finalize`, and only then is the stream closed.
+/// the end is: cancel the task, await it, `finalize`, and only then is the stream closed. A cancelled task that is not over at once ends
+/// elsewhere, as nobody knows what it does; from then on nothing that it may touch is looked at before it comes back to say that it is over.
 final class SequenceStream<P: Producer>: StreamState, @unchecked Sendable {
     // Unchecked: all of it is used where the stream lives; the task itself may be cancelled from anywhere.
     private let parameters: [String]
@@ -22,6 +23,10 @@ final class SequenceStream<P: Producer>: StreamState, @unchecked Sendable {
     private var demand: UnsafeContinuation<Void, Never>?
     private var failure: (any Error)?
     private var isTaskOver = false
+    /// The task is cancelled, and was not over at once.
+    private var isTaskAway = false
+    /// The request is given up although the open has not answered.
+    private var isGivenUp = false
     private var closeReason: CloseReason?
     /// `close` has answered that the end comes later.
     private var isClosing = false
@@ -67,13 +72,7 @@ final class SequenceStream<P: Producer>: StreamState, @unchecked Sendable {
         closeReason = reason
         lent.free()
         offered = nil
-        if !isTaskOver {
-            executor.runHere {
-                task?.cancel()
-                resumeDemand()
-            }
-        }
-        guard isTaskOver else {
+        guard isTaskOver || endTask() else {
             isClosing = true
             return Int32(SLUICE_CLOSING)
         }
@@ -85,7 +84,35 @@ final class SequenceStream<P: Producer>: StreamState, @unchecked Sendable {
         (producer as? any Restorable)?.save(to: stream)
     }
 
-    override func interrupt() { task?.cancel() }
+    /// What runs on the stream's own thread, where it has one, is cancelled at once; an open that has not answered is given up.
+    override func interrupt() {
+        if executor.isBusy { task?.cancel() }
+        atHome { Unmanaged<StreamState>.fromOpaque($0!).takeUnretainedValue().giveUp() }
+    }
+
+    override func giveUp() {
+        guard isPending, openAnswer == nil, !isGivenUp else { return }
+        isGivenUp = true
+        _ = endTask()
+    }
+
+    /// Cancels the task. What it waits for on this loop ends here; whatever else it awaits, it may be code that heeds no cancellation and never
+    /// gives the loop back, so that is left elsewhere.
+    /// - Returns: whether it is over.
+    private func endTask() -> Bool {
+        if demand != nil || executor.timers.areUsed {
+            executor.runHere {
+                task?.cancel()
+                resumeDemand()
+            }
+        }
+        if !isTaskOver, !isTaskAway {
+            isTaskAway = true
+            executor.leave()
+            task?.cancel()
+        }
+        return isTaskOver
+    }
 
     // MARK: The task
 
@@ -95,8 +122,18 @@ final class SequenceStream<P: Producer>: StreamState, @unchecked Sendable {
         } catch {
             if openAnswer == nil { openAnswer = refuse(error) } else { failure = error }
         }
+        if executor.isHome {
+            isTaskOver = true
+            wakeIfAwaited()
+        } else {
+            atHome { Unmanaged<StreamState>.fromOpaque($0!).takeUnretainedValue().cameBack() }
+        }
+    }
+
+    override func cameBack() {
+        isTaskAway = false
         isTaskOver = true
-        wakeIfAwaited()
+        settle()
     }
 
     /// The sequence is gone when this returns.
@@ -104,6 +141,11 @@ final class SequenceStream<P: Producer>: StreamState, @unchecked Sendable {
         let made = try makeProducer(P.self, parameters, stream)
         producer = made
         let events = try await made.events(for: Request(stream))
+        if isGivenUp {
+            // It may have begun what has to be ended, and the server will not ask for that.
+            made.finalize(.disconnected)
+            throw CancellationError()
+        }
         openAnswer = Int32(SLUICE_OPEN_OK)
         var iterator = events.makeAsyncIterator()
         await isAsked()
@@ -127,7 +169,7 @@ final class SequenceStream<P: Producer>: StreamState, @unchecked Sendable {
     }
 
     private func wakeIfAwaited() {
-        guard isAwaited else { return }
+        guard isAwaited, closeReason == nil else { return }
         isAwaited = false
         Host.table.pointee.wake(stream)
     }
@@ -136,6 +178,7 @@ final class SequenceStream<P: Producer>: StreamState, @unchecked Sendable {
 
     /// Nothing of the task is ready to run: what it has decided meanwhile is told.
     private func settle() {
+        guard !isTaskAway else { return }
         if isPending, let openAnswer {
             isPending = false
             if openAnswer != Int32(SLUICE_OPEN_OK) { leave() }

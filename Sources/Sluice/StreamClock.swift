@@ -13,7 +13,11 @@ public struct StreamClock: Clock {
         guard let home = HomeExecutor.current else {
             return try await ContinuousClock().sleep(until: deadline, tolerance: tolerance)
         }
-        try Task.checkCancellation()
+        if Task.isCancelled {
+            // Who heeds no cancellation and sleeps again and again must let others run.
+            await Task.yield()
+            throw CancellationError()
+        }
         let nanoseconds = now.duration(to: deadline).nanoseconds
         if nanoseconds > 0 { try await home.timers.sleep(nanoseconds: nanoseconds) }
     }

@@ -14,6 +14,15 @@ class StreamState {
     func save() {}
     /// Any thread.
     func interrupt() {}
+    /// An open that has not answered is wanted no more.
+    func giveUp() {}
+    /// A task that had left its home is over.
+    func cameBack() {}
+
+    /// Calls where the stream lives, with itself, unless it is over. Any thread.
+    func atHome(_ call: @convention(c) (UnsafeMutableRawPointer?) -> Void) {
+        _ = Host.table.pointee.schedule(stream, 0, call, Unmanaged.passUnretained(self).toOpaque())
+    }
 
     // MARK: What both kinds say
 

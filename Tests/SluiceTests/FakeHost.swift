@@ -1,5 +1,6 @@
 import CSluice
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Sluice
@@ -10,16 +11,26 @@ enum PluginTests {}
 
 /// A server for one test at a time: keeps what a plugin says, and runs what it schedules when the test lets time pass.
 ///
-/// Everything runs on the test's own thread, so each test is the same each time.
+/// Everything runs on the test's own thread, so each test is the same each time; but for cancelled tasks that have left their home.
 final class FakeHost: @unchecked Sendable {
-    // Unchecked: a test uses its host on one thread, and tests that have one run one after the other.
+    // Unchecked: a test uses its host on one thread, and tests that have one run one after the other. What tasks that have left may
+    // call or change is behind the lock.
     nonisolated(unsafe) static var current = FakeHost()
 
-    struct Scheduled {
+    struct Scheduled: @unchecked Sendable {
+        // Unchecked: the context is for the function alone.
         let due: Int64
         let stream: UInt
         let function: @convention(c) (UnsafeMutableRawPointer?) -> Void
         let context: UnsafeMutableRawPointer?
+    }
+
+    /// What the plugin may call from any thread.
+    private struct Calls {
+        var scheduled: [Scheduled] = []
+        var over: Set<UInt> = []
+        var rejections: [UInt: (Int32, String)] = [:]
+        var lines: [String] = []
     }
 
     /// What the plugin says about one stream, and what it may ask.
@@ -27,7 +38,6 @@ final class FakeHost: @unchecked Sendable {
         let declaration: UnsafePointer<sluice_producer>
         var parameters: [String: String] = [:]
         var saved: [UInt8]?
-        var isOver = false
         var wakes = 0
         var opened: [Int32] = []
         var closed = 0
@@ -38,10 +48,11 @@ final class FakeHost: @unchecked Sendable {
 
     /// Nanoseconds; it passes only when a test says so.
     private(set) var now: Int64 = 0
-    private(set) var scheduled: [Scheduled] = []
+    var scheduled: [Scheduled] { calls.withLock { $0.scheduled } }
+    var lines: [String] { calls.withLock { $0.lines } }
+    private let calls = Mutex(Calls())
     /// By handle: the first is 1.
     var streams: [UInt: Stream] = [:]
-    var lines: [String] = []
     /// Texts that were lent; the plugin copies them, so they may go with the test.
     private var lent: [UnsafeMutablePointer<CChar>] = []
 
@@ -65,19 +76,45 @@ final class FakeHost: @unchecked Sendable {
         _ stream: UInt, _ nanoseconds: Int64, _ function: @escaping @convention(c) (UnsafeMutableRawPointer?) -> Void,
         _ context: UnsafeMutableRawPointer?
     ) -> Bool {
-        guard streams[stream]?.isOver == false else { return false }
-        scheduled.append(Scheduled(due: now + nanoseconds, stream: stream, function: function, context: context))
-        return true
+        // A task that has left calls for now only.
+        let due = nanoseconds > 0 ? now + nanoseconds : 0
+        return calls.withLock { calls in
+            guard !calls.over.contains(stream) else { return false }
+            calls.scheduled.append(Scheduled(due: due, stream: stream, function: function, context: context))
+            return true
+        }
+    }
+
+    /// A stream is over: what is scheduled for it is forgotten.
+    func end(_ stream: UInt) {
+        calls.withLock { calls in
+            calls.over.insert(stream)
+            calls.scheduled.removeAll { $0.stream == stream }
+        }
     }
 
     /// Lets time pass: runs what is due, in its order, and never what belongs to a stream that is over.
     func pass(_ nanoseconds: Int64 = 0) {
         now += nanoseconds
-        while let next = scheduled.indices.filter({ scheduled[$0].due <= now }).min(by: {
-            (scheduled[$0].due, $0) < (scheduled[$1].due, $1)
-        }) {
-            let call = scheduled.remove(at: next)
-            if streams[call.stream]?.isOver == false { call.function(call.context) }
+        while let call = takeDue() { call.function(call.context) }
+    }
+
+    private func takeDue() -> Scheduled? {
+        calls.withLock { [now] calls in
+            let next = calls.scheduled.indices.filter { calls.scheduled[$0].due <= now }.min {
+                (calls.scheduled[$0].due, $0) < (calls.scheduled[$1].due, $1)
+            }
+            return next.map { calls.scheduled.remove(at: $0) }
+        }
+    }
+
+    fileprivate func rejection(of stream: UInt) -> (Int32, String)? { calls.withLock { $0.rejections[stream] } }
+
+    /// Runs what comes, also from tasks that have left their home, until the condition holds.
+    func pass(until condition: () -> Bool) -> Bool {
+        blockingEventually {
+            pass()
+            return condition()
         }
     }
 
@@ -86,7 +123,10 @@ final class FakeHost: @unchecked Sendable {
     nonisolated(unsafe) static let table: UnsafePointer<sluice_host> = {
         var host = sluice_host()
         host.struct_size = UInt32(MemoryLayout<sluice_host>.size)
-        host.log = { _, _, message in FakeHost.current.lines.append(String(cString: message!)) }
+        host.log = { _, _, message in
+            let line = String(cString: message!)
+            FakeHost.current.calls.withLock { $0.lines.append(line) }
+        }
         host.wake = { FakeHost.current.streams[key($0)]?.wakes += 1 }
         host.schedule = { FakeHost.current.schedule(key($0), $1, $2!, $3) }
         host.parameter = { stream, name in
@@ -104,15 +144,18 @@ final class FakeHost: @unchecked Sendable {
             return FakeHost.current.lend("hi").map { UnsafeRawPointer($0) }
         }
         host.set_header = { _, _, _ in true }
-        host.reject = { FakeHost.current.streams[key($0)]?.rejection = ($1, String(cString: $2!)) }
+        host.reject = { stream, status, message in
+            let rejection = (status, String(cString: message!))
+            FakeHost.current.calls.withLock { $0.rejections[key(stream)] = rejection }
+        }
         host.fail = { FakeHost.current.streams[key($0)]?.failure = String(cString: $1!) }
         host.opened = { stream, status in
             FakeHost.current.streams[key(stream)]?.opened.append(status)
-            if status != Int32(SLUICE_OPEN_OK) { FakeHost.current.streams[key(stream)]?.isOver = true }
+            if status != Int32(SLUICE_OPEN_OK) { FakeHost.current.end(key(stream)) }
         }
         host.closed = { stream in
             FakeHost.current.streams[key(stream)]?.closed += 1
-            FakeHost.current.streams[key(stream)]?.isOver = true
+            FakeHost.current.end(key(stream))
         }
         host.saved = { stream, length in
             guard let saved = FakeHost.current.streams[key(stream)]?.saved else { return nil }
@@ -153,11 +196,15 @@ struct DrivenStream {
         host.streams[handle] = FakeHost.Stream(declaration: declared, parameters: parameters, saved: saved)
         answer = unsafeBitCast(declaration.open, to: Open.self)(OpaquePointer(bitPattern: handle), &state)
         if answer == Int32(SLUICE_OPEN_END) || answer == Int32(SLUICE_OPEN_REJECT) {
-            host.streams[handle]?.isOver = true
+            host.end(handle)
         }
     }
 
-    var said: FakeHost.Stream { host.streams[handle]! }
+    var said: FakeHost.Stream {
+        var said = host.streams[handle]!
+        said.rejection = host.rejection(of: handle)
+        return said
+    }
 
     enum Next: Equatable {
         case event(MessageEvent, wait: Int64)
@@ -190,7 +237,7 @@ struct DrivenStream {
     /// - Returns: whether it is over, rather than to be over later.
     func close(_ reason: CloseReason = .disconnected) -> Bool {
         let isOver = declaration.close(state, reason.rawValue) == Int32(SLUICE_CLOSED)
-        if isOver { host.streams[handle]?.isOver = true }
+        if isOver { host.end(handle) }
         return isOver
     }
 }
