@@ -7,6 +7,10 @@ struct AcceptHeader: Equatable {
 
     /// - Parameter values: the header's lines; none means that anything is welcome.
     init(_ values: [String]) {
+        if values.count == 1, values[0] == "text/event-stream" {
+            (allowsEventStream, namesEventStream) = (true, true)
+            return
+        }
         // The most exact range decides, whatever the others say; of two that are as exact, the more welcoming.
         var best: (precision: Int, quality: Int)?
         for value in values {

@@ -16,10 +16,10 @@ struct RequestTarget: Equatable {
             return
         }
         let origin = try Self.originForm(text[...])
-        let parts = origin.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-        try Self.checkPath(parts[0])
-        path = String(parts[0])
-        query = try parts.count == 2 ? Self.fields(parts[1]) : []
+        let end = origin.utf8.firstIndex(of: UInt8(ascii: "?")) ?? origin.endIndex
+        try Self.checkPath(origin[..<end])
+        path = String(origin[..<end])
+        query = end < origin.endIndex ? try Self.fields(origin[origin.utf8.index(after: end)...]) : []
     }
 
     /// The first value that the query has for a name.
@@ -29,7 +29,7 @@ struct RequestTarget: Equatable {
 
     /// Without scheme and authority: a server must accept a target that has them (RFC 9112 §3.2.2).
     private static func originForm(_ text: Substring) throws(TargetFault) -> Substring {
-        if text.first == "/" { return text }
+        if text.utf8.first == UInt8(ascii: "/") { return text }
         for scheme in ["http://", "https://"] where text.lowercased().hasPrefix(scheme) {
             let rest = text.dropFirst(scheme.count)
             guard let slash = rest.firstIndex(where: { $0 == "/" || $0 == "?" }) else { return "/" }
@@ -41,6 +41,7 @@ struct RequestTarget: Equatable {
     /// Dot segments mean another path than the one written, and no client that means well sends them: browsers resolve
     /// them first.
     private static func checkPath(_ path: Substring) throws(TargetFault) {
+        guard path.utf8.contains(where: { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: ".") }) else { return }
         for segment in path.utf8.split(separator: UInt8(ascii: "/")) {
             let decoded = try PercentDecoding.decode(segment, plusIsSpace: false)
             if decoded == "." || decoded == ".." { throw .dotSegment }
