@@ -151,7 +151,13 @@ let package = Package(
         unitTests(
             "PluginHost",
             also: ["EventStream", "ForeignFunction", "CSluice", .product(name: "Logging", package: "swift-log")]),
-        unitTests("FrontDoor", also: ["EventStream", "StreamLoop", "StreamRuntime"]),
+        unitTests(
+            "FrontDoor",
+            also: [
+                "EventStream", "StreamLoop", "StreamRuntime",
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ]),
         unitTests(
             "SluiceCommand",
             also: [

@@ -7,15 +7,14 @@ import StreamRuntime
 
 extension ConnectionHandler {
     func open(_ match: RouteMatch, _ streamRequest: StreamRequest) {
-        guard let context else { return }
-        let pending = PendingOpen(for: self, on: context.eventLoop)
+        let pending = PendingOpen(for: self, on: channel.eventLoop)
         phase = .opening(pending, nil)
         deadline = .now() + TimeAmount(settings.probeAfter)
         do throws(Overload) {
             phase = .opening(pending, try roster.opener.open(match, streamRequest, answering: pending))
         } catch {
             pending.cancel()
-            shed(error.limit)
+            whenActive { self.shed(error.limit) }
         }
     }
 
@@ -39,6 +38,15 @@ extension ConnectionHandler {
     /// The runtime's answer, never within `open`; the open that it is for may be over by now.
     func opened(with answer: OpenAnswer, for pending: PendingOpen) {
         guard case .opening(let current, let token?) = phase, current === pending else { return }
+        if case .stream(let headers) = answer, isOnDoorstep, settings.allowsHandOver {
+            phase = .flushing(token)
+            return handOver(token, headers)
+        }
+        whenActive { self.answer(answer, of: token) }
+    }
+
+    private func answer(_ answer: OpenAnswer, of token: StreamToken) {
+        guard case .opening = phase else { return }
         switch answer {
         case .stream(let headers): prepareHandOver(of: token, headers)
         case .ended: respond(.noContent)
@@ -76,25 +84,39 @@ extension ConnectionHandler {
     }
 
     private func handOver(_ token: StreamToken, _ headers: [StreamRequest.Field]) {
-        guard case .flushing = phase, let context else { return }
-        switch settings.allowsHandOver ? HandOver.takeDescriptor(of: context.channel) : .notASocket {
+        guard case .flushing = phase else { return }
+        switch HandOver.duplicate(settings.allowsHandOver ? descriptor : nil) {
         case .taken(let descriptor):
-            phase = .over
-            context.close(promise: nil)
+            endChannel()
             roster.opener.attach(token, to: .descriptor(descriptor), head: streamHead(headers))
         case .notASocket:
-            let subscriber = ChannelSubscriber(token: token, connection: self, on: context.channel)
+            let subscriber = ChannelSubscriber(token: token, connection: self, on: channel)
             phase = .streaming(subscriber)
             request = nil
             roster.opener.attach(token, to: .sink(subscriber), head: streamHead(headers))
         case .refused(let code):
             roster.opener.leave(token)
-            shed("open files: \(String(cString: strerror(code)))")
-            context.flush()
+            // As if nothing had been opened, until this is answered.
+            phase = .body
+            whenActive {
+                self.shed("open files: \(String(cString: strerror(code)))")
+                self.context?.flush()
+            }
         }
     }
 
+    /// The connection is another's.
+    private func endChannel() {
+        let isOutside = isOnDoorstep
+        phase = .over
+        request = nil
+        channel.close(promise: nil)
+        // Who has come in is counted until the channel is closed.
+        if isOutside { roster.population.left() }
+    }
+
     private func streamHead(_ headers: [StreamRequest.Field]) -> [UInt8] {
+        if headers.isEmpty { return roster.plainStreamHead() }
         for header in headers where !StreamHead.allows(header) {
             roster.oddities.warn(
                 "a producer's response header was left out: it is reserved or malformed",

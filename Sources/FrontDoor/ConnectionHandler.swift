@@ -6,7 +6,8 @@ import StreamRuntime
 /// One connection while it speaks HTTP/1.x: answers its requests one after the other, until one of them becomes a
 /// stream.
 ///
-/// Lives on its event loop, in its channel's pipeline, behind the parser. Input is read only while it is wanted: not
+/// Lives on its event loop: first on the doorstep, then, unless it was handed over from there, in its channel's pipeline,
+/// behind the parser. Input is read only while it is wanted: not
 /// while a stream is being opened (what a client sends behind its request stays in the kernel, and a peer that leaves
 /// is noticed all the same), and not while the client does not read its responses.
 final class ConnectionHandler: ChannelDuplexHandler {
@@ -35,13 +36,20 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     let roster: ConnectionRoster
+    let channel: any Channel
+    /// NIO's own, of which nobody must make use once the connection is over; `nil` if the channel has none.
+    let descriptor: Int32?
     /// The connection's place in the roster, kept by the roster.
     var rosterIndex: Int?
     /// When `deadlinePassed` is due.
     var deadline = NIODeadline.distantFuture
     var phase = Phase.idle
-    /// `nil` outside the pipeline.
+    /// `nil` outside the pipeline: on the doorstep, and when all is over.
     private(set) var context: ChannelHandlerContext?
+    /// It can be written to.
+    private var isActive = false
+    /// What is to be done when it can.
+    private var onceActive: (() -> Void)?
     /// What is being answered; `nil` between requests.
     var request: HTTPRequestHead?
     /// Something came behind a request for a stream, and is lost: if the stream comes to nothing, the connection can't
@@ -52,15 +60,18 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private var body = RequestBody()
     private var isReadHeld = false
 
-    init(roster: ConnectionRoster) {
+    init(roster: ConnectionRoster, channel: any Channel) {
         self.roster = roster
+        self.channel = channel
+        descriptor = SocketOptions.descriptor(of: channel)
+        if let descriptor { SocketOptions.prepare(descriptor) }
     }
 
     var settings: ServerSettings { roster.settings }
 
     /// Without port; IPv4 as such even if it came through an IPv6 socket.
     var remoteAddress: String {
-        let address = context?.remoteAddress?.ipAddress ?? ""
+        let address = channel.remoteAddress?.ipAddress ?? ""
         return address.hasPrefix("::ffff:") && address.contains(".") ? String(address.dropFirst(7)) : address
     }
 
@@ -71,13 +82,28 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
+        // Without `channelInactive`, if it never became active.
+        peerLeft()
+        onceActive = nil
         self.context = nil
     }
 
     func channelActive(context: ChannelHandlerContext) {
-        deadline = .now() + TimeAmount(settings.headTimeout)
+        isActive = true
+        if case .idle = phase { deadline = .now() + TimeAmount(settings.headTimeout) }
         roster.join(self)
         context.fireChannelActive()
+        if let body = onceActive.take() {
+            body()
+            context.flush()
+        }
+    }
+
+    /// Does what writes to the channel: now, or when the connection has come in from the doorstep.
+    func whenActive(_ body: @escaping () -> Void) {
+        if isActive { return body() }
+        onceActive = body
+        if context == nil { roster.doorstep.takeIn(self) }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -103,7 +129,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         case .idle, .flushing, .finishing, .lingering: abort()
         case .opening:
             deadline = .distantFuture
-            if let context { SocketOptions.probePeer(context.channel, after: 15, every: 5, attempts: 3) }
+            if let descriptor { SocketOptions.probePeer(descriptor, after: 15, every: 5, attempts: 3) }
         case .streaming, .over: deadline = .distantFuture
         }
     }

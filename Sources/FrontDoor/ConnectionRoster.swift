@@ -16,6 +16,9 @@ final class ConnectionRoster {
     let oddities: QuietLog
     let carrier: ChannelCarrier
     var date = HTTPDate()
+    /// The head of streams to which their producers add nothing, and the date in it.
+    private var streamHead: (date: String, bytes: [UInt8]) = ("", [])
+    private(set) lazy var doorstep = Doorstep(of: self, on: loop)
     /// Every response is its connection's last.
     private(set) var isStopping = false
 
@@ -42,6 +45,16 @@ final class ConnectionRoster {
     /// For all waits that begin from now on, and all requests.
     func replaceSettings(_ settings: ServerSettings) {
         self.settings = settings
+    }
+
+    func plainStreamHead() -> [UInt8] {
+        let date = date.now()
+        if date != streamHead.date {
+            var bytes = ByteBuffer()
+            StreamHead.write(to: &bytes, date: date, headers: [])
+            streamHead = (date, Array(bytes.readableBytesView))
+        }
+        return streamHead.bytes
     }
 
     func join(_ connection: ConnectionHandler) {

@@ -1,6 +1,4 @@
 import Glibc
-import NIOCore
-import NIOPosix
 
 /// Takes a socket out of NIO's hands.
 enum HandOver {
@@ -15,14 +13,11 @@ enum HandOver {
         case refused(Int32)
     }
 
-    /// On the channel's loop, with nothing left to be sent.
-    static func takeDescriptor(of channel: any Channel) -> Outcome {
-        let duplicate = try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(
-            of: NIOBSDSocket.Handle.self
-        ) { socket in
-            let descriptor = fcntl(socket, F_DUPFD_CLOEXEC, 0)
-            return descriptor >= 0 ? Outcome.taken(descriptor) : .refused(errno)
-        }
-        return duplicate ?? .notASocket
+    /// With nothing left to be sent.
+    /// - Parameter socket: the channel's, if it has one.
+    static func duplicate(_ socket: Int32?) -> Outcome {
+        guard let socket else { return .notASocket }
+        let descriptor = fcntl(socket, F_DUPFD_CLOEXEC, 0)
+        return descriptor >= 0 ? .taken(descriptor) : .refused(errno)
     }
 }

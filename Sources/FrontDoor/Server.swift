@@ -1,7 +1,6 @@
 import CLinux
 package import Logging
 import NIOCore
-import NIOHTTP1
 import NIOPosix
 package import StreamRuntime
 import Synchronization
@@ -81,22 +80,7 @@ package final class Server: Sendable {
                 channel.eventLoop.makeCompletedFuture {
                     SocketOptions.prepareListening(channel, sendBufferBytes: settings.sendBufferBytes)
                     try channel.pipeline.syncOperations.addHandler(AcceptGate(population, logger: logger))
-                }
-            }
-            .childChannelInitializer { [population, settings] channel in
-                population.joined()
-                channel.closeFuture.whenComplete { _ in population.left() }
-                return channel.eventLoop.makeCompletedFuture {
-                    guard let roster = rosters[ObjectIdentifier(channel.eventLoop)]?.value else {
-                        preconditionFailure("every loop of the group has its roster")
-                    }
-                    SocketOptions.prepare(channel)
-                    try channel.syncOptions?.setOption(.recvAllocator, value: Self.readAllocator)
-                    let connection = ConnectionHandler(roster: roster)
-                    let pipeline = channel.pipeline.syncOperations
-                    try pipeline.addHandler(HeadGuard(of: connection))
-                    try pipeline.addHandler(ByteToMessageHandler(Self.decoder(settings)))
-                    try pipeline.addHandler(connection)
+                    try channel.pipeline.syncOperations.addHandler(Reception(rosters))
                 }
             }
     }
@@ -110,23 +94,11 @@ package final class Server: Sendable {
         }
     }
 
-    /// What one read takes at most: enough for any usual head, little enough that the answers to a read full of
-    /// pipelined requests stay small.
-    private static let readAllocator = FixedSizeRecvByteBufferAllocator(capacity: 2048)
-
-    private static func decoder(_ settings: ServerSettings) -> HTTPRequestDecoder {
-        // The guard in front counts bytes; these keep the parser to the same limits within a body's trailers.
-        var limits = NIOHTTPDecoderLimitConfiguration()
-        limits.maxHeaderFieldSize = settings.maxHeadBytes
-        limits.maxHeaderListSize = settings.maxHeadBytes
-        limits.maxHeaderFieldCount = settings.maxHeaderCount
-        return HTTPRequestDecoder(limitConfiguration: limits)
-    }
-
     /// Stops listening and lets go of the connections that wait for a request; every response from now on is its
     /// connection's last. Streams are not touched.
     package func stopAccepting() async {
         let (listener, rosters) = state.withLock { ($0.listener.take(), $0.rosters) }
+        for roster in rosters { try? await roster.eventLoop.submit { roster.value.doorstep.close() }.get() }
         try? await listener?.close().get()
         for roster in rosters { roster.onLoop { $0.stop() } }
     }

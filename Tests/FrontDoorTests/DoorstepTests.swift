@@ -1,0 +1,134 @@
+import EventStream
+import Glibc
+import StreamRuntime
+import TestSupport
+import Testing
+
+@testable import FrontDoor
+
+/// Connections whose request is there when they are accepted: the door is full until they have sent it.
+@Suite("On the doorstep", .timeLimit(.minutes(3)))
+struct DoorstepTests {
+    /// Sends requests on connections of their own while the door is full, then makes room.
+    private func arrive(_ server: RunningServer, _ requests: String...) async throws -> [RawClient] {
+        let first = try server.connect()
+        #expect(await eventually { server.server.connectionCount == 1 })
+        let clients = try requests.map { request in
+            let client = try server.connect()
+            try client.send(request)
+            return client
+        }
+        first.close()
+        return clients
+    }
+
+    private func withFullServer(
+        _ change: (inout ServerSettings) -> Void = { _ in }, _ body: (RunningServer) async throws -> Void
+    ) async throws {
+        try await withServer {
+            $0.maxConnections = 1
+            change(&$0)
+        } _: { server in
+            try await body(server)
+        }
+    }
+
+    @Test("A plain request for a stream gets it", arguments: [true, false])
+    func stream(handsOver: Bool) async throws {
+        try await withFullServer {
+            $0.allowsHandOver = handsOver
+        } _: { server in
+            let client = try await arrive(server, get("/once", "Last-Event-ID: 7", "Accept: text/event-stream"))[0]
+            let response = try client.readToEnd()
+            #expect(response.hasPrefix("HTTP/1.1 200 OK\r\n") && response.hasSuffix("\r\n\r\ndata: hi\n\n"))
+            let request = try await server.opened().request
+            #expect(request.lastEventID == "7" && request.method == "GET" && request.path == "/once")
+            #expect(request.remoteAddress == "127.0.0.1")
+            #expect(request.headers.map(\.name) == ["Host", "Last-Event-ID", "Accept"])
+            #expect(await eventually { server.server.connectionCount == 0 })
+        }
+    }
+
+    @Test(
+        "What comes to no stream gets its answer, and the connection goes on",
+        arguments: [("/ended", 204), ("/rejected/418", 418), ("/failed", 500), ("/missing", 404), ("/number?n=x", 400)])
+    func answers(target: String, status: Int) async throws {
+        try await withFullServer { server in
+            let client = try await arrive(server, get(target))[0]
+            try #expect(client.readResponse().status == status)
+            try client.send(get("/once"))
+            try #expect(client.readToEnd().hasSuffix("data: hi\n\n"))
+        }
+    }
+
+    @Test("Those who are turned away are told", arguments: ["/full", "/unavailable"])
+    func turnedAway(target: String) async throws {
+        try await withFullServer { server in
+            let client = try await arrive(server, get(target))[0]
+            let response = try client.readResponse()
+            #expect(response.status == 503)
+            #expect(response["Connection"] == "close")
+            #expect(server.server.turnedAwayCount == 1)
+            #expect(server.opener.left.isEmpty)
+        }
+    }
+
+    @Test("A request that comes in pieces, or with more behind it, is answered as ever")
+    func unusual() async throws {
+        try await withFullServer { server in
+            let request = get("/once")
+            let client = try await arrive(server, String(request.prefix(20)))[0]
+            #expect(await eventually { server.server.connectionCount == 1 })
+            try client.send(String(request.dropFirst(20)))
+            try #expect(client.readToEnd().hasSuffix("data: hi\n\n"))
+        }
+        try await withFullServer { server in
+            let client = try await arrive(server, get("/missing") + get("/once"))[0]
+            try #expect(client.readResponse().status == 404)
+            try #expect(client.readToEnd().hasSuffix("data: hi\n\n"))
+        }
+    }
+
+    @Test(
+        "A stream that takes long to open gets its connection, or learns that the peer has left",
+        arguments: [true, false])
+    func slowOpen(stays: Bool) async throws {
+        try await withFullServer { server in
+            let client = try await arrive(server, get("/slow"))[0]
+            let opened = try await server.opened()
+            if stays {
+                opened.door.answer(.stream(headers: [.init("X-Extra", "1")]))
+                #expect(await eventually { server.opener.attachCount == 1 })
+                #expect(server.opener.head(of: opened.token).contains("\r\nX-Extra: 1\r\n"))
+                guard case .descriptor(let descriptor)? = server.opener.takeTransport(of: opened.token) else {
+                    Issue.record("no descriptor was handed over")
+                    return
+                }
+                #expect(fcntl(descriptor, F_GETFD) & FD_CLOEXEC != 0)
+                var isNoDelay: Int32 = 0
+                var size = socklen_t(MemoryLayout<Int32>.size)
+                getsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &isNoDelay, &size)
+                #expect(isNoDelay == 1)
+                close(descriptor)
+            } else {
+                client.reset()
+                #expect(await eventually { server.opener.left == [opened.token] })
+            }
+            #expect(await eventually { server.server.connectionCount == 0 })
+        }
+    }
+
+    @Test("A server that stops answers whoever waits for a stream")
+    func stopping() async throws {
+        try await withFullServer { server in
+            let client = try await arrive(server, get("/slow"))[0]
+            let opened = try await server.opened()
+            async let stopped: Void = server.server.stop(within: .seconds(10))
+            opened.door.answer(.rejected(status: 503, message: "Not now."))
+            try #expect(client.readResponse().status == 503)
+            client.close()
+            await stopped
+            #expect(server.server.connectionCount == 0)
+        }
+    }
+}
