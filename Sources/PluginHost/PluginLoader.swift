@@ -14,6 +14,8 @@ package final class PluginLoader: Sendable {
         package var configuration: [String: [String: String]]
         /// `nil`: plugins are loaded without having been tried in a process of their own.
         package var prober: Prober?
+        /// Where the copies that are loaded stay, for those who look for the lines of a crash; `nil`: each goes once it is loaded.
+        package var copies: String?
 
         package init(
             isInsecure: Bool = false, encoder: EventEncoder = EventEncoder(),
@@ -77,10 +79,10 @@ package final class PluginLoader: Sendable {
 
     /// Looks at a file without loading it: its headers, and what a child process says that loads it. Any thread; several at a time.
     package func probe(_ file: PluginFile) throws(PluginRefusal) -> ProbedPlugin {
-        let prober = settings.withLock(\.prober)
+        let (prober, copies) = settings.withLock { ($0.prober, $0.copies) }
         do throws(Defect) {
             try file.checkImage()
-            let copy = try PrivateCopy(of: file)
+            let copy = try PrivateCopy(of: file, keptIn: copies)
             let start = monotonicNanoseconds()
             let declaration = try prober?.probe(copy.path, content: file.contentID)
             logger.debug(

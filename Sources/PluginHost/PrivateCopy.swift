@@ -1,17 +1,20 @@
 import Glibc
 import Synchronization
 
-/// A copy of a plugin's file, in a directory that only this user can enter; both are gone with the last reference.
+/// A copy of a plugin's file, in a directory that only this user can enter; both are gone with the last reference, unless they are kept.
 ///
 /// A file that is mapped must never change: overwritten in place, it would raise SIGBUS in the running code. And what is loaded is
 /// exactly what was probed.
 final class PrivateCopy: Sendable {
     let path: String
     private let directory: String
+    private let isKept: Bool
     private static let count = Atomic<UInt64>(0)
 
-    init(of file: PluginFile) throws(Defect) {
-        let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+    /// - Parameter folder: where the copy stays, so that a report of a crash finds the lines of the code; who made the folder removes it.
+    init(of file: PluginFile, keptIn folder: String? = nil) throws(Defect) {
+        isKept = folder != nil
+        let parent = folder ?? getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
         var template = Array("\(parent)/\(Self.directoryPrefix)XXXXXX".utf8CString)
         guard let made = mkdtemp(&template) else {
             throw Defect(
@@ -31,15 +34,15 @@ final class PrivateCopy: Sendable {
     }
 
     deinit {
+        if isKept { return }
         unlink(path)
         rmdir(directory)
     }
 
-    /// The path of the copy that a line of /proc/self/maps is about: all have a directory of this form, and are deleted.
+    /// The path of the copy that a line of /proc/self/maps is about: all have a directory of this form, and are deleted or kept.
     static func path(inMap text: String) -> String? {
         let mark = " (deleted)"
-        guard text.hasSuffix(mark) else { return nil }
-        let path = text.dropLast(mark.count)
+        let path = text.hasSuffix(mark) ? text.dropLast(mark.count) : text[...]
         let parts = path.split(separator: "/")
         guard parts.count >= 2, parts[parts.count - 2].hasPrefix(directoryPrefix), parts.last?.first?.isNumber == true
         else {

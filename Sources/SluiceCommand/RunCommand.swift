@@ -69,9 +69,11 @@ struct RunCommand: ParsableCommand {
         let logger = writer.logger(level: try sources.required(SettingTable.logLevel))
         let content = try body.map { path throws(CommandFailure) in try contents(of: path) }
 
-        let plugin = try load(
-            PluginLoader.Settings(
-                isInsecure: insecurePlugins, configuration: sources.file?.producers ?? [:]), logger)
+        let scratch = try ScratchFolder()
+        var settings = PluginLoader.Settings(
+            isInsecure: insecurePlugins, configuration: sources.file?.producers ?? [:])
+        settings.copies = scratch.path
+        let plugin = try load(settings, logger, scratch: scratch.path)
         let producer = try StreamArguments.producer(name, of: plugin)
         let request: StreamRequest
         do {
@@ -88,19 +90,21 @@ struct RunCommand: ParsableCommand {
             plugin: plugin, producer: producer, request: request, eventCountMax: maxEvents, logger: logger
         ).run()
         writer.finish()
+        removeTree(scratch.path)
         // Not `exit`: a thread that never returned from a plugin must not meet the destructors of its own library.
         if status != 0 { _exit(status) }
     }
 
-    /// Loads the plugin, which is built first if it is a source. Its image stays when its file is gone.
-    private func load(_ settings: PluginLoader.Settings, _ logger: Logger) throws -> LoadedPlugin {
-        let scratch = try ScratchFolder()
+    /// Loads the plugin, which is built first if it is a source.
+    private func load(
+        _ settings: PluginLoader.Settings, _ logger: Logger, scratch: String
+    ) throws -> LoadedPlugin {
         var path = file
         var status = stat()
         let isFolder = stat(file, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
         if isFolder || PluginSources.isSource(PluginSources.fileName(file)) {
             let sources = try PluginSources([file])
-            path = "\(scratch.path)/\(sources.name).so"
+            path = "\(scratch)/\(sources.name).so"
             let builder = PluginBuilder(files: try .ofThisExecutable(), output: .passed)
             guard case .built = try ControlEvents.notingTermination(during: { try builder.build(sources, to: path) })
             else {

@@ -41,7 +41,7 @@ struct ServingProcess {
         runtime = Runtime(systems: systems, limits: settings.limits, logger: logger)
         ConnectedRuntime.connect(runtime)
         loader = PluginLoader(
-            settings: settings.loading,
+            settings: settings.loading(copies: development?.copies),
             logger: logger)
         let directory = PluginDirectory(
             loader: loader, path: settings.pluginDirectory, probeCountMax: usableCoreCount(),
@@ -204,7 +204,7 @@ struct ServingProcess {
                 metadata: ["settings": "\(change.fixed.joined(separator: ", "))"])
         }
         guard !change.changed.isEmpty else { return }
-        loader.configure(settings.loading)
+        loader.configure(settings.loading(copies: development?.copies))
         runtime.replaceLimits(settings.limits)
         reloader.replaceTrialRules(settings.trialRules)
         door.replaceSettings(settings.frontDoor)

@@ -22,13 +22,16 @@ extension Settings {
         return limits
     }
 
-    var loading: PluginLoader.Settings {
+    /// - Parameter copies: where the copies that are loaded stay.
+    func loading(copies: String?) -> PluginLoader.Settings {
         var prober = Prober.Settings()
         prober.deadlineNanoseconds = probeDeadlineNanoseconds
         prober.memoryBytes = probeMemoryBytes
-        return PluginLoader.Settings(
+        var loading = PluginLoader.Settings(
             isInsecure: acceptsInsecurePlugins, encoder: EventEncoder(maximumEventBytes: eventBytesMax),
             configuration: producerSections, prober: Prober(prober, isAbandoned: { ControlEvents.isTerminating }))
+        loading.copies = copies
+        return loading
     }
 
     var trialRules: Trial.Rules {

@@ -127,6 +127,14 @@ struct RunCommandTests {
         #expect(try workshop.names() == ["talker.c"])
     }
 
+    @Test("a trap of a producer in Swift is reported with the line of its source")
+    func trap() throws {
+        let talker = Workshop.swift(saying: "one").split(separator: "MessageEvent(\"one\")")
+        workshop.write(talker.joined(separator: "MessageEvent([String]()[request.path.count])"), to: "talker.swift")
+        let run = try workshop.sluice("run", "talker.swift", environment: ["SWIFT_BACKTRACE": "enable=yes,color=no"])
+        #expect(run.status != 0 && run.output.contains("talker.swift:5:"), "\(run.output)")
+    }
+
     @Test("a reader that leaves ends it")
     func brokenPipe() throws {
         let command =

@@ -32,6 +32,8 @@ final class Development: Sendable {
 
     /// Where the compiled plugins are.
     let built: String
+    /// Where what is loaded stays as it was: a trap is reported with the line of the source.
+    let copies: String
     private let folder: SourceFolder
     private let builder: PluginBuilder
     private let watch: SourceWatch
@@ -57,7 +59,8 @@ final class Development: Sendable {
     /// - Throws: if the folder of sources cannot be watched, or there is nothing to compile against.
     init(folder path: String, scratch: String) throws(CommandFailure) {
         folder = SourceFolder(path: path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path)
-        built = scratch
+        (built, copies) = (scratch, "\(scratch)/loaded")
+        try makeFolders(copies)
         builder = PluginBuilder(files: try .ofThisExecutable(), output: .kept)
         watch = try SourceWatch()
         try watch.add(path)
