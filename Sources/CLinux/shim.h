@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
+#include <spawn.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
@@ -61,15 +62,10 @@ static inline int sluice_peer_user(int descriptor, unsigned int *user)
     return 0;
 }
 
-/** Closes the descriptors from `first` to `last`; close_range(2), or one by one where the kernel is older than 5.9. */
-static inline void sluice_close_range(unsigned int first, unsigned int last)
-{
-#ifdef SYS_close_range
-    if (syscall(SYS_close_range, first, last, 0) == 0) return;
-#endif
-    long end = sysconf(_SC_OPEN_MAX);
-    for (long descriptor = first; descriptor < end && descriptor <= (long)last; descriptor++) close((int)descriptor);
-}
+/** Has the child close its descriptors from this one on, before its program begins: posix_spawn_file_actions_addclosefrom_np, which <spawn.h>
+    declares in GNU mode only (glibc 2.34); the asm label says whose definition is meant. */
+int sluice_spawn_closing_from(posix_spawn_file_actions_t *actions, int first)
+    __asm__("posix_spawn_file_actions_addclosefrom_np");
 
 /** What dladdr(3) fills: `Dl_info`. */
 struct sluice_address_origin {

@@ -68,7 +68,7 @@ package enum Probe {
 private struct ReportPipe {
     let descriptor: Int32
 
-    /// Closes all other descriptors but the three standard ones: those of the server are not for the plugin.
+    /// Puts it where no code of a plugin happens upon it.
     init(isThere: Bool) {
         guard isThere else {
             descriptor = -1
@@ -79,8 +79,7 @@ private struct ReportPipe {
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         let place = min(Probe.privateDescriptor, Int32(clamping: limit.rlim_cur) - 1)
         descriptor = fcntl(Probe.reportDescriptor, F_DUPFD_CLOEXEC, place)
-        if descriptor > 3 { sluice_close_range(3, UInt32(descriptor) - 1) }
-        sluice_close_range(UInt32(max(descriptor, 2)) + 1, .max)
+        close(Probe.reportDescriptor)
         write(ProbeReport.mark)
     }
 

@@ -66,6 +66,9 @@ package struct Prober: Sendable {
         posix_spawn_file_actions_adddup2(&actions, output, 1)
         posix_spawn_file_actions_adddup2(&actions, output, 2)
         posix_spawn_file_actions_adddup2(&actions, report, Probe.reportDescriptor)
+        // Those of the server are not for the plugin. Before the process begins: later some are its own, of threads that Swift's
+        // runtime starts at any moment, and ends the process over when they are gone.
+        sluice_spawn_closing_from(&actions, Probe.reportDescriptor + 1)
 
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)

@@ -76,6 +76,46 @@ struct ProbeTests {
         }
     }
 
+    @Test(
+        "a probe has no descriptor of the server, and all of its own: without those, threads of Swift's runtime would end it"
+    )
+    func descriptors() throws {
+        try withServer(["WaitsForEver"], flags: ["--probe-deadline", "10m"]) { server in
+            _ = try server.subscribe("/waits-for-ever?tag=a").nextEvent()
+            try server.install("SleepsInEntry")
+            server.signal(SIGHUP)
+            // It is in the plugin's code once the report has gone to its place.
+            let open = try #require(
+                Self.lookAgain {
+                    Self.probes(of: server).first.map(Self.descriptors).flatMap { $0[200] == nil ? nil : $0 }
+                })
+            #expect(open.values.contains("anon_inode:[eventpoll]"), "\(open)")
+            #expect(!open.values.contains { $0.hasPrefix("socket:") }, "\(open)")
+        }
+    }
+
+    /// Nobody tells when a process opens something, so it is looked at again and again.
+    private static func lookAgain<Found>(_ find: () -> Found?) -> Found? {
+        let deadline = ContinuousClock.now + .seconds(20)
+        while ContinuousClock.now < deadline {
+            if let found = find() { return found }
+            usleep(5000)
+        }
+        return nil
+    }
+
+    /// What a process has open.
+    private static func descriptors(of process: String) -> [Int: String] {
+        var open: [Int: String] = [:]
+        for descriptor in 0..<256 {
+            var name = [CChar](repeating: 0, count: 256)
+            let length = readlink("/proc/\(process)/fd/\(descriptor)", &name, name.count)
+            guard length > 0 else { continue }
+            open[descriptor] = String(decoding: name[..<length].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        }
+        return open
+    }
+
     @Test("inspect survives what it looks at", arguments: ["CrashesInConstructor", "ExitsInEntry", "LeavesChild"])
     func inspect(fixture: String) throws {
         let path = try fixturePlugin(fixture)
