@@ -75,7 +75,7 @@ struct ReloadUnderLoadTests {
     @Test("reload after reload in one process: nothing is left of what is over but a generation's few pages")
     func many() throws {
         let reloads = Self.size("SLUICE_TEST_MANY_RELOADS", 25)
-        let plugin = try fixturePlugin("MarkedByBuild", defines: ["BUILD=0"])
+        let plugin = try fixturePlugin("MarkedByBuild", defines: ["BUILD=0", "BINDS=1"])
         let copies = TemporaryDirectory()
         try withServer([plugin], flags: ["--drain-deadline", "1s"], environment: ["TMPDIR": copies.path]) { server in
             let names = ["own", "shared", "shared-threads", "own-threads"]
@@ -102,9 +102,15 @@ struct ReloadUnderLoadTests {
             let after = try ProcessFigures.wait(for: server.program.pid) {
                 $0.descriptors <= before.descriptors && $0.threads <= before.threads
             }
+            let start = server.logLines.count
+            server.signal(SIGUSR1)
+            let totals = try server.waitForLog("totals", from: start)
+            // One for each stream that is open: five each of two kinds, and two shared ones.
+            #expect(totals["functions"] == "12", "\(totals)")
             let growth = (try settle().residentBytes - before.residentBytes) / reloads
             print(
-                "\(reloads) reloads: \(growth / 1024) KiB of memory for each generation, \(after.descriptors) descriptors, \(after.threads) threads"
+                "\(reloads) reloads: \(growth / 1024) KiB of memory for each generation, \(after.descriptors) descriptors, \(after.threads) threads, "
+                    + "\(totals["tombstones"] ?? "?") functions of closed streams, \(totals["function_bytes"] ?? "?") bytes"
             )
             #expect(growth < 192 << 10)
             #expect(readers.faults.isEmpty, "\(readers.faults.count): \(readers.faults.prefix(5))")

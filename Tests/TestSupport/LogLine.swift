@@ -1,15 +1,27 @@
 import FoundationEssentials
+import Synchronization
 
 /// A line of the server's log in its JSON format.
 package struct LogLine: Sendable, CustomStringConvertible {
-    /// All members, as text.
-    package let members: [String: String]
     package let description: String
+    private let decoded = Decoded()
 
-    package init(_ text: Substring) {
-        description = String(text)
-        let decoded = try? JSONDecoder().decode([String: Value].self, from: Data(text.utf8))
-        members = decoded?.mapValues(\.text) ?? [:]
+    /// Most lines are never looked into: what reads them takes nothing from the processors that the server under test has, too.
+    private final class Decoded: Sendable {
+        let members = Mutex<[String: String]?>(nil)
+    }
+
+    package init(_ text: Substring) { description = String(text) }
+
+    /// All members, as text.
+    package var members: [String: String] {
+        decoded.members.withLock { members in
+            if let members { return members }
+            let values = try? JSONDecoder().decode([String: Value].self, from: Data(description.utf8))
+            let all = values?.mapValues(\.text) ?? [:]
+            members = all
+            return all
+        }
     }
 
     package var message: String { members["message"] ?? description }

@@ -2,7 +2,8 @@
  * Numbers that tell which build made them, each event "number build": on a loop and on threads, for one subscriber and for many. All
  * four go on in another build exactly where this one stops: three by the last id, `shared-threads`, whose ids are the host's, by `save`.
  *
- * -DBUILD=7: the mark. -DFAILS=1: no stream gives anything, as each fails at once. ?every= milliseconds lie between two events (20).
+ * -DBUILD=7: the mark. -DFAILS=1: no stream gives anything, as each fails at once. -DBINDS=1: each stream counts by a
+ * function that the host has made for it. ?every= milliseconds lie between two events (20).
  */
 #include <inttypes.h>
 #include <sluice.h>
@@ -13,6 +14,9 @@
 #ifndef FAILS
 #define FAILS 0
 #endif
+#ifndef BINDS
+#define BINDS 0
+#endif
 
 static const sluice_host *host;
 
@@ -20,9 +24,12 @@ struct numbers {
     sluice_stream *stream;
     uint64_t number; /* the last that was made */
     int64_t every_ms;
+    void (*count)(void);
     char data[48];
     char id[24];
 };
+
+static void count(void *numbers) { ((struct numbers *)numbers)->number++; }
 
 static int32_t open_numbers(sluice_stream *stream, void **state, int64_t every_ms)
 {
@@ -34,6 +41,13 @@ static int32_t open_numbers(sluice_stream *stream, void **state, int64_t every_m
     const void *saved = host->saved(stream, &length);
     numbers->stream = stream;
     numbers->every_ms = every_ms;
+    if (BINDS) {
+        numbers->count = host->bind(stream, "() -> void", (sluice_function)count, numbers);
+        if (numbers->count == NULL) {
+            free(numbers);
+            return SLUICE_OPEN_REJECT;
+        }
+    }
     if (last != NULL)
         numbers->number = strtoull(last, NULL, 10);
     if (saved != NULL && length == sizeof numbers->number)
@@ -44,7 +58,10 @@ static int32_t open_numbers(sluice_stream *stream, void **state, int64_t every_m
 
 static void make(struct numbers *numbers, sluice_event *event)
 {
-    numbers->number++;
+    if (BINDS)
+        numbers->count();
+    else
+        numbers->number++;
     event->data_length = (size_t)snprintf(numbers->data, sizeof numbers->data, "%" PRIu64 " %d", numbers->number, BUILD);
     event->data = numbers->data;
 }
