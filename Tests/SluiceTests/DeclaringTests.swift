@@ -6,6 +6,28 @@ import Testing
 
 private enum Side: String, CaseIterable, ParameterValue { case buy, sell }
 
+/// A number of an author's own.
+private struct Percent: ParameterNumber, LosslessStringConvertible {
+    static let signatureType = "f64"
+    static let placeholder = Percent(0)
+    let value: Double
+
+    init(_ value: Double) { self.value = value }
+
+    init?(_ text: String) {
+        guard let value = Double(text) else { return nil }
+        self.value = value
+    }
+
+    var description: String { "\(value)" }
+}
+
+private struct OwnNumber: PollingProducer {
+    @Parameter(max: Percent(100)) var volume = Percent(50)
+    @Parameter(min: Percent(-1)) var least: Percent
+    mutating func next() -> Step { .event(MessageEvent("\(volume) \(least)")) }
+}
+
 private struct AllParameters: PollingProducer {
     static let name = "all"
     static let route = "/all/{symbol}"
@@ -121,6 +143,16 @@ extension PluginTests {
             #expect(stream.next() == .wait(-1))
             #expect(stream.next() == .end)
             #expect(stream.close(.completed))
+        }
+
+        @Test("a number of the author's own has bounds, too")
+        func ownNumber() throws {
+            let stream = try DrivenStream(OwnNumber.self, on: host, parameters: ["volume": "2.5", "least": "0"])
+            #expect(
+                String(cString: stream.declaration.parameters)
+                    == "volume: f64 in ...100.0 = 50.0, least: f64 in -1.0...")
+            #expect(stream.next() == .event("2.5 0.0", wait: 0))
+            #expect(stream.close())
         }
 
         @Test("a value that only its enumeration knows to be wrong is refused with what was expected")
