@@ -27,7 +27,9 @@ package final class Loop: @unchecked Sendable {
 
     private let mailbox = Mutex(Mailbox())
     private let events: UnsafeMutableBufferPointer<ReadyEvent>
+    /// What was taken out of the mailbox, and how many of its calls have run.
     private var taken = Mailbox()
+    private var callsRun = 0
     private var hasMore = false
     private var isStopped = false
 
@@ -101,22 +103,33 @@ package final class Loop: @unchecked Sendable {
         let count = system.wait(timeout: timeout, into: events)
         updateNow()
         for index in 0..<count { handler.ready(events[index].tag, events[index].readiness) }
-        emptyMailbox()
+        let isMailboxEmpty = emptyMailbox()
         fireTimers()
-        hasMore = handler.turnEnded()
+        hasMore = handler.turnEnded() || !isMailboxEmpty
     }
 
-    private func emptyMailbox() {
-        mailbox.withLock { swap(&$0, &taken) }
-        guard !taken.isEmpty else { return }
-        // Taken out while they run, so that a call which posts another finds the mailbox, not this array.
-        var current = Mailbox()
-        swap(&current, &taken)
-        for call in current.calls { call() }
-        for tag in current.wakes { handler.woken(tag) }
-        current.removeAll()
-        swap(&current, &taken)
+    /// - Returns: `false` if there was so much to do that some of it is left for the next turn: a burst of joins must not hold up
+    ///   what is due meanwhile.
+    private func emptyMailbox() -> Bool {
+        let isRest = !taken.isEmpty
+        if !isRest { mailbox.withLock { swap(&$0, &taken) } }
+        guard !taken.isEmpty else { return true }
+        let began = system.now()
+        while callsRun < taken.calls.count {
+            let call = taken.calls[callsRun]
+            callsRun += 1
+            call()
+            if callsRun % 32 == 0, !isStopped, system.now() - began > Self.mailboxTime { return false }
+        }
+        for index in taken.wakes.indices { handler.woken(taken.wakes[index]) }
+        taken.removeAll()
+        callsRun = 0
+        // Nobody wakes the loop for what came on top of other mail meanwhile.
+        return !isRest
     }
+
+    /// How long a turn may be at what others have posted. Nanoseconds.
+    private static let mailboxTime: Int64 = 2_000_000
 
     private func fireTimers() {
         // Only what was due when the turn began: a timer that is set to "now" again and again must not hold the loop.

@@ -54,6 +54,33 @@ struct LoopTests {
         #expect(listener.heard.last == "posted by it", "in the next turn, so that none is endless")
     }
 
+    @Test("what was posted takes several turns if it takes long, in its order, and what is due comes in between")
+    func manyPosts() {
+        loop.timers.set(3, to: loop.now)
+        let loop = loop
+        nonisolated(unsafe) let (listener, system) = (listener, system)
+        for index in 0..<70 {
+            loop.post {
+                system.advance(nanoseconds: 100_000)
+                loop.updateNow()
+                listener.heard.append("\(index)")
+                if index == 0 { loop.post { listener.heard.append("posted by it") } }
+            }
+        }
+        loop.wake(5)
+        loop.turn(waitingAtMost: -1)
+        #expect(listener.heard == (0..<32).map(String.init) + ["due 3"])
+        loop.turn(waitingAtMost: -1)
+        #expect(listener.heard.last == "63")
+        loop.turn(waitingAtMost: -1)
+        #expect(listener.heard.suffix(7) == ["64", "65", "66", "67", "68", "69", "woken 5"])
+        loop.timers.set(3, to: .max)
+        let beforeLast = system.time
+        loop.turn(waitingAtMost: 1000)
+        #expect(listener.heard.last == "posted by it")
+        #expect(system.time == beforeLast, "it did not sleep before it looked")
+    }
+
     @Test("it sleeps until the earliest timer, at most as long as it may, and not at all while there is more to do")
     func sleeps() {
         let began = system.time
