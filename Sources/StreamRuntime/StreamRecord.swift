@@ -95,47 +95,47 @@ struct StreamRecord: ~Copyable {
 
     var handoff: Handoff? {
         get { rarities?.handoff }
-        set { set(\.handoff, newValue) }
+        set { setRarity(isNil: newValue == nil) { $0.handoff = newValue } }
     }
 
     /// Until the connection is there.
     var opening: Opening? {
         get { rarities?.opening }
-        set { set(\.opening, newValue) }
+        set { setRarity(isNil: newValue == nil) { $0.opening = newValue } }
     }
 
     /// What the connection did not take, and the sink, if it is one.
     var outbox: Outbox? {
         get { rarities?.outbox }
-        set { set(\.outbox, newValue) }
+        set { setRarity(isNil: newValue == nil) { $0.outbox = newValue } }
     }
 
     /// What it takes to continue it elsewhere; `nil` for a stream that can't be, and for the source of a hub, which knows as much.
     var resumption: Resumption? {
         get { rarities?.resumption }
-        set { set(\.resumption, newValue) }
+        set { setRarity(isNil: newValue == nil) { $0.resumption = newValue } }
     }
 
     /// Its part in the handing over that is under way.
     var succession: Succession? {
         get { rarities?.succession }
-        set { set(\.succession, newValue) }
+        set { setRarity(isNil: newValue == nil) { $0.succession = newValue } }
     }
 
     /// It opens in place of one that failed, whose connection it has already.
     var fallingBack: FallingBack? {
         get { rarities?.fallingBack }
-        set { set(\.fallingBack, newValue) }
+        set { setRarity(isNil: newValue == nil) { $0.fallingBack = newValue } }
     }
 
-    private mutating func set<Rarity>(_ path: ReferenceWritableKeyPath<Rarities, Rarity?>, _ value: Rarity?) {
-        if let value {
-            if rarities == nil { rarities = Rarities() }
-            rarities![keyPath: path] = value
-        } else if let rarities {
-            rarities[keyPath: path] = nil
-            if rarities.isEmpty { self.rarities = nil }
+    @inline(__always)
+    private mutating func setRarity(isNil: Bool, _ change: (Rarities) -> Void) {
+        if rarities == nil {
+            if isNil { return }
+            rarities = Rarities()
         }
+        change(rarities!)
+        if isNil, rarities!.isEmpty { rarities = nil }
     }
 
     /// When a stream that is to end was told to: nothing is pulled from it then.
