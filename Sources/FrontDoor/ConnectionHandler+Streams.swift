@@ -107,12 +107,10 @@ extension ConnectionHandler {
 
     /// The connection is another's.
     private func endChannel() {
-        let isOutside = isOnDoorstep
+        if isOnDoorstep { roster.doorstep.leave(self) }
         phase = .over
         request = nil
         channel.close(promise: nil)
-        // Who has come in is counted until the channel is closed.
-        if isOutside { roster.population.left() }
     }
 
     private func streamHead(_ headers: [StreamRequest.Field]) -> [UInt8] {

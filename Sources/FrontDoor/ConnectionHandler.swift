@@ -39,8 +39,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     let channel: any Channel
     /// NIO's own, of which nobody must make use once the connection is over; `nil` if the channel has none.
     let descriptor: Int32?
-    /// The connection's place in the roster, kept by the roster.
-    var rosterIndex: Int?
+    /// The connection's place in the roster, or before it is in there, on the doorstep; kept by these.
+    var place: Int?
     /// When `deadlinePassed` is due.
     var deadline = NIODeadline.distantFuture
     var phase = Phase.idle

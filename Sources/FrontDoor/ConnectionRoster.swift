@@ -58,7 +58,7 @@ final class ConnectionRoster {
     }
 
     func join(_ connection: ConnectionHandler) {
-        connection.rosterIndex = connections.count
+        connection.place = connections.count
         connections.append(connection)
         if isStopping { connection.stop() }
         guard !isTicking else { return }
@@ -67,11 +67,11 @@ final class ConnectionRoster {
     }
 
     func leave(_ connection: ConnectionHandler) {
-        guard let index = connection.rosterIndex.take(), let last = connections.popLast(), last !== connection else {
+        guard let index = connection.place.take(), let last = connections.popLast(), last !== connection else {
             return
         }
         connections[index] = last
-        last.rosterIndex = index
+        last.place = index
     }
 
     /// Lets go of connections that wait for a request; the others leave with their response.

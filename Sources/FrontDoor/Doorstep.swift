@@ -13,15 +13,15 @@ final class Doorstep {
     private var reception: NIOLoopBound<Reception>?
     /// Accepted, and looked at once the loop has accepted all that there are: their requests have some more time to arrive.
     private var arrivals: [any Channel] = []
-    /// Whose streams are being opened since the last round, and for longer; some may have what they want by now.
-    private var waiting: [ConnectionHandler] = []
-    private var waitingLonger: [ConnectionHandler] = []
+    /// Whose streams are being opened, and in which round they came.
+    private var waiting: [(connection: ConnectionHandler, round: Int)] = []
+    private var round = 0
     private var isRoundSet = false
     private var isClosed = false
     private let peeked = UnsafeMutableRawBufferPointer.allocate(byteCount: 2048, alignment: 16)
 
     /// A connection waits here for one to two of them: it is not noticed meanwhile that its peer has left.
-    private static let round = TimeAmount.milliseconds(5)
+    private static let roundTime = TimeAmount.milliseconds(20)
 
     init(of roster: ConnectionRoster, on loop: any EventLoop) {
         self.roster = roster
@@ -44,32 +44,47 @@ final class Doorstep {
         arrivals.removeAll(keepingCapacity: true)
         for channel in channels {
             let connection = ConnectionHandler(roster: roster, channel: channel)
-            if !isClosed, connection.openFromDoorstep(peeking: peeked) {
-                waiting.append(connection)
-            } else {
+            if isClosed || !connection.openFromDoorstep(peeking: peeked) {
                 takeIn(connection)
+            } else if connection.isOnDoorstep {
+                connection.place = waiting.count
+                waiting.append((connection, round))
             }
         }
         if !waiting.isEmpty { setRound() }
+    }
+
+    /// It is handed over; whoever comes in is counted until the channel is closed.
+    func leave(_ connection: ConnectionHandler) {
+        forget(connection)
+        roster.population.left()
+    }
+
+    private func forget(_ connection: ConnectionHandler) {
+        guard let index = connection.place.take(), let last = waiting.popLast(), last.connection !== connection else {
+            return
+        }
+        waiting[index] = last
+        last.connection.place = index
     }
 
     private func setRound() {
         guard !isRoundSet else { return }
         isRoundSet = true
         let roster = NIOLoopBound(roster, eventLoop: loop)
-        loop.scheduleTask(in: Self.round) { roster.value.doorstep.roundOver() }
+        loop.scheduleTask(in: Self.roundTime) { roster.value.doorstep.roundOver() }
     }
 
     private func roundOver() {
         isRoundSet = false
-        for connection in waitingLonger where connection.isOnDoorstep { takeIn(connection) }
-        waitingLonger = waiting
-        waiting = []
-        if !waitingLonger.isEmpty { setRound() }
+        for (connection, arrival) in waiting where arrival < round { takeIn(connection) }
+        round += 1
+        if !waiting.isEmpty { setRound() }
     }
 
     /// Gives a connection its handlers, and NIO the connection.
     func takeIn(_ connection: ConnectionHandler) {
+        forget(connection)
         let channel = connection.channel
         channel.closeFuture.whenComplete { [population = roster.population] _ in population.left() }
         do {
@@ -88,7 +103,6 @@ final class Doorstep {
     /// Nothing will be accepted any more: whoever is here, or arrives yet, comes in.
     func close() {
         isClosed = true
-        for connection in waitingLonger + waiting where connection.isOnDoorstep { takeIn(connection) }
-        (waiting, waitingLonger) = ([], [])
+        for (connection, _) in waiting { takeIn(connection) }
     }
 }

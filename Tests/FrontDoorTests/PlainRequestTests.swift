@@ -60,7 +60,7 @@ struct PlainRequestTests {
     func sameAsParser() throws {
         var random = SeededRandom.fromEnvironment(test: "plain requests")
         var accepted = 0
-        for _ in 0..<20_000 {
+        for _ in 0..<3_000 {
             var bytes = Array(Self.request(&random).utf8)
             if Int.random(in: 0..<3, using: &random) == 0 {
                 let place = bytes.indices.randomElement(using: &random)!
@@ -82,7 +82,7 @@ struct PlainRequestTests {
             #expect(parsed.headers.map(\.name) == head.headers.map(\.name))
             #expect(try channel.finish().isClean)
         }
-        #expect(accepted > 1000)
+        #expect(accepted > 300)
     }
 
     /// Mostly plain.
