@@ -1,13 +1,11 @@
 import CSluice
-import Dispatch
 import Synchronization
 
 /// Runs the task of one stream where the stream lives: on its home loop, between the calls of its `next`.
 ///
 /// A job is handed to the server's `schedule`, or, while the server is in a call of this very stream, runs before that call returns:
 /// an event that is there costs no turn of the loop. Jobs that come once the task has left (as it is cancelled, and may not heed that; or
-/// as the stream is over, and it left others behind) run on a queue of their own, one after the other as before: whatever they do, no stream
-/// waits for them, nor any other task.
+/// as the stream is over, and it left others behind) run on `AwayThreads`: whatever they do, no stream waits for them, nor any other task.
 final class HomeExecutor: TaskExecutor, @unchecked Sendable {
     // Unchecked: what any thread may touch is behind the lock; `whenIdle` is used where the stream lives only.
     private let stream: OpaquePointer
@@ -25,8 +23,7 @@ final class HomeExecutor: TaskExecutor, @unchecked Sendable {
         var jobs: [UnownedJob] = []
         /// A run is scheduled, or one is going on that will see the jobs.
         var isRunning = false
-        /// Where jobs run once they have left.
-        var away: DispatchQueue?
+        var hasLeft = false
     }
 
     init(_ stream: OpaquePointer) {
@@ -36,14 +33,14 @@ final class HomeExecutor: TaskExecutor, @unchecked Sendable {
 
     func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
-        let (away, isFirst) = state.withLock { state in
-            if let away = state.away { return (away as DispatchQueue?, false) }
+        let (hasLeft, isFirst) = state.withLock { state in
+            if state.hasLeft { return (true, false) }
             state.jobs.append(job)
             defer { state.isRunning = true }
-            return (nil, !state.isRunning)
+            return (false, !state.isRunning)
         }
-        if let away {
-            run([job], on: away)
+        if hasLeft {
+            AwayThreads.shared.run(job, on: self)
         } else if isFirst, !scheduleRun() {
             leave()
         }
@@ -87,22 +84,17 @@ final class HomeExecutor: TaskExecutor, @unchecked Sendable {
 
     /// From now on no job runs where the stream lives, or waits for the server. Only from there, or when the stream is over.
     func leave() {
-        let (jobs, away) = state.withLock { state in
-            let away = state.away ?? DispatchQueue(label: "sluice-away")
-            state.away = away
+        let jobs = state.withLock { state in
+            state.hasLeft = true
             defer { state.jobs = [] }
-            return (state.jobs, away)
+            return state.jobs
         }
-        run(jobs, on: away)
+        for job in jobs { AwayThreads.shared.run(job, on: self) }
     }
 
     /// A job runs where the stream lives. Any thread.
     var isBusy: Bool { running.load(ordering: .relaxed) }
 
     /// It has not left.
-    var isHome: Bool { state.withLock { $0.away == nil } }
-
-    private func run(_ jobs: [UnownedJob], on queue: DispatchQueue) {
-        for job in jobs { queue.async { job.runSynchronously(on: self.asUnownedTaskExecutor()) } }
-    }
+    var isHome: Bool { state.withLock { !$0.hasLeft } }
 }
