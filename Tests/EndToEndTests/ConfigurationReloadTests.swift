@@ -38,6 +38,21 @@ struct ConfigurationReloadTests {
         }
     }
 
+    @Test(
+        "what a producer's section says holds for streams that open from then on, of a plugin that has not changed, too"
+    )
+    func sections() throws {
+        func text(_ colour: String) -> String { "producers: {tells-the-request: {colour: \(colour)}}\n" }
+        try withConfiguration(text("green"), plugins: ["TellsTheRequest"]) { server, write in
+            func told() throws -> String { try server.subscribe("/tells-the-request").nextEvent().data ?? "" }
+            #expect(try told().contains("colour=green\n"))
+            write(text("blue"))
+            let verb = try server.run("reload")
+            #expect(verb.status == 0 && verb.output.contains("settings   producers"), "\(verb)")
+            #expect(try told().contains("colour=blue\n"))
+        }
+    }
+
     @Test("one error, and nothing changes: not the settings, and not the plugins")
     func invalid() throws {
         try withConfiguration("max-streams: 1\n", plugins: ["WaitsForEver"]) { server, write in

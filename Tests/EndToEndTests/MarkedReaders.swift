@@ -53,7 +53,9 @@ final class MarkedReaders {
         while !isEnough() {
             guard ContinuousClock.now < deadline else {
                 let late = readers.filter { $0.build == oldestBuild }.map(\.target)
-                throw TestFailure("\(late.count) readers are still at build \(oldestBuild), as \(Set(late).sorted())")
+                throw TestFailure(
+                    "\(late.count) readers are still at build \(oldestBuild), as \(Set(late).sorted()); \(faults.count) faults, as \(faults.prefix(3))"
+                )
             }
             guard poll(&waiting, nfds_t(waiting.count), 100) > 0 else { continue }
             let now = monotonicNanoseconds()

@@ -179,7 +179,9 @@ package func withServer(
     } catch {
         server.signal(SIGKILL)
         _ = server.program.waitForExit(.seconds(5))
-        let log = server.logLines.suffix(40).map(\.description).joined(separator: "\n")
-        throw TestFailure("\(error)\n— the server's log ends with:\n\(log)")
+        let (before, last) = (server.logLines.dropLast(40), server.logLines.suffix(40))
+        let serious = before.filter { ["warning", "error"].contains($0.level) }.suffix(20)
+        let log = (serious + last).map(\.description).joined(separator: "\n")
+        throw TestFailure("\(error)\n— the server's log ends with, behind its last warnings and errors:\n\(log)")
     }
 }

@@ -3,7 +3,8 @@
  * four go on in another build exactly where this one stops: three by the last id, `shared-threads`, whose ids are the host's, by `save`.
  *
  * -DBUILD=7: the mark. -DFAILS=1: no stream gives anything, as each fails at once. -DBINDS=1: each stream counts by a
- * function that the host has made for it. ?every= milliseconds lie between two events (20).
+ * function that the host has made for it. ?every= milliseconds lie between two events (20) of one stream; its first comes at once, so
+ * that a longer time between two is not the producer's.
  */
 #include <inttypes.h>
 #include <sluice.h>
@@ -24,6 +25,7 @@ struct numbers {
     sluice_stream *stream;
     uint64_t number; /* the last that was made */
     int64_t every_ms;
+    bool has_begun;
     void (*count)(void);
     char data[48];
     char id[24];
@@ -84,12 +86,20 @@ static int32_t next(void *state, sluice_event *event)
     return SLUICE_NEXT_EVENT;
 }
 
+/* Sleeps before all events but the first. */
+static bool is_due(struct numbers *numbers)
+{
+    bool is_first = !numbers->has_begun;
+    numbers->has_begun = true;
+    return is_first || host->sleep(numbers->stream, numbers->every_ms);
+}
+
 static int32_t next_blocking(void *state, sluice_event *event)
 {
     struct numbers *numbers = state;
     if (FAILS)
         return fail(numbers);
-    if (!host->sleep(numbers->stream, numbers->every_ms))
+    if (!is_due(numbers))
         return SLUICE_NEXT_WAIT;
     next(state, event);
     event->wait_ms = -1;
@@ -101,7 +111,7 @@ static int32_t next_without_id(void *state, sluice_event *event)
     struct numbers *numbers = state;
     if (FAILS)
         return fail(numbers);
-    if (!host->sleep(numbers->stream, numbers->every_ms))
+    if (!is_due(numbers))
         return SLUICE_NEXT_WAIT;
     make(numbers, event);
     return SLUICE_NEXT_EVENT;
