@@ -5,7 +5,7 @@ package struct ServerSettings: Sendable {
     /// 0 lets the system choose.
     package var port = 8080
     /// Connections that the kernel may complete before they are accepted.
-    package var backlog = 1024
+    package var backlog = 4096
     /// `SO_SNDBUF` of every connection, which the kernel doubles; `nil`: it grows as the kernel sees fit.
     package var sendBufferBytes: Int?
     /// Threads that accept and speak HTTP; streams are not among their work.

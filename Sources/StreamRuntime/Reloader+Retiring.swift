@@ -135,13 +135,9 @@ extension Reloader {
         }
         runtime.replaceRoutes(RouteTable())
         for each in serving.values { each.generation.retire() }
-        changed.withLock {
-            while !state.withLock(\.alive.isEmpty), monotonicNanoseconds() < deadline { changed.wait(until: deadline) }
-        }
-        return state.withLock { state in
-            state.forgetShutDown()
-            return state.alive.sorted()
-        }
+        let left = live.waitForEnd(until: deadline)
+        state.withLock { $0.forgetShutDown() }
+        return left
     }
 }
 

@@ -15,7 +15,7 @@ package final class Reloader: Sendable {
     let clock: @Sendable () -> Int64
     let attention: @Sendable () -> Void
     let state = Mutex(State())
-    let changed = Condition()
+    let live = LiveGenerations()
 
     struct Serving: Sendable {
         let image: LoadedImage
@@ -39,8 +39,6 @@ package final class Reloader: Sendable {
         var trials: [String: OnTrial] = [:]
         /// What was refused for what it is, by path.
         var refused: [String: Refused] = [:]
-        /// Generations whose `shutdown` has not returned, by plugin and number.
-        var alive: Set<String> = []
         /// By plugin and producer.
         var past: [String: PastLedger] = [:]
 
@@ -216,21 +214,17 @@ package final class Reloader: Sendable {
     }
 
     private func admit(_ image: LoadedImage, replacing previous: Serving?) -> Serving {
-        let (number, name) = state.withLock { state in
-            let number = state.numbers[image.plugin, default: 0] + 1
-            state.numbers[image.plugin] = number
-            let name = "\(image.plugin) (generation \(number))"
-            state.alive.insert(name)
-            return (number, name)
+        let number = state.withLock { state in
+            state.numbers[image.plugin, default: 0] += 1
+            return state.numbers[image.plugin]!
         }
+        let name = "\(image.plugin) (generation \(number))"
+        live.begin(name)
         let rules = rules.withLock(\.self)
         let trial = rules.isOn && previous != nil ? Trial(failuresMax: rules.failuresMax, whenSettled: attention) : nil
-        let generation = Generation(plugin: image.plugin, number: number, trial: trial) { [weak self] in
+        let generation = Generation(plugin: image.plugin, number: number, trial: trial) { [live] in
             image.shutdown()
-            // Its streams keep a generation, and must not keep who made it.
-            guard let self else { return }
-            state.withLock { _ = $0.alive.remove(name) }
-            changed.withLock { changed.broadcast() }
+            live.end(name)
         }
         let entries = image.producers.map { ProducerEntry(producer: $0, generation: generation) }
         logger.info(
