@@ -6,7 +6,7 @@ final class Reception: ChannelInboundHandler {
     typealias InboundIn = any Channel
     typealias InboundOut = any Channel
 
-    private let rosters: [ObjectIdentifier: NIOLoopBound<ConnectionRoster>]
+    private var rosters: [ObjectIdentifier: NIOLoopBound<ConnectionRoster>]
     private var context: ChannelHandlerContext?
 
     init(_ rosters: [ObjectIdentifier: NIOLoopBound<ConnectionRoster>]) {
@@ -19,6 +19,8 @@ final class Reception: ChannelInboundHandler {
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
+        // They know it, too.
+        rosters = [:]
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {

@@ -7,8 +7,12 @@ import Testing
 @testable import StreamRuntime
 
 @Suite("Streams that fail at once on trial", .timeLimit(.minutes(5)))
-struct FallingBackTests {
-    let stage = Stage()
+final class FallingBackTests {
+    private let stage = Stage()
+    private var candidates: [ProducerEntry] = []
+
+    /// Each knows the other as long as the trial lasts.
+    deinit { for entry in candidates { entry.setFallback(nil) } }
 
     private func failing(isNonblocking: Bool = true, isShared: Bool = false, steps: [FakeProducer.Step] = [.fail("oh")])
         -> FakeProducer
@@ -22,6 +26,7 @@ struct FallingBackTests {
             plugin: "fakes", number: 2, trial: Trial(failuresMax: 3, whenSettled: {}))
         let entry = ProducerEntry(producer: producer, generation: generation)
         entry.setFallback(old)
+        candidates.append(entry)
         old.generation.hold()
         return entry
     }
