@@ -21,12 +21,34 @@ struct Image {
     ///   - original: what errors call it.
     /// - Precondition: `ELFImage.check` accepts the bytes.
     init(mapping copy: String, madeFrom original: String) throws(Defect) {
+        var failure = ""
+        var handle = Self.open(copy, madeFrom: original, &failure)
+        var added: Set<String> = []
+        while handle == nil, let library = Self.missingOfSwift(in: failure), added.insert(library).inserted,
+            dlopen(library, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE) != nil
+        {
+            handle = Self.open(copy, madeFrom: original, &failure)
+        }
+        guard let handle else { throw Self.loadingFailed(failure) }
+        entry = try Self.findEntry(in: handle, loadedFrom: copy)
+    }
+
+    private static func open(
+        _ copy: String, madeFrom original: String, _ failure: inout String
+    ) -> UnsafeMutableRawPointer? {
         // All symbols now, so that a missing one is refused here instead of ending the process at its first call; none of them for
         // others to see.
-        guard let handle = dlopen(copy, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE) else {
-            throw Self.loadingFailed(Self.loaderError(of: copy, madeFrom: original))
-        }
-        entry = try Self.findEntry(in: handle, loadedFrom: copy)
+        let handle = dlopen(copy, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE)
+        if handle == nil { failure = loaderError(of: copy, madeFrom: original) }
+        return handle
+    }
+
+    /// A library of Swift's runtime that the host itself does without, such as FoundationNetworking, or what only builds without
+    /// optimisation need. A plugin does not say where that is; the host does of its own, and what it has loaded is found in memory.
+    private static func missingOfSwift(in failure: String) -> String? {
+        guard let end = failure.firstRange(of: ": cannot open shared object file") else { return nil }
+        let name = failure[..<end.lowerBound]
+        return ["libswift", "libFoundation", "lib_Foundation"].contains(where: name.hasPrefix) ? String(name) : nil
     }
 
     /// Calls the entry.

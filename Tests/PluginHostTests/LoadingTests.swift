@@ -102,6 +102,24 @@ struct LoadingTests {
         #expect(line.contains("; install that library, or say where it is with -Wl,-rpath"), "\(line)")
     }
 
+    @Test("a library of Swift's runtime that the host does without is found beside those that it has")
+    func swiftLibraries() throws {
+        // Linked with a stand-in of the same name, which is gone when the plugin is loaded.
+        let folder = TemporaryDirectory()
+        let (stub, plugin) = ("\(folder.path)/libswiftDistributed.so", "\(folder.path)/plugin.so")
+        func compile(_ arguments: String...) throws {
+            let compiler = try ChildProgram.run(["cc", "-shared", "-fPIC"] + arguments)
+            try #require(compiler.status == 0, "\(compiler.output)")
+        }
+        try compile("-Wl,-soname,libswiftDistributed.so", "-o", stub, "-x", "c", "/dev/null")
+        try compile(
+            "-I", "\(repositoryRoot)/include", "-o", plugin, "\(repositoryRoot)/Plugins/hello/hello.c",
+            "-Wl,--no-as-needed",
+            stub)
+        try #require(unlink(stub) == 0)
+        #expect(try PluginLoader(logger: RecordedLog.logger("x")).load(plugin).name == "hello")
+    }
+
     @Test("what the entry logs on its way is in the log, with the file's name")
     func entryLog() throws {
         let path = try fixturePlugin("EntryReturnsNull")
