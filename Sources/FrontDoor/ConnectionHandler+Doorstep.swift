@@ -29,6 +29,21 @@ extension ConnectionHandler {
         return true
     }
 
+    /// NIO, which would say so, does not watch the connection yet. A stream whose subscriber is gone by now must not begin.
+    var hasPeerLeft: Bool {
+        guard let descriptor else { return false }
+        var byte: UInt8 = 0
+        let count = recv(descriptor, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT))
+        return count == 0 || count < 0 && errno != EAGAIN && errno != EINTR
+    }
+
+    /// For nowhere.
+    func leaveDoorstep() {
+        roster.doorstep.leave(self)
+        peerLeft()
+        channel.close(promise: nil)
+    }
+
     func addHandlers() throws {
         try channel.syncOptions?.setOption(.recvAllocator, value: Self.readAllocator)
         let pipeline = channel.pipeline.syncOperations

@@ -39,6 +39,7 @@ extension ConnectionHandler {
     func opened(with answer: OpenAnswer, for pending: PendingOpen) {
         guard case .opening(let current, let token?) = phase, current === pending else { return }
         if case .stream(let headers) = answer, isOnDoorstep, settings.allowsHandOver {
+            guard !hasPeerLeft else { return leaveDoorstep() }
             phase = .flushing(token)
             return handOver(token, headers)
         }

@@ -118,6 +118,23 @@ struct DoorstepTests {
         }
     }
 
+    @Test("A peer that has left when the stream opens gets none", arguments: ["close", "reset", "half"])
+    func leaving(how: String) async throws {
+        try await withFullServer { server in
+            let client = try await arrive(server, get("/slow"))[0]
+            let opened = try await server.opened()
+            switch how {
+            case "close": client.close()
+            case "reset": client.reset()
+            default: client.halfClose()
+            }
+            opened.door.answer(.stream(headers: []))
+            #expect(await eventually { server.opener.left == [opened.token] })
+            #expect(server.opener.attachCount == 0)
+            #expect(await eventually { server.server.connectionCount == 0 })
+        }
+    }
+
     @Test("A server that stops answers whoever waits for a stream")
     func stopping() async throws {
         try await withFullServer { server in
