@@ -30,7 +30,8 @@ package final class Ledger: Sendable {
         let mark = "0 0 test 0.0 settled \(UInt64.random(in: 0...UInt64.max))\n"
         _ = mark.withCString { write(writingEnd, $0, strlen($0)) }
         let entry = LedgerEntry(mark.dropLast())
-        _ = reader.wait(.seconds(10)) { $0 == entry }
+        let found = reader.wait(.seconds(60)) { $0 == entry }
+        precondition(found != nil, "the ledger was not read to its end within 60 s")
     }
 
     /// Waits for a line of the stream with that tag; without a tag, of any stream.
