@@ -71,12 +71,14 @@ struct CallbackTests {
     @Test("a storm that has no room fails the stream, if it is to")
     func failing() throws {
         try withServer(["CallbackStorm"], flags: ["--handoff-bytes", "4096"]) { server in
+            // It reads nothing until then, so that the queue fills up however fast the server is.
             let subscriber = try server.subscribe(
-                "/callback-storm?count=1000000&signature=n:+i64,+_:+str;+full%3Dfail&tag=a")
+                opening: "/callback-storm?count=1000000&signature=n:+i64,+_:+str;+full%3Dfail", tag: "a",
+                receiveBufferBytes: 4096)
+            try server.expectClose(of: "a", .failed)
             let rest = try subscriber.rest()
             #expect(rest.last?.type == "stream-error")
             #expect(rest.last?.data == "events came faster than they could be sent")
-            try server.expectClose(of: "a", .failed)
         }
     }
 
