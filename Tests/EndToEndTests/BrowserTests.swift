@@ -48,7 +48,7 @@ struct BrowserTests {
                 source.addEventListener('even', note);
                 """)
             #expect(seen == Array(1...seen.count))
-            server.ledger.settle()
+            try server.ledger.settle()
             let streams = server.ledger.streams
             #expect(streams.count == 3)
             #expect(streams.first?.lastEventID == "-")

@@ -88,15 +88,13 @@ extension SluiceServer {
         var status = stat()
         try #require(lstat(path, &status) == 0)
         let mark = "ino:\(String(status.st_ino, radix: 16)) "
-        let deadline = ContinuousClock.now + .seconds(10)
         // The kernel tells of a process's watches only when asked.
-        while ContinuousClock.now < deadline {
-            for descriptor in 0..<256 {
+        let isWatched = blockingEventually {
+            (0..<256).contains { descriptor in
                 let text = readFile("/proc/\(program.pid)/fdinfo/\(descriptor)") ?? []
-                if String(decoding: text, as: UTF8.self).contains(mark) { return }
+                return String(decoding: text, as: UTF8.self).contains(mark)
             }
-            usleep(2000)
         }
-        throw TestFailure("the server does not watch \(path)")
+        if !isWatched { throw TestFailure("the server does not watch \(path)") }
     }
 }

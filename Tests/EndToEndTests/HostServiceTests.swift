@@ -95,7 +95,7 @@ struct HostServiceTests {
             for heir in heirs { #expect(try heir.nextEvent().data == "tick") }
             try server.ledger.wait(for: "note", "taken")
             try server.waitForLog("host->emit was called for a stream that is over")
-            server.ledger.settle()
+            try server.ledger.settle()
             let taken = server.ledger.entries.filter { $0.what == "note" }.compactMap(\.details.last)
             #expect(taken.allSatisfy { $0 == "0" }, "the host obeyed a stale handle: \(taken)")
             for (number, heir) in heirs.enumerated() {

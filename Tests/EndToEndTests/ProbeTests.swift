@@ -96,12 +96,12 @@ struct ProbeTests {
 
     /// Nobody tells when a process opens something, so it is looked at again and again.
     private static func lookAgain<Found>(_ find: () -> Found?) -> Found? {
-        let deadline = ContinuousClock.now + .seconds(20)
-        while ContinuousClock.now < deadline {
-            if let found = find() { return found }
-            usleep(5000)
+        var found: Found?
+        _ = blockingEventually(within: .seconds(20)) {
+            found = find()
+            return found != nil
         }
-        return nil
+        return found
     }
 
     /// What a process has open.

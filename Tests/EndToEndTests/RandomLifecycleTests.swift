@@ -137,14 +137,14 @@ extension SluiceServer {
     /// Waits until no stream is open any more and the threads and descriptors that streams had are back.
     func restingFigures() throws -> ProcessFigures {
         let deadline = ContinuousClock.now + .seconds(20)
-        while true {
-            ledger.settle()
-            let open = ledger.streams.filter { $0.wasOpened && !$0.isOver }
-            if open.isEmpty { break }
-            guard ContinuousClock.now < deadline else {
-                throw TestFailure("still open: " + open.map { "\($0.name) \($0.tag ?? "")" }.joined(separator: ", "))
-            }
-            usleep(20_000)
+        var open: [LedgerStream] = []
+        let areClosed = try blockingEventually(within: .seconds(20)) {
+            try ledger.settle()
+            open = ledger.streams.filter { $0.wasOpened && !$0.isOver }
+            return open.isEmpty
+        }
+        guard areClosed else {
+            throw TestFailure("still open: " + open.map { "\($0.name) \($0.tag ?? "")" }.joined(separator: ", "))
         }
         // What closes behind the last close of a plugin (sockets, threads) has no event; wait until the figures rest.
         var figures = try ProcessFigures(of: program.pid)

@@ -68,16 +68,16 @@ struct ReloadTests {
                     "TellsItsGeneration", appending: [UInt8](repeating: 0, count: round))
                 try server.reload()
             }
-            func generations(_ what: String) -> [String] {
-                server.ledger.settle()
+            func generations(_ what: String) throws -> [String] {
+                try server.ledger.settle()
                 return server.ledger.entries.filter { $0.what == what }.map { String($0.stream.generation) }
             }
-            let loaded = generations("loaded")
+            let loaded = try generations("loaded")
             #expect(loaded.count == 6)
-            #expect(generations("shutdown") == Array(loaded.dropLast(2)))
+            #expect(try generations("shutdown") == Array(loaded.dropLast(2)))
             #expect(try server.subscribe("/tells-its-generation?tag=b").nextEvent().data == loaded.last)
             try server.ledger.waitForShutdown(of: loaded[4])
-            #expect(generations("shutdown") == Array(loaded.dropLast()))
+            #expect(try generations("shutdown") == Array(loaded.dropLast()))
         }
     }
 
@@ -156,7 +156,7 @@ struct ReloadTests {
     func unchanged() throws {
         try withServer(["TellsItsGeneration"]) { server in
             for _ in 1...3 { try server.reload() }
-            server.ledger.settle()
+            try server.ledger.settle()
             #expect(server.ledger.entries.count { $0.what == "loaded" } == 1)
         }
     }

@@ -66,7 +66,7 @@ struct RunCommandTests {
             ledger: ledger)
         #expect(exit == .status(0))
         #expect(program.output.lines.dropFirst(3) == ["event: even", "id: 8", "data: 8", "", "id: 9", "data: 9", ""])
-        ledger.settle()
+        try ledger.settle()
         #expect(ledger.streams.map(\.reason) == [.disconnected])
         #expect(ledger.entries.violations().isEmpty)
     }
@@ -84,7 +84,7 @@ struct RunCommandTests {
         }
         #expect(exit == .status(0))
         #expect(program.output.lines.suffix(2).first?.hasPrefix("retry: ") == true)
-        ledger.settle()
+        try ledger.settle()
         #expect(ledger.streams.map(\.reason) == [.shutdown])
         #expect(ledger.entries.violations().isEmpty)
     }

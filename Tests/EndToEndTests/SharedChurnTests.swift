@@ -56,7 +56,7 @@ struct SharedChurnTests {
             }
             for subscriber in staying.prefix(10) { _ = try subscriber.nextEvent() }
             #expect(server.ledger.streams.count { $0.tag?.hasPrefix("stays-") == true && $0.reason == nil } >= 10)
-            server.ledger.settle()
+            try server.ledger.settle()
             let open = server.ledger.streams.count { $0.wasOpened && !$0.isOver }
             #expect(open <= 21, "\(open) streams are open")
         }

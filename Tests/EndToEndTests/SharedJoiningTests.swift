@@ -21,7 +21,7 @@ struct SharedJoiningTests {
             }
             #expect(ids.allSatisfy { $0.value.hasSuffix("-\($0.key)") }, "\(ids)")
             _ = try server.subscribe("/shared-numbers?tag=b&every=5").nextEvent()
-            server.ledger.settle()
+            try server.ledger.settle()
             #expect(server.ledger.streams.map(\.tag) == ["a", "b"])
         }
     }

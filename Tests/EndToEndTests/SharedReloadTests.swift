@@ -26,7 +26,7 @@ struct SharedReloadTests {
                 last = event
             }
             #expect(isNew)
-            server.ledger.settle()
+            try server.ledger.settle()
             #expect(server.ledger.streams.map(\.tag) == ["a", "a"])
             #expect(Set(server.ledger.streams.map(\.name.generation)).count == 2)
 

@@ -78,7 +78,7 @@ struct WireTests {
             #expect(response.status == 200)
             #expect(response["Content-Type"] == "text/event-stream")
             try server.expectNotFound()
-            server.ledger.settle()
+            try server.ledger.settle()
             #expect(server.ledger.streams.isEmpty)
         }
     }
@@ -106,7 +106,7 @@ struct WireTests {
             try client.send("GET /one HTTP/1.1\r\nHost: a\r\n\r\nGET /hello?interval=x HTTP/1.1\r\nHost: a\r\n\r\n")
             #expect(try client.readResponse().status == 404)
             #expect(try client.readResponse().status == 400)
-            server.ledger.settle()
+            try server.ledger.settle()
             #expect(server.ledger.streams.isEmpty)
         }
     }
@@ -122,7 +122,7 @@ struct WireTests {
             try slow.send("GET /waits-for-ever HTT")
             let answer = try slow.readToEnd()
             #expect(answer.isEmpty || answer.hasPrefix("HTTP/1.1 408"))
-            server.ledger.settle()
+            try server.ledger.settle()
             #expect(server.ledger.streams.isEmpty)
         }
     }
@@ -154,7 +154,7 @@ struct WireTests {
             try client.send("and more")
             #expect(try subscriber.rest().compactMap(\.data) == (2...30).map(String.init))
             try server.expectClose(of: "a", .completed)
-            server.ledger.settle()
+            try server.ledger.settle()
             #expect(server.ledger.streams.count == 1)
         }
     }

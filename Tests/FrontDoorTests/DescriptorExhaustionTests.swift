@@ -17,7 +17,7 @@ struct DescriptorExhaustionTests {
                 let client = try RawClient(port: server.port) { allowDescriptors(false) }
                 try client.send(get("/missing"))
                 // Blocks its thread on purpose: a sleep may need a descriptor.
-                while !log.lines.contains(where: { $0.contains("no descriptor") }) { usleep(1000) }
+                #expect(blockingEventually { log.lines.contains { $0.contains("no descriptor") } })
 
                 let before = processorTime()
                 #expect(throws: RawClientError.self) { try client.receive(until: .now + .milliseconds(1500)) }

@@ -95,8 +95,9 @@ struct PeerLeavingTests {
             let client = try server.connect()
             try client.send(get("/slow"))
             let opened = try await server.opened()
-            // Only the kernel learns of it, so there is nothing to wait for but the time.
-            if isLong { try await Task.sleep(for: .seconds(1)) }
+            // Only the kernel learns of it, so the socket is looked at until it says so.
+            let socket = try #require(descriptor(connectedTo: client.localPort))
+            if isLong { #expect(await eventually { asksForThePeer(socket) }) }
             opened.door.answer(.stream(headers: []))
             #expect(await eventually { server.opener.attachCount == 1 })
             guard case .descriptor(let descriptor)? = server.opener.takeTransport(of: opened.token) else {
@@ -104,10 +105,7 @@ struct PeerLeavingTests {
                 return
             }
             defer { Glibc.close(descriptor) }
-            var isProbing: Int32 = -1
-            var size = socklen_t(MemoryLayout<Int32>.size)
-            getsockopt(descriptor, SOL_SOCKET, SO_KEEPALIVE, &isProbing, &size)
-            #expect(isProbing == (isLong ? 1 : 0))
+            #expect(asksForThePeer(descriptor) == isLong)
         }
     }
 
@@ -139,4 +137,24 @@ struct PeerLeavingTests {
             }
         }
     }
+}
+
+/// The server's end of a connection: the socket of this process whose peer has that port.
+private func descriptor(connectedTo port: Int) -> Int32? {
+    (0..<1024).first { candidate in
+        var address = sockaddr_in()
+        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let result = withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getpeername(candidate, $0, &size) }
+        }
+        return result == 0 && address.sin_family == sa_family_t(AF_INET)
+            && Int(UInt16(bigEndian: address.sin_port)) == port
+    }
+}
+
+/// Whether the kernel asks now and then whether the peer is still there (`SO_KEEPALIVE`, socket(7)).
+private func asksForThePeer(_ descriptor: Int32) -> Bool {
+    var value: Int32 = -1
+    var size = socklen_t(MemoryLayout<Int32>.size)
+    return getsockopt(descriptor, SOL_SOCKET, SO_KEEPALIVE, &value, &size) == 0 && value == 1
 }

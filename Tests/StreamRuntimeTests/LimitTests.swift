@@ -1,6 +1,7 @@
 import EventStream
 import StreamLoop
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import StreamRuntime
@@ -141,11 +142,11 @@ struct StallTests {
         visitor.hangUp()
         stage.turn()
         // A thread that took the stream over comes to its end in real time.
-        for _ in 0..<10_000 where !stage.isIdle {
-            try await Task.sleep(for: .milliseconds(1))
+        let isOver = await eventually {
             stage.turn()
+            return stage.isIdle
         }
-        #expect(stage.isIdle && entry.usesThreads)
+        #expect(isOver && entry.usesThreads)
         #expect(stage.log.lines.count { $0.contains("function=\(function)") && $0.contains("took_ms=51") } == 1)
     }
 

@@ -26,12 +26,12 @@ package final class Ledger: Sendable {
     package func stream(_ tag: String) -> LedgerStream? { streams.first { $0.tag == tag } }
 
     /// Waits until everything that was written before this call has been read.
-    package func settle() {
+    package func settle(within limit: Duration = .seconds(60)) throws(TestFailure) {
         let mark = "0 0 test 0.0 settled \(UInt64.random(in: 0...UInt64.max))\n"
         _ = mark.withCString { write(writingEnd, $0, strlen($0)) }
         let entry = LedgerEntry(mark.dropLast())
-        let found = reader.wait(.seconds(60)) { $0 == entry }
-        precondition(found != nil, "the ledger was not read to its end within 60 s")
+        let found = reader.wait(limit) { $0 == entry }
+        if found == nil { throw TestFailure("the ledger was not read to its end within \(limit)") }
     }
 
     /// Waits for a line of the stream with that tag; without a tag, of any stream.

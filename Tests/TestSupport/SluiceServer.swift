@@ -134,7 +134,7 @@ package final class SluiceServer: Sendable {
     package func waitForExit(_ limit: Duration = .seconds(15)) throws -> RunningProgram.Exit {
         guard let exit = program.waitForExit(limit) else { throw TestFailure("the server did not end in \(limit)") }
         _ = program.errors.waitForEnd(.seconds(10))
-        ledger.settle()
+        try ledger.settle()
         return exit
     }
 
@@ -173,7 +173,7 @@ package func withServer(
             let exit = try server.waitForExit()
             guard exit == .status(0) else { throw TestFailure("the server ended with \(exit)") }
         }
-        server.ledger.settle()
+        try server.ledger.settle()
         let violations = server.ledger.entries.violations(allowsOpen: leavesStreams)
         guard violations.isEmpty else { throw TestFailure(violations.prefix(20).joined(separator: "\n")) }
     } catch {

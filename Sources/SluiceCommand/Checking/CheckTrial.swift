@@ -46,7 +46,7 @@ enum TrialLine: Equatable {
     /// The trial came to its end.
     case done
 
-    private static let separator = "\t"
+    private static let separator: Character = "\t"
 
     var text: String {
         let words =
@@ -56,13 +56,13 @@ enum TrialLine: Equatable {
             case .skipped(let why): ["skipped", why]
             case .done: ["done"]
             }
-        return words.map { $0.map { $0 == "\t" || $0 == "\n" ? " " : String($0) }.joined() }
-            .joined(separator: Self.separator)
+        return words.map { $0.map { $0 == Self.separator || $0 == "\n" ? " " : String($0) }.joined() }
+            .joined(separator: String(Self.separator))
     }
 
     /// - Returns: `nil` for a line that no trial writes, such as one that a crash cut short.
     init?(_ text: some StringProtocol) {
-        let words = String(text).split(separator: "\t" as Character, omittingEmptySubsequences: false).map(String.init)
+        let words = String(text).split(separator: Self.separator, omittingEmptySubsequences: false).map(String.init)
         switch (words.first, words.count) {
         case ("finding", 3):
             guard let kind = Finding.Kind(rawValue: words[1]) else { return nil }

@@ -192,13 +192,3 @@ private final class SameAgain: ImageSource {
 
     func conflict(of candidate: LoadedImage, with others: [LoadedImage]) -> String? { nil }
 }
-
-/// Visitors that several threads bring.
-final class VisitorList: @unchecked Sendable {
-    // Unchecked: a visitor is used by the thread that made it, and, once all those are done, by the one that takes them.
-    private let lock = Mutex<Void>(())
-    private var visitors: [TrialVisitor] = []
-
-    func add(_ visitor: TrialVisitor) { lock.withLock { _ in visitors.append(visitor) } }
-    func takeAll() -> [TrialVisitor] { lock.withLock { _ in visitors } }
-}

@@ -4,6 +4,7 @@ import Glibc
 import PluginHost
 import StreamLoop
 import StreamRuntime
+import Synchronization
 
 /// Trials of what happens to streams.
 extension TrialBench {
@@ -54,14 +55,14 @@ extension TrialBench {
     func crowd() {
         let count = crowd(1000)
         guard let request = try? request() else { return _ = openUsual() }
-        let visitors = VisitorList()
+        let visitors = Mutex<[TrialVisitor]>([])
         concurrently(Array(0..<4), threads: 4) { [self] _ in
             for _ in 0..<count / 4 {
                 guard case .stream(let visitor) = open(request) else { return }
-                visitors.add(visitor)
+                visitors.withLock { $0.append(visitor) }
             }
         }
-        let all = visitors.takeAll()
+        let all = visitors.withLock(\.self)
         var silent = 0
         for visitor in all {
             if case .late = visitor.read(within: 5000) { silent += 1 }
