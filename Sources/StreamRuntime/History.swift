@@ -152,7 +152,8 @@ struct History: Sendable {
     /// copy it then, and would meet in it.
     var separate: History {
         var copy = self
-        copy.held = Deque(Array(held))
+        copy.held = Deque(minimumCapacity: held.count)
+        copy.held.append(contentsOf: held)
         return copy
     }
 

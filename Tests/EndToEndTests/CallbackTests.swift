@@ -48,16 +48,16 @@ struct CallbackTests {
     func dropping(_ which: String) throws {
         try withServer(["CallbackStorm"], flags: ["--handoff-bytes", "4096"]) { server in
             let signature = "n:+i64,+_:+str;+full%3Ddrop-\(which)"
-            // It reads nothing for a while, so that the queue fills up; what comes is more than the kernel keeps for it, however fast
-            // the server is.
+            // It reads nothing for a while, so that the queue fills up; with short segments the kernel keeps little for it.
             let subscriber = try server.subscribe(
-                opening: "/callback-storm?count=1000000&signature=\(signature)", tag: "a", receiveBufferBytes: 4096)
+                opening: "/callback-storm?count=100000&signature=\(signature)", tag: "a", receiveBufferBytes: 4096,
+                segmentBytes: 536)
             try server.waitForLog("drop") { line in
                 line.message.contains("dropped the \(which) event")
             }
             var last = 0
             // Numbers that other threads took later may come earlier.
-            while last < (which == "oldest" ? 999_900 : 1) {
+            while last < (which == "oldest" ? 99_900 : 1) {
                 let data = try #require(try subscriber.nextEvent().data)
                 last = max(last, Int(data.filter(\.isNumber)) ?? 0)
             }
@@ -74,8 +74,8 @@ struct CallbackTests {
         try withServer(["CallbackStorm"], flags: ["--handoff-bytes", "4096"]) { server in
             // It reads nothing until then, so that the queue fills up however fast the server is.
             let subscriber = try server.subscribe(
-                opening: "/callback-storm?count=1000000&signature=n:+i64,+_:+str;+full%3Dfail", tag: "a",
-                receiveBufferBytes: 4096)
+                opening: "/callback-storm?count=100000&signature=n:+i64,+_:+str;+full%3Dfail", tag: "a",
+                receiveBufferBytes: 4096, segmentBytes: 536)
             try server.expectClose(of: "a", .failed)
             let rest = try subscriber.rest()
             #expect(rest.last?.type == "stream-error")

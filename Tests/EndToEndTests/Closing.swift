@@ -31,9 +31,12 @@ extension SluiceServer {
     }
 
     /// Subscribes, and waits until `open` has been called.
-    func subscribe(opening target: String, tag: String, receiveBufferBytes: Int? = nil) throws -> TestSubscriber {
+    func subscribe(
+        opening target: String, tag: String, receiveBufferBytes: Int? = nil, segmentBytes: Int? = nil
+    ) throws -> TestSubscriber {
         let separator = target.contains("?") ? "&" : "?"
-        let subscriber = try subscribe("\(target)\(separator)tag=\(tag)", receiveBufferBytes: receiveBufferBytes)
+        let subscriber = try subscribe(
+            "\(target)\(separator)tag=\(tag)", receiveBufferBytes: receiveBufferBytes, segmentBytes: segmentBytes)
         try ledger.wait(for: "open-enter", tag: tag)
         return subscriber
     }

@@ -45,16 +45,19 @@ struct EncodingFaultTests {
 
     @Test("exactly those sequences are accepted that decode")
     func allShortSequences() {
+        // Of so many, only what is wrong is told to the test: an expectation costs more than what it expects.
+        var wrong: [[UInt8]] = []
         for first in UInt8(0x80)...0xFF {
             for second in UInt8.min...UInt8.max where second != 0x0A && second != 0x0D {
                 for rest in [[], [0x80], [0xBF], [0x80, 0x80], [0xBF, 0xBF]] as [[UInt8]] {
                     let bytes = [first, second] + rest
                     let isValid = String(validating: bytes, as: UTF8.self) != nil
                     let encoded = try? encode(bytes, as: .data)
-                    #expect((encoded != nil) == isValid, "\(bytes)")
+                    if (encoded != nil) != isValid { wrong.append(bytes) }
                 }
             }
         }
+        #expect(wrong.isEmpty)
     }
 
     @Test("the id of a finished stream is the host's own")

@@ -1,4 +1,3 @@
-import ArgumentParser
 import Testing
 
 @testable import SluiceCommand
@@ -6,10 +5,9 @@ import Testing
 @Suite("Settings that change while the server runs")
 struct SettingsChangeTests {
     private func settings(_ text: String) throws -> Settings {
-        let options = try ServeOptions.parse([])
-        return try Settings(
+        try Settings(
             SettingSources(
-                flags: options.flags, environment: [:],
+                flags: givenFlags([]), environment: [:],
                 file: ConfigurationFile(parsing: "plugins: p\n" + text, path: "s.yaml")))
     }
 

@@ -23,10 +23,9 @@ struct SettingsTests {
     private func settings(
         _ arguments: [String] = ["plugins"], environment: [String: String] = [:], file: String? = nil
     ) throws -> Settings {
-        let options = try ServeOptions.parse(arguments)
-        return try Settings(
+        try Settings(
             SettingSources(
-                flags: options.flags, environment: environment,
+                flags: givenFlags(arguments), environment: environment,
                 file: file.map { text throws(SettingError) in try ConfigurationFile(parsing: text, path: "s.yaml") }))
     }
 

@@ -176,8 +176,8 @@ final class HubSimulation: @unchecked Sendable {
 
     // MARK: What a subscriber may see
 
-    /// What is wrong with the bytes that it got: its events must follow each other without hole or repeat, unless a gap was told.
-    func fault(_ actor: Actor) -> String? {
+    /// What is wrong with what it got: its events must follow each other without hole or repeat, unless a gap was told.
+    func fault(in blocks: [Event], of actor: Actor) -> String? {
         var last: (generation: Int, number: Int)?
         var ids: Set<String> = []
         var isGap = false
@@ -186,8 +186,7 @@ final class HubSimulation: @unchecked Sendable {
             let words = seen[actor.key]![at].split(separator: " ")
             last = (Int(words[1])!, Int(words[2])!)
         }
-        var parser = EventParser(reporting: .blocks)
-        for block in parser.feed(actor.bytes) {
+        for block in blocks {
             guard let data = block.data else { continue }
             if block.type == "sluice-gap" {
                 isGap = true

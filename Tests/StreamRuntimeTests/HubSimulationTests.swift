@@ -73,10 +73,11 @@ extension HubSimulation {
     private func isRefused(_ actor: Actor) -> Bool { actor.visitor.door.answers.contains { $0 != "stream" } }
 
     private func check(_ actor: Actor) {
-        if let fault = fault(actor) {
+        let blocks = blocks(of: actor.bytes)
+        if let fault = fault(in: blocks, of: actor) {
             violate("\(actor.visitor.token) of \(actor.key) after \(actor.lastEventID ?? "-"): \(fault)")
         }
-        let last = story(of: actor.bytes).last
+        let last = blocks.last.map(word(for:))
         if last == "end" || last == "error said" || last == "farewell" { ends += 1 }
     }
 

@@ -130,7 +130,8 @@ struct FakeParameters: ResolvedParameters {
     let canonical: String
 }
 
-private func blocks(of bytes: [UInt8]) -> [Event] {
+/// All that is complete in what a subscriber got: events, comments, retry times.
+func blocks(of bytes: [UInt8]) -> [Event] {
     var parser = EventParser(reporting: .blocks)
     return parser.feed(bytes)
 }
@@ -138,18 +139,21 @@ private func blocks(of bytes: [UInt8]) -> [Event] {
 /// One word for each frame behind the preamble: "3:data" for an event with a host's id, "[id]:data" for one with another, "-:data"
 /// without; "gap", "end", "error …", "farewell", "keep-alive", "comment …", "[id]" alone. A frame that is not complete is left out.
 func story(of bytes: [UInt8]) -> [String] {
-    blocks(of: bytes).dropFirst().map { block in
-        if block.type == "sluice-gap" { return "gap " + hostIDsShortened(block.data!) }
-        if block.type == "stream-error" { return "error \(block.data!)" }
-        if block.id == EventID.finished { return "end" }
-        var id = block.id.map { "[\($0)]" } ?? "-"
-        if let whole = block.id, HubNumbering.isHostMade(whole) { id = String(whole.split(separator: "-")[1]) }
-        if let data = block.data { return "\(id):\(data)" }
-        if block.id != nil { return id }
-        if block.retryMilliseconds != nil { return "farewell" }
-        if let comment = block.comment { return comment.isEmpty ? "keep-alive" : "comment \(comment)" }
-        return "nothing"
-    }
+    blocks(of: bytes).dropFirst().map(word(for:))
+}
+
+/// One block's word in the story.
+func word(for block: Event) -> String {
+    if block.type == "sluice-gap" { return "gap " + hostIDsShortened(block.data!) }
+    if block.type == "stream-error" { return "error \(block.data!)" }
+    if block.id == EventID.finished { return "end" }
+    var id = block.id.map { "[\($0)]" } ?? "-"
+    if let whole = block.id, HubNumbering.isHostMade(whole) { id = String(whole.split(separator: "-")[1]) }
+    if let data = block.data { return "\(id):\(data)" }
+    if block.id != nil { return id }
+    if block.retryMilliseconds != nil { return "farewell" }
+    if let comment = block.comment { return comment.isEmpty ? "keep-alive" : "comment \(comment)" }
+    return "nothing"
 }
 
 /// {"oldest":"0123456789ab-7","lost":3} as "7 lost 3", {"oldest":null} as "null".

@@ -44,7 +44,7 @@ struct HubThreadTests {
                     case 0..<4 where visitor.door.answers == ["stream"] && !visitor.isAttached:
                         visitor.attach(tcp: Bool.random(using: &random))
                     case 4..<7:
-                        if visitor.isAttached { _ = visitor.text() }
+                        if visitor.isAttached { visitor.bytes() }
                     case 7:
                         let (fault, last) = visitor.order()
                         #expect(fault == nil)
@@ -114,10 +114,12 @@ extension RealVisitor {
         var parser = EventParser(reporting: .blocks)
         var last: (epoch: Substring, number: Int)?
         var lastID: String?
-        for block in parser.feed(text().utf8) {
+        for block in parser.feed(bytes()) {
             guard let id = block.id, id != EventID.finished, block.data != nil else { continue }
-            let words = id.split(separator: "-")
-            let (epoch, number) = (words[0], Int(words[1])!)
+            guard let dash = id.utf8.lastIndex(of: UInt8(ascii: "-")), let number = Int(id[dash...].dropFirst()) else {
+                return ("no number: \(id)", nil)
+            }
+            let epoch = id[..<dash]
             if let last, last.epoch != epoch || last.number + 1 != number { return ("\(id) after \(last)", nil) }
             last = (epoch, number)
             lastID = id

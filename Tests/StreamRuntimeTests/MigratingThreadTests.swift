@@ -194,7 +194,7 @@ struct MigratingThreadTests {
         for index in 0..<40 { visitors.append(try await stage.subscribe(generations[0][index % 4])) }
         for _ in 0..<12 {
             reload()
-            for visitor in visitors { _ = visitor.text() }
+            for visitor in visitors { visitor.bytes() }
             for _ in 0..<3 {
                 let index = Int.random(in: 0..<visitors.count, using: &random)
                 visitors.remove(at: index).hangUp()

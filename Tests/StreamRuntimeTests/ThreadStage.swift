@@ -76,8 +76,9 @@ final class RealVisitor: @unchecked Sendable {
     func hangUp() { pair = nil }
     func reset() { pair?.resetPeer() }
 
-    /// All that has come so far, but for the preamble.
-    func text() -> String {
+    /// All that has come so far.
+    @discardableResult
+    func bytes() -> [UInt8] {
         if let pair {
             while true {
                 let bytes = pair.peerReads()
@@ -85,12 +86,18 @@ final class RealVisitor: @unchecked Sendable {
                 received += bytes
             }
         }
+        return received
+    }
+
+    /// All that has come so far, but for the preamble.
+    func text() -> String {
+        bytes()
         return String(decoding: received, as: UTF8.self).withoutPreamble
     }
 
     /// The first frame has come whole, so the stream has its connection.
     var hasPreamble: Bool {
-        _ = text()
+        bytes()
         return String(decoding: received, as: UTF8.self).contains(": sluice\n\n")
     }
 
@@ -102,8 +109,7 @@ final class RealVisitor: @unchecked Sendable {
     /// Waits until the stream has begun.
     func receivesPreamble() async -> Bool {
         await eventually {
-            _ = text()
-            return !received.isEmpty
+            !bytes().isEmpty
         }
     }
 

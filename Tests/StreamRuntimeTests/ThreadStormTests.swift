@@ -72,7 +72,7 @@ struct ThreadStormTests {
                     case 0..<3 where visitor.door.answers == ["stream"] && !visitor.isAttached:
                         visitor.attach(tcp: Bool.random(using: &random))
                     case 3..<5:
-                        if visitor.isAttached { _ = visitor.text() }
+                        if visitor.isAttached { visitor.bytes() }
                     case 5:
                         visitor.leaveOrHangUp(reset: Bool.random(using: &random))
                         visitors.remove(at: index)
@@ -169,7 +169,7 @@ struct ThreadStormTests {
             stage.runtime.end(generation, .reloaded)
             #expect(
                 await eventually {
-                    _ = visitor.text()
+                    visitor.bytes()
                     return done.value == 2
                 })
             #expect(await eventually { visitor.text().withoutFarewell != nil })

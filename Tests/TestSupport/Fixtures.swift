@@ -17,20 +17,31 @@ package let repositoryRoot: String = {
 /// - Returns: the path of the shared object, in a directory that lives as long as the process.
 package func fixturePlugin(_ name: String, defines: [String] = []) throws(ChildProgram.Failure) -> String {
     let key = ([name] + defines).joined(separator: " ")
-    let outcome = compiled.withLock { compiled -> Result<String, ChildProgram.Failure> in
-        if let path = compiled[key] { return .success(path) }
-        do throws(ChildProgram.Failure) {
-            let path = try compile(name, defines: defines, number: compiled.count)
-            compiled[key] = path
-            return .success(path)
-        } catch {
-            return .failure(error)
-        }
+    let (fixture, number) = fixtures.withLock { fixtures in
+        let entry = fixtures[key] ?? (CompiledFixture(), fixtures.count)
+        fixtures[key] = entry
+        return entry
     }
-    return try outcome.get()
+    return try fixture.path { () throws(ChildProgram.Failure) in try compile(name, defines: defines, number: number) }
 }
 
-private let compiled = Mutex<[String: String]>([:])
+/// Who asks for a fixture while it is compiled waits for it; other fixtures are compiled meanwhile.
+private final class CompiledFixture: Sendable {
+    private let known = Mutex<String?>(nil)
+
+    func path(
+        compile: () throws(ChildProgram.Failure) -> String
+    ) throws(ChildProgram.Failure) -> String {
+        try known.withLock { known throws(ChildProgram.Failure) in
+            if let path = known { return path }
+            let path = try compile()
+            known = path
+            return path
+        }
+    }
+}
+
+private let fixtures = Mutex<[String: (CompiledFixture, Int)]>([:])
 private let fixtureDirectory: TemporaryDirectory = {
     // Globals are never destroyed, so the directory has to be told when the process ends.
     atexit { _ = fixtureDirectoryIsRemoved }

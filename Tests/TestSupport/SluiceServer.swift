@@ -115,9 +115,9 @@ package final class SluiceServer: Sendable {
 
     /// Connects and sends a request for a stream.
     package func subscribe(
-        _ target: String, headers: [(String, String)] = [], receiveBufferBytes: Int? = nil
+        _ target: String, headers: [(String, String)] = [], receiveBufferBytes: Int? = nil, segmentBytes: Int? = nil
     ) throws -> TestSubscriber {
-        let client = try RawClient(port: port, receiveBufferBytes: receiveBufferBytes)
+        let client = try RawClient(port: port, receiveBufferBytes: receiveBufferBytes, segmentBytes: segmentBytes)
         return try TestSubscriber(asking: target, headers: headers, on: client)
     }
 

@@ -68,8 +68,10 @@ package final class SocketPair {
 
     /// What the peer has received by now.
     package func peerReads(atMost limit: Int = 1 << 20) -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: limit)
-        let count = recv(peer, &bytes, limit, Int32(MSG_DONTWAIT))
-        return Array(bytes.prefix(max(0, count)))
+        var waiting: Int32 = 0
+        guard ioctl(peer, UInt(FIONREAD), &waiting) == 0, waiting > 0 else { return [] }
+        return [UInt8](unsafeUninitializedCapacity: min(limit, Int(waiting))) { buffer, count in
+            count = max(0, recv(peer, buffer.baseAddress, buffer.count, Int32(MSG_DONTWAIT)))
+        }
     }
 }

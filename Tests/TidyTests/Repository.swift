@@ -10,7 +10,11 @@ enum Repository {
         let path: String
         let text: String
 
-        var lines: [Substring] { text.split(separator: "\n", omittingEmptySubsequences: false) }
+        var lines: [Substring] {
+            text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map(Substring.init)
+        }
+        /// Whether one of these is anywhere in it; far faster than to look at each line.
+        func mentions(_ words: String...) -> Bool { words.contains { strstr(text, $0) != nil } }
         var name: String { path.split(separator: "/").last.map(String.init) ?? path }
     }
 
