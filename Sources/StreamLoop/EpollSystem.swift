@@ -140,10 +140,18 @@ package final class EpollSystem: LoopSystem {
     }
 
     package override func silence(of descriptor: Int32) -> Int64? {
+        information(on: descriptor).map { Int64($0.tcpi_last_ack_recv) }
+    }
+
+    package override func sendingPause(of descriptor: Int32) -> Int64? {
+        information(on: descriptor).map { Int64($0.tcpi_last_data_sent) }
+    }
+
+    private func information(on descriptor: Int32) -> tcp_info? {
         var information = tcp_info()
         var size = socklen_t(MemoryLayout<tcp_info>.size)
         guard getsockopt(descriptor, Int32(IPPROTO_TCP), TCP_INFO, &information, &size) == 0 else { return nil }
-        return Int64(information.tcpi_last_ack_recv)
+        return information
     }
 
     package override func hasTimedOut(_ descriptor: Int32) -> Bool {

@@ -14,6 +14,8 @@ package final class VirtualSystem: LoopSystem {
         package var isShutDown = false
         package var isClosed = false
         package var silenceMilliseconds: Int64 = 0
+        /// When the kernel last sent any of what it holds; `nil`: it holds nothing back.
+        var lastSent: Int64?
         package var hasTimedOut = false
         /// What the peer sent, and nobody read. Bytes.
         package var input = 0
@@ -63,6 +65,9 @@ package final class VirtualSystem: LoopSystem {
         sockets[descriptor]!.input += bytes
         if let tag = sockets[descriptor]!.tag { edges.append(ReadyEvent(tag: tag, readiness: .readable)) }
     }
+
+    /// The kernel sends some of what it holds, though not enough for there to be room again.
+    package func trickle(_ descriptor: Int32) { sockets[descriptor]!.lastSent = time }
 
     package func setSilence(_ descriptor: Int32, milliseconds: Int64) {
         sockets[descriptor]!.silenceMilliseconds = milliseconds
@@ -148,6 +153,10 @@ package final class VirtualSystem: LoopSystem {
     package override func setWriteDeadline(_ descriptor: Int32, milliseconds: Int64) {}
 
     package override func silence(of descriptor: Int32) -> Int64? { sockets[descriptor]!.silenceMilliseconds }
+
+    package override func sendingPause(of descriptor: Int32) -> Int64? {
+        sockets[descriptor]!.lastSent.map { (time - $0) / 1_000_000 }
+    }
 
     package override func hasTimedOut(_ descriptor: Int32) -> Bool { sockets[descriptor]!.hasTimedOut }
 

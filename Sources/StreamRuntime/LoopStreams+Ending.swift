@@ -145,10 +145,17 @@ extension LoopStreams {
         disconnect(slot, reason)
     }
 
-    /// The subscriber took no byte for the whole write deadline.
+    /// For the whole write deadline there was no room for a byte. The kernel holds up to megabytes for a subscriber, and says that there is
+    /// room when a third of it is free: one that reads, however slowly, has time for that.
     func writeDeadlinePassed(_ slot: UInt32) {
         let record = table[slot]
         let isSlow = record.pointee.descriptor < 0 || isAlive(record.pointee.descriptor)
+        if isSlow, let taken = lastTaken(from: record.pointee.descriptor), taken > record.pointee.lastActivity,
+            loop.now < taken + limits.writeDeadline
+        {
+            record.pointee.lastActivity = taken
+            return reschedule(slot)
+        }
         if record.pointee.source == .open {
             log.writeDeadlinePassed(token(slot), record.pointee.entry!, isSlow: isSlow, deadline: limits.writeDeadline)
         }
@@ -159,6 +166,12 @@ extension LoopStreams {
     private func isAlive(_ descriptor: Int32) -> Bool {
         guard let silence = loop.system.silence(of: descriptor) else { return true }
         return silence < limits.writeDeadline / 1_000_000 * 3 / 4
+    }
+
+    /// When the peer last took something of what the kernel holds.
+    private func lastTaken(from descriptor: Int32) -> Int64? {
+        guard descriptor >= 0, let pause = loop.system.sendingPause(of: descriptor) else { return nil }
+        return loop.now - pause * 1_000_000
     }
 
     /// Drops the connection at once, and closes the source.

@@ -1,4 +1,5 @@
 import EventStream
+import Glibc
 import TestSupport
 import Testing
 
@@ -118,6 +119,23 @@ struct EndingTests {
             let subscriber = try server.subscribe(opening: "\(route)?bytes=4000", tag: "a", receiveBufferBytes: 4096)
             _ = try subscriber.nextEvent()
             try server.expectClose(of: "a", .slow)
+        }
+    }
+
+    @Test("a subscriber that reads, however slowly, stays: the kernel has room for megabytes, and says so late")
+    func slowReader() throws {
+        try withServer(["Floods"], flags: ["--write-deadline", "3s"]) { server in
+            let subscriber = try server.subscribe(opening: "/floods?bytes=4000", tag: "a", receiveBufferBytes: 4096)
+            let start = ContinuousClock.now
+            var frames = 0
+            while ContinuousClock.now - start < .seconds(7) {
+                _ = try subscriber.nextFrame()
+                frames += 1
+                usleep(20_000)
+            }
+            #expect(frames > 1 && server.ledger.stream("a")?.reason == nil)
+            subscriber.client.close()
+            try server.expectClose(of: "a", .disconnected)
         }
     }
 

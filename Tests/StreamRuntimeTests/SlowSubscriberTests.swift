@@ -100,6 +100,23 @@ struct SlowSubscriberTests {
         #expect(producer.only.closeReasons == [.slow])
     }
 
+    @Test(
+        "a peer that takes what the kernel holds is not slow, though there is no room yet; once it takes nothing, it is"
+    )
+    func trickle() throws {
+        let producer = FakeProducer([.event("a").repeated()])
+        let visitor = try stage.subscribe(producer, room: 1000)
+        for _ in 0..<8 {
+            stage.pass(milliseconds: 20_000)
+            stage.system.trickle(visitor.descriptor)
+        }
+        stage.pass(milliseconds: 29_990)
+        #expect(producer.only.closeReasons == [])
+        stage.pass(milliseconds: 20)
+        #expect(producer.only.closeReasons == [.slow])
+        #expect(visitor.socket.isClosed && stage.isIdle)
+    }
+
     @Test("a keep-alive that stays unsent finds the peer that has vanished")
     func keepAliveFinds() throws {
         let producer = FakeProducer()
