@@ -76,8 +76,12 @@ final class SharedReaders {
 
     /// A line is complete.
     private func take(_ index: Int) {
+        defer { readers[index].line.removeAll(keepingCapacity: true) }
+        // Most lines are ids and ends of events, and there may be a million of them.
+        guard let first = readers[index].line.first, first == UInt8(ascii: "d") || first == UInt8(ascii: "e") else {
+            return
+        }
         let line = String(decoding: readers[index].line, as: UTF8.self)
-        readers[index].line.removeAll(keepingCapacity: true)
         if line.hasPrefix("event:") { faults.append("reader \(index), behind \(readers[index].last): \(line)") }
         guard line.hasPrefix("data: ") else { return }
         let number = Int(line.dropFirst(6).prefix { $0 != " " }) ?? -1
