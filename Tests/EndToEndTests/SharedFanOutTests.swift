@@ -13,14 +13,14 @@ struct SharedFanOutTests {
             // By the deadline, before the ring does. Who was not heard of for most of that time counts as vanished. The 900 others are read
             // on one thread: on a busy machine one of them may have to wait for seconds.
             (
-                ["--history-events", "4096", "--history-bytes", "64M", "--write-deadline", "4s"],
+                ["--history-events", "4096", "--history-bytes", "64M", "--write-deadline", "8s"],
                 ["slow", "disconnected"]
             ),
         ])
     func stalled(flags: [String], reasons: [String]) throws {
         let (count, eventCount) = (900, 200)
         try withServer(["SharedNumbers"], flags: flags) { server in
-            let target = "/shared-numbers?tag=a&held=true&every=30&bytes=4096&count=\(eventCount)"
+            let target = "/shared-numbers?tag=a&held=true&every=60&bytes=4096&count=\(eventCount)"
             let stalled = try (0..<100).map { _ in
                 let client = try RawClient(port: server.port, receiveBufferBytes: 4096, segmentBytes: 536)
                 let subscriber = try TestSubscriber(asking: target, on: client)

@@ -21,7 +21,7 @@ extension Trait where Self == OnTestThreads {
 
 private final class TestThreads: TaskExecutor {
     /// Most of a test is waiting, so there may be more threads than processors.
-    static let shared = TestThreads(count: 6)
+    static let shared = TestThreads(count: 5)
 
     private let jobs = Watched<[UnownedJob]>([])
 
