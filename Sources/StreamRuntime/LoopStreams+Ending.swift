@@ -150,9 +150,7 @@ extension LoopStreams {
     func writeDeadlinePassed(_ slot: UInt32) {
         let record = table[slot]
         let isSlow = record.pointee.descriptor < 0 || isAlive(record.pointee.descriptor)
-        if isSlow, let taken = lastTaken(from: record.pointee.descriptor), taken > record.pointee.lastActivity,
-            loop.now < taken + limits.writeDeadline
-        {
+        if isSlow, let taken = lastTaken(from: record.pointee.descriptor), loop.now < taken + limits.writeDeadline {
             record.pointee.lastActivity = taken
             return reschedule(slot)
         }
