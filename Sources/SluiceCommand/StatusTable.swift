@@ -80,30 +80,38 @@ struct StatusTable {
 
     private var drainHolders: [[String]] {
         generations.filter { $0["state"]?.text == "draining" }.flatMap { generation in
-            let trial = generation["held_for_generation"]?.integer.map {
-                [[Self.name(generation), "the trial of generation \($0)"]]
+            var rows: [[String]] = []
+            if let trial = generation["held_for_generation"]?.integer {
+                rows.append([Self.name(generation), "the trial of generation \(trial)"])
             }
-            return (trial ?? [])
-                + (generation["holders"]?.elements ?? []).map { holder in
-                    [
-                        Self.name(generation),
-                        "stream \(holder["stream"]?.text ?? "?")", holder["producer"]?.text ?? "?",
-                        holder["peer"]?.text ?? "shared", Self.age(holder["age_seconds"]),
-                    ]
-                }
+            for holder in generation["holders"]?.elements ?? [] {
+                let stream = holder["stream"]?.text ?? "?"
+                let producer = holder["producer"]?.text ?? "?"
+                let peer = holder["peer"]?.text ?? "shared"
+                rows.append([
+                    Self.name(generation), "stream \(stream)", producer, peer, Self.age(holder["age_seconds"]),
+                ])
+            }
+            return rows
         }
     }
 
     /// Columns as wide as their widest cell, two blanks apart; the rows may have different numbers of them.
     private static func aligned(_ rows: [[String]]) -> [String] {
-        let widths = (0..<(rows.map(\.count).max() ?? 0)).map { column in
-            rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0
+        var widths: [Int] = []
+        for row in rows {
+            for (column, cell) in row.enumerated() {
+                if column == widths.count { widths.append(0) }
+                widths[column] = max(widths[column], cell.count)
+            }
         }
         return rows.map { row in
-            let cells = row.enumerated().map { column, cell in
-                column == row.count - 1 ? cell : cell + String(repeating: " ", count: widths[column] - cell.count)
+            var line = ""
+            for (column, cell) in row.enumerated() {
+                line += cell
+                if column < row.count - 1 { line += String(repeating: " ", count: widths[column] - cell.count + 2) }
             }
-            return cells.joined(separator: "  ")
+            return line
         }
     }
 

@@ -7,8 +7,10 @@ struct CounterProducerTests {
     func defaults() throws {
         try withShippedPlugin("counter") { server in
             let events = try server.subscribe("/counter").rest().filter { $0.data != nil || $0.id != nil }
-            #expect(events.dropLast().map(\.data) == (1...10).map { #"{"n":\#($0)}"# })
-            #expect(events.dropLast().map(\.id) == (1...10).map(String.init))
+            let ids: [String?] = (1...10).map { "\($0)" }
+            let data: [String?] = (1...10).map { #"{"n":\#($0)}"# }
+            #expect(events.dropLast().map(\.data) == data)
+            #expect(events.dropLast().map(\.id) == ids)
             #expect(events.allSatisfy { $0.type == nil })
             #expect(events.last == TestEvent(frame: "id: sluice-end"))
             try server.waitForLog("stream closed", ["producer": "counter", "reason": "completed"])
@@ -68,7 +70,8 @@ struct CounterProducerTests {
                 id = seen.last
                 try #require(seen.count < 20, "\(seen)")
             }
-            #expect(seen == stride(from: -5, through: 16, by: 3).map(String.init))
+            let all = stride(from: -5, through: 16, by: 3).map { "\($0)" }
+            #expect(seen == all)
             try server.expectRefusal(204, of: "/counter?last_event_id=10")
             try server.expectRefusal(204, of: "/counter", lastEventID: "sluice-end")
         }

@@ -11,8 +11,27 @@ struct OnTestThreads: SuiteTrait, TestTrait, TestScoping {
         for test: Test, testCase: Test.Case?, performing function: @concurrent @Sendable () async throws -> Void
     ) async throws {
         guard testCase != nil else { return try await function() }
-        try await withTaskExecutorPreference(TestThreads.shared) { try await function() }
+        try await withTaskExecutorPreference(TestThreads.shared) {
+            let watch = HangWatch(test.name)
+            defer { watch.end() }
+            try await function()
+        }
     }
+}
+
+/// Ends the test process when a test hangs, with its name: whatever waits for the process would otherwise give up first, and name none.
+private final class HangWatch: Sendable {
+    private let isOver = Watched(false)
+
+    /// - Parameter limit: several times as long as any test takes on a slow machine.
+    init(_ name: String, limit: Duration = .seconds(300)) {
+        startThread { [isOver] in
+            guard isOver.wait(limit, until: { $0 ? true : nil }) == nil else { return }
+            fatalError("\(name) hangs: it has run for \(limit)")
+        }
+    }
+
+    func end() { isOver.update { $0 = true } }
 }
 
 extension Trait where Self == OnTestThreads {

@@ -116,7 +116,7 @@ struct SignatureTests {
             (#"a: str = "x"y"#, "expected ',' or the end after parameter 'a'", 13),
             ("a: str, b: i32, a: i32", "a second parameter is named 'a'", 17),
             ("a: str = \"ü\", a: i32", "a second parameter is named 'a'", 16),
-        ])
+        ] as [(String, String, Int)])
     func malformed(text: String, message: String, column: Int) {
         let error = SignatureError(message: message, offset: column - 1, text: text)
         #expect(throws: error) { try Signature(parsing: text) }

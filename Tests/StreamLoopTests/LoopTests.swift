@@ -69,7 +69,8 @@ struct LoopTests {
         }
         loop.wake(5)
         loop.turn(waitingAtMost: -1)
-        #expect(listener.heard == (0..<32).map(String.init) + ["due 3"])
+        let first = (0..<32).map { "\($0)" }
+        #expect(listener.heard == first + ["due 3"])
         loop.turn(waitingAtMost: -1)
         #expect(listener.heard.last == "63")
         loop.turn(waitingAtMost: -1)
@@ -140,9 +141,8 @@ struct LoopTests {
         }
         real.turn(waitingAtMost: 0)
         for thread in 0..<4 {
-            #expect(
-                listener.heard.filter { $0.hasPrefix("\(thread) ") }
-                    == (0..<500).map { "\(thread) \($0)" } + ["\(thread) done"])
+            let posted = (0..<500).map { "\(thread) \($0)" }
+            #expect(listener.heard.filter { $0.hasPrefix("\(thread) ") } == posted + ["\(thread) done"])
             #expect(listener.heard.count { $0 == "woken \(thread)" } == 500)
         }
         real.post { shared.loop.stop() }

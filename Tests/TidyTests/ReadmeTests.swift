@@ -89,7 +89,8 @@ struct ReadmeTests {
         let symbols = String(decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
         shell.waitUntilExit()
         #expect(shell.terminationStatus == 0)
-        #expect(symbols.split(separator: "\n").map { $0.split(separator: " ").last } == ["sluice_plugin_entry"])
+        let names = symbols.split(separator: "\n").map { $0.split(separator: " ").last.map { String($0) } }
+        #expect(names == ["sluice_plugin_entry"])
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path + "/plugins") == ["hello.so"])
     }
 

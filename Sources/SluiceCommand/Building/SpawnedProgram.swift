@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import StreamLoop
 import Synchronization
 
 /// A program that this one runs and waits for, as a compiler.
@@ -22,10 +23,14 @@ final class SpawnedProgram: Sendable {
 
     /// How often it is asked whether this process is to end. Milliseconds.
     private static let askingInterval: Int32 = 100
+    /// How long it may take to end once it was asked to. Nanoseconds.
+    private static let graceNanoseconds: Int64 = 2_000_000_000
 
     private struct State {
         var group: pid_t?
         var isEnded = false
+        /// When it is killed, once it was asked to end; monotonic nanoseconds.
+        var killingTime: Int64?
     }
 
     private let words: [String]
@@ -42,13 +47,15 @@ final class SpawnedProgram: Sendable {
         self.temporary = temporary
     }
 
-    /// Starts the program, in a process group of its own, and waits for its end. When this process is asked to end, so is the program, with
-    /// all that it started.
+    /// Starts the program, in a process group of its own, and waits for its end; what it leaves running in that group is ended too. When
+    /// this process is asked to end, so is the program.
     /// - Throws: if the system cannot start it.
     func run() throws(CommandFailure) -> Ending {
         var ends: [Int32] = [-1, -1]
         if output == .kept, sluice_pipe(&ends) != 0 { throw failure(errno) }
+        defer { if ends[0] >= 0 { close(ends[0]) } }
         let pid = try state.withLock { state throws(CommandFailure) -> pid_t in
+            defer { if ends[1] >= 0 { close(ends[1]) } }
             guard !state.isEnded, !ControlEvents.isTerminating else {
                 throw CommandFailure("\(words[0]): not started, as all ends")
             }
@@ -56,39 +63,56 @@ final class SpawnedProgram: Sendable {
             state.group = pid
             return pid
         }
-        if ends[1] >= 0 { close(ends[1]) }
-        let text = ends[0] >= 0 ? readAll(ends[0]) : ""
-        if ends[0] >= 0 { close(ends[0]) }
         let process = sluice_open_process(pid)
-        if process >= 0 {
-            wait(for: process)
-            close(process)
-        }
+        defer { if process >= 0 { close(process) } }
+        var text = KeptText()
+        watch(process, ends[0], &text)
         // Looks first and reaps under the lock, so that `end` never meets a number that was given to somebody else.
         var information = siginfo_t()
         while waitid(P_PID, id_t(pid), &information, WEXITED | WNOWAIT) != 0, errno == EINTR {}
         return state.withLock { state in
+            kill(-pid, SIGKILL)
             state.group = nil
             var status: Int32 = 0
             while waitpid(pid, &status, 0) < 0, errno == EINTR {}
             let signal = status & 0x7f
-            return Ending(status: signal == 0 ? (status >> 8) & 0xff : 128 + signal, output: text)
+            return Ending(status: signal == 0 ? (status >> 8) & 0xff : 128 + signal, output: text.text)
         }
     }
 
-    /// Ends the program and all that it started; `run` returns soon, and starts nothing if it has not begun. Any thread.
+    /// Ends the program and all that it started, killing what does not heed SIGTERM; `run` returns soon, and starts nothing if it has not
+    /// begun. Any thread.
     func end() {
         state.withLock { state in
             state.isEnded = true
-            if let group = state.group { kill(-group, SIGTERM) }
+            guard let group = state.group else { return }
+            if state.killingTime == nil { state.killingTime = monotonicNanoseconds() + Self.graceNanoseconds }
+            kill(-group, SIGTERM)
         }
     }
 
-    /// Waits until a descriptor has something to tell.
-    private func wait(for descriptor: Int32) {
-        var wanted = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        while poll(&wanted, 1, Self.askingInterval) <= 0 {
+    /// Returns when the process has ended and what it wrote until then is read: something that it started may keep the pipe for longer.
+    private func watch(_ process: Int32, _ pipe: Int32, _ text: inout KeptText) {
+        var wanted = [pipe, process].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+        // Without a descriptor of the process, the end of the pipe has to do.
+        while wanted.contains(where: { $0.fd >= 0 }) {
+            let count = poll(&wanted, nfds_t(wanted.count), Self.askingInterval)
             if ControlEvents.isTerminating { end() }
+            killIfLate()
+            guard count > 0 else { continue }
+            if wanted[1].revents != 0 {
+                while !text.isCut, wanted[0].fd >= 0, poll(&wanted, 1, 0) > 0, text.read(pipe) {}
+                return
+            }
+            if wanted[0].revents != 0, !text.read(pipe) { wanted[0].fd = -1 }
+        }
+    }
+
+    private func killIfLate() {
+        state.withLock { state in
+            if let group = state.group, let time = state.killingTime, monotonicNanoseconds() > time {
+                kill(-group, SIGKILL)
+            }
         }
     }
 
@@ -140,20 +164,26 @@ final class SpawnedProgram: Sendable {
     private func failure(_ code: Int32) -> CommandFailure {
         CommandFailure("\(words[0]) cannot be started: \(String(cString: strerror(code)))")
     }
+}
 
-    private func readAll(_ descriptor: Int32) -> String {
-        var kept: [UInt8] = []
-        var isCut = false
+/// The first of what a program writes.
+private struct KeptText {
+    private var kept: [UInt8] = []
+    private(set) var isCut = false
+
+    var text: String {
+        String(decoding: kept, as: UTF8.self) + (isCut ? "\n(and more, left out here)\n" : "")
+    }
+
+    /// Reads once.
+    /// - Returns: `false` at the end.
+    mutating func read(_ descriptor: Int32) -> Bool {
         var chunk = [UInt8](repeating: 0, count: 16 * 1024)
-        while true {
-            wait(for: descriptor)
-            let count = read(descriptor, &chunk, chunk.count)
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { break }
-            let room = Self.keptBytesMax - kept.count
-            kept += chunk[..<min(count, room)]
-            isCut = isCut || count > room
-        }
-        return String(decoding: kept, as: UTF8.self) + (isCut ? "\n(and more, left out here)\n" : "")
+        let count = Glibc.read(descriptor, &chunk, chunk.count)
+        if count < 0 { return errno == EINTR }
+        let room = SpawnedProgram.keptBytesMax - kept.count
+        kept += chunk[..<min(count, room)]
+        isCut = isCut || count > room
+        return count > 0
     }
 }
