@@ -140,7 +140,8 @@ let package = Package(
                 .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: settings),
-        .target(
+        // A target of tests, so that only they are built with it.
+        .testTarget(
             name: "TestSupport", dependencies: ["EventStream"], path: "Tests/TestSupport", swiftSettings: settings),
         unitTests("Sluice", also: ["CSluice"]),
         unitTests("EventStream", exclude: ["Golden"]),

@@ -48,6 +48,11 @@ struct SharedChurnTests {
             try server.waitForLog("a subscriber was turned away", ["reason": "max-hubs-per-producer"])
             #expect(try staying[0].nextEvent().data != nil)
             for subscriber in staying.dropFirst(10) { subscriber.client.close() }
+            var left = 0
+            try server.waitForLog("tenth line about who left") { line in
+                if line.message == "subscriber left" { left += 1 }
+                return left == 10
+            }
             // Those that nobody uses make room, although they would linger for an hour.
             for number in 0..<2000 {
                 let subscriber = try server.subscribe("/shared-numbers?tag=\(number)")
