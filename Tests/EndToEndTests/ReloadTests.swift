@@ -179,12 +179,3 @@ struct ReloadTests {
         }
     }
 }
-
-extension SluiceServer {
-    /// Sends SIGHUP and waits until the reload is done.
-    func reload() throws {
-        let start = logLines.count
-        signal(SIGHUP)
-        try waitForLog("end of the reload", from: start) { $0.message == "reloaded" }
-    }
-}

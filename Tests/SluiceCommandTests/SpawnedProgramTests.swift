@@ -21,21 +21,30 @@ struct SpawnedProgramTests {
     }
 
     @Test("what heeds no SIGTERM is killed")
-    func stubborn() async throws {
+    func stubborn() throws {
         let directory = TemporaryDirectory()
         let pipe = "\(directory.path)/ready"
-        #expect(mkfifo(pipe, 0o600) == 0)
-        let ready = LineReader(openPipeForReading(pipe)) { String($0) }
+        try #require(mkfifo(pipe, 0o600) == 0)
+        let reading = openPipeForReading(pipe)
+        // A pipe that has no writer yet would be at its end.
+        let writing = open(pipe, O_WRONLY | O_CLOEXEC)
+        defer { close(writing) }
+        let ready = LineReader(reading) { String($0) }
         let program = SpawnedProgram(
             ["sh", "-c", "trap '' TERM; echo ready >\(pipe); while :; do sleep 0.01; done"], output: .kept)
-        async let ending = Task.detached { try program.run() }.value
-        #expect(await eventually { ready.lines == ["ready"] })
+        // On a thread of its own: those that tests share may all wait for something.
+        let ending = Watched<SpawnedProgram.Ending?>(nil)
+        startThread {
+            let ended = try? program.run()
+            ending.update { $0 = ended }
+        }
+        #expect(ready.wait(.seconds(60)) { $0 == "ready" } != nil)
         program.end()
-        #expect(try await ending.status == 128 + SIGKILL)
+        #expect(ending.wait(.seconds(60)) { $0?.status } == 128 + SIGKILL)
     }
 
     @Test("what it leaves behind keeps nobody waiting, and is ended unless it has left the group")
-    func leftovers() async throws {
+    func leftovers() throws {
         let directory = TemporaryDirectory()
         let script = """
             mkfifo $0; setsid sh -c 'echo $$ >$0; exec sleep 1000' $0 & read -r escaped <$0; sleep 1000 & echo $escaped $!
@@ -45,7 +54,7 @@ struct SpawnedProgramTests {
         try #require(ending.status == 0 && pids.count == 2, "\(ending)")
         defer { kill(pids[0], SIGKILL) }
         #expect(isRunning(pids[0]))
-        #expect(await eventually { !isRunning(pids[1]) })
+        #expect(blockingEventually { !isRunning(pids[1]) })
     }
 
     /// It is there, and no zombie: proc(5), the state stands behind the name in parentheses.

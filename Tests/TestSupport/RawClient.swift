@@ -127,6 +127,7 @@ package final class RawClient {
     ) throws(RawClientError) -> [UInt8] {
         let deadline = ContinuousClock.now + limit
         while !condition(received) {
+            try notAfter(deadline)
             guard try receive(until: deadline) else { throw RawClientError("the peer ended early, after: \(text)") }
         }
         defer { received = [] }
@@ -152,7 +153,7 @@ package final class RawClient {
     /// Reads to the end of the connection; takes and returns everything.
     package func readToEnd(within limit: Duration = .seconds(10)) throws(RawClientError) -> String {
         let deadline = ContinuousClock.now + limit
-        while try receive(until: deadline) {}
+        while try receive(until: deadline) { try notAfter(deadline) }
         return take(received.count)
     }
 
@@ -176,18 +177,22 @@ package final class RawClient {
     /// - Returns: `false` at the end of the connection, also when it was reset.
     package func receive(until deadline: ContinuousClock.Instant) throws(RawClientError) -> Bool {
         if hasEnded { return false }
-        var chunk = [UInt8](repeating: 0, count: 65536)
         while true {
-            let count = recv(descriptor, &chunk, chunk.count, Int32(MSG_DONTWAIT))
+            var (count, code) = (0, Int32(0))
+            let chunk = [UInt8](unsafeUninitializedCapacity: 16384) { room, used in
+                count = recv(descriptor, room.baseAddress!, room.count, Int32(MSG_DONTWAIT))
+                code = errno
+                used = max(0, count)
+            }
             if count > 0 {
-                received.append(contentsOf: chunk[..<count])
+                received += chunk
                 return true
             }
-            if count == 0 || errno == ECONNRESET {
+            if count == 0 || code == ECONNRESET {
                 hasEnded = true
                 return false
             }
-            guard errno == EAGAIN || errno == EINTR else { throw RawClientError(errno: errno, in: "recv") }
+            guard code == EAGAIN || code == EINTR else { throw RawClientError(errno: code, in: "recv") }
             try wait(for: POLLIN, until: deadline, "reading, after: \(text)")
         }
     }
@@ -199,6 +204,11 @@ package final class RawClient {
     private func take(_ count: Int) -> String {
         defer { received.removeFirst(count) }
         return String(decoding: received[..<count], as: UTF8.self)
+    }
+
+    /// A peer that never pauses is no reason to go on for ever.
+    private func notAfter(_ deadline: ContinuousClock.Instant) throws(RawClientError) {
+        if .now > deadline { throw RawClientError("time is up while more and more comes: \(received.count) bytes") }
     }
 
     private func wait(

@@ -88,6 +88,13 @@ package final class SluiceServer: Sendable {
         _ = write(gate, tokens, times)
     }
 
+    /// Sends SIGHUP and waits until the reload is done.
+    package func reload() throws {
+        let start = logLines.count
+        signal(SIGHUP)
+        try waitForLog("end of the reload", from: start) { $0.message == "reloaded" }
+    }
+
     // MARK: Log
 
     package var logLines: [LogLine] { program.errors.lines }

@@ -1,13 +1,11 @@
-import Synchronization
-import TestSupport
-import Testing
+package import Testing
 
 /// Runs the tests of a suite on a few threads of their own: they wait for servers and browsers with blocking calls, and would
 /// otherwise keep the threads that all other tests share.
-struct OnTestThreads: SuiteTrait, TestTrait, TestScoping {
-    let isRecursive = true
+package struct OnTestThreads: SuiteTrait, TestTrait, TestScoping {
+    package let isRecursive = true
 
-    func provideScope(
+    package func provideScope(
         for test: Test, testCase: Test.Case?, performing function: @concurrent @Sendable () async throws -> Void
     ) async throws {
         guard testCase != nil else { return try await function() }
@@ -35,7 +33,7 @@ private final class HangWatch: Sendable {
 }
 
 extension Trait where Self == OnTestThreads {
-    static var onTestThreads: OnTestThreads { OnTestThreads() }
+    package static var onTestThreads: OnTestThreads { OnTestThreads() }
 }
 
 private final class TestThreads: TaskExecutor {

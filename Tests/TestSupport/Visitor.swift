@@ -1,10 +1,9 @@
 import Glibc
-import TestSupport
 
 /// Somebody who comes for a stream, does one of the things that subscribers do, and leaves in one of the ways that there are.
-enum Visitor {
+package enum Visitor {
     /// Routes by the fixture that serves them. All streams of these end by themselves or when they are told to.
-    static let routes = [
+    package static let routes = [
         "EndsAfterCount": "/ends-after-count?count=3", "FailsAfterCount": "/fails-after-count?count=4",
         "WaitsForEver": "/waits-for-ever", "Floods": "/floods?bytes=700",
         "FloodsFromThread": "/floods-from-thread?bytes=700",
@@ -18,7 +17,7 @@ enum Visitor {
     ]
 
     /// Of those, the routes whose streams stay when nobody leaves, and say little enough that nobody needs to read.
-    static let quietRoutes = [
+    package static let quietRoutes = [
         "/waits-for-ever", "/sleeps-in-next", "/blocks-until-interrupted", "/polls-cancelled",
         "/emits-from-thread?count=50", "/closes-later", "/closed-while-closing", "/ticks-with-ids?every=5",
         "/schedules-itself",
@@ -44,7 +43,9 @@ enum Visitor {
     ///   - routes: those to choose from.
     /// - Throws: only what no server may cause: that there is nobody to connect to, or no answer where one is waited for.
     ///   - tag: is added to the query, where there is one.
-    static func visit(_ server: SluiceServer, _ routes: [String], tag: String?, _ random: inout SeededRandom) throws {
+    package static func visit(_ server: SluiceServer, _ routes: [String], tag: String?, _ random: inout SeededRandom)
+        throws
+    {
         let route = routes.sorted().randomElement(using: &random)!
         let visit = Visit.allCases.randomElement(using: &random)!
         let departure = Departure.allCases.randomElement(using: &random)!
@@ -86,7 +87,7 @@ enum Visitor {
 }
 
 /// Visitors on threads of their own, each making one visit after the other.
-final class Crowd: Sendable {
+package final class Crowd: Sendable {
     private let threadCount: Int
     private let finished = Watched(0)
     private let isLeaving = Watched(false)
@@ -96,7 +97,7 @@ final class Crowd: Sendable {
     /// - Parameters:
     ///   - visits: that each thread makes at most.
     ///   - isTagged: the routes have a tag already; otherwise each visit gets one of its own.
-    init(
+    package init(
         _ server: SluiceServer, _ routes: [String], threads threadCount: Int = 4, visits: Int, isTagged: Bool = false,
         _ random: inout SeededRandom
     ) {
@@ -118,16 +119,16 @@ final class Crowd: Sendable {
     }
 
     /// What no server may cause, and was met.
-    var failures: [String] { problems.read(\.self) }
+    package var failures: [String] { problems.read(\.self) }
 
     /// Lets everybody finish the visit that they are at.
-    func disperse() { isLeaving.update { $0 = true } }
+    package func disperse() { isLeaving.update { $0 = true } }
 
     /// All visits are over.
-    var isOver: Bool { finished.read { $0 == threadCount } }
+    package var isOver: Bool { finished.read { $0 == threadCount } }
 
     /// Waits until all visits are over.
-    func wait(_ limit: Duration = .seconds(150)) throws {
+    package func wait(_ limit: Duration = .seconds(150)) throws {
         guard finished.wait(limit, until: { $0 == self.threadCount ? true : nil }) != nil else {
             throw TestFailure("the visitors hang")
         }

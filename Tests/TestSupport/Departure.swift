@@ -1,12 +1,11 @@
-import EventStream
-import TestSupport
-import Testing
+package import EventStream
+package import Testing
 
 /// The ways in which a subscriber can leave.
-enum Departure: CaseIterable, Sendable {
+package enum Departure: CaseIterable, Sendable {
     case close, reset, halfClose
 
-    func leave(_ client: RawClient) {
+    package func leave(_ client: RawClient) {
         switch self {
         case .close: client.close()
         case .reset: client.reset()
@@ -19,7 +18,7 @@ extension SluiceServer {
     /// Waits for a stream's `close`, and expects its reason, once in the ledger and once in the log.
     /// - Returns: the moment of the call.
     @discardableResult
-    func expectClose(
+    package func expectClose(
         of tag: String, _ reason: CloseReason, within limit: Duration = .seconds(10),
         sourceLocation: SourceLocation = #_sourceLocation
     ) throws -> LedgerEntry {
@@ -31,7 +30,7 @@ extension SluiceServer {
     }
 
     /// Subscribes, and waits until `open` has been called.
-    func subscribe(
+    package func subscribe(
         opening target: String, tag: String, receiveBufferBytes: Int? = nil, segmentBytes: Int? = nil
     ) throws -> TestSubscriber {
         let separator = target.contains("?") ? "&" : "?"
@@ -44,7 +43,7 @@ extension SluiceServer {
 
 extension SluiceServer {
     /// A request that no stream comes of, to see the front door at work.
-    func expectNotFound(sourceLocation: SourceLocation = #_sourceLocation) throws {
+    package func expectNotFound(sourceLocation: SourceLocation = #_sourceLocation) throws {
         let client = try connect()
         try client.send("GET /no-such-route HTTP/1.1\r\nHost: localhost\r\n\r\n")
         #expect(try client.readResponse().status == 404, sourceLocation: sourceLocation)
