@@ -49,25 +49,19 @@ final class Workshop: Sendable {
     /// A C compiler that never comes to an end.
     final class SlowCompiler: Sendable {
         let path: String
-        private let started: LineReader<pid_t>
-        /// As long as there is a writer, the reader waits.
-        private let writing: Int32
+        private let started: NamedPipe<pid_t>
 
-        init(in workshop: Workshop) {
+        init(in workshop: Workshop) throws {
             path = workshop.path("slow")
-            let mark = workshop.path("mark")
-            workshop.directory.write("#!/bin/sh\necho $$ > \(mark)\nsleep 600\n".utf8, to: "slow", mode: 0o755)
-            mkfifo(mark, 0o600)
-            started = LineReader(openPipeForReading(mark)) { pid_t($0) }
-            writing = open(mark, O_WRONLY | O_CLOEXEC)
+            started = try NamedPipe(workshop.path("mark")) { pid_t($0) }
+            workshop.directory.write(
+                "#!/bin/sh\necho $$ > \(started.path)\nsleep 600\n".utf8, to: "slow", mode: 0o755)
         }
-
-        deinit { close(writing) }
 
         /// Waits until it was started so often.
         /// - Returns: the process.
         func waitForStart(_ count: Int = 1) throws -> pid_t {
-            guard let pid = started.wait(.seconds(30), from: count - 1, until: { _ in true }) else {
+            guard let pid = started.reader.wait(.seconds(30), from: count - 1, until: { _ in true }) else {
                 throw TestFailure("the compiler was not started")
             }
             return pid

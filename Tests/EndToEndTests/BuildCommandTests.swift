@@ -120,7 +120,7 @@ struct BuildCommandTests {
     func interrupted(signal: Int32) throws {
         workshop.write("", to: "a.c")
         mkdir(workshop.path("temporary"), 0o755)
-        let slow = Workshop.SlowCompiler(in: workshop)
+        let slow = try Workshop.SlowCompiler(in: workshop)
         for (index, verb) in ["build", "run"].enumerated() {
             let program = try RunningProgram(
                 workshop.words([verb, "a.c"], environment: ["CC": slow.path, "TMPDIR": workshop.path("temporary")]))

@@ -94,7 +94,7 @@ struct DevCommandTests {
 
     @Test("ends at once while a compiler runs, and leaves no file")
     func endsWhileBuilding() throws {
-        let slow = Workshop.SlowCompiler(in: workshop)
+        let slow = try Workshop.SlowCompiler(in: workshop)
         let server = try start([:], environment: ["CC": slow.path])
         server.save(Workshop.c(saying: "one"), to: "talker.c")
         _ = try slow.waitForStart()
@@ -104,7 +104,7 @@ struct DevCommandTests {
 
     @Test("a signal during the first build ends that, too")
     func endsBeforeServing() throws {
-        let slow = Workshop.SlowCompiler(in: workshop)
+        let slow = try Workshop.SlowCompiler(in: workshop)
         for folder in ["plugins", "temporary"] { mkdir(workshop.path(folder), 0o755) }
         for name in ["one.c", "two.c"] { workshop.write(Workshop.c(saying: "one"), to: "plugins/\(name)") }
         let program = try RunningProgram(

@@ -23,22 +23,16 @@ struct SpawnedProgramTests {
     @Test("what heeds no SIGTERM is killed")
     func stubborn() throws {
         let directory = TemporaryDirectory()
-        let pipe = "\(directory.path)/ready"
-        try #require(mkfifo(pipe, 0o600) == 0)
-        let reading = openPipeForReading(pipe)
-        // A pipe that has no writer yet would be at its end.
-        let writing = open(pipe, O_WRONLY | O_CLOEXEC)
-        defer { close(writing) }
-        let ready = LineReader(reading) { String($0) }
+        let ready = try NamedPipe("\(directory.path)/ready") { String($0) }
         let program = SpawnedProgram(
-            ["sh", "-c", "trap '' TERM; echo ready >\(pipe); while :; do sleep 0.01; done"], output: .kept)
+            ["sh", "-c", "trap '' TERM; echo ready >\(ready.path); while :; do sleep 0.01; done"], output: .kept)
         // On a thread of its own: those that tests share may all wait for something.
         let ending = Watched<SpawnedProgram.Ending?>(nil)
         startThread {
             let ended = try? program.run()
             ending.update { $0 = ended }
         }
-        #expect(ready.wait(.seconds(60)) { $0 == "ready" } != nil)
+        #expect(ready.reader.wait(.seconds(60)) { $0 == "ready" } != nil)
         program.end()
         #expect(ending.wait(.seconds(60)) { $0?.status } == 128 + SIGKILL)
     }

@@ -1,22 +1,14 @@
-import Glibc
-
 /// The ledger that the fixtures of a server write (see `Tests/Fixtures/ledger.h`), as it grows.
 package final class Ledger: Sendable {
     /// What the fixtures open: a pipe with a name, so that a line is an event here and not something to poll for.
-    package let path: String
-    fileprivate let reader: LineReader<LedgerEntry>
-    private let writingEnd: Int32
+    private let pipe: NamedPipe<LedgerEntry>
 
     package init(in directory: TemporaryDirectory) throws(TestFailure) {
-        path = "\(directory.path)/ledger"
-        guard mkfifo(path, 0o600) == 0 else { throw TestFailure("mkfifo \(path)") }
-        let reading = openPipeForReading(path)
-        writingEnd = open(path, O_WRONLY | O_CLOEXEC)
-        reader = LineReader(reading) { LedgerEntry($0) }
+        pipe = try NamedPipe("\(directory.path)/ledger") { LedgerEntry($0) }
     }
 
-    deinit { close(writingEnd) }
-
+    package var path: String { pipe.path }
+    fileprivate var reader: LineReader<LedgerEntry> { pipe.reader }
     package var entries: [LedgerEntry] { reader.lines }
 
     /// All streams, in the order of their opening.
@@ -27,9 +19,9 @@ package final class Ledger: Sendable {
 
     /// Waits until everything that was written before this call has been read.
     package func settle(within limit: Duration = .seconds(60)) throws(TestFailure) {
-        let mark = "0 0 test 0.0 settled \(UInt64.random(in: 0...UInt64.max))\n"
-        _ = mark.withCString { write(writingEnd, $0, strlen($0)) }
-        let entry = LedgerEntry(mark.dropLast())
+        let mark = "0 0 test 0.0 settled \(UInt64.random(in: 0...UInt64.max))"
+        pipe.write(mark)
+        let entry = LedgerEntry(mark[...])
         let found = reader.wait(limit) { $0 == entry }
         if found == nil { throw TestFailure("the ledger was not read to its end within \(limit)") }
     }
