@@ -2,7 +2,7 @@ import FoundationEssentials
 import TestSupport
 import Testing
 
-@Suite("sluice check", .onTestThreads)
+@Suite("sluice check", .onPatientThreads)
 struct CheckTests {
     private struct Verdict: Decodable {
         struct Producer: Decodable {

@@ -4,12 +4,13 @@ package import Testing
 /// otherwise keep the threads that all other tests share.
 package struct OnTestThreads: SuiteTrait, TestTrait, TestScoping {
     package let isRecursive = true
+    fileprivate let threads: TestThreads
 
     package func provideScope(
         for test: Test, testCase: Test.Case?, performing function: @concurrent @Sendable () async throws -> Void
     ) async throws {
         guard testCase != nil else { return try await function() }
-        try await withTaskExecutorPreference(TestThreads.shared) {
+        try await withTaskExecutorPreference(threads) {
             let watch = HangWatch(test.name)
             defer { watch.end() }
             try await function()
@@ -33,12 +34,15 @@ private final class HangWatch: Sendable {
 }
 
 extension Trait where Self == OnTestThreads {
-    package static var onTestThreads: OnTestThreads { OnTestThreads() }
+    package static var onTestThreads: OnTestThreads { OnTestThreads(threads: .shared) }
+    /// For a suite whose tests hardly do more than wait for a program that itself waits.
+    package static var onPatientThreads: OnTestThreads { OnTestThreads(threads: .patient) }
 }
 
 private final class TestThreads: TaskExecutor {
     /// Most of a test is waiting, so there may be more threads than processors.
-    static let shared = TestThreads(count: 5)
+    static let shared = TestThreads(count: 4)
+    static let patient = TestThreads(count: 2)
 
     private let jobs = Watched<[UnownedJob]>([])
 
