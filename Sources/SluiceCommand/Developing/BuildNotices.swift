@@ -12,6 +12,12 @@ struct BuildNotices: Sendable {
 
     func tell(_ report: Development.Report) {
         let standing = reloader.standings.first { $0.image.path == report.file }
+        // Those who listen come first: whoever reads the terminal, and subscribes then, is told of the builds after this one.
+        if let standing {
+            var frame = FrameBuffer(capacity: 1024)
+            frame.appendBuild(file: report.label, isBuilt: report.isBuilt, text: report.text)
+            runtime.announce(Array(frame.bytes), to: standing.image.plugin)
+        }
         let seconds = "\(report.milliseconds / 1000).\(report.milliseconds % 1000 / 100) s"
         writeFully(Array(report.text.utf8), to: STDERR_FILENO)
         if report.isBuilt {
@@ -21,9 +27,5 @@ struct BuildNotices: Sendable {
             let old = standing == nil ? "nothing of it is served" : "the code of before keeps serving"
             writeFully(Array("\(report.label): not built (\(seconds)); \(old)\n".utf8), to: STDERR_FILENO)
         }
-        guard let standing else { return }
-        var frame = FrameBuffer(capacity: 1024)
-        frame.appendBuild(file: report.label, isBuilt: report.isBuilt, text: report.text)
-        runtime.announce(Array(frame.bytes), to: standing.image.plugin)
     }
 }
