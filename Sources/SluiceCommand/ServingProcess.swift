@@ -76,6 +76,8 @@ struct ServingProcess {
         }
         desk.note(report.refusals, at: Int64(time(nil)))
         guard runtime.start() else { throw CommandFailure("the system has no thread to give (ulimit -u?)") }
+        // Before anybody can listen: a subscriber is told of what is built while it is there.
+        tell(built, refusals: report.refusals)
         let address: BoundAddress
         do {
             address = try await door.start()
@@ -92,7 +94,6 @@ struct ServingProcess {
         if settings.watches { startWatch() }
         let greeting = Greeting(address: address.description, producers: reloader.entries.map(\.description))
         writeFully(Array(greeting.text.utf8), to: STDOUT_FILENO)
-        tell(built, refusals: report.refusals)
         try development?.start(begun: notices.begin, failed: notices.tell) { [events] in events.post(.reload) }
         serve()
         return await stop()
