@@ -14,20 +14,17 @@ package struct EventEncoder: Sendable {
     /// Appends one frame and counts it.
     /// - Throws: the rule that the event breaks; `frames` then holds what it held before.
     package func encode(_ fields: EventFields, into frames: inout FrameBuffer) throws(EncodingFault) {
-        let length = frames.count
-        var idAt = length
+        let start = frames.beginFrame()
+        var idAt = start
         do throws(EncodingFault) {
             try append(fields, to: &frames, idAt: &idAt)
         } catch {
-            frames.truncate(to: length)
+            frames.cancelFrame(from: start)
             throw error
         }
-        frames.frameCount &+= 1
-        if let id = fields.id { frames.noteID(at: idAt &+ LineStart.id.count, count: id.count) }
-        if frames.isMarked {
-            frames.marks.append(
-                FrameMark(end: frames.count, idAt: idAt, idLength: fields.id?.count, isEvent: fields.data != nil))
-        }
+        frames.endFrame(
+            from: start, idAt: idAt, idLength: fields.id?.count, isEvent: fields.data != nil,
+            retry: fields.retryMilliseconds)
     }
 
     @inline(__always)

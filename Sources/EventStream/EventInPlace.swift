@@ -10,7 +10,7 @@ extension EventEncoder {
         type: (inout FrameBuffer) -> Bool, id: (inout FrameBuffer) -> Bool, data: (inout FrameBuffer) -> Void,
         into frames: inout FrameBuffer
     ) throws(EncodingFault) {
-        let start = frames.count
+        let start = frames.beginFrame()
         let typeLength = frames.appendLine(.event, type) ?? 0
         let idAt = frames.count
         var idLength = frames.appendLine(.id, id)
@@ -23,14 +23,11 @@ extension EventEncoder {
             return true
         }
         guard typeLength + (idLength ?? 0) + (dataLength ?? 0) <= maximumEventBytes else {
-            frames.truncate(to: start)
+            frames.cancelFrame(from: start)
             throw .tooLong(limit: maximumEventBytes)
         }
         frames.appendBlankLine()
-        frames.frameCount += 1
-        if frames.isMarked {
-            frames.marks.append(FrameMark(end: frames.count, idAt: idAt, idLength: idLength, isEvent: true))
-        }
+        frames.endFrame(from: start, idAt: idAt, idLength: idLength, isEvent: true, retry: -1)
     }
 
     private func isReserved(_ id: Slice<UnsafeRawBufferPointer>) -> Bool {

@@ -73,25 +73,33 @@ package protocol EventProducer: AnyObject, Sendable {
     /// - Returns: `true` when it is over; `false` when `StreamServices.closed` will say so.
     func close(_ stream: StreamToken, state: UnsafeMutableRawPointer?, reason: CloseReason) -> Bool
 
-    /// Asks a blocking `pull` or a pending open to return soon. Any thread, also while `pull` runs.
+    /// Asks a blocking `pull` or a pending open to return soon. Any thread, also while `pull` runs, but not while `close` does. A
+    /// refusal through `StreamServices.opened` waits until it has returned.
     func interrupt(_ stream: StreamToken, state: UnsafeMutableRawPointer?)
+
+    /// The stream is over, or never opened, and its token stale: nothing more is kept for it. Once for each token.
+    func forget(_ stream: StreamToken)
 }
 
 extension EventProducer {
     package func save(_ stream: StreamToken, state: UnsafeMutableRawPointer?) -> [UInt8]? { nil }
     package func adopt(_ parameters: any ResolvedParameters) -> (any ResolvedParameters)? { parameters }
+    package func forget(_ stream: StreamToken) {}
 }
 
+/// With the response headers that the producer added, whatever the response is.
 package enum OpenOutcome: Sendable {
-    /// With the response headers that the producer added.
     case opened(headers: [StreamRequest.Field])
     /// Nothing more to send: 204.
-    case ended
-    case rejected(status: Int, message: String)
+    case ended(headers: [StreamRequest.Field] = [])
+    case rejected(status: Int, message: String, headers: [StreamRequest.Field] = [])
     /// The contract was broken; the text is for the log, the subscriber gets a plain 500.
     case failed(log: String)
     /// `StreamServices.opened` will say.
     case pending
+
+    /// `close` will follow.
+    package var isOpened: Bool { if case .opened = self { true } else { false } }
 }
 
 package enum PullOutcome: Sendable {

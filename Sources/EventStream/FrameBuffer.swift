@@ -7,17 +7,18 @@ package struct FrameBuffer: ~Copyable {
     package private(set) var count = 0
     package private(set) var capacity: Int
     /// Frames appended since the last `removeAll`.
-    package var frameCount = 0
-    /// Whether the encoder notes in `marks` where each frame is: for frames that are kept and found again.
+    package private(set) var frameCount = 0
+    /// Each frame is a chunk of an HTTP/1.1 message: see `Chunk`.
+    package let isChunked: Bool
+    /// Whether `marks` says where each frame is: for frames that are kept and found again.
     package var isMarked = false
-    package var marks: [FrameMark] = []
-    /// Where the id of the newest frame that has one lies, of those appended since the last `removeAll`; -1: none has.
-    private var newestIDStart = -1
-    private var newestIDCount = 0
+    /// All offsets into the memory, and what stands at them.
+    private var places = FramePlaces()
 
-    package init(capacity: Int) {
+    package init(capacity: Int, isChunked: Bool = false) {
         precondition(capacity > 0, "a frame buffer needs room")
         self.capacity = capacity
+        self.isChunked = isChunked
         base = .allocate(byteCount: capacity, alignment: 64)
     }
 
@@ -46,26 +47,22 @@ package struct FrameBuffer: ~Copyable {
         count += bytes.count
     }
 
+    package var marks: [FrameMark] { places.marks }
+
     /// The id of the newest frame that has one, valid until the next mutation; `nil` if none has.
     package var newestID: UnsafeRawBufferPointer? {
-        newestIDStart < 0 ? nil : UnsafeRawBufferPointer(start: base + newestIDStart, count: newestIDCount)
+        places.newestID.map { UnsafeRawBufferPointer(start: base + $0.lowerBound, count: $0.count) }
     }
 
-    /// The frame that was just appended has an id.
-    /// - Parameter start: its offset, behind the field's name.
-    @inline(__always)
-    mutating func noteID(at start: Int, count: Int) {
-        newestIDStart = start
-        newestIDCount = count
-    }
+    /// The newest reconnection time that a producer gave in what is held here, in milliseconds; -1: none did.
+    package var newestRetry: Int64 { places.newestRetry }
 
-    /// Appends what another buffer holds: frames, marks, and which id is the newest.
+    /// Appends what another buffer holds: frames, marks, and which id and which reconnection time are the newest.
     package mutating func append(framesOf other: borrowing FrameBuffer) {
-        let offset = count
+        precondition(isChunked == other.isChunked, "frames are chunks, or they are not")
+        places.append(other.places, movedBy: count)
         append(other.bytes)
         frameCount += other.frameCount
-        if other.newestIDStart >= 0 { noteID(at: offset + other.newestIDStart, count: other.newestIDCount) }
-        for mark in other.marks { marks.append(mark.moved(by: offset)) }
     }
 
     package mutating func append(_ text: StaticString) {
@@ -75,45 +72,101 @@ package struct FrameBuffer: ~Copyable {
     package mutating func removeAll() {
         count = 0
         frameCount = 0
-        newestIDStart = -1
-        marks.removeAll(keepingCapacity: true)
+        places.removeAll()
     }
 
-    /// Drops what was appended since `count` was `length`: an event that turned out to be invalid leaves no bytes behind.
-    package mutating func truncate(to length: Int) {
+    // MARK: Frames
+
+    /// Begins a frame, whose bytes are appended from here on; `endFrame` or `cancelFrame` must follow.
+    /// - Returns: where they begin.
+    @inline(__always)
+    package mutating func beginFrame() -> Int {
+        if isChunked {
+            _ = reserve(Chunk.headCount)
+            count &+= Chunk.headCount
+        }
+        return count
+    }
+
+    /// The frame that began at `start` is complete.
+    @inline(__always)
+    package mutating func endFrame(from start: Int) {
+        frameCount &+= 1
+        guard isChunked else { return }
+        Chunk.writeHead(size: count &- start, to: base + start - Chunk.headCount)
+        Chunk.writeTail(to: reserve(Chunk.tailCount))
+        count &+= Chunk.tailCount
+    }
+
+    /// The same for an event of a producer's.
+    /// - Parameters:
+    ///   - idAt: the offset of its id line, or where one would be.
+    ///   - idLength: the bytes of the id itself; `nil` if it has none.
+    ///   - isEvent: it has data.
+    ///   - retry: the reconnection time in it; negative: none.
+    @inline(__always)
+    mutating func endFrame(from start: Int, idAt: Int, idLength: Int?, isEvent: Bool, retry: Int64) {
+        endFrame(from: start)
+        if retry >= 0 { places.noteRetry(retry, at: start) }
+        if let idLength { places.noteID(at: idAt &+ LineStart.id.count, count: idLength) }
+        if isMarked {
+            places.marks.append(FrameMark(end: count, idAt: idAt, idLength: idLength, isEvent: isEvent))
+        }
+    }
+
+    /// The frame that began at `start` turned out to be invalid: it leaves no bytes behind.
+    mutating func cancelFrame(from start: Int) {
+        truncate(to: isChunked ? start - Chunk.headCount : start)
+    }
+
+    /// Drops what was appended to an unfinished frame since `count` was `length`.
+    mutating func truncate(to length: Int) {
         precondition(length <= count, "a buffer is cut, not extended")
         count = length
+    }
+
+    /// Appends a frame of the host's own.
+    package mutating func append(frame bytes: UnsafeRawBufferPointer) {
+        let start = beginFrame()
+        append(bytes)
+        endFrame(from: start)
     }
 
     /// Drops whole frames from the front, the oldest, until at most `bytes` are left or only what lies from `end` on is.
     /// - Returns: how many.
     package mutating func removeFirstFrames(leaving bytes: Int, before end: Int) -> Int {
+        precondition(isChunked, "only a chunk says where it ends")
         var cut = 0
         var frames = 0
         while cut < end, count - cut > bytes {
-            cut = endOfFrame(from: cut)
+            cut += Chunk.size(at: base + cut) + Chunk.overhead
             frames += 1
         }
         guard cut > 0 else { return 0 }
         count -= cut
         base.copyMemory(from: base + cut, byteCount: count)
         frameCount -= frames
-        if isMarked {
-            marks.removeFirst(frames)
-            for index in marks.indices { marks[index] = marks[index].moved(by: -cut) }
-        }
+        places.removeFirst(cut)
         return frames
     }
 
-    /// Behind the empty line that ends the frame: it has none inside.
-    private func endOfFrame(from start: Int) -> Int {
-        var place = start
-        while place + 1 < count {
-            if base.loadUnaligned(fromByteOffset: place, as: UInt16.self) == 0x0A0A { return place + 2 }
-            place += 1
+    /// Leaves of the chunks from `start` on only what is in them: for a response that is not sent in chunks.
+    package mutating func removeChunks(from start: Int = 0) {
+        precondition(isChunked, "there are none")
+        var read = start
+        var written = start
+        while read < count {
+            let size = Chunk.size(at: base + read)
+            (base + written).copyMemory(from: base + read + Chunk.headCount, byteCount: size)
+            written += size
+            read += size + Chunk.overhead
         }
-        return count
+        count = written
+        places.removeAll()
     }
+
+    /// Says that no chunk follows.
+    package mutating func appendLastChunk() { append("0\r\n\r\n") }
 
     @inline(never)
     private mutating func grow(_ extra: Int) {

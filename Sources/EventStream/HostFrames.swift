@@ -1,17 +1,26 @@
-/// The frames that the host itself sends; none of them dispatches anything, but for the failure.
+/// The frames that the host itself sends. None of them reaches a script that listens to messages: what must have data, so that a
+/// client dispatches it or keeps its id, has a type of its own. A blank line is sent only where an event ends: behind an id that it has
+/// seen, more than one client takes any other for an event.
 extension FrameBuffer {
-    /// The first frame of a stream: after how long to come back, and a comment that makes every proxy pass the response on.
-    package mutating func appendPreamble(retryMilliseconds: Int64) {
-        appendLine(.retry, number: max(0, retryMilliseconds))
-        append(": sluice\n\n")
-        frameCount += 1
+    /// The beginning of a stream: after how long to reconnect, and a comment that makes every proxy pass the response on. Both belong to the
+    /// block of the first event, but for a subscriber that is told its place in a hub's history: that takes an event.
+    /// - Parameters:
+    ///   - retryMilliseconds: `nil` for a client that does not reconnect.
+    ///   - anchor: the id behind which the subscriber would resume now.
+    package mutating func appendPreamble(retryMilliseconds: Int64?, anchor: [UInt8]? = nil) {
+        let start = beginFrame()
+        if let retryMilliseconds { appendLine(.retry, number: max(0, retryMilliseconds)) }
+        append(": sluice\n")
+        if let anchor {
+            append("event: sluice-open\nid: ")
+            anchor.withUnsafeBytes { append($0) }
+            append("\ndata:\n\n")
+        }
+        endFrame(from: start)
     }
 
     /// A comment that no script sees: keeps proxies from closing a silent connection, and finds out that a peer is gone.
-    package mutating func appendKeepAlive() {
-        append(":\n\n")
-        frameCount += 1
-    }
+    package mutating func appendKeepAlive() { appendHostFrame(":\n") }
 
     /// The notice that events are missing: the client's last id is no longer held, or never was.
     /// - Parameters:
@@ -22,10 +31,7 @@ extension FrameBuffer {
         if let oldestID { json.appendJSON(oldestID) } else { json += "null".utf8 }
         if let lost { json += ",\"lost\":\(lost)".utf8 }
         json += "}".utf8
-        append("event: sluice-gap\ndata: ")
-        json.withUnsafeBytes { append($0) }
-        append("\n\n")
-        frameCount += 1
+        appendNotice("event: sluice-gap\ndata: ", json)
     }
 
     /// What became of a plugin's source, for the pages that listen to it while it is written; only `sluice dev` sends it.
@@ -38,21 +44,17 @@ extension FrameBuffer {
         json += (isBuilt ? ",\"ok\":true,\"text\":" : ",\"ok\":false,\"text\":").utf8
         json.appendJSON(text)
         json += "}".utf8
-        append("event: sluice-build\ndata: ")
-        json.withUnsafeBytes { append($0) }
-        append("\n\n")
-        frameCount += 1
+        appendNotice("event: sluice-build\ndata: ", json)
     }
 
-    /// The last frame of a complete stream: no data, so nothing is dispatched, but the client remembers the id.
-    package mutating func appendFinished() {
-        append("id: sluice-end\n\n")
-        frameCount += 1
-    }
+    /// The last frame of a complete stream: no listener for messages gets it, but the client remembers the id. It has an empty data line,
+    /// as Firefox forgets the id of a block without one.
+    package mutating func appendFinished() { appendHostFrame("event: sluice-end\nid: sluice-end\ndata:\n\n") }
 
     /// The last frame of a failed stream, as event `stream-error`: an event `error` would collide with EventSource's own.
     /// - Parameter message: any text; it becomes the data.
     package mutating func appendStreamError(_ message: String) {
+        let start = beginFrame()
         append("event: stream-error\n")
         var message = message
         message.withUTF8 { text in
@@ -63,13 +65,25 @@ extension FrameBuffer {
             }
         }
         appendBlankLine()
-        frameCount += 1
+        endFrame(from: start)
     }
 
-    /// The last frame of a stream that ends for the server's reasons: after how long to come back.
+    /// The last frame of a stream that ends for the server's reasons: after how long to reconnect.
     package mutating func appendFarewell(retryMilliseconds: Int64) {
+        let start = beginFrame()
         appendLine(.retry, number: max(0, retryMilliseconds))
-        appendBlankLine()
-        frameCount += 1
+        endFrame(from: start)
+    }
+
+    private mutating func appendHostFrame(_ text: StaticString) {
+        append(frame: UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
+    private mutating func appendNotice(_ lines: StaticString, _ json: [UInt8]) {
+        let start = beginFrame()
+        append(lines)
+        json.withUnsafeBytes { append($0) }
+        append("\n\n")
+        endFrame(from: start)
     }
 }

@@ -24,11 +24,13 @@ package protocol StreamServices: AnyObject, Sendable {
     /// It is known from before `open` is called until after `close` is complete.
     func producer(of stream: StreamToken) -> (any EventProducer)?
 
-    /// Answers a pending open. It may come a moment before that `open` has returned `.pending` to its caller.
+    /// Answers a pending open. It may come a moment before that `open` has returned `.pending` to its caller. A refusal makes the token
+    /// stale, and waits until no `interrupt` and no scheduled call of the stream runs any more, but for one that it is called from.
     /// - Returns: `false` if none was pending.
     func opened(_ stream: StreamToken, _ outcome: OpenOutcome) -> Bool
 
-    /// Completes a close that answered "not yet". It may come before that close has returned.
+    /// Completes a close that answered "not yet". It may come before that close has returned. The token is stale from here on; waits as
+    /// `opened` does.
     /// - Returns: `false` if none is in progress.
     func closed(_ stream: StreamToken) -> Bool
 

@@ -34,7 +34,7 @@ struct FrameBufferTests {
     func removeAll() {
         var buffer = FrameBuffer(capacity: 4)
         buffer.append("a longer text")
-        buffer.frameCount = 1
+        buffer.append(frame: UnsafeRawBufferPointer(start: nil, count: 0))
         let capacity = buffer.capacity
         #expect(buffer.isEmpty == false)
         buffer.removeAll()
@@ -55,29 +55,53 @@ struct FrameBufferTests {
         #expect(Array(buffer.bytes) == Array("kept".utf8))
     }
 
-    @Test(
-        "the oldest frames are dropped whole, with their marks, and never those behind the end",
-        arguments: [(62, 0), (61, 1), (50, 1), (49, 2), (37, 2), (36, 3), (25, 3), (24, 4), (0, 4)])
-    func dropFrames(leaving bytes: Int, dropped: Int) throws {
-        var buffer = FrameBuffer(capacity: 4)
+    @Test("the oldest frames are dropped whole, and never those behind the end", arguments: 0...200)
+    func dropFrames(leaving bytes: Int) throws {
+        // Frames of 12 to 24 bytes, 24 to 36 as chunks: about 150 in all. One has a blank line within its data.
+        let events = [
+            Event(data: "a", id: "1"), Event(data: "", id: "22", retryMilliseconds: 7), Event(id: "3"),
+            Event(data: "\n\n", id: "4444"), Event(data: "e"),
+        ]
+        var buffer = FrameBuffer(capacity: 4, isChunked: true)
         buffer.isMarked = true
-        // 12 or 13 bytes each: 62 in all.
-        let frames = (0..<5).map { "id: \($0)\ndata\($0 % 2 == 0 ? "" : ":")\n\n" }
-        var end = 0
-        for (index, frame) in frames.enumerated() {
-            end = buffer.count
-            for byte in frame.utf8 { buffer.appendByte(byte) }
-            buffer.frameCount += 1
-            buffer.marks.append(FrameMark(end: buffer.count, idAt: end, idLength: 1, isEvent: index > 0))
+        for event in events { try EventEncoder().encode(event, into: &buffer) }
+        let ends = buffer.marks.map(\.end)
+        let all = Array(buffer.bytes)
+        let wanted = ends.dropLast().count { end in
+            let start = ends.last { $0 < end } ?? 0
+            return all.count - start > bytes
         }
-        let marks = buffer.marks
-        #expect(buffer.removeFirstFrames(leaving: bytes, before: end) == dropped)
-        let text = frames.dropFirst(dropped).joined()
-        #expect(String(decoding: buffer.bytes, as: UTF8.self) == text)
-        #expect(buffer.frameCount == 5 - dropped)
-        let cut = frames.prefix(dropped).joined().utf8.count
-        #expect(buffer.marks == marks.dropFirst(dropped).map { $0.moved(by: -cut) })
+        #expect(buffer.removeFirstFrames(leaving: bytes, before: ends[3]) == wanted)
+        let cut = wanted == 0 ? 0 : ends[wanted - 1]
+        #expect(Array(buffer.bytes) == Array(all[cut...]))
+        #expect(buffer.frameCount == events.count - wanted)
+        var alone = FrameBuffer(capacity: 4, isChunked: true)
+        alone.isMarked = true
+        for event in events.dropFirst(wanted) { try EventEncoder().encode(event, into: &alone) }
+        #expect(buffer.marks == alone.marks)
+        #expect(text(buffer.newestID) == text(alone.newestID), "an id that was dropped is nobody's")
+        #expect(buffer.newestRetry == alone.newestRetry, "so is a reconnection time")
     }
+
+    @Test("the newest id is found again wherever its frame has moved", arguments: [false, true])
+    func newestID(isChunked: Bool) throws {
+        var first = FrameBuffer(capacity: 4, isChunked: isChunked)
+        var second = FrameBuffer(capacity: 4, isChunked: isChunked)
+        #expect(first.newestID == nil)
+        try EventEncoder().encode(Event(data: "a", id: "old"), into: &first)
+        try EventEncoder().encode(Event(data: "b", type: "t"), into: &second)
+        first.append(framesOf: second)
+        #expect(text(first.newestID) == "old" && first.newestRetry == -1)
+        try EventEncoder().encode(Event(data: "c", type: "tt", id: "new", retryMilliseconds: 5), into: &second)
+        first.append(framesOf: second)
+        #expect(text(first.newestID) == "new" && first.newestRetry == 5)
+        #expect(throws: EncodingFault.self) { try EventEncoder().encode(Event(data: "d", id: "x\n"), into: &first) }
+        #expect(text(first.newestID) == "new")
+        first.removeAll()
+        #expect(first.newestID == nil && first.newestRetry == -1)
+    }
+
+    private func text(_ bytes: UnsafeRawBufferPointer?) -> String? { bytes.map { String(decoding: $0, as: UTF8.self) } }
 
     @Test("it is cut, not extended")
     func truncateBeyond() async {

@@ -8,6 +8,8 @@ struct HostFramesTests {
     func golden() throws {
         let frames: [(String, (inout FrameBuffer) -> Void)] = [
             ("host-preamble", { $0.appendPreamble(retryMilliseconds: 1987) }),
+            ("host-preamble-once", { $0.appendPreamble(retryMilliseconds: nil) }),
+            ("host-preamble-anchor", { $0.appendPreamble(retryMilliseconds: 2, anchor: Array("é-7".utf8)) }),
             ("host-keep-alive", { $0.appendKeepAlive() }),
             ("host-finished", { $0.appendFinished() }),
             ("host-stream-error", { $0.appendStreamError("the sensor is gone\r\n\nnäher") }),
@@ -21,6 +23,28 @@ struct HostFramesTests {
             append(&buffer)
             #expect(buffer.frameCount == 1, "\(name)")
         }
+    }
+
+    @Test("what comes between events belongs to the next one, and dispatches nothing by itself")
+    func betweenEvents() throws {
+        var parser = EventParser(reporting: .blocks)
+        #expect(parser.feed(frame { $0.appendPreamble(retryMilliseconds: 1500) }).isEmpty)
+        #expect(parser.feed(frame { $0.appendKeepAlive() }).isEmpty)
+        #expect(
+            parser.feed(try encode(Event(data: "a", id: "1")))
+                == [Event(data: "a", id: "1", comment: "sluice\n", retryMilliseconds: 1500)])
+        #expect(parser.feed(frame { $0.appendKeepAlive() }).isEmpty)
+        #expect(parser.feed(try encode(Event(data: "b"))) == [Event(data: "b", comment: "")])
+        #expect(parser.feed(frame { $0.appendFarewell(retryMilliseconds: 0) }).isEmpty)
+        #expect(parser.retryMilliseconds == 0)
+    }
+
+    @Test("a newcomer keeps the id of its place, and nobody who listens to messages is told")
+    func anchor() {
+        var parser = EventParser()
+        let events = parser.feed(frame { $0.appendPreamble(retryMilliseconds: 1500, anchor: Array("e-0".utf8)) })
+        #expect(events == [Event(data: "", type: "sluice-open", id: "e-0")])
+        #expect(parser.lastEventID == "e-0")
     }
 
     @Test("only the failure is dispatched")
@@ -55,7 +79,8 @@ struct HostFramesTests {
         var parser = EventParser()
         #expect(parser.feed(Array("id: 7\ndata: last\n\n".utf8)) == [Event(data: "last", id: "7")])
         #expect(!EventID.isFinished(parser.lastEventID))
-        #expect(parser.feed(frame { $0.appendFinished() }).isEmpty)
+        let end = parser.feed(frame { $0.appendFinished() })
+        #expect(end == [Event(data: "", type: "sluice-end", id: "sluice-end")])
         #expect(EventID.isFinished(parser.lastEventID))
         #expect(!EventID.isFinished(nil))
         #expect(!EventID.isFinished(""))

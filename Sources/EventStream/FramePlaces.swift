@@ -1,0 +1,51 @@
+/// Where things lie in a frame buffer: every offset there is, in one value, so that whoever moves the bytes moves all of them.
+struct FramePlaces {
+    var marks: [FrameMark] = []
+    /// Of the id of the newest frame that has one; -1: none has.
+    private var idStart = -1
+    private var idCount = 0
+    /// Of the newest frame that gives a reconnection time; -1: none does.
+    private var retryStart = -1
+    /// That time, in milliseconds; -1: none.
+    private(set) var newestRetry: Int64 = -1
+
+    var newestID: Range<Int>? { idStart < 0 ? nil : idStart..<idStart + idCount }
+
+    /// The newest frame has an id.
+    /// - Parameter start: its offset, behind the field's name.
+    @inline(__always)
+    mutating func noteID(at start: Int, count: Int) {
+        idStart = start
+        idCount = count
+    }
+
+    /// The newest frame, which begins at `start`, gives a reconnection time. Milliseconds.
+    mutating func noteRetry(_ retry: Int64, at start: Int) {
+        retryStart = start
+        newestRetry = retry
+    }
+
+    /// Adds those of another buffer, whose bytes lie behind the first `offset` of this one.
+    mutating func append(_ others: FramePlaces, movedBy offset: Int) {
+        for mark in others.marks { marks.append(mark.moved(by: offset)) }
+        if others.idStart >= 0 { noteID(at: offset + others.idStart, count: others.idCount) }
+        if others.retryStart >= 0 { noteRetry(others.newestRetry, at: offset + others.retryStart) }
+    }
+
+    /// The first `cut` bytes, which are whole frames, are gone.
+    mutating func removeFirst(_ cut: Int) {
+        marks.removeAll { $0.end <= cut }
+        for index in marks.indices { marks[index] = marks[index].moved(by: -cut) }
+        // The id and the time of a frame that was dropped were never sent.
+        idStart = idStart < cut ? -1 : idStart - cut
+        retryStart = retryStart < cut ? -1 : retryStart - cut
+        if retryStart < 0 { newestRetry = -1 }
+    }
+
+    mutating func removeAll() {
+        marks.removeAll(keepingCapacity: true)
+        idStart = -1
+        retryStart = -1
+        newestRetry = -1
+    }
+}
