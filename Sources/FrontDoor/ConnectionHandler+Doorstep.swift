@@ -19,7 +19,7 @@ extension ConnectionHandler {
         guard count > 0, count < buffer.count, count <= settings.maxHeadBytes,
             let head = PlainRequest.head(
                 UnsafeRawBufferPointer(rebasing: buffer[..<count]), maxHeaderCount: settings.maxHeaderCount),
-            roster.rules.fault(in: head) == nil,
+            FieldRules.problem(with: head) == nil,
             case .open(let match, let streamRequest) = roster.rules.verdict(on: head, body: [], from: remoteAddress),
             // What was seen is there, unless the connection was reset since: then NIO finds out.
             recv(descriptor, buffer.baseAddress, count, Int32(MSG_DONTWAIT)) == count
@@ -29,23 +29,25 @@ extension ConnectionHandler {
         return true
     }
 
-    /// NIO, which would say so, does not watch the connection yet. A stream whose subscriber is gone by now must not begin.
-    var hasPeerLeft: Bool {
+    /// The peer has reset the connection: what NIO would notice, once it watches it. That the peer has ended its sending side (FIN) is no
+    /// more than that.
+    var isReset: Bool {
         guard let descriptor else { return false }
-        var byte: UInt8 = 0
-        let count = recv(descriptor, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT))
-        return count == 0 || count < 0 && errno != EAGAIN && errno != EINTR
+        // The two that are no wish, but always told.
+        var entry = pollfd(fd: descriptor, events: 0, revents: 0)
+        return poll(&entry, 1, 0) == 1 && entry.revents & Int16(POLLERR | POLLHUP) != 0
     }
 
     /// For nowhere.
     func leaveDoorstep() {
-        roster.doorstep.leave(self)
         peerLeft()
+        roster.doorstep.leave(self)
         channel.close(promise: nil)
     }
 
     func addHandlers() throws {
         try channel.syncOptions?.setOption(.recvAllocator, value: Self.readAllocator)
+        try channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: true)
         let pipeline = channel.pipeline.syncOperations
         try pipeline.addHandler(HeadGuard(of: self))
         try pipeline.addHandler(ByteToMessageHandler(decoder))

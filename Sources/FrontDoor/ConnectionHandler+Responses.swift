@@ -1,6 +1,7 @@
 import Logging
 import NIOCore
 import NIOHTTP1
+import StreamRuntime
 
 extension ConnectionHandler {
     /// Answers the request, or what could not be read as one, and goes on to the next unless the connection ends here.
@@ -9,7 +10,8 @@ extension ConnectionHandler {
     /// - Parameter last: the connection ends with this response, whatever the client wished.
     func respond(_ response: Response, last: Bool = false) {
         let ends =
-            last || response.closes || hasDroppedInput || roster.isStopping || !(request?.mayBeFollowed ?? false)
+            last || response.closes || hasDroppedInput || isInputClosed || roster.isStopping
+            || !(request?.mayBeFollowed ?? false)
         var bytes = ByteBuffer()
         response.write(
             to: &bytes, date: roster.date.now(),
@@ -21,7 +23,8 @@ extension ConnectionHandler {
     /// HEAD on a stream's route.
     func respondWithStreamHead() {
         var bytes = ByteBuffer()
-        StreamHead.write(to: &bytes, date: roster.date.now(), headers: [])
+        StreamHead.write(
+            to: &bytes, date: roster.date.now(), isChunked: responseForm.contains(.chunked), headers: [])
         finish(bytes, status: 200, last: true)
     }
 
@@ -36,7 +39,7 @@ extension ConnectionHandler {
         request = nil
         if last { return linger() }
         phase = .idle
-        deadline = .now() + TimeAmount(settings.idleTimeout)
+        wait(settings.idleTimeout)
         resumeReading()
     }
 
@@ -44,7 +47,8 @@ extension ConnectionHandler {
     /// or the time is up.
     func linger() {
         phase = .lingering
-        deadline = .now() + TimeAmount(settings.lingerTimeout)
+        wait(settings.lingerTimeout)
+        if isInputClosed { return closeWhenSent() }
         context?.flush()
         context?.close(mode: .output, promise: nil)
         resumeReading()
@@ -55,7 +59,9 @@ extension HTTPRequestHead {
     /// The client expects the connection to stay, and the parser can go on: behind a request to upgrade it reads
     /// nothing more.
     fileprivate var mayBeFollowed: Bool {
-        isKeepAlive && method != .CONNECT && !headers.contains(name: "upgrade")
+        // In HTTP/1.0 the parser takes one that says both for one that wants to stay.
+        isKeepAlive && !headers[canonicalForm: "connection"].contains { $0.lowercased() == "close" }
+            && method != .CONNECT && !headers.contains(name: "upgrade")
     }
 
     /// RFC 9110 §10.1.1; not in HTTP/1.0.
@@ -79,10 +85,17 @@ enum Refusal {
     }
 
     static func of(_ error: HTTPParserError, _ settings: ServerSettings) -> Response {
-        switch error {
-        case .headerOverflow: headTooLarge(settings)
-        case .invalidVersion: Problem(505, "This server speaks HTTP/1.1 and HTTP/1.0.").response
-        default: Problem(400, "The request is not well-formed HTTP/1.1.").response
-        }
+        error == .headerOverflow ? headTooLarge(settings) : malformed
     }
+
+    static func framingTooLarge(_ settings: ServerSettings) -> Response {
+        Problem(
+            413,
+            "What is around the body's data, as the extensions of its chunks, exceeds \(settings.maxHeadBytes) bytes."
+        ).response
+    }
+
+    static let malformed = Problem(400, "The request is not well-formed HTTP/1.1.").response
+    static let unknownVersion = Problem(505, "This server speaks HTTP/1.1 and HTTP/1.0.").response
+    static let unknownMethod = Problem(501, "This server does not know the request's method.").response
 }

@@ -55,9 +55,13 @@ final class ConnectionHandler: ChannelDuplexHandler {
     /// Something came behind a request for a stream, and is lost: if the stream comes to nothing, the connection can't
     /// go on.
     private(set) var hasDroppedInput = false
+    /// The client has ended its sending side, as far as is known.
+    var isInputClosed = false
 
-    private var scan = HeadScan()
-    private var body = RequestBody()
+    var scan = HeadScan()
+    var body = RequestBody()
+    /// The parser has given up on the method, and it is not told yet whether it is one (501) or nonsense (400).
+    private var isMethodUnknown = false
     private var isReadHeld = false
 
     init(roster: ConnectionRoster, channel: any Channel) {
@@ -90,7 +94,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     func channelActive(context: ChannelHandlerContext) {
         isActive = true
-        if case .idle = phase { deadline = .now() + TimeAmount(settings.headTimeout) }
+        if case .idle = phase { wait(settings.headTimeout) }
         roster.join(self)
         context.fireChannelActive()
         if let body = onceActive.take() {
@@ -112,6 +116,11 @@ final class ConnectionHandler: ChannelDuplexHandler {
         context.fireChannelInactive()
     }
 
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case ChannelEvent.inputClosed = event { inputClosed() }
+        context.fireUserInboundEventTriggered(event)
+    }
+
     /// No further requests: takes leave if none is in progress.
     func stop() {
         if case .idle = phase { linger() }
@@ -125,7 +134,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     func deadlinePassed() {
         switch phase {
         case .head: respond(Problem(408, "The request's head took too long to arrive.").response, last: true)
-        case .body: respond(Problem(408, "The request's body took too long to arrive.").response, last: true)
+        case .body: respond(Problem(408, body.pace.fault).response, last: true)
         case .idle, .flushing, .finishing, .lingering: abort()
         case .opening:
             deadline = .distantFuture
@@ -133,6 +142,9 @@ final class ConnectionHandler: ChannelDuplexHandler {
         case .streaming, .over: deadline = .distantFuture
         }
     }
+
+    /// Sets the time by which something must have happened.
+    func wait(_ time: Duration) { deadline = channel.eventLoop.now + TimeAmount(time) }
 
     // MARK: Reading
 
@@ -164,17 +176,25 @@ final class ConnectionHandler: ChannelDuplexHandler {
         switch phase {
         case .idle, .head:
             let count = bytes.withUnsafeReadableBytes { scan.take($0) }
+            for (offset, byte) in scan.corrections { bytes.setInteger(byte, at: bytes.readerIndex + offset) }
             guard scan.count <= settings.maxHeadBytes else {
                 respond(Refusal.headTooLarge(settings), last: true)
                 return nil
             }
             if case .idle = phase {
                 phase = .head
-                deadline = .now() + TimeAmount(settings.headTimeout)
+                wait(settings.headTimeout)
             }
+            if isMethodUnknown { refuseMethod() }
             return bytes.readSlice(length: count)
         case .body:
-            return bytes.readSlice(length: bytes.readableBytes)
+            // What follows a body is a head again, and counted as one.
+            let count = bytes.withUnsafeReadableBytes { body.take($0) }
+            guard body.excessFraming <= settings.maxHeadBytes else {
+                respond(Refusal.framingTooLarge(settings), last: true)
+                return nil
+            }
+            return bytes.readSlice(length: count)
         case .opening, .flushing, .streaming, .finishing, .lingering, .over:
             hasDroppedInput = true
             return nil
@@ -199,50 +219,28 @@ final class ConnectionHandler: ChannelDuplexHandler {
         // Any other error is the socket's, and NIO closes the channel.
         guard let error = error as? HTTPParserError, context.channel.isActive else { return }
         switch phase {
-        case .idle, .head, .body: respond(Refusal.of(error, settings), last: true)
+        case .idle, .head:
+            switch (error, scan.requestLine.state) {
+            case (.invalidMethod, _):
+                isMethodUnknown = true
+                refuseMethod()
+            case (.invalidVersion, .otherVersion), (.invalidVersion, .noVersion):
+                respond(Refusal.unknownVersion, last: true)
+            default: respond(Refusal.of(error, settings), last: true)
+            }
+        case .body: respond(Refusal.of(error, settings), last: true)
         default: hasDroppedInput = true
         }
     }
 
-    private func received(_ head: HTTPRequestHead) {
-        request = head
-        phase = .body
-        deadline = .now() + TimeAmount(settings.bodyTimeout)
-        body = RequestBody()
-        if let problem = roster.rules.fault(in: head) {
-            respond(problem.response, last: true)
-        } else if RequestBody.announced(by: head) > settings.maxBodyBytes {
-            respond(Refusal.bodyTooLarge(settings), last: true)
-        } else if RequestBody.announced(by: head) > 0 {
-            body.isKept = roster.rules.takesBody(head)
-            if head.expectsContinue { answerExpectation(of: head) }
-        }
-    }
-
-    /// The client asks before it sends the body. A request that fails anyway is answered now, and as the body may come
-    /// or not, the connection ends.
-    private func answerExpectation(of head: HTTPRequestHead) {
-        if case .respond(let response) = roster.rules.verdict(on: head, body: [], from: ""), response.status >= 400 {
-            respond(response, last: true)
-        } else {
-            context?.writeAndFlush(wrapOutboundOut(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n")), promise: nil)
-        }
-    }
-
-    private func received(_ piece: ByteBuffer) {
-        body.append(piece)
-        if body.count > settings.maxBodyBytes { respond(Refusal.bodyTooLarge(settings), last: true) }
-    }
-
-    private func receivedEnd() {
-        guard let head = request else { return }
-        scan.reset()
-        let verdict = roster.rules.verdict(on: head, body: body.bytes, from: remoteAddress)
-        body = RequestBody()
-        switch verdict {
-        case .respond(let response): respond(response)
-        case .streamHead: respondWithStreamHead()
-        case .open(let match, let streamRequest): open(match, streamRequest)
+    /// The parser stops at the first letter that begins no method it knows. What it was is seen at the end of the line, however
+    /// that comes in pieces.
+    private func refuseMethod() {
+        switch scan.requestLine.state {
+        case .complete: respond(Refusal.unknownMethod, last: true)
+        case .otherVersion: respond(Refusal.unknownVersion, last: true)
+        case .noVersion, .malformed: respond(Refusal.malformed, last: true)
+        case .method, .target, .version: break
         }
     }
 }

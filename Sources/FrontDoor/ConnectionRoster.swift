@@ -47,11 +47,12 @@ final class ConnectionRoster {
         self.settings = settings
     }
 
+    /// Without headers of its own, over HTTP/1.1.
     func plainStreamHead() -> [UInt8] {
         let date = date.now()
         if date != streamHead.date {
             var bytes = ByteBuffer()
-            StreamHead.write(to: &bytes, date: date, headers: [])
+            StreamHead.write(to: &bytes, date: date, isChunked: true, headers: [])
             streamHead = (date, Array(bytes.readableBytesView))
         }
         return streamHead.bytes
@@ -98,7 +99,7 @@ final class ConnectionRoster {
     }
 
     private func tick() {
-        let now = NIODeadline.now()
+        let now = loop.now
         for connection in connections where connection.deadline < now { connection.deadlinePassed() }
         if connections.isEmpty { isTicking = false } else { scheduleTick() }
     }

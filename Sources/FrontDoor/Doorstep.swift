@@ -21,7 +21,7 @@ final class Doorstep {
     private let peeked = UnsafeMutableRawBufferPointer.allocate(byteCount: 2048, alignment: 16)
 
     /// A connection waits here for one to two of them: it is not noticed meanwhile that its peer has left.
-    private static let roundTime = TimeAmount.milliseconds(20)
+    static let roundTime = TimeAmount.milliseconds(20)
 
     init(of roster: ConnectionRoster, on loop: any EventLoop) {
         self.roster = roster

@@ -1,10 +1,15 @@
 /// Finds where a request's head ends and counts its bytes, so that the limit on it is exact however the bytes are
 /// split.
 ///
-/// It looks for an empty line and nothing else; what the lines say is the parser's business.
+/// It looks for an empty line, whether the first line has the shape of a request, and for what the parser refuses though it is allowed;
+/// what else the lines say is the parser's business.
 struct HeadScan {
     /// The bytes of this head so far, up to the end of the last piece.
     private(set) var count = 0
+    private(set) var requestLine = RequestLineScan()
+    private var framingFields = FramingFields()
+    /// What is to take the place of which of the bytes that were taken last, for the parser's sake.
+    private(set) var corrections: [(offset: Int, byte: UInt8)] = []
     private var lineIsEmpty = true
     private var hasSeenLine = false
 
@@ -12,9 +17,15 @@ struct HeadScan {
     /// - Returns: how many they are: all, or those up to and including the empty line that ends it. Empty lines before
     ///   a head are part of it (RFC 9112 §2.2).
     mutating func take(_ bytes: UnsafeRawBufferPointer) -> Int {
+        corrections.removeAll()
         var index = 0
         while index < bytes.count {
             let byte = bytes[index]
+            if !requestLine.isOver {
+                if requestLine.take(byte) { corrections.append((index, UInt8(ascii: "1"))) }
+            } else if framingFields.take(byte) {
+                corrections.append((index, UInt8(ascii: " ")))
+            }
             index += 1
             if byte == UInt8(ascii: "\n") {
                 if lineIsEmpty && hasSeenLine {
@@ -23,6 +34,7 @@ struct HeadScan {
                     return index
                 }
                 lineIsEmpty = true
+                framingFields.beginLine()
             } else if byte != UInt8(ascii: "\r") {
                 lineIsEmpty = false
                 hasSeenLine = true

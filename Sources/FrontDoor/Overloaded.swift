@@ -1,21 +1,49 @@
 import EventStream
 
-/// How a subscriber is turned away when a limit is reached.
+/// Why a subscriber is turned away.
+enum TurnedAway {
+    /// A limit is reached, by its name.
+    case overload(String)
+    /// The server stops, or replaces the producer.
+    case unavailable
+    /// The producer was removed; its last streams go on for a while.
+    case leaving
+
+    /// For the log.
+    var reason: String {
+        switch self {
+        case .overload(let limit): limit
+        case .unavailable: "unavailable"
+        case .leaving: "removed"
+        }
+    }
+
+    /// For the client.
+    fileprivate var detail: String {
+        switch self {
+        case .overload: "The server is at its limit."
+        case .unavailable: "The server stops, or replaces the producer of this route."
+        case .leaving: "The producer of this route was removed."
+        }
+    }
+}
+
+/// How a subscriber is turned away.
 enum Overloaded {
     /// A browser gives up for good on 503, so a client that asks for an event stream by name gets an empty one that
     /// says when to come back, in EventSource's own language; any other gets 503 with `Retry-After`. The connection
     /// ends: what is short may be descriptors.
-    static func response(namesEventStream: Bool, retryAfter wait: Duration) -> Response {
-        guard namesEventStream else {
+    static func response(_ why: TurnedAway, isEventSource: Bool, retryAfter wait: Duration) -> Response {
+        guard isEventSource else {
             let seconds = max(1, (wait.wholeMilliseconds + 999) / 1000)
-            var problem = Problem(503, "The server is at its limit. Try again in \(seconds) s.")
+            var problem = Problem(503, "\(why.detail) Try again in \(seconds) s.")
             problem.headers = [.init("Retry-After", String(seconds))]
             var response = problem.response
             response.closes = true
             return response
         }
         return Response(
-            status: 200, type: "text/event-stream", body: Array("retry: \(wait.wholeMilliseconds)\n\n".utf8),
+            status: 200, type: "text/event-stream", body: Array("retry: \(wait.wholeMilliseconds)\n".utf8),
             closes: true)
     }
 

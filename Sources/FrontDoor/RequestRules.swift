@@ -13,24 +13,15 @@ struct RequestRules {
         /// HEAD: what a stream would begin with, and no stream.
         case streamHead
         case open(RouteMatch, StreamRequest)
-    }
-
-    /// What is wrong with a request, whatever it asks for; the connection can't be trusted after it.
-    func fault(in head: HTTPRequestHead) -> Problem? {
-        let hosts = head.headers["host"].count
-        if hosts > 1 || (hosts == 0 && head.version != .http1_0) {
-            return Problem(400, "A request of HTTP/1.1 has exactly one Host header.")
-        }
-        if head.version == .http1_0, head.headers.contains(name: "transfer-encoding") {
-            return Problem(400, "Transfer-Encoding is not part of HTTP/1.0.")
-        }
-        return nil
+        /// Not now, for a reason.
+        case turnAway(TurnedAway)
     }
 
     /// Whether somebody will look at the request's body.
     func takesBody(_ head: HTTPRequestHead) -> Bool {
         guard head.method == .POST, let target = try? RequestTarget(head.uri) else { return false }
-        return opener.route(for: target.path)?.producer.description.acceptsBody ?? false
+        guard let match = opener.route(for: target.path), !match.isLeaving else { return false }
+        return match.producer.description.acceptsBody
     }
 
     /// - Parameters:
@@ -39,6 +30,8 @@ struct RequestRules {
     func verdict(
         on head: HTTPRequestHead, body: @autoclosure () -> [UInt8], from address: @autoclosure () -> String
     ) -> Verdict {
+        // Its target is none of those that all the other methods have.
+        if head.method == .CONNECT { return .respond(Problem(501, "This server is no proxy.").response) }
         let target: RequestTarget
         do throws(TargetFault) {
             target = try RequestTarget(head.uri)
@@ -46,12 +39,20 @@ struct RequestRules {
             return .respond(Problem(400, error.description).response)
         }
         if target.path == "*" {
-            return .respond(head.method == .OPTIONS ? Self.options("GET, HEAD, POST, OPTIONS") : Self.notFound(target))
+            return .respond(
+                head.method == .OPTIONS
+                    ? Self.options("GET, HEAD, POST, OPTIONS")
+                    : Problem(400, "The request target “*” is for OPTIONS only.").response)
         }
         guard let match = opener.route(for: target.path) else {
             return .respond(page(for: target, head.method) ?? Self.notFound(target))
         }
 
+        let lastEventID = lastEventID(head, target)
+        // What takes its place may have other parameters and other methods.
+        if match.isLeaving, head.method != .OPTIONS {
+            return EventID.isFinished(lastEventID) ? .respond(.noContent) : .turnAway(.leaving)
+        }
         let acceptsBody = match.producer.description.acceptsBody
         let allowed = acceptsBody ? "GET, HEAD, POST, OPTIONS" : "GET, HEAD, OPTIONS"
         switch head.method {
@@ -63,7 +64,8 @@ struct RequestRules {
             problem.headers = [.init("Allow", allowed)]
             return .respond(problem.response)
         }
-        guard AcceptHeader(head.headers["accept"]).allowsEventStream else {
+        // Clients of language models ask for JSON, and read the stream.
+        guard head.method == .POST || AcceptHeader(head.headers["accept"]).allowsEventStream else {
             return .respond(
                 Problem(406, "This route answers with text/event-stream, which the Accept header excludes.").response)
         }
@@ -73,7 +75,6 @@ struct RequestRules {
         } catch {
             return .respond(Problem(error).response)
         }
-        let lastEventID = lastEventID(head, target)
         if EventID.isFinished(lastEventID) { return .respond(.noContent) }
         if head.method == .HEAD { return .streamHead }
         return .open(
@@ -86,10 +87,10 @@ struct RequestRules {
 
     /// An empty one means that there is none: so it says in the event stream too.
     private func lastEventID(_ head: HTTPRequestHead, _ target: RequestTarget) -> String? {
-        [
-            head.headers.first(name: "last-event-id"), target.queryValue("last_event_id"),
-            target.queryValue("lastEventId"),
-        ].lazy.compactMap(\.self).first { !$0.isEmpty }
+        let values =
+            head.headers["last-event-id"].map(Optional.some)
+            + [target.queryValue("last_event_id"), target.queryValue("lastEventId")]
+        return values.lazy.compactMap(\.self).first { !$0.isEmpty }
     }
 
     private func page(for target: RequestTarget, _ method: HTTPMethod) -> Response? {

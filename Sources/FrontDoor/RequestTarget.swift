@@ -32,8 +32,9 @@ struct RequestTarget: Equatable {
         if text.utf8.first == UInt8(ascii: "/") { return text }
         for scheme in ["http://", "https://"] where text.lowercased().hasPrefix(scheme) {
             let rest = text.dropFirst(scheme.count)
-            guard let slash = rest.firstIndex(where: { $0 == "/" || $0 == "?" }) else { return "/" }
-            return rest[slash] == "/" ? rest[slash...] : "/" + rest[slash...]
+            let end = rest.firstIndex { $0 == "/" || $0 == "?" } ?? rest.endIndex
+            guard end > rest.startIndex, FieldRules.isAuthority(rest[..<end]) else { throw .badAuthority }
+            return rest[end...].first == "/" ? rest[end...] : "/" + rest[end...]
         }
         throw .noPath
     }
@@ -67,6 +68,7 @@ struct RequestTarget: Equatable {
 enum TargetFault: Error, Equatable, CustomStringConvertible {
     case badCharacter
     case noPath
+    case badAuthority
     case dotSegment
     case nulInPath
     case badEscape(String)
@@ -76,6 +78,7 @@ enum TargetFault: Error, Equatable, CustomStringConvertible {
         switch self {
         case .badCharacter: "The request target holds a character that must be percent-encoded."
         case .noPath: "The request target must begin with a slash."
+        case .badAuthority: "The request target has no host, or one that is malformed."
         case .dotSegment: "The path must not hold the segments “.” and “..”."
         case .nulInPath: "The path must not hold NUL."
         case .badEscape(let escape): "“\(escape)” is not a percent-escape; a literal “%” is written “%25”."

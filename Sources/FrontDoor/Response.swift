@@ -47,10 +47,12 @@ struct Response {
     }
 }
 
-/// The head of a response that is a stream over HTTP/1.x: it has no length, and ends with its connection (RFC 9112
-/// §6.3, last case).
+/// The head of a response that is a stream over HTTP/1.x: it ends with an empty chunk (RFC 9112 §7.1), or, where the client speaks
+/// HTTP/1.0, with its connection (§6.3, last case).
 enum StreamHead {
-    static func write(to buffer: inout ByteBuffer, date: String, headers: [StreamRequest.Field]) {
+    static func write(
+        to buffer: inout ByteBuffer, date: String, isChunked: Bool, headers: [StreamRequest.Field]
+    ) {
         buffer.writeStaticString(
             """
             HTTP/1.1 200 OK\r
@@ -61,6 +63,7 @@ enum StreamHead {
 
             """)
         buffer.writeHeader("Date", date)
+        if isChunked { buffer.writeStaticString("Transfer-Encoding: chunked\r\n") }
         buffer.writeStaticString("Connection: close\r\n")
         for header in headers { buffer.writeHeader(header.name, header.value) }
         buffer.writeStaticString("\r\n")
@@ -69,24 +72,9 @@ enum StreamHead {
     /// Whether a producer may add this header: the names are tokens, the values hold no line end, and what frames and
     /// types the response is not its to say.
     static func allows(_ header: StreamRequest.Field) -> Bool {
-        !header.name.isEmpty && header.name.utf8.allSatisfy(isToken)
+        !header.name.isEmpty && header.name.utf8.allSatisfy(HeaderRules.isTokenByte)
             && header.value.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f || $0 == UInt8(ascii: "\t") }
-            && !reserved.contains(header.name.lowercased())
-    }
-
-    private static let reserved: Set<String> = [
-        "cache-control", "connection", "content-encoding", "content-length", "content-type", "date", "keep-alive",
-        "trailer", "transfer-encoding", "upgrade", "x-accel-buffering", "x-content-type-options",
-    ]
-
-    /// RFC 9110 §5.6.2.
-    private static func isToken(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"):
-            true
-        default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
-        }
+            && !HeaderRules.serverOwned.contains(header.name.lowercased())
     }
 }
 

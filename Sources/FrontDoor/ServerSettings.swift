@@ -22,8 +22,12 @@ package struct ServerSettings: Sendable {
 
     /// From the first byte of a request's head to its last, and from accepting a connection to its first byte.
     package var headTimeout: Duration = .seconds(10)
-    /// From the end of a head to the end of the body.
+    /// How long a body may pause, wherever in it that is.
     package var bodyTimeout: Duration = .seconds(30)
+    /// What a body must bring on average, from the end of its head, once `bodyGrace` is over, its longest pause not counted; 0: any rate
+    /// will do.
+    package var minBodyBytesPerSecond = 240
+    package var bodyGrace: Duration = .seconds(10)
     /// Between the end of a response and the next request.
     package var idleTimeout: Duration = .seconds(60)
     /// How long a client may take to read the responses before its stream, or the last frames of a stream that a channel

@@ -92,6 +92,19 @@ struct ChannelSubscriberTests {
     func peerLeaves(leaving: PeerLeavingTests.Leaving) async throws {
         try await withSink { server, client, token, sink in
             leaving.act(client)
+            if leaving != .reset {
+                // Perhaps it has only ended its sending side: what it is sent will show.
+                #expect(await eventually { server.opener.halfClosed == [token] })
+                #expect(server.opener.closed.isEmpty)
+                sink.send(Array(":\n".utf8))
+            }
+            if leaving == .halfClose {
+                #expect(await eventually { server.opener.drained == [token] })
+                try #expect(client.read(through: ":\n") == ":\n")
+                sink.send(Array("data: more\n\n".utf8))
+                try #expect(client.read(through: "\n\n") == "data: more\n\n")
+                client.reset()
+            }
             #expect(await eventually { server.opener.closed == [token] })
             sink.send(Array("data: late\n\n".utf8))
             sink.finish()

@@ -42,8 +42,7 @@ final class CountingProducer: EventProducer {
         while left > 0, frames.count < bytes {
             guard next.pointee < count else { return ends ? .ended : .wait(milliseconds: -1) }
             var frame = "data: \(next.pointee)\n\n"
-            frame.withUTF8 { frames.append(UnsafeRawBufferPointer($0)) }
-            frames.frameCount += 1
+            frame.withUTF8 { frames.append(frame: UnsafeRawBufferPointer($0)) }
             next.pointee += 1
             left -= 1
         }

@@ -118,20 +118,25 @@ struct DoorstepTests {
         }
     }
 
-    @Test("A peer that has left when the stream opens gets none", arguments: ["close", "reset", "half"])
-    func leaving(how: String) async throws {
+    /// What the stream sends first shows whether somebody is there.
+    @Test(
+        "A peer that ends its side while the stream opens gets it all the same; one that resets does not",
+        arguments: PeerLeavingTests.Leaving.allCases)
+    func leaving(leaving: PeerLeavingTests.Leaving) async throws {
         try await withFullServer { server in
-            let client = try await arrive(server, get("/slow"))[0]
-            let opened = try await server.opened()
-            switch how {
-            case "close": client.close()
-            case "reset": client.reset()
-            default: client.halfClose()
-            }
-            opened.door.answer(.stream(headers: []))
-            #expect(await eventually { server.opener.left == [opened.token] })
-            #expect(server.opener.attachCount == 0)
+            let first = try server.connect()
+            #expect(await eventually { server.server.connectionCount == 1 })
+            // The server's thread has it only while the test waits.
+            nonisolated(unsafe) let client = try server.connect()
+            try client.send(get("/held"))
+            server.opener.whenOpening { leaving.act(client) }
+            first.close()
+            let token = try await server.opened().token
+            #expect(await eventually { server.opener.left.count + server.opener.attachCount > 0 })
             #expect(await eventually { server.server.connectionCount == 0 })
+            #expect(server.opener.left == (leaving == .reset ? [token] : []))
+            #expect(server.opener.attachCount == (leaving == .reset ? 0 : 1))
+            if case .descriptor(let descriptor)? = server.opener.takeTransport(of: token) { close(descriptor) }
         }
     }
 

@@ -8,8 +8,10 @@ import Synchronization
 /// - `/once`: opens at once; writes one event and ends the response.
 /// - `/held`: opens at once; the test has the connection.
 /// - `/slow`: opens when the test says so, with whatever answer.
-/// - `/ended`, `/rejected/{status}`, `/failed`, `/unavailable`, `/full`: the other outcomes.
-/// - `/number`: takes one parameter, `n`, a whole number. `/body`: as `/once`, and takes a body.
+/// - `/ended`, `/rejected/{status}`, `/failed`, `/unavailable`, `/full`: the other outcomes. The first two, with the query
+///   `headers`: with headers that are the producer's to say, and some that are not.
+/// - `/leaving`: its producer is gone, and its streams drain.
+/// - `/number`: takes one parameter, `n`, a whole number. `/body`: as `/once`, and takes a body, as `/slow` does.
 final class FakeOpener: StreamOpener {
     struct Opened: Sendable {
         let token: StreamToken
@@ -23,8 +25,12 @@ final class FakeOpener: StreamOpener {
         var attached: [StreamToken: StreamTransport] = [:]
         var attachCount = 0
         var heads: [StreamToken: [UInt8]] = [:]
+        var forms: [StreamToken: ResponseForm] = [:]
+        var halfClosed: [StreamToken] = []
         var drained: [StreamToken] = []
         var closed: [StreamToken] = []
+        var whenOpening: (@Sendable () -> Void)?
+        var whenGiven: (@Sendable () -> Void)?
     }
 
     private let state = Mutex(State())
@@ -39,6 +45,15 @@ final class FakeOpener: StreamOpener {
     var attachCount: Int { state.withLock { $0.attachCount } }
     var drained: [StreamToken] { state.withLock { $0.drained } }
     var closed: [StreamToken] { state.withLock { $0.closed } }
+
+    var halfClosed: [StreamToken] { state.withLock { $0.halfClosed } }
+    /// What happens within the next `open`, before it answers.
+    func whenOpening(_ body: @escaping @Sendable () -> Void) { state.withLock { $0.whenOpening = body } }
+
+    /// What happens at the beginning of each `attach` and `leave`.
+    func whenGiven(_ body: @escaping @Sendable () -> Void) { state.withLock { $0.whenGiven = body } }
+
+    func form(of token: StreamToken) -> ResponseForm? { state.withLock { $0.forms[token] } }
 
     func head(of token: StreamToken) -> String {
         String(decoding: state.withLock { $0.heads[token] ?? [] }, as: UTF8.self)
@@ -55,14 +70,15 @@ final class FakeOpener: StreamOpener {
         let names = path.split(separator: "/").map(String.init)
         let known = [
             "once", "held", "slow", "ended", "rejected", "failed", "full", "unavailable", "number", "body", "headers",
+            "leaving",
         ]
         guard let name = names.first, known.contains(name), names.count <= 2 else { return nil }
         let producer = FakeProducer(
-            ProducerDescription(plugin: "fake", name: name, route: path, acceptsBody: name == "body"))
+            ProducerDescription(plugin: "fake", name: name, route: path, acceptsBody: name == "body" || name == "slow"))
         let generation = Generation(plugin: "fake", number: 1)
         return RouteMatch(
             entry: ProducerEntry(producer: producer, generation: generation),
-            values: names.dropFirst().map { StreamRequest.Field("value", $0) })
+            values: names.dropFirst().map { StreamRequest.Field("value", $0) }, isLeaving: name == "leaving")
     }
 
     func open(
@@ -76,10 +92,18 @@ final class FakeOpener: StreamOpener {
             openings.add(1, ordering: .releasing)
             return token
         }
+        state.withLock { state in
+            defer { state.whenOpening = nil }
+            return state.whenOpening
+        }?()
         switch name {
         case "slow": break
-        case "ended": door.answer(.ended)
-        case "rejected": door.answer(.rejected(status: Int(match.values[0].value) ?? 0, message: "No “thanks”.\n"))
+        case "ended": door.answer(.ended(headers: Self.headers(for: request)))
+        case "rejected":
+            door.answer(
+                .rejected(
+                    status: Int(match.values[0].value) ?? 0, message: "No “thanks”.\n",
+                    headers: Self.headers(for: request)))
         case "unavailable": door.answer(.unavailable)
         case "failed": door.answer(.failed(code: "e7"))
         case "headers":
@@ -90,13 +114,25 @@ final class FakeOpener: StreamOpener {
         return token
     }
 
+    private static func headers(for request: StreamRequest) -> [StreamRequest.Field] {
+        guard request.query.contains(where: { $0.name == "headers" }) else { return [] }
+        return [
+            .init("Retry-After", "7"), .init("WWW-Authenticate", "Basic"), .init("WWW-Authenticate", "Bearer"),
+            .init("Content-Length", "5"), .init("content-type", "text/plain"), .init("Connection", "close"),
+            .init("Transfer-Encoding", "chunked"), .init("Date", "today"), .init("X-Bad", "a\r\nb: c"),
+        ]
+    }
+
     func leave(_ stream: StreamToken) {
+        state.withLock(\.whenGiven)?()
         state.withLock { $0.left.append(stream) }
     }
 
-    func attach(_ stream: StreamToken, to transport: StreamTransport, head: [UInt8]) {
+    func attach(_ stream: StreamToken, to transport: StreamTransport, head: [UInt8], form: ResponseForm) {
+        state.withLock(\.whenGiven)?()
         let name = state.withLock { state in
             state.heads[stream] = head
+            state.forms[stream] = form
             state.attached[stream] = transport
             state.attachCount += 1
             return state.opened[Int(stream.slot)].request.path.split(separator: "/")[0]
@@ -116,6 +152,10 @@ final class FakeOpener: StreamOpener {
 
     func sinksDrained(_ streams: [StreamToken]) {
         state.withLock { $0.drained += streams }
+    }
+
+    func sinkHalfClosed(_ stream: StreamToken) {
+        state.withLock { $0.halfClosed.append(stream) }
     }
 
     func sinkClosed(_ stream: StreamToken) {
@@ -155,7 +195,7 @@ final class FakeProducer: EventProducer {
 
     func open(
         _ stream: StreamToken, _ request: StreamRequest, state: inout UnsafeMutableRawPointer?
-    ) -> OpenOutcome { .ended }
+    ) -> OpenOutcome { .ended() }
 
     func pull(
         _ stream: StreamToken, state: UnsafeMutableRawPointer?, into frames: inout FrameBuffer, events: Int, bytes: Int

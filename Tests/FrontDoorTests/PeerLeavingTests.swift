@@ -96,7 +96,7 @@ struct PeerLeavingTests {
             try client.send(get("/slow"))
             let opened = try await server.opened()
             // Only the kernel learns of it, so the socket is looked at until it says so.
-            let socket = try #require(descriptor(connectedTo: client.localPort))
+            let socket = try #require(client.descriptorOfPeer)
             if isLong { #expect(await eventually { asksForThePeer(socket) }) }
             opened.door.answer(.stream(headers: []))
             #expect(await eventually { server.opener.attachCount == 1 })
@@ -106,6 +106,30 @@ struct PeerLeavingTests {
             }
             defer { Glibc.close(descriptor) }
             #expect(asksForThePeer(descriptor) == isLong)
+        }
+    }
+
+    @Test(
+        "A connection is counted until its stream has it, or knows that it has left",
+        arguments: [nil] + Leaving.allCases)
+    func countedUntilGiven(leaving: Leaving?) async throws {
+        try await withServer { server in
+            let counts = Watched<[Int]>([])
+            // Weakly: the server has the opener.
+            server.opener.whenGiven { [weak door = server.server] in
+                let count = door?.connectionCount ?? -1
+                counts.update { $0.append(count) }
+            }
+            let client = try server.connect()
+            try client.send(get("/slow"))
+            let opened = try await server.opened()
+            leaving?.act(client)
+            opened.door.answer(.stream(headers: []))
+            #expect(await eventually { server.server.connectionCount == 0 })
+            #expect(counts.read(\.self) == [1])
+            if case .descriptor(let descriptor)? = server.opener.takeTransport(of: opened.token) {
+                Glibc.close(descriptor)
+            }
         }
     }
 
@@ -136,19 +160,6 @@ struct PeerLeavingTests {
                 if case .descriptor(let descriptor)? = attached { Glibc.close(descriptor) }
             }
         }
-    }
-}
-
-/// The server's end of a connection: the socket of this process whose peer has that port.
-private func descriptor(connectedTo port: Int) -> Int32? {
-    (0..<1024).first { candidate in
-        var address = sockaddr_in()
-        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let result = withUnsafeMutablePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getpeername(candidate, $0, &size) }
-        }
-        return result == 0 && address.sin_family == sa_family_t(AF_INET)
-            && Int(UInt16(bigEndian: address.sin_port)) == port
     }
 }
 

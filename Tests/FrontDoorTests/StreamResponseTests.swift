@@ -23,13 +23,49 @@ struct StreamResponseTests {
                     X-Accel-Buffering: no\r
                     X-Content-Type-Options: nosniff\r
                     Date: \(date)\r
-                    Connection: close\r
+                    \(version == "1.1" ? "Transfer-Encoding: chunked\r\n" : "")Connection: close\r
                     \r
                     data: hi
 
 
                     """)
+            let form = try await server.opener.form(of: server.opened().token)
+            #expect(form == (version == "1.1" ? [.chunked, .reconnects] : .reconnects))
             #expect(date.wholeMatch(of: /[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT/) != nil)
+        }
+    }
+
+    @Test("A POST's client is not expected to reconnect")
+    func post() async throws {
+        try await withServer { server in
+            let client = try server.connect()
+            try client.send("POST /body HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\n\r\nhi")
+            _ = try client.readToEnd()
+            try await #expect(server.opener.form(of: server.opened().token) == .chunked)
+        }
+    }
+
+    @Test(
+        "A peer that ends its sending side behind its request is answered: 404, or the stream",
+        arguments: [true, false])
+    func halfClosing(isWhole: Bool) async throws {
+        try await withServer { server in
+            for (target, answer) in [("/once", "200 OK"), ("/missing", "404 Not Found"), ("/ended", "204 No Content")] {
+                let client = try server.connect()
+                let request = get(target)
+                // In two pieces it does not get through from the doorstep.
+                if !isWhole {
+                    try client.send(String(request.prefix(7)))
+                    #expect(await eventually { server.server.connectionCount > 0 })
+                }
+                try client.send(isWhole ? request : String(request.dropFirst(7)))
+                client.halfClose()
+                try #expect(client.readToEnd().hasPrefix("HTTP/1.1 \(answer)\r\n"))
+            }
+            let body = try server.connect()
+            try body.send("POST /body HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\n\r\nhello")
+            body.halfClose()
+            try #expect(body.readToEnd().hasSuffix("data: hi\n\n"))
         }
     }
 
@@ -111,6 +147,32 @@ struct StreamResponseTests {
         }
     }
 
+    @Test(
+        "They stay on 204 and on a refusal, whatever its status, and the response is framed as ever",
+        arguments: [
+            ("/ended?headers", 204), ("/rejected/401?headers", 401), ("/rejected/429?headers", 429),
+            ("/rejected/503?headers", 503), ("/rejected/200?headers", 500),
+        ])
+    func refusalHeaders(target: String, status: Int) async throws {
+        for handsOver in [true, false] {
+            try await withServer({ $0.allowsHandOver = handsOver }) { server in
+                let client = try server.connect()
+                try client.send(get(target))
+                let response = try client.readResponse()
+                #expect(response.status == status)
+                let usual =
+                    ["Cache-Control", "X-Content-Type-Options", "Date"]
+                    + (status == 204 ? [] : ["Content-Type", "Content-Length"])
+                let added = response.headerLines.filter { line in !usual.contains { line.hasPrefix($0 + ": ") } }
+                #expect(added == ["Retry-After: 7", "WWW-Authenticate: Basic", "WWW-Authenticate: Bearer"])
+                #expect(response.headerLines.count == usual.count + added.count)
+                #expect(response["Content-Type"] == (status == 204 ? nil : "application/problem+json"))
+                try client.send(get("/missing"))
+                try #expect(client.readResponse().status == 404)
+            }
+        }
+    }
+
     @Test("What open refuses becomes a status, and the connection goes on")
     func refusals() async throws {
         try await withServer { server in
@@ -138,7 +200,7 @@ struct StreamResponseTests {
 
     @Test(
         "Turned away, EventSource is told when to come back, and everybody else gets 503",
-        arguments: ["/full", "/unavailable"])
+        arguments: ["/full", "/unavailable", "/leaving"])
     func shedding(path: String) async throws {
         try await withServer {
             $0.retryAfter = .milliseconds(5000)...(.milliseconds(6000))
@@ -147,7 +209,7 @@ struct StreamResponseTests {
             try browser.send(get(path, "Accept: text/event-stream"))
             let empty = try browser.readToEnd()
             #expect(empty.hasPrefix("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"))
-            #expect(empty.contains(/\r\n\r\nretry: [56]\d\d\d\n\n$/))
+            #expect(empty.contains(/\r\n\r\nretry: [56]\d\d\d\n$/))
 
             let other = try server.connect()
             try other.send(get(path, "Accept: */*"))
@@ -156,6 +218,30 @@ struct StreamResponseTests {
             #expect(["5", "6"].contains(response["Retry-After"]))
             try #expect(other.readToEnd() == "")
             #expect(server.server.turnedAwayCount == 2)
+        }
+    }
+
+    @Test("Turned away, a POST is never answered with an empty stream: no EventSource sends one")
+    func sheddingPosts() async throws {
+        try await withServer { server in
+            let request = "POST /leaving HTTP/1.1\r\nHost: a\r\nAccept: text/event-stream\r\nContent-Length: 3\r\n"
+            try #expect(server.answer(to: request + "\r\nabc").status == 503)
+            // Nobody would look at the body.
+            try #expect(server.answer(to: request + "Expect: 100-continue\r\n\r\n").status == 503)
+            #expect(server.server.turnedAwayCount == 2)
+        }
+    }
+
+    @Test(
+        "Where a producer is about to go, one who has seen the end is told so, and what a route answers is still known")
+    func leaving() async throws {
+        try await withServer { server in
+            try #expect(server.answer(to: get("/leaving", "Last-Event-ID: sluice-end")).status == 204)
+            try #expect(server.answer(to: "OPTIONS /leaving HTTP/1.1\r\nHost: a\r\n\r\n").status == 204)
+            let head = "HEAD /leaving HTTP/1.1\r\nHost: a\r\n\r\n"
+            try #expect(server.answer(to: head, isHead: true).status == 503)
+            try #expect(server.answer(to: get("/leaving?n=wrong", "Accept: image/png")).status == 503)
+            #expect(server.opener.opened.isEmpty)
         }
     }
 

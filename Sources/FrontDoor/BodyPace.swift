@@ -1,0 +1,51 @@
+import NIOCore
+
+/// How fast a request's body must come: no pause may last too long, and after some time of grace the body must have brought so many
+/// bytes for each second, its longest pause not counted. A steady upload may take as long as it needs, and one that stops for a while
+/// is judged by that pause alone; one that trickles to hold a connection is not let go on for longer than a pause and the grace.
+struct BodyPace {
+    private var start = NIODeadline.distantPast
+    private var lastArrival = NIODeadline.distantPast
+    private var longestPause = TimeAmount.zero
+    private var pauseLimit = TimeAmount.zero
+    private var grace = TimeAmount.zero
+    /// 0: any rate.
+    private var bytesPerSecond = 0
+    /// Which of the two the last deadline is for.
+    private var isForRate = false
+
+    /// What is wrong if the last deadline passes.
+    var fault: String {
+        isForRate
+            ? "The request's body came too slowly: at least \(bytesPerSecond) bytes a second are expected."
+            : "The request's body took too long to arrive: nothing came for \(pauseLimit.nanoseconds / 1_000_000) ms."
+    }
+
+    /// Of a request without a body.
+    init() {}
+
+    /// - Parameter start: when the head was there.
+    init(_ settings: ServerSettings, from start: NIODeadline) {
+        self.start = start
+        lastArrival = start
+        pauseLimit = TimeAmount(settings.bodyTimeout)
+        grace = TimeAmount(settings.bodyGrace)
+        bytesPerSecond = settings.minBodyBytesPerSecond
+    }
+
+    /// When more must have come, seen from a moment at which something has.
+    /// - Parameter count: the bytes that have come so far.
+    mutating func deadline(at now: NIODeadline, having count: Int) -> NIODeadline {
+        longestPause = max(longestPause, now - lastArrival)
+        lastArrival = now
+        isForRate = false
+        let afterPause = now + pauseLimit
+        guard bytesPerSecond > 0 else { return afterPause }
+        let covered = TimeAmount.nanoseconds(Int64(Double(count) / Double(bytesPerSecond) * 1e9))
+        let afterRate = start + grace + covered + longestPause
+        // A pause that begins now and becomes the longest one takes the place of that which was not counted.
+        guard afterRate < now + min(longestPause, pauseLimit) else { return afterPause }
+        isForRate = true
+        return afterRate
+    }
+}

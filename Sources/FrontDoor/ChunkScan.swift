@@ -1,0 +1,69 @@
+/// Finds where a body in chunks ends, so that what follows it in the same read is taken for the head that it is; and counts what is
+/// around the data.
+///
+/// It skips, and judges nothing: the parser gets every byte, and refuses what is malformed.
+struct ChunkScan {
+    private enum State {
+        case size(Int)
+        /// Behind the size, with an extension or not.
+        case sizeLine(Int)
+        case data(Int)
+        case dataEnd
+        case trailers(isLineEmpty: Bool)
+        /// All that comes is left to the parser.
+        case over
+    }
+
+    private var state = State.size(0)
+    /// The bytes of sizes, extensions and line ends; not of trailers, which have the parser's limit.
+    private var framingCount = 0
+    private var dataCount = 0
+
+    /// How much more there is around the data than chunks have that are small, but no worse.
+    var excess: Int { framingCount - 16 * dataCount }
+
+    /// - Returns: how many of the bytes belong to the body.
+    mutating func take(_ bytes: UnsafeRawBufferPointer) -> Int {
+        var index = 0
+        while index < bytes.count {
+            if case .over = state { return bytes.count }
+            if case .data(let missing) = state {
+                let count = min(missing, bytes.count - index)
+                index += count
+                dataCount += count
+                state = count == missing ? .dataEnd : .data(missing - count)
+                continue
+            }
+            take(bytes[index])
+            index += 1
+            if case .over = state { return index }
+        }
+        return index
+    }
+
+    private mutating func take(_ byte: UInt8) {
+        let isLineEnd = byte == UInt8(ascii: "\n")
+        if case .trailers(let isLineEmpty) = state {
+            if isLineEnd {
+                state = isLineEmpty ? .over : .trailers(isLineEmpty: true)
+            } else if byte != UInt8(ascii: "\r") {
+                state = .trailers(isLineEmpty: false)
+            }
+            return
+        }
+        framingCount += 1
+        switch state {
+        case .size(let size), .sizeLine(let size):
+            if isLineEnd {
+                state = size == 0 ? .trailers(isLineEmpty: true) : .data(size)
+            } else if case .size = state, let digit = Character(Unicode.Scalar(byte)).hexDigitValue {
+                // The parser refuses one that is too large for it.
+                state = size >> 55 == 0 ? .size(size << 4 | digit) : .over
+            } else {
+                state = .sizeLine(size)
+            }
+        case .dataEnd: if isLineEnd { state = .size(0) }
+        case .data, .trailers, .over: break
+        }
+    }
+}

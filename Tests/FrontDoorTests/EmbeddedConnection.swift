@@ -1,0 +1,59 @@
+import EventStream
+import Logging
+import NIOCore
+import NIOEmbedded
+import StreamRuntime
+
+@testable import FrontDoor
+
+/// A connection whose channel and clock are the test's.
+final class EmbeddedConnection {
+    let opener = FakeOpener()
+    private let channel = EmbeddedChannel()
+    private let roster: ConnectionRoster
+
+    init(_ change: (inout ServerSettings) -> Void = { _ in }) throws {
+        var settings = ServerSettings()
+        change(&settings)
+        roster = ConnectionRoster(
+            settings, opener: opener, population: Population(limit: 10),
+            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }), on: channel.eventLoop)
+        try ConnectionHandler(roster: roster, channel: channel).addHandlers()
+        try channel.connect(to: SocketAddress(ipAddress: "192.0.2.7", port: 7)).wait()
+    }
+
+    deinit {
+        // Who has the stream's connection has the channel, and the channel's handler has the opener.
+        for opened in opener.opened { _ = opener.takeTransport(of: opened.token) }
+        _ = try? channel.finish(acceptAlreadyClosed: true)
+    }
+
+    func send(_ text: String) throws { try channel.writeInbound(ByteBuffer(string: text)) }
+
+    func send(bytes count: Int) throws {
+        try channel.writeInbound(ByteBuffer(repeating: UInt8(ascii: "x"), count: count))
+    }
+
+    /// The client ends its sending side (FIN).
+    func halfClose() { channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed) }
+
+    /// Whether the connection is over.
+    var isClosed: Bool { !channel.isActive }
+
+    /// Lets the loop do what it has to do, without time.
+    func run() { channel.embeddedEventLoop.run() }
+
+    func pass(seconds: Int64) { pass(.seconds(seconds)) }
+
+    func pass(_ time: TimeAmount) { channel.embeddedEventLoop.advanceTime(by: time) }
+
+    /// All that was answered so far.
+    func answer() throws -> String {
+        var text = ""
+        while let bytes = try channel.readOutbound(as: ByteBuffer.self) { text += String(buffer: bytes) }
+        return text
+    }
+
+    /// The body that came to a producer; `nil` as long as nothing did.
+    var bodyBytes: Int? { opener.opened.first?.request.body.count }
+}
