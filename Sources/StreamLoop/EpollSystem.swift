@@ -41,7 +41,8 @@ package final class EpollSystem: LoopSystem {
 
     package override func wait(timeout: Int64, into events: UnsafeMutableBufferPointer<ReadyEvent>) -> Int {
         // Rounded up: a turn that comes a little late finds its timers due; one that comes early would spin.
-        let milliseconds = timeout < 0 ? -1 : Int32(clamping: (timeout + 999_999) / 1_000_000)
+        let milliseconds =
+            timeout < 0 ? -1 : Int32(clamping: timeout / 1_000_000 + (timeout % 1_000_000 > 0 ? 1 : 0))
         let count = epoll_wait(epoll, found, Int32(min(foundCapacity, events.count)), milliseconds)
         guard count > 0 else { return 0 }
         var written = 0
@@ -50,10 +51,8 @@ package final class EpollSystem: LoopSystem {
             // Edge-triggered, so its counter is never read: each write is an edge of its own.
             if event.data.u64 == Self.wakeUpTag { continue }
             var readiness: Readiness = []
-            if event.events & (EPOLLHUP.rawValue | EPOLLERR.rawValue | EPOLLRDHUP.rawValue) != 0 {
-                readiness.insert(.hangUp)
-            }
-            if event.events & EPOLLIN.rawValue != 0 { readiness.insert(.readable) }
+            if event.events & (EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0 { readiness.insert(.hangUp) }
+            if event.events & (EPOLLIN.rawValue | EPOLLRDHUP.rawValue) != 0 { readiness.insert(.readable) }
             if event.events & EPOLLOUT.rawValue != 0 { readiness.insert(.writable) }
             events[written] = ReadyEvent(tag: event.data.u64, readiness: readiness)
             written += 1
@@ -101,12 +100,12 @@ package final class EpollSystem: LoopSystem {
             if count > 0 {
                 dropped += count
             } else if count == 0 {
-                return .ended
+                return .finished
             } else if errno == EAGAIN {
                 return .dropped(dropped)
             } else if errno != EINTR {
                 noteTimeOut(descriptor, errno)
-                return .ended
+                return .broken
             }
         }
         return .dropped(dropped)

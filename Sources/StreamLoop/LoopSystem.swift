@@ -15,7 +15,7 @@ package struct Readiness: OptionSet, Sendable {
 
     package static let readable = Readiness(rawValue: 1)
     package static let writable = Readiness(rawValue: 2)
-    /// The peer closed its side or the connection broke.
+    /// The connection broke, or both sides have ended it.
     package static let hangUp = Readiness(rawValue: 4)
 }
 
@@ -29,8 +29,9 @@ package struct ReadyEvent: Sendable {
 package enum InputOutcome: Sendable {
     /// So many bytes were read and dropped; nothing is left to read.
     case dropped(Int)
-    /// The peer closed its side, or the connection broke.
-    case ended
+    /// The peer has ended its sending side: nothing will come any more.
+    case finished
+    case broken
 }
 
 /// The operating system as a loop sees it: time, readiness, and sending on descriptors. `EpollSystem` is the real one,

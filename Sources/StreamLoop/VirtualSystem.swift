@@ -11,6 +11,8 @@ package final class VirtualSystem: LoopSystem {
         /// How many calls sent it.
         package var sends = 0
         package var isPeerGone = false
+        /// The peer has ended its sending side.
+        package var isPeerFinished = false
         package var isShutDown = false
         package var isClosed = false
         package var silenceMilliseconds: Int64 = 0
@@ -56,6 +58,12 @@ package final class VirtualSystem: LoopSystem {
         sockets[descriptor]!.isPeerGone = true
         sockets[descriptor]!.hasTimedOut = timedOut
         if let tag = sockets[descriptor]!.tag { edges.append(ReadyEvent(tag: tag, readiness: .hangUp)) }
+    }
+
+    /// The peer ends its sending side, and reads on.
+    package func halfClose(_ descriptor: Int32) {
+        sockets[descriptor]!.isPeerFinished = true
+        if let tag = sockets[descriptor]!.tag { edges.append(ReadyEvent(tag: tag, readiness: .readable)) }
     }
 
     /// The connection is broken, but nobody has noticed: the next send will.
@@ -115,7 +123,9 @@ package final class VirtualSystem: LoopSystem {
         precondition(sockets[descriptor] != nil && !sockets[descriptor]!.isClosed, "only an open socket can be watched")
         sockets[descriptor]!.tag = tag
         let isGone = sockets[descriptor]!.isPeerGone
-        edges.append(ReadyEvent(tag: tag, readiness: isGone ? [.writable, .hangUp] : .writable))
+        var readiness: Readiness = isGone ? [.writable, .hangUp] : .writable
+        if sockets[descriptor]!.isPeerFinished { readiness.insert(.readable) }
+        edges.append(ReadyEvent(tag: tag, readiness: readiness))
         return 0
     }
 
@@ -125,7 +135,7 @@ package final class VirtualSystem: LoopSystem {
         sockets[descriptor]!.tag = tag
         var readiness: Readiness = []
         if sockets[descriptor]!.room > 0 { readiness.insert(.writable) }
-        if sockets[descriptor]!.input > 0 { readiness.insert(.readable) }
+        if sockets[descriptor]!.input > 0 || sockets[descriptor]!.isPeerFinished { readiness.insert(.readable) }
         if sockets[descriptor]!.isPeerGone { readiness.insert(.hangUp) }
         if !readiness.isEmpty { edges.append(ReadyEvent(tag: tag, readiness: readiness)) }
         return 0
@@ -144,9 +154,10 @@ package final class VirtualSystem: LoopSystem {
     }
 
     package override func dropInput(_ descriptor: Int32, limit: Int) -> InputOutcome {
-        if sockets[descriptor]!.isPeerGone { return .ended }
+        if sockets[descriptor]!.isPeerGone { return .broken }
         let dropped = min(limit, sockets[descriptor]!.input)
         sockets[descriptor]!.input -= dropped
+        if dropped == 0, sockets[descriptor]!.isPeerFinished { return .finished }
         return .dropped(dropped)
     }
 

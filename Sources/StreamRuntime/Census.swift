@@ -4,8 +4,10 @@ import Synchronization
 final class Census: Sendable {
     private let maxStreams: Atomic<Int>
     private let maxThreads: Atomic<Int>
+    private let maxKeptBytes: Atomic<Int>
     private let streams = Atomic<Int>(0)
     private let threads = Atomic<Int>(0)
+    private let keptBytes = Atomic<Int>(0)
     private let stuck = Atomic<Int>(0)
     private let refused = Atomic<Int>(0)
     private let evicted = Atomic<Int>(0)
@@ -14,12 +16,14 @@ final class Census: Sendable {
     init(limits: Limits) {
         maxStreams = Atomic(limits.maxStreams)
         maxThreads = Atomic(limits.maxThreads)
+        maxKeptBytes = Atomic(limits.maxKeptRequestBytes)
     }
 
     /// What is over a lower limit stays.
     func replaceLimits(_ limits: Limits) {
         maxStreams.store(limits.maxStreams, ordering: .relaxed)
         maxThreads.store(limits.maxThreads, ordering: .relaxed)
+        maxKeptBytes.store(limits.maxKeptRequestBytes, ordering: .relaxed)
     }
 
     /// Streams from before their `open` to after their `close`.
@@ -52,6 +56,17 @@ final class Census: Sendable {
     func addThread() { threads.add(1, ordering: .relaxed) }
 
     func threadIsFree() { threads.subtract(1, ordering: .relaxed) }
+
+    /// What the requests of resumable streams take, which are kept for as long as these live.
+    var keptRequestBytes: Int { keptBytes.load(ordering: .relaxed) }
+
+    func takeKeptBytes(_ count: Int) -> Bool {
+        if keptBytes.add(count, ordering: .relaxed).newValue <= maxKeptBytes.load(ordering: .relaxed) { return true }
+        freeKeptBytes(count)
+        return false
+    }
+
+    func freeKeptBytes(_ count: Int) { keptBytes.subtract(count, ordering: .relaxed) }
 
     func countStuck() { stuck.add(1, ordering: .relaxed) }
     func countUnstuck() { stuck.subtract(1, ordering: .relaxed) }

@@ -1,4 +1,3 @@
-import StreamLoop
 import Synchronization
 
 /// One loaded image of a plugin as the runtime sees it: its number, and how many of its streams still live.
@@ -17,6 +16,8 @@ package final class Generation: Sendable {
         /// Who may still want it to serve again.
         var holds = 0
         var isRetired = false
+        /// Its streams have had their time.
+        var isDrainOver = false
         var isShutDown = false
 
         /// - Returns: `true` when it is time for `shutdown`, once.
@@ -27,8 +28,8 @@ package final class Generation: Sendable {
         }
     }
 
-    /// - Parameter shutdown: runs once, when the generation is retired and its last stream closed: on the thread that retires it, or
-    ///   on one of its own, because it may take its time and a loop may not.
+    /// - Parameter shutdown: is called once, when the generation is retired and its last stream closed, by whoever brought that about:
+    ///   a loop, or the thread that reloads. It must not run the plugin's code there, but have it run elsewhere.
     package init(
         plugin: String, number: Int, trial: Trial? = nil, shutdown: @escaping @Sendable () -> Void = {}
     ) {
@@ -41,6 +42,8 @@ package final class Generation: Sendable {
     package var liveStreams: Int { state.withLock { $0.live } }
     /// It gets no new streams.
     var isRetired: Bool { state.withLock { $0.isRetired } }
+    /// It has streams that are left to go on for a while.
+    var isDraining: Bool { state.withLock { $0.live > 0 && !$0.isDrainOver && !$0.isShutDown } }
     package var isShutDown: Bool { state.withLock { $0.isShutDown } }
 
     /// Gives it no new streams; those that are open go on. Its `shutdown` follows the last of them, or comes at once.
@@ -51,6 +54,9 @@ package final class Generation: Sendable {
         }
         if isOver { shutdown() }
     }
+
+    /// Its last streams are told to end.
+    func endDrain() { state.withLock { $0.isDrainOver = true } }
 
     /// Keeps it from shutting down, so that it can serve again.
     func hold() { state.withLock { $0.holds += 1 } }
@@ -70,6 +76,7 @@ package final class Generation: Sendable {
         state.withLock { state in
             precondition(!state.isShutDown, "what serves again was held")
             state.isRetired = false
+            state.isDrainOver = false
         }
     }
 
@@ -90,6 +97,6 @@ package final class Generation: Sendable {
             precondition(state.live >= 0, "more streams ended than began")
             return state.endsNow()
         }
-        if isOver, !startThread(named: "sluice-shutdown", stackBytes: 512 * 1024, shutdown) { shutdown() }
+        if isOver { shutdown() }
     }
 }

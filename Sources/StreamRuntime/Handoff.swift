@@ -7,7 +7,7 @@ final class Handoff: @unchecked Sendable {
     // Unchecked: everything that changes is only touched within `condition.withLock`.
     private let condition = Condition()
     private let limitBytes: Int
-    private var frames = FrameBuffer(capacity: 512)
+    private var frames = FrameBuffer(capacity: 512, isChunked: true)
     /// Somebody was told that the queue is full.
     private var isRoomWanted = false
     private var isOver = false
@@ -28,8 +28,6 @@ final class Handoff: @unchecked Sendable {
     private var isAttached = false
     private var isWoken = false
     private var isClosed = false
-    private var isInterrupting = false
-    private var isCloseBegun = false
     private var cancelReason: CloseReason?
     private var finish: Finish?
     private var openAnswer: OpenOutcome?
@@ -216,20 +214,6 @@ final class Handoff: @unchecked Sendable {
         }
     }
 
-    /// Calls the producer's `interrupt`, unless its `close` has begun; `close` waits until it has returned.
-    func interrupt(_ call: () -> Void) {
-        let isAllowed = condition.withLock {
-            isInterrupting = !isCloseBegun
-            return isInterrupting
-        }
-        guard isAllowed else { return }
-        call()
-        condition.withLock {
-            isInterrupting = false
-            condition.broadcast()
-        }
-    }
-
     /// Nothing is taken any more.
     func end() { condition.withLock { isOver = true } }
 
@@ -302,14 +286,6 @@ final class Handoff: @unchecked Sendable {
                 if let call = calls.popDue(at: monotonicNanoseconds()) { return .call(call) }
                 condition.wait(until: calls.earliest)
             }
-        }
-    }
-
-    /// To be called before `close`: from then on there is no `interrupt`.
-    func beginClose() {
-        condition.withLock {
-            isCloseBegun = true
-            while isInterrupting { condition.wait(until: .max) }
         }
     }
 

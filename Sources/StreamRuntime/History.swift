@@ -7,6 +7,8 @@ final class FrameChunk: SharedBytes, @unchecked Sendable {
     let frames: [FrameMark]
     /// The number of the last event up to and with each frame.
     let numbers: [UInt64]
+    /// The newest reconnection time in them, in milliseconds; -1: none.
+    let retry: Int64
 
     /// Copies marked frames, and gives those that are events and have no id one of the hub's own.
     init(_ output: borrowing FrameBuffer, numbering: inout HubNumbering) {
@@ -29,6 +31,7 @@ final class FrameChunk: SharedBytes, @unchecked Sendable {
         }
         for mark in output.marks {
             let idAt = written + mark.idAt - read
+            let start = written
             var idLength = mark.idLength
             if mark.isEvent {
                 numbering.next()
@@ -39,11 +42,15 @@ final class FrameChunk: SharedBytes, @unchecked Sendable {
                 }
             }
             copy(to: mark.end)
+            if output.isChunked, idLength != mark.idLength {
+                Chunk.writeHead(size: written - start - Chunk.overhead, to: target + start)
+            }
             frames.append(FrameMark(end: written, idAt: idAt, idLength: idLength, isEvent: mark.isEvent))
             numbers.append(numbering.number)
         }
         self.frames = frames
         self.numbers = numbers
+        retry = output.newestRetry
         super.init(owning: base, count: written)
     }
 
@@ -82,6 +89,9 @@ struct HubNumbering: Sendable {
 
     /// How many events lie between two numbers; `nil` if a leap does, as nobody knows how far it went.
     static func events(after old: UInt64, to new: UInt64) -> UInt64? { old >> 32 == new >> 32 ? new - old : nil }
+
+    /// The id of an event, or of the place behind it.
+    func id(_ number: UInt64) -> [UInt8] { epoch + Array("-\(number)".utf8) }
 
     /// Writes an id line.
     /// - Returns: the bytes of the id itself.
@@ -141,6 +151,8 @@ struct History: Sendable {
     private var bytesHeld = 0
     /// The place of the oldest frame that is held.
     private(set) var first: Int64 = 0
+    /// The newest reconnection time that the producer gave, in milliseconds; -1: none.
+    private(set) var retry: Int64 = -1
 
     /// - Parameter maxEvents: at least 1.
     init(maxEvents: Int, maxBytes: Int) {
@@ -162,6 +174,7 @@ struct History: Sendable {
     var end: Int64 { first + Int64(held.count) }
 
     mutating func append(_ chunk: FrameChunk) {
+        if chunk.retry >= 0 { retry = chunk.retry }
         for frame in 0..<chunk.frames.count {
             held.append(Held(chunk: chunk, frame: Int32(frame)))
             bytesHeld += chunk.bytes(of: frame).count
@@ -232,6 +245,18 @@ struct History: Sendable {
         case at(Int64)
         /// Its id is not held: it gets all that is, after a notice. `lost`: how many events are missing, if that can be known.
         case gap(from: Int64, lost: UInt64?)
+    }
+
+    /// The id behind which a place lies: that of the last frame before it, or one that the hub makes for it.
+    func anchor(at place: Int64, numbering: HubNumbering) -> [UInt8] {
+        var before = place
+        while before > first {
+            before -= 1
+            guard let id = id(at: before) else { continue }
+            // An empty one resets the client's, and it would come back without.
+            return id.isEmpty ? numbering.id(number(at: before)) : Array(id)
+        }
+        return numbering.id(place < end ? newestGone : numbering.number)
     }
 
     /// Right behind an id.

@@ -8,24 +8,28 @@ final class HubReplica {
     struct Member {
         /// -1: a sink.
         var descriptor: Int32
-        /// The slot, with the top bit set while its connection takes no more.
-        var slotAndFlag: UInt32
+        /// The slot, which has 24 bits, and flags above it: a member without any gets what the others get, at once.
+        var slotAndFlags: UInt32
         /// The place of the next frame that it gets.
         var cursor: Int64
 
         private static let blockedFlag: UInt32 = 1 << 31
+        private static let plainFlag: UInt32 = 1 << 30
 
-        init(descriptor: Int32, slot: UInt32, cursor: Int64) {
+        init(descriptor: Int32, slot: UInt32, cursor: Int64, isPlain: Bool) {
             self.descriptor = descriptor
-            slotAndFlag = slot
+            slotAndFlags = isPlain ? slot | Self.plainFlag : slot
             self.cursor = cursor
         }
 
-        var slot: UInt32 { slotAndFlag & ~Self.blockedFlag }
+        var slot: UInt32 { slotAndFlags & ~(Self.blockedFlag | Self.plainFlag) }
+        /// Its connection takes no more.
         var isBlocked: Bool {
-            get { slotAndFlag & Self.blockedFlag != 0 }
-            set { slotAndFlag = newValue ? slotAndFlag | Self.blockedFlag : slotAndFlag & ~Self.blockedFlag }
+            get { slotAndFlags & Self.blockedFlag != 0 }
+            set { slotAndFlags = newValue ? slotAndFlags | Self.blockedFlag : slotAndFlags & ~Self.blockedFlag }
         }
+        /// Its response is not sent in chunks, as those in the history are.
+        var isPlain: Bool { slotAndFlags & Self.plainFlag != 0 }
     }
 
     /// How the source ended, once it has: what each subscriber is told when it has all that came before.
@@ -39,6 +43,7 @@ final class HubReplica {
     /// Tells the replica that asked from one that this loop had before.
     let serial: UInt64
     let slowPolicy: HubSettings.SlowPolicy
+    let isAnchored: Bool
     /// Whose source the hub has.
     var entry: ProducerEntry
     var history: History
@@ -67,6 +72,7 @@ final class HubReplica {
         self.serial = serial
         self.entry = entry
         slowPolicy = settings.slowPolicy
+        isAnchored = settings.isAnchored
         numbering = epoch
         history = History(maxEvents: settings.historyEvents, maxBytes: settings.historyBytes)
         members = .allocate(capacity: capacity)

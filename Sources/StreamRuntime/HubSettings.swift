@@ -12,6 +12,8 @@ package struct HubSettings: Sendable, Equatable {
     package var historyBytes = 1 << 20
     /// How long the source stays open without subscribers. Nanoseconds; `Int64.max`: for ever.
     package var linger: Int64 = 5_000_000_000
+    /// A newcomer is told its place in the history, in an event `sluice-open`.
+    package var isAnchored = true
     /// What happens to a subscriber that is overtaken by the ring.
     package var slowPolicy = SlowPolicy.disconnect
 

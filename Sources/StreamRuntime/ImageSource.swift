@@ -31,23 +31,30 @@ package struct LoadedImage: Sendable {
 
 /// What a reloader needs of those who know files and images.
 package protocol ImageSource: Sendable {
+    /// What became of a candidate.
+    typealias Outcome = (path: String, result: Result<LoadedImage, any Error>)
+
     /// The candidates' paths, sorted.
     /// - Throws: an error whose description says what is wrong with the directory.
     func scan() throws -> [String]
     /// What stands in the file, to tell whether it changed.
     /// - Throws: why the file is refused.
     func content(of path: String) throws -> String
-    /// These are about to be loaded, one after the other: what can be done for them at the same time is done now.
-    func prepare(_ paths: [String])
-    /// - Throws: why the file is refused.
-    func load(_ path: String) throws -> LoadedImage
-    /// Whether a refusal by `load` is the content's fault, so that the same content need not be tried again.
-    func isLasting(_ refusal: any Error) -> Bool
+    /// What around a file its loading may depend on, to tell whether that changed.
+    func surroundings(of path: String) -> String
+    /// Loads these side by side, and returns when all are decided, or when nobody waits for them any longer.
+    /// - Parameters:
+    ///   - meanwhile: is called now and then, on the calling thread.
+    ///   - ready: is called on the calling thread with what has been decided while others hang.
+    /// - Returns: all that was decided and not given to `ready`.
+    func load(_ paths: [String], meanwhile: () -> Void, ready: ([Outcome]) -> Void) -> [Outcome]
+    func cause(of refusal: any Error) -> RefusalCause
     /// Why a candidate cannot serve beside the others: the same name, or a route that another has.
     func conflict(of candidate: LoadedImage, with others: [LoadedImage]) -> String?
+    /// Nobody waits for the reload that runs: the server stops.
+    var isAbandoned: Bool { get }
 }
 
 extension ImageSource {
-    package func prepare(_ paths: [String]) {}
-    package func isLasting(_ refusal: any Error) -> Bool { true }
+    package var isAbandoned: Bool { false }
 }

@@ -7,6 +7,8 @@ package struct Limits: Sendable {
     package var maxThreads = 256
     /// Shared streams of one producer at a time, each with parameters of its own.
     package var maxHubsPerProducer = 1_000
+    /// What the requests take that are kept to open resumable streams anew.
+    package var maxKeptRequestBytes = 256 << 20
     /// How shared streams behave, but for those of the producers named in `hubs`.
     package var hub = HubSettings()
     package var hubs: [String: HubSettings] = [:]

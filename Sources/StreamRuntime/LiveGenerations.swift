@@ -3,26 +3,98 @@ import Synchronization
 
 /// The generations whose `shutdown` has not returned, by name. Apart from who makes generations: these, and with them their streams,
 /// keep this one, and must not keep that one.
+///
+/// A `shutdown` is a plugin's code, and may never return. So each has a thread of its own, and nobody waits for it without a deadline.
 final class LiveGenerations: Sendable {
-    private let names = Mutex<Set<String>>([])
-    private let ended = Condition()
+    /// - Returns: `false` if there is no thread to be had.
+    typealias Starting = @Sendable (@escaping @Sendable () -> Void) -> Bool
 
-    func begin(_ name: String) {
-        names.withLock { _ = $0.insert(name) }
+    private struct Ending {
+        let begun: Int64
+        var isReported = false
     }
 
-    func end(_ name: String) {
-        names.withLock { _ = $0.remove(name) }
+    private struct State {
+        var names: [Int: String] = [:]
+        var last = 0
+        var ending: [Int: Ending] = [:]
+        /// Those that have no thread yet.
+        var waiting: [(number: Int, shutdown: @Sendable () -> Void)] = []
+    }
+
+    private let state = Mutex(State())
+    private let ended = Condition()
+    private let start: Starting
+    private let clock: @Sendable () -> Int64
+
+    init(start: @escaping Starting, clock: @escaping @Sendable () -> Int64) {
+        self.start = start
+        self.clock = clock
+    }
+
+    /// - Returns: what `shutDown` wants to know.
+    func begin(_ name: String) -> Int {
+        state.withLock { state in
+            state.last += 1
+            state.names[state.last] = name
+            return state.last
+        }
+    }
+
+    /// Runs what a plugin does at its end, elsewhere and soon; returns at once.
+    /// - Parameter number: from `begin`.
+    func shutDown(_ number: Int, _ shutdown: @escaping @Sendable () -> Void) {
+        let now = clock()
+        state.withLock { state in
+            state.ending[number] = Ending(begun: now)
+            state.waiting.append((number, shutdown))
+        }
+        startWaiting()
+    }
+
+    /// Gives threads to those that have none, as far as there are any.
+    func startWaiting() {
+        while let next = state.withLock({ $0.waiting.popLast() }) {
+            let isStarted = start { [self] in
+                next.shutdown()
+                end(next.number)
+            }
+            if isStarted { continue }
+            return state.withLock { $0.waiting.append(next) }
+        }
+    }
+
+    private func end(_ number: Int) {
+        state.withLock { state in
+            state.names[number] = nil
+            state.ending[number] = nil
+        }
         ended.withLock { ended.broadcast() }
+    }
+
+    /// Those whose `shutdown` takes longer than that, each once.
+    /// - Parameter limit: nanoseconds.
+    /// - Returns: their names, and when to ask again, in monotonic nanoseconds; `nil` if none is ending.
+    func takeLate(after limit: Int64) -> (names: [String], next: Int64?) {
+        let now = clock()
+        return state.withLock { state in
+            let late = state.ending.filter { !$0.value.isReported && now >= $0.value.begun.addingSaturating(limit) }
+            for number in late.keys { state.ending[number]!.isReported = true }
+            let next = state.ending.values.filter { !$0.isReported }.map { $0.begun.addingSaturating(limit) }.min()
+            return (late.keys.compactMap { state.names[$0] }.sorted(), next)
+        }
     }
 
     /// Waits until there are none, or until the time.
     /// - Parameter deadline: monotonic nanoseconds.
     /// - Returns: those that there still are.
     func waitForEnd(until deadline: Int64) -> [String] {
+        startWaiting()
         ended.withLock {
-            while !names.withLock(\.isEmpty), monotonicNanoseconds() < deadline { ended.wait(until: deadline) }
+            while !state.withLock(\.names.isEmpty), monotonicNanoseconds() < deadline { ended.wait(until: deadline) }
         }
-        return names.withLock { $0.sorted() }
+        return names
     }
+
+    var names: [String] { state.withLock { $0.names.values.sorted() } }
 }

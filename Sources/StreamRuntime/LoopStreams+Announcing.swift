@@ -36,7 +36,7 @@ extension LoopStreams {
 
     private func announceToStream(_ slot: UInt32, _ frame: [UInt8]) {
         output.removeAll()
-        frame.withUnsafeBytes { output.append($0) }
+        frame.withUnsafeBytes { output.append(frame: $0) }
         if transmit(slot) { reschedule(slot) }
     }
 
@@ -49,7 +49,7 @@ extension LoopStreams {
         }
         let wasFree = !record.pointee.hasPending
         output.removeAll()
-        frame.withUnsafeBytes { output.append($0) }
+        frame.withUnsafeBytes { output.append(frame: $0) }
         guard transmit(slot), wasFree, record.pointee.hasPending else { return }
         let isSinkBusy = record.pointee.isSinkBusy
         block(slot, replica)

@@ -4,7 +4,7 @@ import Synchronization
 
 /// From a hub's history to the sockets of its subscribers on this loop.
 ///
-/// What a delivery costs: the member's 16 bytes, which lie next to those of the others, and one `send` of the shared bytes: 73
+/// What a delivery costs: the member's 16 bytes, which lie next to those of the others, and one `send` of the shared bytes: 71
 /// instructions, among them no allocation, reference count or lock (counted in Tests/Benchmarks/README.md). The record is only
 /// touched when the socket does not take all of them. Sinks get the same bytes, and one message for all that live on the same thread.
 extension LoopStreams {
@@ -23,11 +23,12 @@ extension LoopStreams {
         replica.lastSent = loop.now
         let (bytes, system) = (chunk.bytes, loop.system)
         var sinks = SinkBatches()
+        var plain: SharedBytes?
         var index = 0
         while index < replica.count {
             let member = replica.members + index
-            guard member.pointee.cursor == start, member.pointee.slotAndFlag == member.pointee.slot else {
-                index += 1
+            guard member.pointee.cursor == start, member.pointee.slotAndFlags == member.pointee.slot else {
+                index = passOver(index, replica, chunk, from: start, &plain)
                 continue
             }
             guard member.pointee.descriptor >= 0 else {
@@ -41,7 +42,7 @@ extension LoopStreams {
                 member.pointee.cursor = end
                 index += 1
             case .sent(let count):
-                cut(member.pointee.slot, replica, chunk, from: start, after: count)
+                cut(member.pointee.slot, replica, chunk, bytes, from: start, after: count)
                 index += 1
             case .full:
                 block(member.pointee.slot, replica)
@@ -56,15 +57,58 @@ extension LoopStreams {
         if replica.rearmost < replica.history.first { dropOvertaken(replica) }
     }
 
+    /// A member that does not get a batch as all others do: it has not all before it, its socket is full, or it is not sent chunks, and then
+    /// gets its own form of it now, as the ring may be smaller than a batch.
+    /// - Parameter plain: that form, once one has needed it.
+    /// - Returns: the index of the next member.
+    @inline(never)
+    private func passOver(
+        _ index: Int, _ replica: HubReplica, _ chunk: FrameChunk, from start: Int64, _ plain: inout SharedBytes?
+    ) -> Int {
+        let member = replica.members + index
+        guard member.pointee.cursor == start, !member.pointee.isBlocked else { return index + 1 }
+        let form = plain ?? withoutChunks(chunk)
+        plain = form
+        let slot = member.pointee.slot
+        guard member.pointee.descriptor >= 0 else {
+            member.pointee.cursor = replica.history.end
+            if let sink = occupy(slot, replica) { sink.carrier.carry(form.whole, to: [sink]) }
+            return index + 1
+        }
+        switch loop.system.send(member.pointee.descriptor, form.bytes) {
+        case .sent(form.count): member.pointee.cursor = replica.history.end
+        case .sent(let count): cut(slot, replica, chunk, form.bytes, from: start, after: count)
+        case .full: block(slot, replica)
+        case .gone:
+            peerLeft(slot)
+            // The last member took this index.
+            return index
+        }
+        return index + 1
+    }
+
+    private func withoutChunks(_ chunk: FrameChunk) -> SharedBytes {
+        output.removeAll()
+        output.append(chunk.bytes)
+        output.removeChunks()
+        return SharedBytes(copying: output.bytes)
+    }
+
     /// The socket took only so many bytes of a batch: what is left of the frame that was cut waits with the record, everything
     /// behind it in the history, if the ring is large enough to still hold it.
-    /// - Parameter start: the place of the batch's first frame.
-    private func cut(_ slot: UInt32, _ replica: HubReplica, _ chunk: FrameChunk, from start: Int64, after sent: Int) {
+    /// - Parameters:
+    ///   - form: the batch as the member gets it: its frames in chunks, or without.
+    ///   - start: the place of the batch's first frame.
+    private func cut(
+        _ slot: UInt32, _ replica: HubReplica, _ chunk: FrameChunk, _ form: UnsafeRawBufferPointer, from start: Int64,
+        after sent: Int
+    ) {
+        let missing = (chunk.count - form.count) / chunk.frames.count
         var frame = 0
-        while chunk.frames[frame].end < sent { frame += 1 }
-        let end = chunk.frames[frame].end
+        while chunk.frames[frame].end - missing * (frame + 1) < sent { frame += 1 }
+        let end = chunk.frames[frame].end - missing * (frame + 1)
         if sent < end {
-            keep(table[slot], UnsafeRawBufferPointer(rebasing: chunk.bytes[sent..<end]))
+            keep(table[slot], UnsafeRawBufferPointer(rebasing: form[sent..<end]))
         }
         replica.members[Int(table[slot].pointee.memberIndex)].cursor = start + Int64(frame) + 1
         block(slot, replica)
@@ -109,7 +153,7 @@ extension LoopStreams {
         let from = member.pointee.cursor
         member.pointee.cursor = place
         var bytes: SharedSlice?
-        if from >= replica.history.first {
+        if from >= replica.history.first, !member.pointee.isPlain {
             let chunk = replica.history.chunk(at: from)
             if chunk.end >= place { (bytes, member.pointee.cursor) = chunk }
         }
@@ -144,13 +188,15 @@ extension LoopStreams {
                 if let ending = replica.ending { return finishMember(slot, ending) }
                 return reschedule(slot)
             }
+            let isPlain = member.pointee.isPlain
+            if isPlain { output.removeChunks() }
             if record.pointee.sink != nil { return feedSink(slot, replica, upTo: cursor) }
             let from = member.pointee.cursor
             member.pointee.cursor = cursor
             switch loop.system.send(record.pointee.descriptor, output.bytes) {
             case .sent(output.count): continue
-            case .sent(let count): return cutCatchUp(slot, replica, from: from, after: count)
-            case .full: return cutCatchUp(slot, replica, from: from, after: 0)
+            case .sent(let count): return cutCatchUp(slot, replica, from: from, after: count, isPlain)
+            case .full: return cutCatchUp(slot, replica, from: from, after: 0, isPlain)
             case .gone: return peerLeft(slot)
             }
         }
@@ -159,9 +205,9 @@ extension LoopStreams {
         reschedule(slot)
     }
 
-    /// As `cut`, of a catch-up, which may have begun with a notice of a gap.
-    private func cutCatchUp(_ slot: UInt32, _ replica: HubReplica, from: Int64, after sent: Int) {
-        if from < replica.history.first {
+    /// As `cut`, of a catch-up, which may have begun with a notice of a gap, or not be in chunks.
+    private func cutCatchUp(_ slot: UInt32, _ replica: HubReplica, from: Int64, after sent: Int, _ isPlain: Bool) {
+        if from < replica.history.first || isPlain {
             keep(table[slot], UnsafeRawBufferPointer(rebasing: output.bytes[sent...]))
             return block(slot, replica)
         }

@@ -26,7 +26,9 @@ extension LoopStreams {
             // Its thread closes it, as soon as what it runs has returned.
             let handoff = record.pointee.handoff!
             handoff.cancel(reason)
-            handoff.interrupt { entry.producer.interrupt(token, state: record.pointee.state) }
+            calls.run(token, if: { withGate(token) { !$0.isClosing } ?? false }) {
+                entry.producer.interrupt(token, state: record.pointee.state)
+            }
             return reschedule(slot)
         }
         let before = loop.updateNow()
@@ -82,6 +84,7 @@ extension LoopStreams {
         forgetCalls(slot)
         let hub = record.pointee.role == .source ? record.pointee.hub : nil
         let token = token(slot)
+        entry.producer.forget(token)
         if hub == nil { entry.freePlace() }
         census.streamIsOver()
         if record.pointee.link == .none { release(slot) } else { reschedule(slot) }
@@ -115,6 +118,7 @@ extension LoopStreams {
         record.pointee.epoch = 0
         record.pointee.descriptor = -1
         record.pointee.dropped = 0
+        record.pointee.form = []
         record.pointee.resumption = nil
         record.pointee.succession = nil
         record.pointee.fallingBack = nil
@@ -145,6 +149,36 @@ extension LoopStreams {
         disconnect(slot, reason)
     }
 
+    /// The peer has ended its sending side. Perhaps it has only that, as some proxies do behind a request; one that is gone answers what it
+    /// is sent with a reset. So it is sent a comment, if nothing else is on its way.
+    /// - Returns: `false` if the connection is over: the record may be gone.
+    func peerFinished(_ slot: UInt32) -> Bool {
+        let record = table[slot]
+        if record.pointee.link == .lingering {
+            dropLink(slot)
+            return false
+        }
+        record.pointee.form.insert(.peerFinished)
+        guard record.pointee.link == .connected, !record.pointee.hasPending else { return true }
+        let token = token(slot)
+        keepAlive(slot)
+        return self.slot(token) != nil
+    }
+
+    /// Sends a comment; nothing waits to be sent.
+    func keepAlive(_ slot: UInt32) {
+        if table[slot].pointee.role == .member { return keepMemberAlive(slot) }
+        output.removeAll()
+        output.appendKeepAlive()
+        if transmit(slot) { reschedule(slot) }
+    }
+
+    /// The peer of a sink has ended its sending side.
+    func sinkHalfClosed(_ token: StreamToken) {
+        guard let slot = slot(movedSinks[token] ?? token), table[slot].pointee.sink != nil else { return }
+        _ = peerFinished(slot)
+    }
+
     /// For the whole write deadline there was no room for a byte. The kernel holds up to megabytes for a subscriber, and says that there is
     /// room when a third of it is free: one that reads, however slowly, has time for that.
     func writeDeadlinePassed(_ slot: UInt32) {
@@ -157,7 +191,7 @@ extension LoopStreams {
         if record.pointee.source == .open {
             log.writeDeadlinePassed(token(slot), record.pointee.entry!, isSlow: isSlow, deadline: limits.writeDeadline)
         }
-        disconnect(slot, isSlow ? .slow : .disconnected)
+        disconnect(slot, endOfAll ?? (isSlow ? .slow : .disconnected))
     }
 
     /// The peer was heard of lately: it is slow; otherwise it has vanished.
@@ -219,6 +253,7 @@ extension LoopStreams {
             return
         }
         loop.system.shutdownWriting(record.pointee.descriptor)
+        if record.pointee.form.contains(.peerFinished) { return dropLink(slot) }
         record.pointee.link = .lingering
         record.pointee.lastActivity = loop.now
         guard dropInput(slot) else { return }
@@ -264,8 +299,31 @@ extension LoopStreams {
         }
     }
 
+    // MARK: The last words
+
+    /// Of a stream that is complete. Who does not reconnect needs no mark to be kept from it.
+    func appendFinished(_ slot: UInt32) {
+        if table[slot].pointee.form.contains(.reconnects) { output.appendFinished() }
+        appendLastChunk(slot)
+    }
+
+    /// - Parameter message: what the producer said; `nil`: a code is all that the subscriber is told.
+    func appendFailure(_ slot: UInt32, _ message: String?) {
+        output.appendStreamError(message ?? "sluice-\(token(slot))")
+        appendLastChunk(slot)
+    }
+
+    /// Of a stream that ends for the server's reasons. A client that reconnects goes by the time that its producer gave, if it did; any other
+    /// one sees that the response was cut off.
     func appendFarewell(_ slot: UInt32) {
-        output.appendFarewell(retryMilliseconds: jitteredRetry(slot))
+        let form = table[slot].pointee.form
+        guard form.contains(.reconnects) else { return }
+        if !form.contains(.hasProducersRetry) { output.appendFarewell(retryMilliseconds: jitteredRetry(slot)) }
+        appendLastChunk(slot)
+    }
+
+    private func appendLastChunk(_ slot: UInt32) {
+        if table[slot].pointee.form.contains(.chunked) { output.appendLastChunk() }
     }
 
     /// Ends all streams, those to come included, or those of one generation: of that one after the other, as the streams of others

@@ -60,8 +60,10 @@ extension LoopStreams {
         // Meanwhile its subscriber may have left, or the server been told to stop.
         if let reason = record.pointee.reason { return end(slot, reason) }
         record.pointee.handoff?.attach()
+        // It may end, and be gone, with what it sends first.
+        let token = token(slot)
         pump(slot)
-        considerMigrating(token(slot))
+        considerMigrating(token)
     }
 
     /// The open takes too long: the subscriber is told of the failure, and the stream is closed if it ever opens.
@@ -79,7 +81,7 @@ extension LoopStreams {
 
     private func tell(_ failure: StreamFailure, to slot: UInt32) {
         output.removeAll()
-        output.appendStreamError(failure.message ?? "sluice-\(token(slot))")
+        appendFailure(slot, failure.message)
         if transmit(slot) { settle(slot) }
     }
 

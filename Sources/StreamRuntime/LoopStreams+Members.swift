@@ -109,11 +109,16 @@ extension LoopStreams {
         reschedule(slot)
     }
 
-    /// The subscriber has its connection, and the head is sent: it takes its place in the history.
-    func memberAttached(_ slot: UInt32) {
+    /// The subscriber has its connection: it takes its place in the history.
+    /// - Parameter headCount: the output holds the head of its response, of so many bytes.
+    func memberAttached(_ slot: UInt32, behind headCount: Int) {
         let record = table[slot]
         let hub = record.pointee.hub
-        guard let replica = replicas[ObjectIdentifier(hub)] else { return end(slot, .reloaded) }
+        guard let replica = replicas[ObjectIdentifier(hub)] else {
+            output.appendPreamble(retryMilliseconds: jitteredRetry(slot))
+            if transmit(slot, behind: headCount) { end(slot, .reloaded) }
+            return
+        }
         rehome(slot, replica.entry)
         let history = replica.history
         let opening = record.pointee.opening
@@ -127,16 +132,25 @@ extension LoopStreams {
             // From when it was let in, not from when its connection came: nothing is missed of a source that begins at once.
             start = .at(history.start(last: opening?.historyCount ?? 0, before: opening?.place ?? history.end))
         }
+        let retry = history.retry >= 0 ? history.retry : jitteredRetry(slot)
         let cursor: Int64
         switch start {
-        case .at(let place): cursor = place
+        case .at(let place):
+            cursor = place
+            // Who came with an id keeps it until the first event.
+            let isNew = replica.isAnchored && opening?.lastEventID == nil
+            output.appendPreamble(
+                retryMilliseconds: retry,
+                anchor: isNew ? history.anchor(at: place, numbering: replica.numbering) : nil)
         case .gap(let from, let lost):
             cursor = from
-            output.removeAll()
+            output.appendPreamble(retryMilliseconds: retry)
             output.appendGap(oldestID: history.oldestID, lost: lost)
-            guard transmit(slot) else { return }
         }
-        var member = HubReplica.Member(descriptor: record.pointee.descriptor, slot: slot, cursor: cursor)
+        guard transmit(slot, behind: headCount) else { return }
+        var member = HubReplica.Member(
+            descriptor: record.pointee.descriptor, slot: slot, cursor: cursor,
+            isPlain: !record.pointee.form.contains(.chunked))
         member.isBlocked = record.pointee.hasPending
         record.pointee.memberIndex = Int32(replica.add(member))
         startClock(hub, replica)
@@ -158,7 +172,9 @@ extension LoopStreams {
     func endMember(_ slot: UInt32, _ reason: CloseReason) {
         let record = table[slot]
         let entry = record.pointee.entry!
-        leaveHub(slot, from: replicas[ObjectIdentifier(record.pointee.hub)])
+        let replica = replicas[ObjectIdentifier(record.pointee.hub)]
+        if let replica, replica.history.retry >= 0 { record.pointee.form.insert(.hasProducersRetry) }
+        leaveHub(slot, from: replica)
         record.pointee.source = .over
         record.pointee.reason = reason
         entry.countLeave(reason)
@@ -227,8 +243,8 @@ extension LoopStreams {
         endSource(slot, ending.reason)
         output.removeAll()
         switch ending {
-        case .completed: output.appendFinished()
-        case .failed(let message): output.appendStreamError(message)
+        case .completed: appendFinished(slot)
+        case .failed(let message): appendFailure(slot, message)
         case .farewell: appendFarewell(slot)
         }
         if transmit(slot) { settle(slot) }
@@ -268,7 +284,7 @@ extension LoopStreams {
         if replica.clock == slot { setClock(slot, replica) }
     }
 
-    private func keepMemberAlive(_ slot: UInt32) {
+    func keepMemberAlive(_ slot: UInt32) {
         let record = table[slot]
         guard !record.pointee.hasPending, !record.pointee.isQueued else { return }
         output.removeAll()

@@ -150,10 +150,12 @@ extension LoopStreams {
             table[old].pointee.role == .source
             ? successorRequest(table[old].pointee.hub) : table[old].pointee.resumption!.current
         guard let parameters = target.producer.adopt(request.parameters) else {
-            return keep(old, "its parameters do not fit the new signature (\(target.description.parameters))")
+            let text = "its parameters do not fit the new signature (\(target.description.parameters))"
+            return keep(old, insteadOf: target, text)
         }
         guard let slot = addContinuation(by: target, peer: request.remoteAddress) else {
-            return keep(old, "the new generation is over, or there is no place for another stream")
+            let text = "the new generation is over, or there is no place for another stream"
+            return keep(old, insteadOf: target, text)
         }
         request.parameters = parameters
         request.saved = saved
@@ -213,7 +215,7 @@ extension LoopStreams {
         if old != nil { successorsOpening -= 1 }
         guard case .opened? = outcome else {
             neverOpened(slot)
-            if let old { keep(old, Self.refusal(outcome)) }
+            if let old { keep(old, insteadOf: succession.target, Self.refusal(outcome)) }
             return
         }
         begin(slot)
@@ -247,7 +249,7 @@ extension LoopStreams {
 
     private static func refusal(_ outcome: OpenOutcome?) -> String {
         switch outcome {
-        case .rejected(let status, let message): "rejected with \(status): \(message)"
+        case .rejected(let status, let message, _): "rejected with \(status): \(message)"
         case .failed(let text): text
         case .ended: "nothing more to send"
         case .opened, .pending, nil: "not opened"
@@ -304,6 +306,7 @@ extension LoopStreams {
         to.pointee.outbox = from.pointee.outbox
         to.pointee.isSinkBusy = from.pointee.isSinkBusy
         to.pointee.dropped = from.pointee.dropped
+        to.pointee.form = from.pointee.form
         to.pointee.lastActivity = from.pointee.lastActivity
         from.pointee.link = .none
         from.pointee.descriptor = -1
@@ -335,7 +338,7 @@ extension LoopStreams {
         defer { if self.slot(token) != nil { reschedule(slot) } }
         guard let old = self.slot(succession.old), table[old].pointee.succession === succession else { return }
         endSuccession(old, .reloaded)
-        keep(old, "no answer within \(limits.migrationDeadline / 1_000_000) ms")
+        keep(old, insteadOf: succession.target, "no answer within \(limits.migrationDeadline / 1_000_000) ms")
     }
 
     /// The stream ends, or goes on by itself: whoever was to continue it is not needed.
@@ -368,14 +371,13 @@ extension LoopStreams {
         if isRoomWanted, record.pointee.entry!.description.hasNext { record.pointee.nextDue = 0 }
     }
 
-    /// The new generation does not want the stream: it stays where it is.
-    private func keep(_ slot: UInt32, _ text: String) {
+    /// The generation that was asked does not want the stream: it stays where it is.
+    private func keep(_ slot: UInt32, insteadOf target: ProducerEntry, _ text: String) {
         let record = table[slot]
         let token = token(slot)
-        let target = record.pointee.succession?.target ?? record.pointee.entry!.successor
         endRest(slot)
         record.pointee.isKept = true
-        target?.generation.trial?.failed()
+        target.generation.trial?.failed()
         let count = record.pointee.entry!.countKept()
         // One line for the first, and for each time that there are twice as many.
         if count & (count - 1) == 0 { log.kept(token, record.pointee.entry!, text, count: count) }

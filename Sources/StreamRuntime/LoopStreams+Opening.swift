@@ -106,11 +106,11 @@ extension LoopStreams {
             guard let door else { return }
             door.answer(.stream(headers: headers))
             return reschedule(slot)
-        case .ended:
-            answer = .ended
-        case .rejected(let status, let message):
+        case .ended(let headers):
+            answer = .ended(headers: headers)
+        case .rejected(let status, let message, let headers):
             log.rejected(token, entry, status: status, message: message)
-            answer = .rejected(status: status, message: message)
+            answer = .rejected(status: status, message: message, headers: headers)
         case .failed(let text):
             log.failed(token, entry, text, during: "open")
             entry.generation.trial?.failed()
@@ -154,22 +154,19 @@ extension LoopStreams {
     func cancelOpening(_ slot: UInt32) {
         let record = table[slot]
         if record.pointee.role == .member { return skipJoining(slot) }
-        let (isFirst, isUnanswered) = table.withGate(slot) { gate in
+        let isFirst = table.withGate(slot) { gate in
             defer { gate.isCancelled = true }
-            return (!gate.isCancelled, gate.isOpening)
+            return !gate.isCancelled
         }
         if isFirst {
             record.pointee.closingSince = loop.now
             reschedule(slot)
         }
         record.pointee.handoff?.cancel(record.pointee.reason!)
-        guard record.pointee.isPending, isUnanswered else { return }
+        guard record.pointee.isPending else { return }
         let (producer, token, state) = (record.pointee.entry!.producer, token(slot), record.pointee.state)
-        let interrupt = { producer.interrupt(token, state: state) }
-        if let handoff = record.pointee.handoff, record.pointee.isThreaded {
-            handoff.interrupt(interrupt)
-        } else {
-            interrupt()
+        calls.run(token, if: { withGate(token) { $0.isOpening } ?? false }) {
+            producer.interrupt(token, state: state)
         }
     }
 
@@ -178,7 +175,7 @@ extension LoopStreams {
     }
 
     /// The connection of an opened stream is here.
-    func attach(_ token: StreamToken, to transport: StreamTransport, head: [UInt8]) {
+    func attach(_ token: StreamToken, to transport: StreamTransport, head: [UInt8], form: ResponseForm) {
         guard let slot = slot(token), table[slot].pointee.link == .waiting, table[slot].pointee.source != .opening
         else {
             switch transport {
@@ -204,13 +201,16 @@ extension LoopStreams {
             if let waiting { record.pointee.outbox!.append(waiting.bytes) }
         }
         record.pointee.link = .connected
+        record.pointee.form = form
         record.pointee.lastActivity = loop.now
         output.removeAll()
         head.withUnsafeBytes { output.append($0) }
-        output.appendPreamble(retryMilliseconds: jitteredRetry(slot))
+        if record.pointee.role == .member, record.pointee.source == .open {
+            return memberAttached(slot, behind: head.count)
+        }
+        output.appendPreamble(retryMilliseconds: form.contains(.reconnects) ? jitteredRetry(slot) : nil)
         if record.pointee.source == .open {
-            guard transmit(slot) else { return }
-            if record.pointee.role == .member { return memberAttached(slot) }
+            guard transmit(slot, behind: head.count) else { return }
             record.pointee.opening = nil
             record.pointee.handoff?.attach()
             pump(slot)
@@ -223,7 +223,7 @@ extension LoopStreams {
             }
             appendFarewell(slot)
             record.pointee.link = .ending
-            if transmit(slot) { settle(slot) }
+            if transmit(slot, behind: head.count) { settle(slot) }
         }
     }
 

@@ -129,11 +129,7 @@ extension LoopStreams {
         if mayFallBack, fallBack(slot, end) { return }
         record.pointee.link = .ending
         closeEnded(slot, end)
-        if let failure {
-            output.appendStreamError(failure.message ?? "sluice-\(token)")
-        } else {
-            output.appendFinished()
-        }
+        if let failure { appendFailure(slot, failure.message) } else { appendFinished(slot) }
         if transmit(slot) { settle(slot) }
     }
 
@@ -172,14 +168,17 @@ extension LoopStreams {
     func count(_ record: UnsafeMutablePointer<StreamRecord>) {
         if record.pointee.events == 0, output.frameCount > 0 { record.pointee.entry!.generation.trial?.succeeded() }
         record.pointee.events += output.frameCount
-        record.pointee.bytes += output.count
+        record.pointee.bytes += output.count - output.frameCount * Chunk.overhead
+        if output.newestRetry >= 0 { record.pointee.form.insert(.hasProducersRetry) }
         if output.frameCount > 0 { record.pointee.resumption?.note(output.newestID) }
     }
 
     /// Sends the output; what the socket does not take waits with the record.
+    /// - Parameter headCount: what lies before the frames. Bytes.
     /// - Returns: `false` if the connection turned out to be gone: the record may be too.
-    func transmit(_ slot: UInt32) -> Bool {
+    func transmit(_ slot: UInt32, behind headCount: Int = 0) -> Bool {
         let record = table[slot]
+        if !record.pointee.form.contains(.chunked) { output.removeChunks(from: headCount) }
         if record.pointee.hasPending {
             keep(record, output.bytes)
             return true
@@ -260,11 +259,13 @@ extension LoopStreams {
     func dropInput(_ slot: UInt32) -> Bool {
         let record = table[slot]
         switch loop.system.dropInput(record.pointee.descriptor, limit: Self.inputLimit) {
-        case .ended:
+        case .finished:
+            return peerFinished(slot)
+        case .broken:
             peerLeft(slot)
             return false
         case .dropped(let count):
-            record.pointee.dropped += Int32(clamping: count)
+            record.pointee.dropped = UInt16(clamping: Int(record.pointee.dropped) + count)
             guard record.pointee.dropped >= Self.inputLimit else { return true }
             log.hostileInput(token(slot))
             disconnect(slot, .disconnected)

@@ -19,12 +19,14 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
     let directory: HubDirectory
     /// This loop and the others.
     let peers: LoopSet
+    /// Calls that other threads may have to wait for.
+    let calls = RunningCalls()
     /// The hubs that this loop has to do with.
     var replicas: [ObjectIdentifier: HubReplica] = [:]
     var replicaSerial: UInt64 = 0
 
     /// Where frames are encoded before they are sent.
-    var output = FrameBuffer(capacity: batchBytes + 16 * 1024)
+    var output = FrameBuffer(capacity: batchBytes + 16 * 1024, isChunked: true)
     /// Streams that have more to send at once.
     var runQueue: [StreamToken] = []
     private var running: [StreamToken] = []
@@ -49,8 +51,8 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
     static let batchBytes = 48 * 1024
     /// Batches that a stream may send before the others have their turn.
     static let batchesPerTurn = 4
-    /// What a peer may send after its request before it counts as hostile. Bytes.
-    static let inputLimit = 64 * 1024
+    /// What a peer may send after its request before it counts as hostile. Bytes; a record counts no further.
+    static let inputLimit = Int(UInt16.max)
     /// How long the peer has to close its side after the end. Nanoseconds.
     static let lingerTime: Int64 = 2_000_000_000
     /// The slot whose timer is the one of `scheduled`.
@@ -102,6 +104,9 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
         }
     }
 
+    /// Any thread. The producer has said that the stream is over: whoever uses its handle from now on is told so.
+    func handleIsStale(_ token: StreamToken) { _ = withGate(token) { $0.isLive = false } }
+
     // MARK: LoopHandler
 
     func ready(_ tag: UInt64, _ readiness: Readiness) {
@@ -109,7 +114,8 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
         let record = table[slot]
         guard record.pointee.descriptor >= 0 else { return }
         if readiness.contains(.hangUp) { return peerLeft(slot) }
-        if readiness.contains(.readable), !dropInput(slot) { return }
+        // Behind its end there is nothing to read, whatever becomes ready.
+        if readiness.contains(.readable), !record.pointee.form.contains(.peerFinished), !dropInput(slot) { return }
         if readiness.contains(.writable) { flush(slot) }
     }
 
@@ -159,11 +165,7 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
         if record.pointee.role == .stream, record.pointee.link == .connected, !record.pointee.hasPending {
             // One that stands in the run queue is pulled from there, in its turn.
             if isPullDue(record, at: now), !record.pointee.isQueued { return pump(slot) }
-            if now >= keepAliveDue(slot) {
-                output.removeAll()
-                output.appendKeepAlive()
-                if !transmit(slot) { return }
-            }
+            if now >= keepAliveDue(slot) { return keepAlive(slot) }
         }
         reschedule(slot)
     }
@@ -251,7 +253,8 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
         _ token: StreamToken, due: Int64, _ function: @escaping @convention(c) (UnsafeMutableRawPointer?) -> Void,
         _ context: UnsafeMutableRawPointer?
     ) {
-        guard let slot = slot(token) else { return }
+        // It may have ended on the way to here, and still have its connection: then the call never runs.
+        guard let slot = slot(token), table[slot].pointee.source != .over else { return }
         if table[slot].pointee.isThreaded {
             table[slot].pointee.handoff!.schedule(due: due, stream: token, function, context)
         } else {
@@ -263,23 +266,17 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
 
     private func runScheduled() {
         let now = loop.now
-        var deferred: [ScheduledCall] = []
         while let call = scheduled.popDue(at: now) {
             guard isLive(call.stream) else {
                 callsOfEnded -= 1
                 continue
             }
-            guard !isAnswering(call.stream) else {
-                deferred.append(call)
-                continue
-            }
             table[call.stream.slot].pointee.calls -= 1
             let before = loop.updateNow()
-            call.function(call.context)
+            guard run(call) else { continue }
             // The call may have answered an open or a close, but that takes effect in a later turn: the record is there.
             noteStall(table[call.stream.slot].pointee.entry!, "schedule", since: before)
         }
-        for call in deferred { scheduled.insert(call) }
         loop.timers.set(
             Self.scheduleSlot, to: scheduled.earliest == .max ? .max : max(scheduled.earliest, loop.now + 1))
     }
@@ -289,14 +286,12 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
         slot(token).map { table[$0].pointee.source != .over } ?? false
     }
 
-    /// What the producer has answered, to an open or a close, is on its way to this loop. Nothing of the stream runs until it is
-    /// here: behind `closed`, or an `opened` that refuses, the producer may have freed what a call would touch.
-    private func isAnswering(_ token: StreamToken) -> Bool {
-        switch table[token.slot].pointee.source {
-        case .opening: table.withGate(token.slot) { !$0.isOpening }
-        case .closing: table.withGate(token.slot) { !$0.isClosing }
-        case .open, .over: false
-        }
+    /// Any thread. Runs a scheduled call, unless the producer has said meanwhile that its stream is over: then it may have freed what the
+    /// call would touch.
+    /// - Returns: `false` if it was.
+    @discardableResult
+    func run(_ call: ScheduledCall) -> Bool {
+        calls.run(call.stream, if: { withGate(call.stream) { _ in true } ?? false }) { call.function(call.context) }
     }
 
     /// A stream's source is over: its calls never run. They are cleared away when they are more than half of all, as looking for

@@ -60,12 +60,12 @@ extension Reloader {
         }
         // Before the routes, so that nobody comes between the two.
         link(old, to: serving)
-        runtime.replaceRoutes(RouteTable(serving.keys.sorted().flatMap { serving[$0]!.entries }))
         let kept = Set(serving.values.map { ObjectIdentifier($0.generation) })
-        for entries in old {
-            guard let generation = entries.first?.generation, !kept.contains(ObjectIdentifier(generation)) else {
-                continue
-            }
+        let left = old.filter { $0.first.map { !kept.contains(ObjectIdentifier($0.generation)) } ?? false }
+        runtime.replaceRoutes(
+            RouteTable(serving.keys.sorted().flatMap { serving[$0]!.entries }, leaving: left.flatMap(\.self)))
+        for entries in left {
+            guard let generation = entries.first?.generation else { continue }
             if entries.contains(where: { $0.successor != nil }) { runtime.migrate(generation) }
         }
     }
@@ -106,23 +106,42 @@ extension Reloader {
         generation.retire()
     }
 
-    /// Ends the streams of generations that have had their time to drain, and the trials whose time is over.
+    /// Ends the streams of generations that have had their time to drain, and the trials whose time is over; names the plugins whose
+    /// `shutdown` does not return.
     /// - Parameter drain: that time, in nanoseconds.
-    /// - Returns: when to call again, in monotonic nanoseconds; `nil` when there is no retired generation with streams left, and
-    ///   none on trial.
+    /// - Returns: when to call again, in monotonic nanoseconds; `nil` when there is no retired generation with streams left, none on
+    ///   trial, and no `shutdown` that runs.
     package func endRetired(after drain: Int64) -> Int64? {
         let trialEnd = settleTrials()
+        let lateEnd = reportLate()
         let retired = state.withLock { state in
             state.forgetShutDown()
             return state.retired
         }
         let now = clock()
         for each in retired where now >= each.since.addingSaturating(drain) {
+            each.generation.endDrain()
             runtime.end(each.generation, each.reason)
         }
-        let ends = retired.map { $0.since.addingSaturating(drain) }.filter { $0 > now } + (trialEnd.map { [$0] } ?? [])
-        return ends.min()
+        let ends = retired.map { $0.since.addingSaturating(drain) }.filter { $0 > now }
+        return (ends + [trialEnd, lateEnd].compactMap(\.self)).min()
     }
+
+    /// - Returns: when to look again.
+    private func reportLate() -> Int64? {
+        live.startWaiting()
+        let limit = runtime.limits.stuckReport
+        let (names, next) = live.takeLate(after: limit)
+        for name in names {
+            logger.error(
+                "a plugin's shutdown does not return; its thread is left to it",
+                metadata: ["plugin": "\(name)", "after_seconds": "\(limit / 1_000_000_000)"])
+        }
+        return next
+    }
+
+    /// The generations whose `shutdown` has not returned, those that serve included; any thread.
+    package var unfinished: [String] { live.names }
 
     /// Retires everything, for the end of the server, and waits for each plugin's `shutdown`.
     /// - Parameter deadline: monotonic nanoseconds.
@@ -133,7 +152,7 @@ extension Reloader {
             defer { state.serving = [:] }
             return state.serving
         }
-        runtime.replaceRoutes(RouteTable())
+        runtime.endRoutes()
         for each in serving.values { each.generation.retire() }
         let left = live.waitForEnd(until: deadline)
         state.withLock { $0.forgetShutDown() }

@@ -88,7 +88,7 @@ extension Reloader {
         serving[path] = fallback.moved(to: path)
         state.withLock { state in
             state.retired.removeAll { $0.generation === fallback.generation }
-            state.refused[path] = Refused(content: candidate.image.content, text: text)
+            state.refused[path] = Refused(content: candidate.image.content, surroundings: nil, text: text)
         }
         fallback.generation.reinstate()
         switchOver(to: serving)

@@ -6,7 +6,7 @@ import Synchronization
 /// Keeps what is served in step with a directory: loads what is new or changed, retires what is gone or replaced.
 ///
 /// The new stands beside the old until one table of routes is swapped; whatever fails leaves the old serving. One reload at a time;
-/// the caller sees to that by having one thread that calls `reload`, `endRetired` and `retireAll`.
+/// the caller sees to that by having one thread that calls `reload`, `endRetired` and `retireAll`. No code of a plugin runs on it.
 package final class Reloader: Sendable {
     let runtime: Runtime
     let source: any ImageSource
@@ -15,7 +15,7 @@ package final class Reloader: Sendable {
     let clock: @Sendable () -> Int64
     let attention: @Sendable () -> Void
     let state = Mutex(State())
-    let live = LiveGenerations()
+    let live: LiveGenerations
 
     struct Serving: Sendable {
         let image: LoadedImage
@@ -51,10 +51,17 @@ package final class Reloader: Sendable {
         }
     }
 
-    /// A content that is not tried again.
+    /// A file that is not tried again.
     struct Refused: Sendable {
         let content: String
+        /// What its refusal depends on besides; `nil`: nothing.
+        let surroundings: String?
         let text: String
+    }
+
+    /// The server stops, and so does the reload.
+    package struct Abandoned: Error, CustomStringConvertible {
+        package let description = "given up: the server stops"
     }
 
     /// What a reload did.
@@ -75,10 +82,15 @@ package final class Reloader: Sendable {
     ///   - trial: when a generation that replaced another is taken back.
     ///   - clock: monotonic nanoseconds.
     ///   - attention: is called from any thread when `endRetired` should be called soon, whatever it has said before.
+    ///   - shuttingDown: runs a plugin's `shutdown` on a thread of its own; `false` if there is none to be had now.
     package init(
         runtime: Runtime, source: any ImageSource, logger: Logger, trial: Trial.Rules = .none,
-        clock: @escaping @Sendable () -> Int64 = monotonicNanoseconds, attention: @escaping @Sendable () -> Void = {}
+        clock: @escaping @Sendable () -> Int64 = monotonicNanoseconds, attention: @escaping @Sendable () -> Void = {},
+        shuttingDown: @escaping @Sendable (@escaping @Sendable () -> Void) -> Bool = {
+            startThread(named: "sluice-shutdown", stackBytes: 8 << 20, $0)
+        }
     ) {
+        live = LiveGenerations(start: shuttingDown, clock: clock)
         self.runtime = runtime
         self.source = source
         self.logger = logger
@@ -108,100 +120,10 @@ package final class Reloader: Sendable {
         }
         return past.sorted { $0.key < $1.key }.map(\.value)
     }
-    /// Brings what is served in step with the directory. Blocks while images load.
-    /// - Throws: what is wrong with the directory; then nothing changes.
-    package func reload() throws -> Report {
-        let paths = try source.scan()
-        let old = state.withLock { $0.serving }
-        var report = Report()
-        // What goes on unchanged comes first: a newcomer never takes a name or a route from it.
-        var serving: [String: Serving] = [:]
-        var changed: [(path: String, content: String)] = []
-        for path in paths {
-            do {
-                let content = try source.content(of: path)
-                if let current = old[path], current.image.content == content {
-                    serving[path] = current
-                    report.unchanged += 1
-                } else {
-                    changed.append((path, content))
-                }
-            } catch {
-                refuse("\(error)", keeping: old[path], at: path, &serving, &report)
-            }
-        }
-        var left = old.filter { serving[$0.key] == nil }
-        var candidates = changed.filter { path, content in
-            guard let former = left.first(where: { $0.value.image.content == content })?.key else { return true }
-            serving[path] = left.removeValue(forKey: former)?.moved(to: path)
-            report.renamed.append(path)
-            logger.info("plugin renamed", metadata: ["file": "\(path)", "formerly": "\(former)"])
-            return false
-        }
-        state.withLock { $0.refused = $0.refused.filter { path, _ in paths.contains(path) } }
-        candidates = candidates.filter { path, content in
-            guard let refused = state.withLock({ $0.refused[path] }), refused.content == content else { return true }
-            let text = refused.text + " (not tried again until the file changes)"
-            refuse(text, keeping: left[path], at: path, &serving, &report)
-            return false
-        }
-        // Then come new versions of what serves.
-        candidates.sort { (left[$0.path] == nil) != (left[$1.path] == nil) ? left[$0.path] != nil : $0.path < $1.path }
-        source.prepare(candidates.map(\.path))
-        var images: [LoadedImage] = []
-        for (path, content) in candidates {
-            do {
-                images.append(try source.load(path))
-            } catch {
-                if source.isLasting(error) {
-                    state.withLock { $0.refused[path] = Refused(content: content, text: "\(error)") }
-                }
-                refuse("\(error)", keeping: left[path], at: path, &serving, &report)
-            }
-        }
-        // All of them together, so that two may swap their routes. Who is refused keeps what it had, which may be in the way of another.
-        while let (index, conflict) = firstConflict(of: images, beside: serving) {
-            let image = images.remove(at: index)
-            image.shutdown()
-            refuse(conflict, keeping: left[image.path], at: image.path, &serving, &report)
-        }
-        for image in images.sorted(by: { $0.path < $1.path }) {
-            serving[image.path] = admit(image, replacing: left.values.first { $0.image.plugin == image.plugin })
-            if left[image.path] == nil {
-                report.loaded.append(image.plugin)
-            } else {
-                report.replaced.append(image.plugin)
-            }
-        }
-        switchOver(to: serving)
-        let (kept, present) = (serving, Set(paths))
-        for (path, previous) in left.sorted(by: { $0.key < $1.key })
-        where kept[path]?.generation !== previous.generation {
-            if !present.contains(path) { report.removed.append(previous.image.plugin) }
-            // A new version may have come under another name.
-            let isReplaced = kept.values.contains { $0.image.plugin == previous.image.plugin }
-            retire(previous, isReplaced || present.contains(path) ? .reloaded : .removed)
-        }
-        return report
-    }
 
-    /// The first candidate that does not get along with what serves, or with one before it.
-    private func firstConflict(of images: [LoadedImage], beside serving: [String: Serving]) -> (Int, String)? {
-        let others = serving.values.map(\.image)
-        for (index, image) in images.enumerated() {
-            let peers = (others + images[..<index]).sorted { $0.path < $1.path }
-            if let conflict = source.conflict(of: image, with: peers) { return (index, conflict) }
-        }
-        return nil
-    }
-
-    private func refuse(
-        _ text: String, keeping current: Serving?, at path: String, _ serving: inout [String: Serving],
-        _ report: inout Report
-    ) {
+    func refuse(_ text: String, keeping current: Serving?, _ report: inout Report) {
         report.refusals.append(text)
         if let current {
-            serving[path] = current
             logger.error(
                 "plugin refused; its old generation keeps serving",
                 metadata: [
@@ -213,28 +135,31 @@ package final class Reloader: Sendable {
         }
     }
 
-    private func admit(_ image: LoadedImage, replacing previous: Serving?) -> Serving {
+    func admit(_ image: LoadedImage, replacing previous: Serving?) -> Serving {
         let number = state.withLock { state in
             state.numbers[image.plugin, default: 0] += 1
             return state.numbers[image.plugin]!
         }
-        let name = "\(image.plugin) (generation \(number))"
-        live.begin(name)
+        let place = live.begin("\(image.plugin) (generation \(number))")
         let rules = rules.withLock(\.self)
         let trial = rules.isOn && previous != nil ? Trial(failuresMax: rules.failuresMax, whenSettled: attention) : nil
         let generation = Generation(plugin: image.plugin, number: number, trial: trial) { [live] in
-            image.shutdown()
-            live.end(name)
+            live.shutDown(place, image.shutdown)
         }
         let entries = image.producers.map { ProducerEntry(producer: $0, generation: generation) }
-        logger.info(
-            "plugin loaded",
-            metadata: [
-                "plugin": "\(image.plugin)", "generation": "\(number)", "file": "\(image.path)",
-                "routes": "\(entries.map(\.description.route).joined(separator: " "))",
-            ])
         let serving = Serving(image: image, generation: generation, entries: entries, since: clock())
         if trial != nil, let previous { begin(trialOf: serving, insteadOf: previous, for: rules.duration) }
         return serving
+    }
+
+    /// Its routes lead to it by now: whoever reads the line can ask for them.
+    func logLoaded(_ serving: Serving) {
+        logger.info(
+            "plugin loaded",
+            metadata: [
+                "plugin": "\(serving.image.plugin)", "generation": "\(serving.generation.number)",
+                "file": "\(serving.image.path)",
+                "routes": "\(serving.entries.map(\.description.route).joined(separator: " "))",
+            ])
     }
 }

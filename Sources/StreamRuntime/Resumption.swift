@@ -2,9 +2,11 @@ import EventStream
 
 /// What it takes to continue a stream in another generation of its producer: what was asked for, and the last id that it gave.
 ///
-/// Only streams that can be continued have one: it holds some hundred bytes for as long as the stream lives.
+/// Only streams that can be continued have one: it holds some hundred bytes, and the body if there is one, for as long as the stream
+/// lives. All together are limited.
 final class Resumption {
     private let request: KeptRequest
+    private let census: Census
     private var lastID: [UInt8] = []
     /// `lastID` is the producer's.
     private(set) var hasGivenID = false
@@ -13,7 +15,15 @@ final class Resumption {
     /// What `save` handed to the stream that serves now, until its first event: it may have to be opened once more.
     var saved: [UInt8]?
 
-    init(_ request: StreamRequest) { self.request = KeptRequest(request) }
+    /// - Returns: `nil` if there is no room for the request.
+    init?(_ request: StreamRequest, in census: Census) {
+        let kept = KeptRequest(request)
+        guard census.takeKeptBytes(kept.byteCount) else { return nil }
+        self.request = kept
+        self.census = census
+    }
+
+    deinit { census.freeKeptBytes(request.byteCount) }
 
     /// Frames were produced.
     /// - Parameter id: the newest among them, if they have any.
@@ -40,6 +50,8 @@ final class Resumption {
 struct KeptRequest {
     private let bytes: [UInt8]
     private let parameters: any ResolvedParameters
+
+    var byteCount: Int { bytes.count }
 
     init(_ request: StreamRequest) {
         var writer = Writer()

@@ -2,12 +2,52 @@ import EventStream
 
 /// Which producer answers on which path; immutable, swapped as a whole by a reload.
 package struct RouteTable: Sendable {
+    private let serving: RouteIndex
+    /// Routes that are gone, but some of whose streams have not ended yet. What serves comes before them.
+    private let leaving: RouteIndex
+    /// Those of `leaving` count whatever becomes of their streams.
+    private let isEnded: Bool
+    /// All entries that serve, in the order given.
+    package let entries: [ProducerEntry]
+
+    /// - Parameters:
+    ///   - entries: no two of them with routes of the same shape; the loader refuses those before.
+    ///   - leaving: entries that serve no longer; each counts for as long as its generation drains.
+    package init(_ entries: [ProducerEntry] = [], leaving: [ProducerEntry] = []) {
+        self.entries = entries
+        serving = RouteIndex(entries)
+        self.leaving = RouteIndex(leaving)
+        isEnded = false
+    }
+
+    private init(leaving: RouteIndex) {
+        entries = []
+        serving = RouteIndex([])
+        self.leaving = leaving
+        isEnded = true
+    }
+
+    /// Of the same routes, none of which is served any longer.
+    var ended: RouteTable { isEnded ? self : RouteTable(leaving: serving) }
+
+    /// - Parameter path: as sent, without query. Segments are compared and captured after percent-decoding, so that an encoded
+    ///   slash is part of a value and never a separator. An empty segment matches no placeholder.
+    package func match(_ path: String) -> RouteMatch? {
+        if let (entry, values) = serving.match(path, where: { _ in true }) {
+            return RouteMatch(entry: entry, values: values)
+        }
+        let counts = { (entry: ProducerEntry) in isEnded || entry.generation.isDraining }
+        guard let (entry, values) = leaving.match(path, where: counts) else { return nil }
+        return RouteMatch(entry: entry, values: values, isLeaving: true)
+    }
+}
+
+/// Entries by their routes.
+private struct RouteIndex: Sendable {
     /// Routes without placeholders, by their path.
-    private var literal: [String: ProducerEntry] = [:]
+    private var literal: [String: [ProducerEntry]] = [:]
     /// Routes with placeholders, by their number of segments, the most specific first.
     private var patterns: [Int: [Pattern]] = [:]
-    /// All entries, in the order given.
-    package let entries: [ProducerEntry]
 
     private struct Pattern: Sendable {
         enum Segment: Sendable {
@@ -21,13 +61,11 @@ package struct RouteTable: Sendable {
         var specificity: [Int] { segments.map { if case .literal = $0 { 0 } else { 1 } } }
     }
 
-    /// - Parameter entries: no two of them with routes of the same shape; the loader refuses those before.
-    package init(_ entries: [ProducerEntry] = []) {
-        self.entries = entries
+    init(_ entries: [ProducerEntry]) {
         for entry in entries {
             let route = entry.description.route
             guard route.contains("{") else {
-                literal[route] = entry
+                literal[route, default: []].append(entry)
                 continue
             }
             let segments = route.dropFirst().split(separator: "/", omittingEmptySubsequences: false).map { segment in
@@ -41,22 +79,23 @@ package struct RouteTable: Sendable {
         }
     }
 
-    /// - Parameter path: as sent, without query. Segments are compared and captured after percent-decoding, so that an encoded
-    ///   slash is part of a value and never a separator. An empty segment matches no placeholder.
-    package func match(_ path: String) -> RouteMatch? {
-        if let entry = literal[path] { return RouteMatch(entry: entry, values: []) }
+    /// - Parameter counts: whether an entry is looked at.
+    func match(
+        _ path: String, where counts: (ProducerEntry) -> Bool
+    ) -> (entry: ProducerEntry, values: [StreamRequest.Field])? {
+        if let entry = literal[path]?.first(where: counts) { return (entry, []) }
         guard path.hasPrefix("/") else { return nil }
         var decoded: [String] = []
         for segment in path.dropFirst().split(separator: "/", omittingEmptySubsequences: false) {
             guard let text = percentDecoded(segment) else { return nil }
             decoded.append(text)
         }
-        if path.contains("%"), let entry = literal["/" + decoded.joined(separator: "/")],
+        if path.contains("%"), let entry = literal["/" + decoded.joined(separator: "/")]?.first(where: counts),
             !decoded.contains(where: { $0.contains("/") })
         {
-            return RouteMatch(entry: entry, values: [])
+            return (entry, [])
         }
-        candidates: for pattern in patterns[decoded.count] ?? [] {
+        candidates: for pattern in patterns[decoded.count] ?? [] where counts(pattern.entry) {
             var values: [StreamRequest.Field] = []
             for (segment, text) in zip(pattern.segments, decoded) {
                 switch segment {
@@ -66,7 +105,7 @@ package struct RouteTable: Sendable {
                     values.append(StreamRequest.Field(name, text))
                 }
             }
-            return RouteMatch(entry: pattern.entry, values: values)
+            return (pattern.entry, values)
         }
         return nil
     }

@@ -77,18 +77,25 @@ extension Runtime: StreamServices {
     }
 
     package func opened(_ stream: StreamToken, _ outcome: OpenOutcome) -> Bool {
+        // With a case for "not", as an optional's type is looked up at its first use: with more stack than this thread may have.
         enum Answered {
+            case not
             case loop
             case thread(Handoff)
         }
-        let answered = withGate(stream) { gate -> Answered? in
-            guard gate.isOpening else { return nil }
+        let answered = withGate(stream) { gate -> Answered in
+            guard gate.isOpening else { return .not }
             gate.isOpening = false
+            // The handle is stale from here on, and not only once the loop has heard of it.
+            if !outcome.isOpened { gate.isLive = false }
             if gate.isThreaded, let handoff = gate.handoff { return .thread(handoff) }
             return .loop
         }
-        guard let answered, let answered else { return false }
+        guard let answered else { return false }
+        if case .not = answered { return false }
+        if !outcome.isOpened { waitForCalls(of: stream, "opened") }
         switch answered {
+        case .not: break
         case .thread(let handoff):
             handoff.answerOpen(outcome)
         case .loop:
@@ -103,17 +110,22 @@ extension Runtime: StreamServices {
 
     package func closed(_ stream: StreamToken) -> Bool {
         enum Closed {
+            case not
             case loop
             case thread(Handoff)
         }
-        let closed = withGate(stream) { gate -> Closed? in
-            guard gate.isClosing else { return nil }
+        let closed = withGate(stream) { gate -> Closed in
+            guard gate.isClosing else { return .not }
             gate.isClosing = false
+            gate.isLive = false
             if gate.isThreaded, let handoff = gate.handoff { return .thread(handoff) }
             return .loop
         }
-        guard let closed, let closed else { return false }
+        guard let closed else { return false }
+        if case .not = closed { return false }
+        waitForCalls(of: stream, "closed")
         switch closed {
+        case .not: break
         case .thread(let handoff):
             handoff.signalClosed()
         case .loop:
@@ -124,6 +136,17 @@ extension Runtime: StreamServices {
             }
         }
         return true
+    }
+
+    /// The producer will free what its running calls touch.
+    private func waitForCalls(of stream: StreamToken, _ function: StaticString) {
+        let streams = loops[stream.loop]
+        streams.calls.wait(for: stream, deadline: monotonicNanoseconds().addingSaturating(limits.stuckReport)) {
+            // From a thread with room for it: this one may have a stack of 16 KiB.
+            _ = startThread(named: "sluice-report", stackBytes: 512 * 1024) {
+                streams.log.waits(stream, function)
+            }
+        }
     }
 
     package func schedule(

@@ -59,9 +59,13 @@ package final class Runtime: Sendable {
 
     package func replaceRoutes(_ table: RouteTable) { routes.withLock { $0 = table } }
 
+    /// The server stops: whoever comes all the same is turned away, where 404 would end an EventSource for good.
+    func endRoutes() { routes.withLock { $0 = $0.ended } }
+
     package var openStreams: Int { census.openStreams }
     package var usedThreads: Int { census.usedThreads }
     package var stuckStreams: Int { census.stuckStreams }
+    package var keptRequestBytes: Int { census.keptRequestBytes }
     package var refusedRequests: Int { census.refusedRequests }
     package var evictedHubs: Int { census.evictedHubs }
     /// Streams and connections that hold a place in a table.
@@ -106,6 +110,14 @@ extension Runtime: StreamOpener {
             throw refusal("max-streams-per-producer")
         }
         let isShared = entry.description.isShared
+        var resumption: Resumption?
+        if entry.description.isResumable, !isShared {
+            resumption = Resumption(request, in: census)
+            guard resumption != nil else {
+                giveBack(entry)
+                throw refusal("max-kept-request-bytes")
+            }
+        }
         // The thread of a shared stream is its hub's.
         let usesThread = entry.usesThreads && !isShared
         if usesThread, !census.takeThread() {
@@ -124,7 +136,7 @@ extension Runtime: StreamOpener {
         guard
             let token = streams.prepare(
                 entry, Opening(door: door, peer: request.remoteAddress), handoff: handoff,
-                resumption: entry.description.isResumable ? Resumption(request) : nil)
+                resumption: resumption)
         else {
             if usesThread { census.threadIsFree() }
             giveBack(entry)
@@ -148,7 +160,7 @@ extension Runtime: StreamOpener {
     private func openSuccessor(
         of entry: ProducerEntry, _ request: StreamRequest, _ door: any OpenAnswering
     ) throws(Overload) -> StreamToken {
-        guard let match = route(for: request.path), match.entry !== entry,
+        guard let match = route(for: request.path), match.entry !== entry, !match.isLeaving,
             let parameters = try? match.producer.resolve(path: match.values, query: request.query)
         else { throw refusal("reload") }
         var request = request
@@ -256,8 +268,10 @@ extension Runtime: StreamOpener {
         withStreams(stream) { streams in streams.loop.post { streams.leave(stream) } }
     }
 
-    package func attach(_ stream: StreamToken, to transport: StreamTransport, head: [UInt8]) {
-        withStreams(stream) { streams in streams.loop.post { streams.attach(stream, to: transport, head: head) } }
+    package func attach(_ stream: StreamToken, to transport: StreamTransport, head: [UInt8], form: ResponseForm) {
+        withStreams(stream) { streams in
+            streams.loop.post { streams.attach(stream, to: transport, head: head, form: form) }
+        }
     }
 
     package func sinksDrained(_ tokens: [StreamToken]) {
@@ -266,6 +280,10 @@ extension Runtime: StreamOpener {
                 for token in tokens where token.loop == streams.loop.index { streams.sinkDrained(token) }
             }
         }
+    }
+
+    package func sinkHalfClosed(_ stream: StreamToken) {
+        withStreams(stream) { streams in streams.loop.post { streams.sinkHalfClosed(stream) } }
     }
 
     package func sinkClosed(_ stream: StreamToken) {

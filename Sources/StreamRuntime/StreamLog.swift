@@ -117,6 +117,12 @@ struct StreamLog: Sendable {
             ]) { $1 })
     }
 
+    func waits(_ token: StreamToken, _ function: StaticString) {
+        logger.error(
+            "host->\(function) waits for a call of interrupt, or of a scheduled function, that does not return; do they wait for each other?",
+            metadata: ["stream": "\(token)"])
+    }
+
     func writeDeadlinePassed(_ token: StreamToken, _ entry: ProducerEntry, isSlow: Bool, deadline: Int64) {
         logger.info(
             isSlow ? "subscriber reads too slowly" : "subscriber vanished",

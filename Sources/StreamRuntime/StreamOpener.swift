@@ -18,10 +18,13 @@ package protocol StreamOpener: AnyObject, Sendable {
 
     /// Gives an opened stream its connection, which from now on is the stream's.
     /// - Parameter head: the bytes to be sent before the first frame.
-    func attach(_ stream: StreamToken, to transport: StreamTransport, head: [UInt8])
+    func attach(_ stream: StreamToken, to transport: StreamTransport, head: [UInt8], form: ResponseForm)
 
     /// Sinks have sent all that they were given, and take more.
     func sinksDrained(_ streams: [StreamToken])
+
+    /// The peer of a sink has ended its sending side. It may be gone altogether: what it is sent next will show.
+    func sinkHalfClosed(_ stream: StreamToken)
 
     /// A sink's connection is gone.
     func sinkClosed(_ stream: StreamToken)
@@ -32,12 +35,13 @@ package protocol OpenAnswering: AnyObject, Sendable {
     func answer(_ answer: OpenAnswer)
 }
 
+/// The headers are what the producer added to its response.
 package enum OpenAnswer: Sendable {
-    /// Open: answer with the stream's head and `attach`, or `leave`. The headers are what the producer added.
+    /// Open: answer with the stream's head and `attach`, or `leave`.
     case stream(headers: [StreamRequest.Field])
     /// 204.
-    case ended
-    case rejected(status: Int, message: String)
+    case ended(headers: [StreamRequest.Field] = [])
+    case rejected(status: Int, message: String, headers: [StreamRequest.Field] = [])
     /// Not now: the server stops, or replaces the producer. To be answered like an overload.
     case unavailable
     /// 500; what went wrong is in the log under this code, and nowhere else.
@@ -50,6 +54,22 @@ package enum StreamTransport: Sendable {
     case descriptor(Int32)
     /// A connection that somebody else keeps (a NIO channel under TLS or HTTP/2).
     case sink(any FrameSink)
+}
+
+/// How a stream's response is sent, and what its client makes of it.
+package struct ResponseForm: OptionSet, Sendable {
+    package let rawValue: UInt8
+    package init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    /// HTTP/1.1: each frame is a chunk, and an empty one says that the response is complete.
+    package static let chunked = ResponseForm(rawValue: 1)
+    /// A GET, whose client reconnects: it is told after how long, and when there is nothing to reconnect for.
+    package static let reconnects = ResponseForm(rawValue: 2)
+
+    /// The peer has ended its sending side.
+    static let peerFinished = ResponseForm(rawValue: 4)
+    /// The producer has given a reconnection time, which the client keeps.
+    static let hasProducersRetry = ResponseForm(rawValue: 8)
 }
 
 /// A connection that takes frames in batches: after one the stream is silent until `StreamOpener.sinksDrained`.
@@ -91,13 +111,17 @@ package struct RouteMatch: Sendable {
     package let producer: any EventProducer
     /// The values of the route's placeholders, percent-decoded.
     package let values: [StreamRequest.Field]
+    /// The route is gone, and only its last streams are left: nothing may be opened. It may come back in a moment, so a request is
+    /// answered like an overload.
+    package let isLeaving: Bool
     /// The runtime's own record of the producer and its generation.
     let entry: ProducerEntry
 
-    package init(entry: ProducerEntry, values: [StreamRequest.Field]) {
+    package init(entry: ProducerEntry, values: [StreamRequest.Field], isLeaving: Bool = false) {
         self.entry = entry
         producer = entry.producer
         self.values = values
+        self.isLeaving = isLeaving
     }
 }
 

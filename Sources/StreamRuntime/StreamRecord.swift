@@ -61,8 +61,9 @@ struct StreamRecord: ~Copyable {
     var memberIndex: Int32 = -1
     /// How many calls are scheduled for it on the loop.
     var calls: Int32 = 0
-    /// Bytes of input dropped since the connection came.
-    var dropped: Int32 = 0
+    /// Bytes of input dropped since the connection came, as far as they can be counted here.
+    var dropped: UInt16 = 0
+    var form: ResponseForm = []
     var entry: ProducerEntry?
     var state: UnsafeMutableRawPointer?
     /// The hub, for all roles but `.stream`.

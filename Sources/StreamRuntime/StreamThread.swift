@@ -1,5 +1,6 @@
 import EventStream
 import StreamLoop
+import Synchronization
 
 /// The thread of one blocking stream: calls its `open`, `next` and `close`, and hands what they yield to the stream's loop.
 ///
@@ -10,7 +11,7 @@ final class StreamThread: Sendable {
     private let entry: ProducerEntry
     private let handoff: Handoff
     private let streams: LoopStreams
-    private let beginning: Beginning
+    private let beginning: Mutex<Beginning?>
 
     enum Beginning: @unchecked Sendable {
         // Unchecked: the state pointer is handed over to the thread, and only used there.
@@ -28,7 +29,7 @@ final class StreamThread: Sendable {
         self.entry = entry
         self.handoff = handoff
         self.streams = streams
-        self.beginning = beginning
+        self.beginning = Mutex(beginning)
     }
 
     /// - Returns: `false` if the system has no thread to give.
@@ -41,17 +42,23 @@ final class StreamThread: Sendable {
 
     private func run() {
         var state: UnsafeMutableRawPointer?
-        let reason: CloseReason
-        switch beginning {
-        case .open(let request):
-            guard open(request, &state) else { return }
-            while let call = handoff.waitUntilAttached() { call.function(call.context) }
-            reason = produce(state)
-        case .running(let running):
+        guard begin(&state) else { return }
+        close(state, produce(state))
+    }
+
+    /// - Returns: `false` if nothing was opened.
+    private func begin(_ state: inout UnsafeMutableRawPointer?) -> Bool {
+        // Taken away, so that a stream does not keep its request, with its body, for as long as it lives.
+        switch beginning.withLock({ $0.take() }) {
+        case .open(let request)?:
+            guard open(request, &state) else { return false }
+            while let call = handoff.waitUntilAttached() { streams.run(call) }
+        case .running(let running)?:
             state = running
-            reason = produce(state)
+        case nil:
+            preconditionFailure("a thread begins once")
         }
-        close(state, reason)
+        return true
     }
 
     /// - Returns: `false` if nothing was opened.
@@ -72,11 +79,12 @@ final class StreamThread: Sendable {
                     outcome = later
                     break wait
                 case .call(let call):
-                    call.function(call.context)
+                    streams.run(call)
                 }
             }
         }
         guard case .opened = outcome else {
+            streams.handleIsStale(token)
             // Before the answer, upon which the loop may want a thread for another try.
             streams.census.threadIsFree()
             answer(outcome, state)
@@ -98,14 +106,14 @@ final class StreamThread: Sendable {
     /// Calls `next` until the stream ends.
     /// - Returns: why it ended.
     private func produce(_ state: UnsafeMutableRawPointer?) -> CloseReason {
-        var frames = FrameBuffer(capacity: 1024)
+        var frames = FrameBuffer(capacity: 1024, isChunked: true)
         frames.isMarked = entry.description.isShared
         var deadline: Int64 = entry.description.hasNext ? 0 : .max
         while true {
             switch handoff.wait(until: deadline) {
             case .cancelled(let reason): return reason
             case .call(let call):
-                call.function(call.context)
+                streams.run(call)
                 continue
             case .rest(let number):
                 rest(number, state)
@@ -136,7 +144,7 @@ final class StreamThread: Sendable {
     private func rest(_ number: Int, _ state: UnsafeMutableRawPointer?) {
         let saved = entry.description.savesState ? entry.producer.save(token, state: state) : nil
         streams.loop.post { [streams, token] in streams.rested(token, number, saved) }
-        while let call = handoff.waitWhileResting() { call.function(call.context) }
+        while let call = handoff.waitWhileResting() { streams.run(call) }
     }
 
     private func finish(_ end: Handoff.Finish, _ reason: CloseReason) -> CloseReason {
@@ -146,10 +154,14 @@ final class StreamThread: Sendable {
     }
 
     private func close(_ state: UnsafeMutableRawPointer?, _ reason: CloseReason) {
-        handoff.beginClose()
         _ = streams.withGate(token) { $0.isClosing = true }
-        if !entry.producer.close(token, state: state, reason: reason) {
-            while let call = handoff.waitUntilClosed() { call.function(call.context) }
+        // From here on there is no interrupt.
+        streams.calls.wait(for: token)
+        if entry.producer.close(token, state: state, reason: reason) {
+            // What other threads ask of it from now on is told so, even if the loop does not know yet.
+            streams.handleIsStale(token)
+        } else {
+            while let call = handoff.waitUntilClosed() { streams.run(call) }
         }
         over(reason)
     }

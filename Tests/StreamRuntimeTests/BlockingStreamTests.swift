@@ -149,7 +149,7 @@ struct BlockingStreamTests {
         let gate = Counter()
         let stuck = FakeProducer.blocking(opening: { stream in
             while gate.value == 0 { _ = runtime.sleep(stream.token, milliseconds: 1) }
-            return .ended
+            return .ended()
         })
         let blocked = try stage.open(stage.entry(stuck))
         let other = try await stage.subscribe(stage.entry(FakeProducer([.event("a"), .end])))

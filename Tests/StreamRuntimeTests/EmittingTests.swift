@@ -42,14 +42,14 @@ struct EmittingTests {
     @Test("a full queue refuses without encoding; the stream is woken once there is room")
     func full() throws {
         var limits = Limits()
-        limits.handoffBytes = 100
+        limits.handoffBytes = 160
         let stage = Stage(limits)
         let producer = FakeProducer([.wait(-1), .event("room")])
         let visitor = try stage.subscribe(producer, room: 0)
         // The preamble already fills the socket, so what is emitted stays in the queue.
         var accepted = 0
         while stage.emit(visitor, "0123456789") == .accepted { accepted += 1 }
-        #expect(accepted == 6, "18 bytes each, until 100 are held")
+        #expect(accepted == 6, "30 bytes each as chunks, until 160 are held")
         var wasEncoded = false
         let outcome = stage.runtime.emit(visitor.token) { _ in
             wasEncoded = true
@@ -69,7 +69,7 @@ struct EmittingTests {
     @Test("room in the queue wakes a producer that waits for ever")
     func wokenByRoom() throws {
         var limits = Limits()
-        limits.handoffBytes = 50
+        limits.handoffBytes = 70
         let stage = Stage(limits)
         let producer = FakeProducer([.wait(-1), .event("room", wait: -1)])
         let visitor = try stage.subscribe(producer)

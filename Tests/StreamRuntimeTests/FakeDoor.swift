@@ -13,13 +13,17 @@ final class FakeDoor: OpenAnswering {
     var answers: [String] {
         state.withLock { $0 }.map { answer in
             switch answer {
-            case .stream(let headers): (["stream"] + headers.map { "\($0.name)=\($0.value)" }).joined(separator: " ")
-            case .ended: "ended"
-            case .rejected(let status, let message): "rejected \(status) \(message)"
+            case .stream(let headers): Self.text("stream", headers)
+            case .ended(let headers): Self.text("ended", headers)
+            case .rejected(let status, let message, let headers): Self.text("rejected \(status) \(message)", headers)
             case .unavailable: "unavailable"
             case .failed: "failed"
             }
         }
+    }
+
+    private static func text(_ answer: String, _ headers: [StreamRequest.Field]) -> String {
+        ([answer] + headers.map { "\($0.name)=\($0.value)" }).joined(separator: " ")
     }
 }
 

@@ -11,6 +11,9 @@ final class FakeImages: ImageSource {
         var routes: [String]
         /// What loading it says instead of loading it.
         var refusal: String?
+        var cause = RefusalCause.content
+        /// It answers after all others.
+        var isSlow = false
         var steps: [FakeProducer.Step] = []
         var isResumable = false
 
@@ -20,6 +23,7 @@ final class FakeImages: ImageSource {
 
     struct Refusal: Error, CustomStringConvertible {
         let description: String
+        var cause = RefusalCause.content
     }
 
     private let state = Mutex(State())
@@ -27,11 +31,18 @@ final class FakeImages: ImageSource {
     private struct State {
         var files: [String: File] = [:]
         var isMissing = false
+        var isAbandoned = false
+        var surroundings = ""
         var loads: [String] = []
         var shutdowns: [String] = []
         var hanging: String?
         var opening: (@Sendable (FakeStream) -> OpenOutcome)?
         var producers: [String: FakeProducer] = [:]
+    }
+
+    /// A file, of the plugin that it is named like if none is given.
+    func put(_ path: String, _ content: String, plugin: String? = nil, routes: [String]) {
+        self[path] = File(content: content, plugin: plugin ?? String(path.prefix { $0 != "." }), routes: routes)
     }
 
     subscript(path: String) -> File? {
@@ -41,6 +52,12 @@ final class FakeImages: ImageSource {
 
     /// The directory itself cannot be read.
     func setMissing(_ isMissing: Bool) { state.withLock { $0.isMissing = isMissing } }
+
+    /// The server stops.
+    func abandon() { state.withLock { $0.isAbandoned = true } }
+
+    /// What all files depend on.
+    func setSurroundings(_ text: String) { state.withLock { $0.surroundings = text } }
 
     /// What the producers of images that are loaded from now on answer to `open`.
     var opening: (@Sendable (FakeStream) -> OpenOutcome)? {
@@ -80,7 +97,23 @@ final class FakeImages: ImageSource {
         return file.whole
     }
 
-    func load(_ path: String) throws -> LoadedImage {
+    func surroundings(of path: String) -> String { state.withLock { $0.surroundings } }
+
+    func cause(of refusal: any Error) -> RefusalCause { (refusal as? Refusal)?.cause ?? .content }
+
+    var isAbandoned: Bool { state.withLock { $0.isAbandoned } }
+
+    /// One after the other. Those in `slow` are decided when all others are admitted.
+    func load(_ paths: [String], meanwhile: () -> Void, ready: ([Outcome]) -> Void) -> [Outcome] {
+        let slow = paths.filter { self[$0]?.isSlow ?? false }
+        let outcomes = { (paths: [String]) in paths.map { path in (path, Result { try self.load(path) }) } }
+        guard !slow.isEmpty else { return outcomes(paths) }
+        ready(outcomes(paths.filter { !slow.contains($0) }))
+        meanwhile()
+        return outcomes(slow)
+    }
+
+    private func load(_ path: String) throws -> LoadedImage {
         guard let file = self[path] else { throw Refusal(description: "\(path): gone") }
         let name = "\(path) \(file.content)"
         let opening = opening
@@ -93,7 +126,7 @@ final class FakeImages: ImageSource {
             state.loads.append(name)
             for producer in producers { state.producers["\(producer.description.route) \(file.content)"] = producer }
         }
-        if let refusal = file.refusal { throw Refusal(description: refusal) }
+        if let refusal = file.refusal { throw Refusal(description: refusal, cause: file.cause) }
         return LoadedImage(plugin: file.plugin, path: path, content: file.whole, producers: producers) { [self] in
             hanging.withLock { while state.withLock({ $0.hanging }) == name { hanging.wait(until: .max) } }
             state.withLock { $0.shutdowns.append(name) }
@@ -110,4 +143,10 @@ final class FakeImages: ImageSource {
         }
         return nil
     }
+}
+
+/// Shuts down on the thread that asks for it, so that a test sees the end at once.
+let atOnce: @Sendable (@escaping @Sendable () -> Void) -> Bool = { body in
+    body()
+    return true
 }

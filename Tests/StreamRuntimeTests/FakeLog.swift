@@ -4,6 +4,10 @@ import Synchronization
 /// Keeps what is logged: "warning: the message [key=value …]", with the keys sorted.
 final class FakeLog: Sendable {
     private let kept = Mutex<[String]>([])
+    private let heard: @Sendable (String) -> Void
+
+    /// - Parameter heard: is told each line as it comes.
+    init(heard: @escaping @Sendable (String) -> Void = { _ in }) { self.heard = heard }
 
     var lines: [String] { kept.withLock { $0 } }
 
@@ -23,9 +27,9 @@ final class FakeLog: Sendable {
 
         func log(event: LogEvent) {
             let pairs = (event.metadata ?? [:]).sorted { $0.key < $1.key }.map { "\($0)=\($1)" }
-            log.kept.withLock {
-                $0.append("\(event.level): \(event.message) [\(pairs.joined(separator: " "))]")
-            }
+            let line = "\(event.level): \(event.message) [\(pairs.joined(separator: " "))]"
+            log.kept.withLock { $0.append(line) }
+            log.heard(line)
         }
     }
 }

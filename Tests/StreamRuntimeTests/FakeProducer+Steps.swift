@@ -39,4 +39,4 @@ extension FakeProducer {
 
 /// As it goes over the wire.
 func frame(_ data: String) -> String { "data: \(data)\n\n" }
-let finished = "id: sluice-end\n\n"
+let finished = "event: sluice-end\nid: sluice-end\ndata:\n\n"

@@ -49,7 +49,8 @@ final class FallingBackTests {
         isSecond.withLock { $0 = true }
         first.replace(by: onTrial(failing(), insteadOf: first), in: stage.runtime)
         stage.turn()
-        #expect(old.streams.count == 2 && old.streams[0].closeReasons == [.reloaded])
+        try #require(old.streams.count == 2)
+        #expect(old.streams[0].closeReasons == [.reloaded])
         return (old, first, visitor)
     }
 
@@ -66,7 +67,8 @@ final class FallingBackTests {
         let received = numbersAndMarks(of: visitor.text)
         #expect(received == (1...received.count).map { "\($0) old" } && received.count > 4)
         #expect(bad.only.calls == ["open", "pull", "close failed"])
-        #expect(old.streams.count == 2 && old.streams[0].closeReasons == [.reloaded])
+        try #require(old.streams.count == 2)
+        #expect(old.streams[0].closeReasons == [.reloaded])
         #expect(old.streams[1].request.lastEventID == bad.only.request.lastEventID)
         #expect(bad.only.request.saved == Array("at \(old.streams[0].stepsTaken)".utf8))
         #expect(old.streams[1].request.saved == bad.only.request.saved)

@@ -7,8 +7,8 @@ import Testing
 @Suite("History")
 struct HistoryTests {
     /// Frames as a source publishes them.
-    func chunk(_ events: [Event], _ numbering: inout HubNumbering) -> FrameChunk {
-        var frames = FrameBuffer(capacity: 16)
+    func chunk(_ events: [Event], _ numbering: inout HubNumbering, isChunked: Bool = false) -> FrameChunk {
+        var frames = FrameBuffer(capacity: 16, isChunked: isChunked)
         frames.isMarked = true
         for event in events { try! EventEncoder().encode(event, into: &frames) }
         return FrameChunk(frames, numbering: &numbering)
@@ -45,6 +45,44 @@ struct HistoryTests {
         #expect(ids == ["00000000000e-1", "00000000000e-2", "own", nil, "bare", "", "00000000000e-5"])
         #expect(made.numbers == [1, 2, 3, 3, 3, 4, 5], "every event counts, also one with an id of its own")
         #expect(made.count == expected.joined().utf8.count)
+    }
+
+    @Test("as chunks the frames are the same, each with its size, also where an id is put into it")
+    func chunks() {
+        let events = [Event(data: "a\nb"), Event(data: "c", type: "t", retryMilliseconds: 7), Event(comment: "only")]
+        var (plain, chunked) = (HubNumbering(epoch: "00000000000e"), HubNumbering(epoch: "00000000000e"))
+        let frames = chunk(events, &plain)
+        let chunks = chunk(events, &chunked, isChunked: true)
+        var decoder = ChunkDecoder()
+        let decoded = decoder.feed(chunks.bytes)
+        #expect(decoded == events.indices.map { Array(frames.bytes(of: $0)) } && !decoder.isMalformed)
+        for index in events.indices {
+            #expect(chunks.id(of: index).map(Array.init) == frames.id(of: index).map(Array.init))
+        }
+        #expect(chunks.retry == 7)
+    }
+
+    @Test("a place lies behind the id of the last frame before it that has one, or else behind a number of the hub's")
+    func anchors() {
+        var numbering = HubNumbering(epoch: "00000000000e")
+        var history = History(maxEvents: 3, maxBytes: 1 << 20)
+        func anchor(_ place: Int64) -> String {
+            String(decoding: history.anchor(at: place, numbering: numbering), as: UTF8.self)
+        }
+        #expect(anchor(0) == "00000000000e-0")
+        for event in [Event(data: "a"), Event(data: "b", id: "own"), Event(comment: "c"), Event(data: "d", id: "")] {
+            history.append(chunk([event], &numbering))
+        }
+        // Of the four the first is not held any more.
+        #expect(anchor(1) == "00000000000e-1", "as what lies before it is not held")
+        #expect(anchor(2) == "own")
+        #expect(anchor(3) == "own", "a comment has none")
+        #expect(anchor(4) == "00000000000e-3", "an empty id would reset the client's")
+        for place in history.first...history.end {
+            let start = history.start(after: Array(anchor(place).utf8), numbering: numbering)
+            // What has no id lies behind the same one as what comes before it.
+            #expect(start == .at(place == 3 ? 2 : place))
+        }
     }
 
     @Test("the largest number there is fits its line")

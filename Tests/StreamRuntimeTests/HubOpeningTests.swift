@@ -74,7 +74,7 @@ struct HubOpeningTests {
     @Test("all who come while it opens wait for its answer, whichever it is", arguments: [1, 3])
     func whileOpening(_ loops: Int) throws {
         let answers: [(OpenOutcome, String)] = [
-            (.opened(headers: [.init("X-A", "b")]), "stream X-A=b"), (.ended, "ended"),
+            (.opened(headers: [.init("X-A", "b")]), "stream X-A=b"), (.ended(), "ended"),
             (.rejected(status: 404, message: "gone"), "rejected 404 gone"), (.failed(log: "broken"), "failed"),
         ]
         for (outcome, answer) in answers {
@@ -102,7 +102,7 @@ struct HubOpeningTests {
                 stage.turn()
                 #expect(producer.streams.count == 2, "the next one asks again")
                 next.leave()
-                _ = stage.runtime.opened(producer.streams[1].token, .ended)
+                _ = stage.runtime.opened(producer.streams[1].token, .ended())
                 stage.turn()
                 #expect(stage.isIdle)
             }
@@ -272,7 +272,7 @@ struct HubOpeningTests {
         let stage = HubStage(loops: 2)
         let isRefused = Atomic<Bool>(true)
         let producer = Self.producer(opening: { _ in
-            isRefused.exchange(false, ordering: .relaxed) ? .ended : .opened(headers: [])
+            isRefused.exchange(false, ordering: .relaxed) ? .ended() : .opened(headers: [])
         })
         let entry = stage.entry(producer)
         // The home loop's subscriber is refused while another loop's is already on its way.

@@ -52,9 +52,26 @@ struct HubRefusalTests {
         #expect(stage.runtime.opened(later.streams[0].token, .rejected(status: 410, message: "forgotten")))
         stage.turn()
         #expect(visitor.door.answers == [] && later.streams.count == 2)
-        #expect(stage.runtime.opened(later.streams[1].token, .ended))
+        #expect(stage.runtime.opened(later.streams[1].token, .ended()))
         stage.turn()
         #expect(visitor.door.answers == ["ended"] && stage.isIdle)
+    }
+
+    @Test("the headers of a refusal go to everybody who waits", arguments: [true, false])
+    func headers(isEnd: Bool) throws {
+        let stage = HubStage(loops: 3)
+        let producer = forgetful(isPending: true)
+        let entry = stage.entry(producer)
+        let visitors = try (0..<5).map { _ in try stage.ask(entry) }
+        stage.turn()
+        let added: [StreamRequest.Field] = [.init("Retry-After", "7"), .init("Set-Cookie", "a=b")]
+        let outcome: OpenOutcome =
+            isEnd ? .ended(headers: added) : .rejected(status: 429, message: "later", headers: added)
+        #expect(stage.runtime.opened(producer.only.token, outcome))
+        stage.turn()
+        let answer = (isEnd ? "ended" : "rejected 429 later") + " Retry-After=7 Set-Cookie=a=b"
+        #expect(visitors.allSatisfy { $0.door.answers == [answer] })
+        #expect(stage.isIdle)
     }
 
     @Test("everybody has left when the id is refused: it is not opened again")

@@ -101,7 +101,7 @@ final class HubSimulation: @unchecked Sendable {
     private func open(_ stream: FakeStream, _ generation: Int) -> OpenOutcome {
         let key = "\(stream.request.parameters.canonical) \(generation)"
         switch number(0...9) {
-        case 0: return .ended
+        case 0: return .ended()
         case 1: return .rejected(status: 404, message: "no")
         case 2...4:
             sources[stream.token] = Source(key: key, isEmitting: chance(1, in: 3), state: .opening)
@@ -121,7 +121,7 @@ final class HubSimulation: @unchecked Sendable {
         } else {
             sources[token] = nil
         }
-        if !stage.runtime.opened(token, isOpened ? .opened(headers: []) : .ended) {
+        if !stage.runtime.opened(token, isOpened ? .opened(headers: []) : .ended()) {
             violate("\(token): answer refused")
         }
     }
@@ -181,13 +181,21 @@ final class HubSimulation: @unchecked Sendable {
         var last: (generation: Int, number: Int)?
         var ids: Set<String> = []
         var isGap = false
-        // One that says what it has seen continues right there.
-        if let id = actor.lastEventID, let at = seen[actor.key]?.lastIndex(where: { $0.hasPrefix(id + " ") }) {
-            let words = seen[actor.key]![at].split(separator: " ")
-            last = (Int(words[1])!, Int(words[2])!)
+        func place(of id: String?) -> (generation: Int, number: Int)? {
+            guard let id, let line = seen[actor.key]?.last(where: { $0.hasPrefix(id + " ") }) else { return nil }
+            let words = line.split(separator: " ")
+            return (Int(words[1])!, Int(words[2])!)
         }
+        // One that says what it has seen continues right there.
+        last = place(of: actor.lastEventID)
         for block in blocks {
             guard let data = block.data else { continue }
+            if block.type == "sluice-open" {
+                // So does one that is told where it begins.
+                last = place(of: block.id)
+                continue
+            }
+            if block.type == "sluice-end" { continue }
             if block.type == "sluice-gap" {
                 isGap = true
                 gaps += 1

@@ -1,5 +1,6 @@
 import EventStream
 import StreamLoop
+import TestSupport
 
 @testable import StreamRuntime
 
@@ -37,11 +38,24 @@ final class HubStage {
     /// A subscriber with its connection.
     func join(
         _ entry: ProducerEntry, parameters: String = "", history: String? = nil, lastEventID: String? = nil,
-        room: Int = .max
+        room: Int = .max, form: ResponseForm = [.chunked, .reconnects]
     ) throws(Overload) -> HubVisitor {
         let visitor = try ask(entry, parameters: parameters, history: history, lastEventID: lastEventID)
         turn()
-        visitor.attach(room: room)
+        visitor.attach(room: room, form: form)
+        turn()
+        return visitor
+    }
+
+    /// A subscriber with a sink, which is ready for more.
+    func join(
+        _ entry: ProducerEntry, _ sink: FakeSink, form: ResponseForm = [.chunked, .reconnects]
+    ) throws(Overload) -> HubVisitor {
+        let visitor = try ask(entry)
+        turn()
+        visitor.attach(sink, form: form)
+        turn()
+        runtime.sinksDrained([visitor.token])
         turn()
         return visitor
     }
@@ -104,12 +118,14 @@ final class HubVisitor {
     var system: VirtualSystem { stage.systems[token.loop] }
     var socket: VirtualSystem.Socket { system.sockets[descriptor]! }
 
-    func attach(room: Int = .max) {
+    func attach(room: Int = .max, form: ResponseForm = [.chunked, .reconnects]) {
         descriptor = system.makeSocket(room: room)
-        stage.runtime.attach(token, to: .descriptor(descriptor), head: [])
+        stage.runtime.attach(token, to: .descriptor(descriptor), head: [], form: form)
     }
 
-    func attach(_ sink: FakeSink) { stage.runtime.attach(token, to: .sink(sink), head: []) }
+    func attach(_ sink: FakeSink, form: ResponseForm = [.chunked, .reconnects]) {
+        stage.runtime.attach(token, to: .sink(sink), head: [], form: form)
+    }
 
     func leave() { stage.runtime.leave(token) }
     func read(_ bytes: Int) { system.makeRoom(descriptor, bytes) }
@@ -123,17 +139,40 @@ final class HubVisitor {
 
     /// As `story(of:)`.
     var story: [String] { StreamRuntimeTests.story(of: socket.sent) }
-    var ids: [String] { blocks(of: socket.sent).compactMap(\.id) }
+    /// Those of events, and not of its place at the beginning.
+    var ids: [String] { blocks(of: socket.sent).dropFirst().compactMap(\.id) }
+    /// All frames behind the preamble.
+    var text: String {
+        var decoder = ChunkDecoder()
+        return decoder.feed(socket.sent).dropFirst().map { String(decoding: $0, as: UTF8.self) }.joined()
+    }
+    /// The id that it was told at the beginning.
+    var anchor: String? { blocks(of: socket.sent).first.flatMap { $0.type == "sluice-open" ? $0.id : nil } }
 }
 
 struct FakeParameters: ResolvedParameters {
     let canonical: String
 }
 
-/// All that is complete in what a subscriber got: events, comments, retry times.
+/// All but the first line, which is the time to come back after: another for each subscriber.
+func behindRetry(_ bytes: [UInt8]) -> [UInt8] { Array(bytes.drop { $0 != 0x0A }) }
+
+/// What is in the chunks, as `behindRetry`.
+func unchunked(_ bytes: [UInt8]) -> [UInt8] {
+    var decoder = ChunkDecoder()
+    return behindRetry(Array(decoder.feed(bytes).joined()))
+}
+
+/// All that is complete in what a subscriber got in chunks: events, comments, retry times.
 func blocks(of bytes: [UInt8]) -> [Event] {
+    var decoder = ChunkDecoder()
+    return decoder.feed(bytes).map(block(of:))
+}
+
+/// What is in a frame, which may be a part of a block only.
+func block(of frame: [UInt8]) -> Event {
     var parser = EventParser(reporting: .blocks)
-    return parser.feed(bytes)
+    return (parser.feed(frame) + parser.feed([0x0A])).first ?? Event()
 }
 
 /// One word for each frame behind the preamble: "3:data" for an event with a host's id, "[id]:data" for one with another, "-:data"

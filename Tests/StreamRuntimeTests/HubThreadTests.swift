@@ -57,6 +57,14 @@ struct HubThreadTests {
                 }
                 await Task.yield()
             }
+            // However busy the machine is, some stay for long enough to see something.
+            if round % 50 == 25, let visitor = visitors.last {
+                #expect(await eventually { visitor.door.answers == ["stream"] })
+                if !visitor.isAttached { visitor.attach(tcp: Bool.random(using: &random)) }
+                #expect(await eventually { visitor.order() != (nil, nil) })
+                #expect(visitor.order().fault == nil)
+                checked += 1
+            }
             // Now and then nobody is there for longer than the linger time, or not quite.
             if round % 300 == 299 {
                 for visitor in visitors { visitor.leaveOrHangUp(reset: false) }
@@ -66,7 +74,7 @@ struct HubThreadTests {
         }
         for visitor in visitors { visitor.leaveOrHangUp(reset: false) }
         #expect(await stage.isIdle())
-        #expect(await eventually { runtime.loops[0].directory.count == 0 })
+        #expect(await eventually { await stage.onLoop { $0.directory.count } == 0 })
         #expect(producer.violations == [] && checked > 20)
         #expect(entry.ledger.open == 0 && entry.ledger.opens == producer.streams.count)
         #expect(producer.streams.allSatisfy { $0.closeReasons == [.disconnected] })
@@ -88,7 +96,7 @@ struct HubThreadTests {
         for visitor in visitors {
             #expect(await eventually(within: .seconds(30)) { visitor.text().hasSuffix(finished) })
             var parser = EventParser()
-            #expect(parser.feed(visitor.text().utf8).count == 2000)
+            #expect(parser.feed(visitor.text().utf8).count { $0.type == nil } == 2000)
             #expect(visitor.order().fault == nil)
             visitor.hangUp()
         }

@@ -14,7 +14,7 @@ struct LimitTests {
         limits.maxStreams = 1
         let stage = Stage(limits)
         let ways: [(FakeProducer, (Visitor) -> Void)] = [
-            (FakeProducer(opening: { _ in .ended }), { _ in }),
+            (FakeProducer(opening: { _ in .ended() }), { _ in }),
             (FakeProducer(opening: { _ in .failed(log: "") }), { _ in }),
             (
                 FakeProducer(opening: { _ in .pending }),
@@ -224,7 +224,7 @@ struct StallTests {
             stage.system.advance(nanoseconds: 20_000_000_000)
             stage.turn(1)
         }
-        let parts = visitor.text.split(separator: ":\n\n").joined()
+        let parts = visitor.text.replacing("\n:\n", with: "\n")
         #expect(parts == String(repeating: frame(text), count: parts.count / frame(text).count))
     }
 }

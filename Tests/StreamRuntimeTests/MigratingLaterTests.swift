@@ -19,7 +19,9 @@ struct MigratingLaterTests {
     }
 
     /// A subscriber of the old producer that waits for the new one's answer.
-    private func waiting() throws -> Visitor {
+    private func waiting() throws -> Visitor { try waiting(for: second) }
+
+    private func waiting(for second: ProducerEntry) throws -> Visitor {
         let visitor = try stage.open(first)
         stage.turn()
         visitor.attach()
@@ -68,13 +70,35 @@ struct MigratingLaterTests {
         #expect(second.ledger.reasons == [.reloaded: 1] && second.generation.liveStreams == 0)
     }
 
+    @Test("a generation that never answers has failed, and not the one that came meanwhile: that gets the stream")
+    func replacedMeanwhile() throws {
+        func onTrial(_ producer: FakeProducer, _ number: Int) -> ProducerEntry {
+            let trial = Trial(failuresMax: 3, whenSettled: {})
+            return ProducerEntry(
+                producer: producer, generation: Generation(plugin: "fakes", number: number, trial: trial))
+        }
+        let newest = FakeProducer.counting("newest")
+        let (second, third) = (onTrial(new, 2), onTrial(newest, 3))
+        let visitor = try waiting(for: second)
+        first.replace(by: third, in: stage.runtime)
+        stage.pass(milliseconds: 5100)
+        #expect(second.generation.trial?.failureCount == 1 && third.generation.trial?.failureCount == 0)
+        #expect(old.only.closeReasons == [.reloaded] && newest.streams.count == 1)
+        let received = numbersAndMarks(of: visitor.text)
+        #expect(received.last == "\(received.count) newest" && received.filter { $0.hasSuffix("newest") }.count > 5)
+        #expect(stage.runtime.opened(new.only.token, .ended()))
+        visitor.hangUp()
+        stage.turn()
+        #expect(stage.isIdle)
+    }
+
     @Test("an open that was given up and never answers is reported, and has nothing to do with its subscriber any more")
     func never() throws {
         let visitor = try waiting()
         stage.pass(milliseconds: 20_000)
         #expect(stage.runtime.stuckStreams == 1)
         #expect(numbersAndMarks(of: visitor.text).count > 1000)
-        #expect(stage.runtime.opened(new.only.token, .ended))
+        #expect(stage.runtime.opened(new.only.token, .ended()))
         stage.turn()
         #expect(stage.runtime.stuckStreams == 0 && stage.runtime.recordsInUse == 1)
     }
@@ -157,7 +181,7 @@ struct MigratingLaterTests {
             Issue.record("it was accepted")
             return
         }
-        #expect(stage.runtime.opened(new.only.token, .ended))
+        #expect(stage.runtime.opened(new.only.token, .ended()))
         stage.turn()
         #expect(numbersAndMarks(of: visitor.text) == ["1 old", "2 old"], "it is woken, as there is room")
         guard case .accepted = stage.emit(visitor, "again") else {
@@ -248,7 +272,7 @@ struct MigratingLaterTests {
     func callsAndNoSuccessor() throws {
         let (visitor, _, new) = try calling(Event(data: "1", id: "1"))
         #expect(call(visitor.token, "2", id: "2") == .accepted)
-        #expect(stage.runtime.opened(new.only.token, .ended))
+        #expect(stage.runtime.opened(new.only.token, .ended()))
         stage.turn()
         #expect(numbersAndMarks(of: visitor.text) == ["1 1", "2 2"])
 
@@ -279,7 +303,7 @@ struct MigratingLaterTests {
         stage.turn()
         #expect(new.streams.count == 32 + 31)
         stage.pass(milliseconds: 5000)
-        for stream in new.streams.dropFirst(32) { _ = stage.runtime.opened(stream.token, .ended) }
+        for stream in new.streams.dropFirst(32) { _ = stage.runtime.opened(stream.token, .ended()) }
         stage.turn()
         for stream in new.streams { _ = stage.runtime.opened(stream.token, .opened(headers: [])) }
         stage.turn()

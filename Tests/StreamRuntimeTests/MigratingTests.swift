@@ -172,7 +172,7 @@ struct MigratingTests {
             opening: { _ in
                 switch how {
                 case "rejected": .rejected(status: 410, message: "gone")
-                case "ended": .ended
+                case "ended": .ended()
                 default: .failed(log: "broken")
                 }
             })
@@ -197,7 +197,7 @@ struct MigratingTests {
 
     @Test("a stream whose plugin was removed does not stay")
     func removed() throws {
-        let (old, new) = (FakeProducer.counting("old"), FakeProducer.counting("new", opening: { _ in .ended }))
+        let (old, new) = (FakeProducer.counting("old"), FakeProducer.counting("new", opening: { _ in .ended() }))
         let (first, second) = (ProducerEntry(old, generation: 1), ProducerEntry(new, generation: 2))
         let visitor = try subscribe(first)
         first.replace(by: second, in: stage.runtime)
@@ -233,7 +233,7 @@ struct MigratingTests {
         let visitor = try stage.open(entries[0])
         stage.turn()
         let sink = FakeSink()
-        stage.runtime.attach(visitor.token, to: .sink(sink), head: [])
+        stage.runtime.attach(visitor.token, to: .sink(sink), head: [], form: .reconnects)
         stage.turn()
         func drain() {
             stage.runtime.sinksDrained([visitor.token])

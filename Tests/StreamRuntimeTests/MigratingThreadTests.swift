@@ -147,7 +147,7 @@ struct MigratingThreadTests {
             "old", wait: 1, isNonblocking: false, saving: { Array("after \($0.stepsTaken)".utf8) })
         let new = FakeProducer.counting(
             "new", wait: 1, isNonblocking: false,
-            opening: { _ in isWanted ? .opened(headers: []) : .ended })
+            opening: { _ in isWanted ? .opened(headers: []) : .ended() })
         let (first, second) = (ProducerEntry(old, generation: 1), ProducerEntry(new, generation: 2))
         let visitor = try await stage.subscribe(first)
         #expect(await eventually { visitor.text().contains("old") })
@@ -206,7 +206,8 @@ struct MigratingThreadTests {
         #expect(await eventually(within: .seconds(60)) { visitors.map { $0.text().contains(last) }.allSatisfy(\.self) })
         for visitor in visitors {
             let numbers = numbersAndMarks(of: visitor.text()).map { Int($0.prefix { $0 != " " })! }
-            #expect(numbers == Array(numbers[0]..<numbers[0] + numbers.count))
+            let first = try #require(numbers.first)
+            #expect(numbers == Array(first..<first + numbers.count))
         }
         for visitor in visitors { visitor.hangUp() }
         #expect(await stage.isIdle())

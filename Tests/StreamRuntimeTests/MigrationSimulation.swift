@@ -54,7 +54,7 @@ final class MigrationSimulation: @unchecked Sendable {
         var sink: FakeSink?
         var drained = 0
         var hasLeft = false
-        var parser = EventParser(reporting: .blocks)
+        var chunks = ChunkDecoder()
         /// Batches of the sink that were looked at.
         var batchesSeen = 0
         var blocksSeen = 0
@@ -179,7 +179,7 @@ final class MigrationSimulation: @unchecked Sendable {
         switch Int.random(in: 0..<20, using: &random) {
         case 0:
             refusals += 1
-            return .ended
+            return .ended()
         case 1:
             refusals += 1
             return .failed(log: "broken")

@@ -132,6 +132,7 @@ extension MigrationSimulation {
             switch Int.random(in: 0..<60, using: &random) {
             case 0: system.hangUp(descriptor)
             case 1: if chance(1, in: 4) { system.breakSilently(descriptor) }
+            case 2: system.halfClose(descriptor)
             // Readers of shared streams read all, so that none is overtaken.
             default:
                 guard !actor.kind.isShared, actor.token.slot % 5 != 0 else { return }
@@ -143,10 +144,11 @@ extension MigrationSimulation {
                 runtime.leave(actor.token)
             } else if chance(1, in: 4) {
                 actor.sink = FakeSink()
-                runtime.attach(actor.token, to: .sink(actor.sink!), head: [])
+                runtime.attach(actor.token, to: .sink(actor.sink!), head: [], form: [.chunked, .reconnects])
             } else {
                 actor.descriptor = system.makeSocket(room: actor.kind.isShared ? .max : 500)
-                runtime.attach(actor.token, to: .descriptor(actor.descriptor!), head: [])
+                runtime.attach(
+                    actor.token, to: .descriptor(actor.descriptor!), head: [], form: [.chunked, .reconnects])
             }
         } else if !actor.door.answers.isEmpty {
             actor.hasLeft = true
@@ -164,7 +166,7 @@ extension MigrationSimulation {
             bytes = Array(sink.batches.dropFirst(actor.batchesSeen).joined())
             actor.batchesSeen = sink.batches.count
         }
-        for block in actor.parser.feed(bytes) {
+        for block in actor.chunks.feed(bytes).map(block(of:)) {
             actor.blocksSeen += 1
             guard let data = block.data else {
                 if block.retryMilliseconds != nil, actor.blocksSeen > 1, !mayFarewell { return "was sent away" }
@@ -172,6 +174,8 @@ extension MigrationSimulation {
             }
             // Of a stream that failed and was not opened in the generation before either.
             if block.type == "stream-error", !bad.isEmpty { continue }
+            if block.type == "sluice-open", actor.blocksSeen == 1 { continue }
+            if block.type == "sluice-end" { continue }
             if block.type != nil { return "got \(block.type!)" }
             let parts = data.split(separator: " ").map(String.init)
             let number = Int(parts[0])!

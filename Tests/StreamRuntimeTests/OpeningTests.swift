@@ -21,14 +21,16 @@ struct OpeningTests {
         stage.turn()
         let sent = String(decoding: visitor.socket.sent, as: UTF8.self)
         #expect(sent.hasPrefix("HTTP/1.1 200 OK\r\n\r\nretry: "))
-        #expect(sent.hasSuffix(": sluice\n\n" + frame("a") + frame("b")))
+        #expect(sent.hasSuffix(": sluice\n" + frame("a") + frame("b")))
         #expect(stage.runtime.openStreams == 1)
     }
 
     @Test(
         "a refused open is answered, holds nothing, and is never closed",
         arguments: [
-            (OpenOutcome.ended, "ended"), (.rejected(status: 404, message: "gone"), "rejected 404 gone"),
+            (OpenOutcome.ended(), "ended"), (.rejected(status: 404, message: "gone"), "rejected 404 gone"),
+            (.ended(headers: [.init("A", "b")]), "ended A=b"),
+            (.rejected(status: 429, message: "slow down", headers: [.init("A", "b")]), "rejected 429 slow down A=b"),
             (.failed(log: "broke a rule"), "failed"),
         ])
     func refused(_ outcome: OpenOutcome, _ answer: String) throws {
@@ -124,7 +126,7 @@ struct OpeningTests {
         let visitor = try stage.open(producer)
         stage.turn()
         visitor.leave()
-        _ = stage.runtime.opened(visitor.token, .ended)
+        _ = stage.runtime.opened(visitor.token, .ended())
         stage.turn()
         #expect(producer.only.calls == ["open"])
         #expect(producer.only.interrupts == 0, "what was answered is not interrupted")

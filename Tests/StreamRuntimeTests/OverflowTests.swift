@@ -11,7 +11,7 @@ struct OverflowTests {
 
     private static var limits: Limits {
         var limits = Limits()
-        limits.handoffBytes = 40
+        limits.handoffBytes = 100
         return limits
     }
 
@@ -21,7 +21,7 @@ struct OverflowTests {
         }
     }
 
-    /// Frames of the digits, which have 9 bytes each.
+    /// Frames of the digits, which have 9 bytes each, and 21 as chunks.
     private func frames(_ numbers: ClosedRange<Int>) -> String { numbers.map { frame("\($0)") }.joined() }
 
     @Test("drop-newest leaves the queue as it is, and wakes nobody")
@@ -41,7 +41,7 @@ struct OverflowTests {
         let stage = Stage(Self.limits)
         let visitor = try stage.subscribe(FakeProducer())
         for number in 1...5 { #expect(emit(stage, visitor, number, .dropOldest) == .accepted) }
-        // 45 bytes and 9 more: two of the oldest have to go before no more than 40 are left.
+        // 105 bytes and 21 more: two of the oldest have to go before no more than 100 are left.
         #expect(emit(stage, visitor, 6, .dropOldest) == .displaced(2))
         #expect(emit(stage, visitor, 7, .dropOldest) == .accepted)
         #expect(emit(stage, visitor, 8, .dropOldest) == .displaced(2))
@@ -134,7 +134,9 @@ struct OverflowTests {
 
     @Test("what overflows the queue of a shared stream fails it for all of its subscribers")
     func failShared() throws {
-        let stage = HubStage(Self.limits)
+        var limits = Limits()
+        limits.handoffBytes = 70
+        let stage = HubStage(limits)
         let producer = FakeProducer([.wait(-1)], isShared: true)
         let entry = stage.entry(producer)
         let visitors = try (0..<2).map { _ in try stage.join(entry) }
@@ -144,7 +146,7 @@ struct OverflowTests {
                 (try? EventEncoder().encode(Event(data: "\(number)", id: "\(number)"), into: &frames)) != nil
             }
         }
-        // 15 bytes each; the marks must fit what is left.
+        // 27 bytes each; the marks must fit what is left.
         for number in 1...3 { #expect(emit(number, .dropOldest) == .accepted) }
         #expect(emit(4, .dropOldest) == .displaced(2))
         #expect(emit(5, .dropOldest) == .accepted)

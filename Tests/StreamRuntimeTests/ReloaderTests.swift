@@ -1,31 +1,21 @@
 import EventStream
 import StreamLoop
+import Synchronization
 import TestSupport
 import Testing
 
 @testable import StreamRuntime
 
 @Suite("Reloading", .timeLimit(.minutes(5)))
-final class ReloaderTests {
-    let stage = Stage()
-    let images = FakeImages()
-    let reloader: Reloader
-
-    init() {
-        reloader = Reloader(runtime: stage.runtime, source: images, logger: stage.log.logger)
-    }
-
-    // A generation keeps its reloader, to tell it of the end.
-    deinit { _ = reloader.retireAll(deadline: 0) }
-
+final class ReloaderTests: ReloadingStage {
     func put(_ path: String, _ content: String, plugin: String? = nil, _ routes: String...) {
-        images[path] = FakeImages.File(
-            content: content, plugin: plugin ?? String(path.prefix { $0 != "." }), routes: routes)
+        images.put(path, content, plugin: plugin, routes: routes)
     }
 
     /// "plugin generation" of what serves a path.
     func serving(_ path: String) -> String? {
-        stage.runtime.route(for: path).map { "\($0.entry.generation.plugin) \($0.entry.generation.number)" }
+        guard let match = stage.runtime.route(for: path), !match.isLeaving else { return nil }
+        return "\(match.entry.generation.plugin) \(match.entry.generation.number)"
     }
 
     func report(
@@ -125,6 +115,24 @@ final class ReloaderTests {
         put("b.so", "2", "/x")
         #expect(try reloader.reload() == report(replaced: ["a", "b"]))
         #expect(serving("/x") == "b 2" && serving("/y") == "a 2")
+    }
+
+    @Test("a plugin is called loaded once its routes lead to it")
+    func loadedLine() throws {
+        let runtime = stage.runtime
+        let served = Mutex<[Int?]>([])
+        let log = FakeLog { line in
+            guard line.contains("plugin loaded") else { return }
+            let number = runtime.route(for: "/a")?.entry.generation.number
+            served.withLock { $0.append(number) }
+        }
+        let reloader = Reloader(runtime: runtime, source: images, logger: log.logger, shuttingDown: atOnce)
+        for content in ["1", "2"] {
+            put("a.so", content, "/a")
+            _ = try reloader.reload()
+        }
+        #expect(served.withLock(\.self) == [1, 2])
+        _ = reloader.retireAll(deadline: 0)
     }
 
     @Test("a new version comes before a newcomer that wants the same")
@@ -288,11 +296,12 @@ final class ReloaderTests {
         put("a.so", "1", "/a")
         put("b.so", "1", "/b")
         images.setHanging("a.so 1")
+        let reloader = Reloader(runtime: stage.runtime, source: images, logger: stage.log.logger)
         _ = try reloader.reload()
         for path in ["/a", "/b"] {
             let visitor = try stage.open(stage.runtime.route(for: path)!.entry)
             stage.turn()
-            // With a stream open the shutdown comes later, on a thread of its own.
+            // With a stream open the shutdown comes later.
             images[String(path.dropFirst()) + ".so"] = nil
             _ = try reloader.reload()
             visitor.leave()

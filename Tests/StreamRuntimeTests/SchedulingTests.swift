@@ -99,7 +99,7 @@ struct SchedulingTests {
         let log = CallLog(during: { name in
             switch name {
             case "closed": _ = runtime.closed(closedToken)
-            case "refused": _ = runtime.opened(refusedToken, .ended)
+            case "refused": _ = runtime.opened(refusedToken, .ended())
             case "accepted": _ = runtime.opened(acceptedToken, .opened(headers: []))
             default: break
             }

@@ -168,9 +168,24 @@ struct ShutdownTests {
             stage.runtime.end(nil, .expired)
             stage.turn()
             let text = visitor.text
-            let number = Int(text.dropFirst("retry: ".count).dropLast(2))
+            let number = Int(text.dropFirst("retry: ".count).dropLast(1))
             #expect(number.map { (1500...2500).contains($0) } == true, "\(text)")
             stage.streams.endOfAll = nil
         }
+    }
+
+    @Test("a hub's subscriber that reads nothing is dropped at the write deadline that holds while the server stops")
+    func stuckMember() throws {
+        let stage = HubStage(loops: 2)
+        let entry = stage.entry(FakeProducer(isShared: true))
+        let stuck = try stage.join(entry, room: 60)
+        for _ in 0..<100 { stage.emit(entry, data: "0123456789") }
+        stage.runtime.end(nil, .shutdown)
+        stage.turn()
+        var limits = Limits()
+        limits.writeDeadline = 1_000_000_000
+        stage.runtime.replaceLimits(limits)
+        stage.pass(milliseconds: 1_100)
+        #expect(stuck.socket.isClosed && entry.leavesByReason == [.shutdown: 1])
     }
 }

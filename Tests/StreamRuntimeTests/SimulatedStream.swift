@@ -1,5 +1,6 @@
 import EventStream
 import StreamLoop
+import TestSupport
 
 @testable import StreamRuntime
 
@@ -50,9 +51,11 @@ final class SimulatedStream {
         var bytes: [UInt8] = []
         if let descriptor { bytes = system.sockets[descriptor]!.sent }
         if let sink { bytes = Array(sink.batches.joined()) }
-        var parser = EventParser(reporting: .blocks)
-        var blocks = parser.feed(bytes)
+        var decoder = ChunkDecoder()
+        var blocks = decoder.feed(bytes).map(block(of:))
+        if decoder.isMalformed { return "got what is no chunk" }
         if isWhole(system) {
+            guard decoder.isComplete else { return "ended, and was not told so" }
             guard !blocks.isEmpty else { return "ended without a word" }
             let last = blocks.removeLast()
             switch closeReason {
@@ -75,6 +78,8 @@ final class SimulatedStream {
                 pulled += 1
             } else if data.hasPrefix("e \(emitted) ") {
                 emitted += 1
+            } else if block.type == "sluice-end", index == blocks.count - 1, closeReason == .completed {
+                continue
             } else if !(block.type == "stream-error" && index == blocks.count - 1 && closeReason == .failed) {
                 return "event \(data.prefix(12)) after \(pulled) pulled and \(emitted) emitted ones"
             }

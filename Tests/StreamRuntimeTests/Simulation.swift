@@ -68,7 +68,7 @@ final class Simulation: @unchecked Sendable {
         actor.fake = stream
         meddle(stream.token)
         switch number(0...9) {
-        case 0: return .ended
+        case 0: return .ended()
         case 1: return .rejected(status: 404, message: "no")
         case 2: return .failed(log: "broken")
         case 3...5:
@@ -89,7 +89,7 @@ final class Simulation: @unchecked Sendable {
     /// Answers a pending open.
     func answer(_ actor: SimulatedStream) {
         actor.isPending = false
-        let outcome = chance(1, in: 4) ? OpenOutcome.ended : isOpened(actor)
+        let outcome = chance(1, in: 4) ? OpenOutcome.ended() : isOpened(actor)
         if !runtime.opened(actor.token, outcome) { violate("\(actor.token): an answer to a pending open was refused") }
     }
 

@@ -135,7 +135,7 @@ extension Simulation {
         if chance(1, in: 4) {
             let sink = FakeSink()
             actor.sink = sink
-            runtime.attach(actor.token, to: .sink(sink), head: Array("H: x\n\n".utf8))
+            runtime.attach(actor.token, to: .sink(sink), head: [], form: [.chunked, .reconnects])
         } else {
             let descriptor = system.makeSocket(room: Int(number(0...2000)))
             actor.descriptor = descriptor
@@ -145,7 +145,7 @@ extension Simulation {
                 actor.hasLeft = true
                 system.failuresToAdd += 1
             }
-            runtime.attach(actor.token, to: .descriptor(descriptor), head: [])
+            runtime.attach(actor.token, to: .descriptor(descriptor), head: [], form: [.chunked, .reconnects])
             // So that the failure is this connection's.
             turn()
         }
@@ -180,6 +180,7 @@ extension Simulation {
             actor.received += bytes
             if actor.received >= 65_536 { actor.hasLeft = true }
             system.receive(descriptor, bytes: bytes)
+        case 4: system.halfClose(descriptor)
         default:
             // Some read little, some nothing at all for a while.
             guard actor.token.slot % 5 != 0 || chance(1, in: 20) else { return }

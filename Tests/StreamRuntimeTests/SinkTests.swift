@@ -12,7 +12,7 @@ struct SinkTests {
     func subscribe(_ producer: FakeProducer) throws -> Visitor {
         let visitor = try stage.open(producer)
         stage.turn()
-        stage.runtime.attach(visitor.token, to: .sink(sink), head: [])
+        stage.runtime.attach(visitor.token, to: .sink(sink), head: [], form: .reconnects)
         stage.turn()
         return visitor
     }
@@ -106,7 +106,7 @@ struct SinkTests {
         let visitor = try subscribe(FakeProducer())
         drain(visitor)
         stage.pass(milliseconds: 15_010)
-        #expect(sink.text.withoutPreamble == ":\n\n" && sink.batches.count == 2)
+        #expect(sink.text.withoutPreamble == ":\n" && sink.batches.count == 2)
     }
 
     @Test("a sink for a stream that is over already is aborted; for one that ended meanwhile it gets a farewell")
@@ -114,7 +114,7 @@ struct SinkTests {
         let over = try stage.open(FakeProducer())
         over.leave()
         stage.turn()
-        stage.runtime.attach(over.token, to: .sink(sink), head: [])
+        stage.runtime.attach(over.token, to: .sink(sink), head: [], form: .reconnects)
         stage.turn()
         #expect(sink.ends == ["abort"] && sink.batches == [])
 
@@ -123,7 +123,7 @@ struct SinkTests {
         stage.runtime.end(nil, .shutdown)
         stage.turn()
         let second = FakeSink()
-        stage.runtime.attach(ended.token, to: .sink(second), head: [])
+        stage.runtime.attach(ended.token, to: .sink(second), head: [], form: .reconnects)
         stage.turn()
         #expect(second.text.withoutPreamble.withoutFarewell == "")
         stage.runtime.sinksDrained([ended.token])

@@ -72,9 +72,10 @@ final class Visitor {
         self.door = door
     }
 
-    func attach(room: Int = .max, head: String = "") {
+    /// - Parameter form: not in chunks, so that what was sent can be compared with the frames themselves.
+    func attach(room: Int = .max, head: String = "", form: ResponseForm = .reconnects) {
         descriptor = stage.system.makeSocket(room: room)
-        stage.runtime.attach(token, to: .descriptor(descriptor), head: Array(head.utf8))
+        stage.runtime.attach(token, to: .descriptor(descriptor), head: Array(head.utf8), form: form)
     }
 
     func leave() { stage.runtime.leave(token) }
@@ -88,18 +89,22 @@ final class Visitor {
 }
 
 extension String {
-    /// What follows the first frame.
+    /// What follows the first frame, with which a subscriber of a hub is told its place.
     var withoutPreamble: String {
-        guard hasPrefix("retry: "), let end = firstRange(of: ": sluice\n\n") else { return self }
-        return String(self[end.upperBound...])
+        guard hasPrefix("retry: "), let end = firstRange(of: ": sluice\n") else { return self }
+        let rest = self[end.upperBound...]
+        guard rest.hasPrefix("event: sluice-open\n"), let anchor = rest.firstRange(of: "\n\n") else {
+            return String(rest)
+        }
+        return String(rest[anchor.upperBound...])
     }
 
     /// Without its last frame, if that is a farewell: "retry: …".
     var withoutFarewell: String? {
-        guard hasSuffix("\n\n") else { return nil }
-        let lines = dropLast(2).split(separator: "\n", omittingEmptySubsequences: false)
+        guard hasSuffix("\n") else { return nil }
+        let lines = dropLast(1).split(separator: "\n", omittingEmptySubsequences: false)
         guard let last = lines.last, last.hasPrefix("retry: ") else { return nil }
-        return String(dropLast(last.count + 2))
+        return String(dropLast(last.count + 1))
     }
 }
 

@@ -46,7 +46,7 @@ struct StreamTableTests {
     @Test("the epoch of a slot never becomes 0, also when it wraps")
     func epochs() throws {
         let stage = Stage()
-        let first = try stage.open(FakeProducer(opening: { _ in .ended }))
+        let first = try stage.open(FakeProducer(opening: { _ in .ended() }))
         stage.turn()
         stage.streams.table.withGate(first.token.slot) { $0.epoch = .max }
         let second = try stage.open(FakeProducer())
@@ -67,7 +67,7 @@ struct StreamTableTests {
         for _ in 0..<3 { runtime.turn() }
         let sockets = systems.map { $0.makeSocket() }
         for (index, socket) in sockets.enumerated() {
-            runtime.attach(tokens[index], to: .descriptor(socket), head: [])
+            runtime.attach(tokens[index], to: .descriptor(socket), head: [], form: .reconnects)
         }
         for _ in 0..<3 { runtime.turn() }
         for (system, socket) in zip(systems, sockets) {

@@ -25,6 +25,17 @@ struct StreamThreadTests {
         #expect(entry.ledger.reasons == [.disconnected: 4])
     }
 
+    @Test("a refusal on a thread has the headers that were added, at once or later", arguments: [true, false])
+    func refusalHeaders(isPending: Bool) async throws {
+        let stage = ThreadStage()
+        let refusal = OpenOutcome.rejected(status: 401, message: "who?", headers: [.init("WWW-Authenticate", "Bearer")])
+        let producer = FakeProducer.blocking(opening: { _ in isPending ? .pending : refusal })
+        let visitor = try stage.open(stage.entry(producer))
+        if isPending { #expect(await eventually { stage.runtime.opened(visitor.token, refusal) }) }
+        #expect(await eventually { visitor.door.answers == ["rejected 401 who? WWW-Authenticate=Bearer"] })
+        #expect(await stage.isIdle())
+    }
+
     @Test("a next that never returns is reported, and keeps its thread until it does")
     func stuck() async throws {
         var limits = Limits()

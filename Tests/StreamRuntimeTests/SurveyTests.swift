@@ -82,7 +82,7 @@ struct ReplacedLimitsTests {
         limits.keepAlive = 1_000_000_000
         stage.runtime.replaceLimits(limits)
         stage.pass(milliseconds: 1000)
-        #expect(quiet.text.hasPrefix(":\n\n"))
+        #expect(quiet.text.hasPrefix(":\n"))
         let full = try stage.subscribe(
             FakeProducer([FakeProducer.Step.event(String(repeating: "x", count: 100))]), room: 50)
         limits.writeDeadline = 500_000_000

@@ -19,6 +19,12 @@ final class ThreadStage: Sendable {
         for streams in runtime.loops { streams.loop.post { streams.loop.stop() } }
     }
 
+    /// What only a loop's own thread may look at.
+    func onLoop<Value: Sendable>(_ index: Int = 0, _ look: @escaping @Sendable (LoopStreams) -> Value) async -> Value {
+        let streams = runtime.loops[index]
+        return await withCheckedContinuation { seen in streams.loop.post { seen.resume(returning: look(streams)) } }
+    }
+
     func entry(_ producer: FakeProducer, _ generation: Generation = Generation(plugin: "fakes", number: 1))
         -> ProducerEntry
     {
@@ -69,7 +75,7 @@ final class RealVisitor: @unchecked Sendable {
         let pair = SocketPair(tcp: tcp)
         isAttached = true
         self.pair = pair
-        stage.runtime.attach(token, to: .descriptor(pair.takeOurs()), head: [])
+        stage.runtime.attach(token, to: .descriptor(pair.takeOurs()), head: [], form: .reconnects)
     }
 
     func leave() { stage.runtime.leave(token) }
@@ -98,7 +104,7 @@ final class RealVisitor: @unchecked Sendable {
     /// The first frame has come whole, so the stream has its connection.
     var hasPreamble: Bool {
         bytes()
-        return String(decoding: received, as: UTF8.self).contains(": sluice\n\n")
+        return String(decoding: received, as: UTF8.self).contains(": sluice\n")
     }
 
     /// Waits for a text.

@@ -43,7 +43,7 @@ struct ThreadStormTests {
                 FakeProducer(steps(3) + [.end], isNonblocking: isNonblocking, closing: closing),
                 FakeProducer(steps(50) + [.fail("f")], isNonblocking: isNonblocking),
                 FakeProducer(steps(1), isNonblocking: isNonblocking, closing: closing),
-                FakeProducer(isNonblocking: isNonblocking, opening: { _ in .ended }),
+                FakeProducer(isNonblocking: isNonblocking, opening: { _ in .ended() }),
                 FakeProducer(
                     steps(2) + [.end], isNonblocking: isNonblocking,
                     opening: { stream in

@@ -17,7 +17,7 @@ final class TrialTests {
         nonisolated(unsafe) let unshared = stage.system
         reloader = Reloader(
             runtime: stage.runtime, source: images, logger: stage.log.logger, trial: Trial.Rules(),
-            clock: { unshared.time })
+            clock: { unshared.time }, shuttingDown: atOnce)
     }
 
     deinit { _ = reloader.retireAll(deadline: 0) }

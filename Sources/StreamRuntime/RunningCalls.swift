@@ -1,0 +1,60 @@
+import EventStream
+import Glibc
+import StreamLoop
+
+/// The calls that another thread may have to wait for: of `interrupt`, and of scheduled functions. One for each loop: of the calls that
+/// the loop makes, and of those that the threads of its streams make.
+///
+/// Behind `host->closed`, and behind a `host->opened` that refuses, a producer frees what these functions touch; and `close` follows
+/// no `interrupt` that still runs. So whoever says that it is over first says so in the stream's gate, and then waits here; and a call
+/// first counts as running, and then looks at the gate. One of the two sees the other.
+final class RunningCalls: @unchecked Sendable {
+    // Unchecked: what changes is only touched within `condition.withLock`.
+    private let condition = Condition()
+    private var calls: [(stream: StreamToken, thread: pthread_t)] = []
+    private var waiting = 0
+
+    /// Runs a call of the stream's producer.
+    /// - Parameter isAllowed: looks at the gate.
+    /// - Returns: `false` if it was not allowed.
+    @discardableResult
+    func run(_ stream: StreamToken, if isAllowed: () -> Bool, _ call: () -> Void) -> Bool {
+        let thread = pthread_self()
+        condition.withLock { calls.append((stream, thread)) }
+        let isAllowed = isAllowed()
+        if isAllowed { call() }
+        condition.withLock {
+            // The newest of this thread: it comes to its end first.
+            if let index = calls.lastIndex(where: { $0.stream == stream && $0.thread == thread }) {
+                calls.remove(at: index)
+            }
+            if waiting > 0 { condition.broadcast() }
+        }
+        return isAllowed
+    }
+
+    /// Waits until no call of the stream runs, but for one that this is called from.
+    /// - Parameters:
+    ///   - deadline: monotonic nanoseconds.
+    ///   - late: is called once, behind the deadline, if there still is one; then the wait goes on.
+    func wait(for stream: StreamToken, deadline: Int64 = .max, late: () -> Void = {}) {
+        if !wait(for: stream, until: deadline) {
+            late()
+            _ = wait(for: stream, until: .max)
+        }
+    }
+
+    /// - Returns: `false` if the deadline came first.
+    private func wait(for stream: StreamToken, until deadline: Int64) -> Bool {
+        let thread = pthread_self()
+        return condition.withLock {
+            waiting += 1
+            defer { waiting -= 1 }
+            while calls.contains(where: { $0.stream == stream && $0.thread != thread }) {
+                if deadline != .max, monotonicNanoseconds() >= deadline { return false }
+                condition.wait(until: deadline)
+            }
+            return true
+        }
+    }
+}
