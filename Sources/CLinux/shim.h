@@ -1,21 +1,48 @@
 // The headers of Linux that the Glibc module leaves out.
 #ifndef SLUICE_CLINUX_SHIM_H
 #define SLUICE_CLINUX_SHIM_H
+#include <elf.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 /** Names the calling thread, as ps and debuggers show it; prctl(2) is variadic, which Swift cannot call. */
 static inline void sluice_set_thread_name(const char *_Nonnull name)
 {
     prctl(PR_SET_NAME, name, 0, 0, 0);
+}
+
+/** pthread_getattr_np(3). <pthread.h> declares it in GNU mode only; the asm label says whose definition is meant. */
+int sluice_thread_attributes(pthread_t thread, pthread_attr_t *attributes) __asm__("pthread_getattr_np");
+
+/** How many bytes of its stack the calling thread has left; 0 where nobody knows, as on a stack that a library has made for itself. */
+static inline size_t sluice_stack_left(void)
+{
+    static __thread uintptr_t lowest, highest;
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    if (highest == 0) {
+        pthread_attr_t attributes;
+        void *start;
+        size_t size;
+        if (sluice_thread_attributes(pthread_self(), &attributes) != 0) return 0;
+        int code = pthread_attr_getstack(&attributes, &start, &size);
+        pthread_attr_destroy(&attributes);
+        if (code != 0) return 0;
+        lowest = (uintptr_t)start;
+        highest = lowest + size;
+    }
+    return here > lowest && here < highest ? here - lowest : 0;
 }
 
 /** How many cores the calling thread may run on; 0 if the kernel does not say. The C library declares sched_getaffinity(2) in
@@ -29,10 +56,12 @@ static inline int sluice_usable_core_count(void)
     return count;
 }
 
-/** Has the kernel kill this process when the thread that started it ends; prctl(2). */
-static inline void sluice_die_with_parent(void)
+/** Has the kernel kill this process when the thread that started it ends; prctl(2). That says nothing of a parent that is gone already:
+    returns 0 then. */
+static inline int sluice_die_with_parent(int parent)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    return getppid() == parent;
 }
 
 /** A descriptor that becomes readable when the process ends; pidfd_open(2). -1: the kernel is older than 5.3. */
@@ -51,6 +80,19 @@ static inline int sluice_pipe(int ends[2])
     return (int)syscall(SYS_pipe2, ends, O_CLOEXEC);
 }
 
+/** A file in memory that can be sealed, and mapped as code; memfd_create(2), which the C library declares in GNU mode only. MFD_CLOEXEC,
+    MFD_ALLOW_SEALING, and MFD_EXEC, which kernels before 6.3 do not know, nor need. -1: there is none. */
+static inline int sluice_memory_file(const char *_Nonnull name)
+{
+    int descriptor = (int)syscall(SYS_memfd_create, name, 0x1u | 0x2u | 0x10u);
+    return descriptor >= 0 || errno != EINVAL ? descriptor : (int)syscall(SYS_memfd_create, name, 0x1u | 0x2u);
+}
+
+/** fcntl(2): F_ADD_SEALS; and F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW and F_SEAL_WRITE, which together make a file in memory what it is for
+    good. */
+static const int sluice_add_seals = 1033;
+static const int sluice_all_seals = 0xf;
+
 /** The user at the other end of a unix socket, as it was when they connected: SO_PEERCRED, unix(7), whose struct the C library declares
     in GNU mode only. 0, or -1. */
 static inline int sluice_peer_user(int descriptor, unsigned int *user)
@@ -60,6 +102,15 @@ static inline int sluice_peer_user(int descriptor, unsigned int *user)
     if (getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return -1;
     *user = peer.uid;
     return 0;
+}
+
+/** Lowers a soft limit of another process, or leaves it where it is lower; prlimit(2), which the C library declares in GNU mode only. */
+static inline void sluice_lower_limit(int pid, int resource, unsigned long soft)
+{
+    struct { uint64_t soft, hard; } limit;
+    if (syscall(SYS_prlimit64, pid, resource, NULL, &limit) != 0 || soft >= limit.soft) return;
+    limit.soft = soft;
+    syscall(SYS_prlimit64, pid, resource, &limit, NULL);
 }
 
 /** Has the child close its descriptors from this one on, before its program begins: posix_spawn_file_actions_addclosefrom_np, which <spawn.h>
@@ -77,4 +128,16 @@ struct sluice_address_origin {
 /** dladdr(3): which file an address was loaded from. <dlfcn.h> declares it in GNU mode only; the asm label says whose definition is
     meant. */
 int sluice_dladdr(const void *address, struct sluice_address_origin *origin) __asm__("dladdr");
+
+/** The beginning of what dl_iterate_phdr(3) tells of each image: `struct dl_phdr_info`. */
+struct sluice_mapped_image {
+    size_t base;           /**< what its addresses are relative to */
+    const char *file_name; /**< as the dynamic loader opened it; empty: the executable */
+    const Elf64_Phdr *segments;
+    uint16_t segment_count;
+};
+/** dl_iterate_phdr(3): calls `visit` for each image, and holds up who loads one meanwhile. <link.h> declares it in GNU mode only. */
+int sluice_visit_images(
+    int (*visit)(struct sluice_mapped_image *image, size_t size, void *context), void *context
+) __asm__("dl_iterate_phdr");
 #endif

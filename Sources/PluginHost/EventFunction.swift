@@ -65,6 +65,10 @@ package final class EventFunction: ClosureTarget, @unchecked Sendable {
     }
 
     package func call(_ call: ClosureCall, _ words: ClosureWords) {
+        HostThread.shared.withRoom(bytes: HostThread.eventBytes) { take(call, words) }
+    }
+
+    private func take(_ call: ClosureCall, _ words: ClosureWords) {
         guard let stream = StreamToken(raw: words.tag) else { return }
         var fault: EncodingFault?
         let outcome = ConnectedRuntime.ask { services in

@@ -28,14 +28,30 @@ enum HandleLookUp {
     static func lend(
         _ stream: OpaquePointer?, _ function: StaticString, _ item: OpeningStream.Item
     ) -> LentBytes? {
-        opening(stream, function)?.lend(item)
+        var lent: LentBytes?
+        HostThread.shared.withRoom { lent = opening(stream, function)?.lend(item) }
+        return lent
+    }
+
+    static func lendBytes(
+        _ stream: OpaquePointer?, _ function: StaticString, _ item: OpeningStream.Item,
+        _ length: UnsafeMutablePointer<Int>?
+    ) -> UnsafeRawPointer? {
+        let lent = lend(stream, function, item)
+        length?.pointee = lent?.count ?? 0
+        guard let lent else { return nil }
+        return UnsafeRawPointer(lent.start)
     }
 
     static func lendNamed(
         _ stream: OpaquePointer?, _ function: StaticString, _ name: UnsafePointer<CChar>?,
         _ item: (String) -> OpeningStream.Item
     ) -> UnsafePointer<CChar>? {
-        guard let opening = opening(stream, function), let name = PluginText.key(name) else { return nil }
-        return opening.lend(item(name))?.start
+        var start: UnsafePointer<CChar>?
+        HostThread.shared.withRoom {
+            guard let opening = opening(stream, function), let name = PluginText.key(name) else { return }
+            start = opening.lend(item(name))?.start
+        }
+        return start
     }
 }

@@ -6,6 +6,14 @@ enum HostAnswers {
     static func setHeader(
         _ stream: OpaquePointer?, _ name: UnsafePointer<CChar>?, _ value: UnsafePointer<CChar>?
     ) -> Bool {
+        var isSet = false
+        HostThread.shared.withRoom { isSet = addHeader(stream, name, value) }
+        return isSet
+    }
+
+    private static func addHeader(
+        _ stream: OpaquePointer?, _ name: UnsafePointer<CChar>?, _ value: UnsafePointer<CChar>?
+    ) -> Bool {
         guard let opening = HandleLookUp.opening(stream, "set_header") else { return false }
         let token = StreamToken(stream)
         guard let name = PluginText.key(name, bytesMax: ResponseHeader.nameBytesMax),
@@ -18,37 +26,65 @@ enum HostAnswers {
             HostLog.misuse("set_header", objection, stream: token)
             return false
         }
-        guard opening.addHeader(StreamRequest.Field(name, value)) else {
-            HostLog.misuse("set_header", "was called more than \(ResponseHeader.countMax) times", stream: token)
+        guard opening.setHeader(StreamRequest.Field(name, value)) else {
+            HostLog.misuse("set_header", "has added \(ResponseHeader.countMax) headers already", stream: token)
             return false
         }
         return true
     }
 
     static func opened(_ stream: OpaquePointer?, _ status: Int32) {
-        guard let opening = HandleLookUp.opening(stream, "opened"), let token = StreamToken(stream) else { return }
+        var answer: OpenOutcome?
+        HostThread.shared.withRoom { answer = outcome(of: stream, status) }
+        guard let answer, let token = StreamToken(stream) else { return }
+        // From this thread, as a refusal does not wait for a call that it is made from.
+        guard ConnectedRuntime.ask({ $0.opened(token, answer) }) == true else {
+            return HostLog.misuse("opened", "was called for a stream that has no open pending", stream: token)
+        }
+        // What another thread has made meanwhile.
+        if !answer.isOpened { HostThread.shared.withRoom { StreamClosures.retire(token) } }
+    }
+
+    /// - Returns: `nil` if it is not for the runtime.
+    private static func outcome(of stream: OpaquePointer?, _ status: Int32) -> OpenOutcome? {
+        guard let opening = HandleLookUp.opening(stream, "opened"), let token = StreamToken(stream) else { return nil }
         switch opening.opened(status) {
-        case .held: return
-        case .repeated: HostLog.misuse("opened", "was called twice", stream: token)
+        case .held: return nil
+        case .repeated:
+            HostLog.misuse("opened", "was called twice", stream: token)
+            return nil
         case .outcome(let outcome):
             // Before the runtime is told, which may call the plugin at once.
             StreamTables.opening.remove(token)
             if !outcome.isOpened { StreamClosures.retire(token) }
-            if ConnectedRuntime.ask({ $0.opened(token, outcome) }) != true {
-                HostLog.misuse("opened", "was called for a stream that has no open pending", stream: token)
-            }
+            return outcome
         }
+    }
+
+    static func closed(_ stream: OpaquePointer?) {
+        guard let token = StreamToken(stream), ConnectedRuntime.ask({ $0.isLive(token) }) == true else {
+            return HostLog.stale("closed", stream: stream)
+        }
+        // Before the runtime knows: the generation may end right behind.
+        HostThread.shared.withRoom { StreamClosures.retireIfClosing(token) }
+        guard ConnectedRuntime.ask({ $0.closed(token) }) == true else {
+            return HostLog.misuse("closed", "was called for a stream whose close is not in progress", stream: token)
+        }
+        // What another thread has made meanwhile.
+        HostThread.shared.withRoom { StreamClosures.retire(token) }
     }
 
     /// What a stream may hand over to the next generation. Bytes.
     static let savedBytesMax = 1 << 20
 
     static func save(_ stream: OpaquePointer?, _ bytes: UnsafeRawPointer?, _ length: Int) -> Bool {
+        var isSaved = false
+        HostThread.shared.withRoom { isSaved = keep(bytes, length, of: stream) }
+        return isSaved
+    }
+
+    private static func keep(_ bytes: UnsafeRawPointer?, _ length: Int, of stream: OpaquePointer?) -> Bool {
         guard let token = HandleLookUp.liveToken(stream, "save") else { return false }
-        guard StreamTables.saving[token] != nil else {
-            HostLog.misuse("save", "was called outside of save", stream: token)
-            return false
-        }
         guard bytes != nil || length == 0 else {
             HostLog.misuse("save", "was given no bytes", stream: token)
             return false
@@ -58,7 +94,12 @@ enum HostAnswers {
             HostLog.misuse("save", "was given more than \(savedBytesMax) bytes", stream: token)
             return false
         }
-        StreamTables.saving[token] = .some(Array(UnsafeRawBufferPointer(start: bytes, count: length)))
+        // In one step, as another thread may ask for it just when `save` returns.
+        guard StreamTables.saving.replace(token, with: Array(UnsafeRawBufferPointer(start: bytes, count: length)))
+        else {
+            HostLog.misuse("save", "was called outside of save", stream: token)
+            return false
+        }
         return true
     }
 }

@@ -11,6 +11,21 @@ enum HostBind {
         _ stream: OpaquePointer?, _ signature: UnsafePointer<CChar>?, _ handler: sluice_function?,
         _ context: UnsafeMutableRawPointer?
     ) -> sluice_function? {
+        var function: sluice_function?
+        HostThread.shared.withRoom { function = boundFunction(stream, signature, handler, context) }
+        return function
+    }
+
+    static func callback(_ stream: OpaquePointer?, _ signature: UnsafePointer<CChar>?) -> sluice_function? {
+        var function: sluice_function?
+        HostThread.shared.withRoom { function = eventFunction(stream, signature) }
+        return function
+    }
+
+    private static func boundFunction(
+        _ stream: OpaquePointer?, _ signature: UnsafePointer<CChar>?, _ handler: sluice_function?,
+        _ context: UnsafeMutableRawPointer?
+    ) -> sluice_function? {
         guard let token = HandleLookUp.liveToken(stream, "bind") else { return nil }
         guard let handler else {
             HostLog.misuse("bind", "was given no handler", stream: token)
@@ -22,7 +37,9 @@ enum HostBind {
         }
     }
 
-    static func callback(_ stream: OpaquePointer?, _ signature: UnsafePointer<CChar>?) -> sluice_function? {
+    private static func eventFunction(
+        _ stream: OpaquePointer?, _ signature: UnsafePointer<CChar>?
+    ) -> sluice_function? {
         guard let token = HandleLookUp.liveToken(stream, "callback") else { return nil }
         return make("callback", token, signature, ClosureWords(tag: token.raw)) {
             producer, text throws(SignatureProblem) in
@@ -48,6 +65,7 @@ enum HostBind {
                 stream: token)
             return nil
         }
+        ClosureRehearsal.done
         do {
             // What a family depends on beside the producer's name, which is the same in each generation.
             let name = "\(function) \(producer.encoder.maximumEventBytes) \(text)"
@@ -62,7 +80,8 @@ enum HostBind {
         } catch let problem as SignatureProblem {
             report(problem, function, token)
         } catch {
-            HostLog.misuse(function, "made no function: \(error)", stream: token)
+            let problem = "made no function: \(error)"
+            HostLog.misuse(function, problem, stream: token)
         }
         return nil
     }

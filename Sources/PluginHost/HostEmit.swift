@@ -4,6 +4,12 @@ import EventStream
 /// `host->emit`: an event that is pushed.
 enum HostEmit {
     static func emit(_ stream: OpaquePointer?, _ event: UnsafePointer<sluice_event>?) -> Int32 {
+        var answer = closed
+        HostThread.shared.withRoom(bytes: HostThread.eventBytes) { answer = take(event, for: stream) }
+        return answer
+    }
+
+    private static func take(_ event: UnsafePointer<sluice_event>?, for stream: OpaquePointer?) -> Int32 {
         guard let token = StreamToken(stream), let producer = ConnectedRuntime.producer(of: token) else {
             HostLog.stale("emit", stream: stream)
             return closed
@@ -30,8 +36,7 @@ enum HostEmit {
         case .accepted, .displaced: return Int32(SLUICE_EMIT_OK)
         case .full: return Int32(SLUICE_EMIT_FULL)
         case .invalid:
-            HostLog.misuse(
-                "emit", "was given an event in which \(fault.map { "\($0)" } ?? "a rule is broken")", stream: token)
+            if let rule = fault { HostLog.misuse("emit", "was given an event in which \(rule)", stream: token) }
             return invalid
         case .over, nil:
             // Nothing is wrong with a thread that emits while its stream is about to be closed.

@@ -1,44 +1,64 @@
+import CSluice
 import EventStream
 import ForeignFunction
+import Glibc
 import Logging
 import Synchronization
 
 /// What plugins say, and what is said about them when they call the host wrongly.
-enum HostLog {
+///
+/// Whoever says it may have little stack, so it is written by the host's own thread; in the order in which it was said.
+package enum HostLog {
     private static let current = Mutex<Logger?>(nil)
 
     /// Where lines go that belong to no stream that is known.
     static func use(_ logger: Logger) {
         current.withLock { $0 = logger }
+        // Made here, where there is room.
+        _ = (HostThread.shared, limit)
     }
 
+    /// Writes what was said before: for whoever logs something that is to come after it, and at the end of the process.
+    package static func drain() { HostThread.shared.drain() }
+
     /// A line of a plugin's own.
-    /// - Parameter stream: `nil` for one that belongs to no stream.
-    static func say(_ message: String, level: Logger.Level, stream: StreamToken?) {
-        guard let stream else {
-            if LoadThread.hear(message, level: level) { return }
-            current.withLock(\.self)?.log(level: level, "\(message)")
+    static func say(_ message: UnsafePointer<CChar>?, level: Int32, stream: OpaquePointer?) {
+        HostThread.shared.withRoom(bytes: HostThread.eventBytes) { take(message, level: level, stream: stream) }
+    }
+
+    private static func take(_ message: UnsafePointer<CChar>?, level: Int32, stream: OpaquePointer?) {
+        guard let message else { return misuse("log", "was given no message", stream: nil) }
+        let token = StreamToken(stream)
+        if token == nil, LoadThread.isCurrent {
+            drain()
+            LoadThread.hear(PluginText.line(message), level: Logger.Level(pluginLevel: level))
             return
         }
-        logger(for: stream, of: ConnectedRuntime.producer(of: stream))?.log(level: level, "\(message)")
+        let text = CopiedText(message, bytesMax: PluginText.messageBytesMax)
+        let producer = producer(of: token)
+        HostThread.shared.write(bytes: text.count) {
+            logger(for: token, of: producer)?.log(level: Logger.Level(pluginLevel: level), "\(text.line)")
+        }
     }
 
     /// A call that breaks a rule of sluice.h. A plugin that does so may do it a million times a second, so only a few lines are
     /// written for each function and producer.
     /// - Parameters:
     ///   - function: the host's function, as sluice.h names it.
-    ///   - problem: the rest of the sentence.
+    ///   - problem: the rest of the sentence, asked for on the host's thread.
     ///   - more: lines that follow it.
     static func misuse(
-        _ function: StaticString, _ problem: @autoclosure () -> String, more lines: [String] = [], stream: StreamToken?
+        _ function: StaticString, _ problem: @escaping @autoclosure @Sendable () -> String, more lines: [String] = [],
+        stream: StreamToken?
     ) {
-        let producer = stream.flatMap(ConnectedRuntime.producer(of:))
-        let culprit = producer.map { "\($0.description.plugin)/\($0.description.name)" } ?? ""
-        guard let unwritten = limit.admit("\(function) \(culprit)", now: monotonicNanoseconds()) else { return }
-        let more = unwritten == 0 ? "" : " (\(unwritten) more such lines were left out)"
-        let logger = logger(for: stream, of: producer)
-        logger?.warning("host->\(function) \(problem())\(more)")
-        for line in lines { logger?.warning("\(line)") }
+        let producer = producer(of: stream)
+        guard let unwritten = limit.admit(kind(function, producer), now: monotonicNanoseconds()) else { return }
+        HostThread.shared.write {
+            let more = unwritten == 0 ? "" : " (\(unwritten) more such lines were left out)"
+            let logger = logger(for: stream, of: producer)
+            logger?.warning("host->\(function) \(problem())\(more)")
+            for line in lines { logger?.warning("\(line)") }
+        }
     }
 
     /// A call with the handle of a stream that is over, or with NULL, or with no handle at all.
@@ -49,7 +69,28 @@ enum HostLog {
             stream: token)
     }
 
+    /// There was no room for so many lines.
+    static func countedDropped(_ count: Int) {
+        current.withLock(\.self)?.warning(
+            "log lines dropped: plugins wrote them faster than they could be taken", metadata: ["count": "\(count)"])
+    }
+
     private static let limit = LogLimit()
+
+    private static func producer(of stream: StreamToken?) -> PluginProducer? {
+        guard let stream else { return nil }
+        return ConnectedRuntime.producer(of: stream)
+    }
+
+    /// A number for each function and producer: FNV-1a of the name, and the producer's address.
+    private static func kind(_ function: StaticString, _ producer: PluginProducer?) -> UInt {
+        var kind: UInt = 0xcbf2_9ce4_8422_2325
+        for index in 0..<function.utf8CodeUnitCount {
+            kind = (kind ^ UInt(function.utf8Start[index])) &* 0x100_0000_01b3
+        }
+        guard let producer else { return kind }
+        return kind ^ UInt(bitPattern: Unmanaged.passUnretained(producer).toOpaque())
+    }
 
     private static func logger(for stream: StreamToken?, of producer: PluginProducer?) -> Logger? {
         guard let stream else { return current.withLock(\.self) }
@@ -60,6 +101,25 @@ enum HostLog {
     }
 }
 
+/// Text of a plugin's, copied as it is: what becomes of it is for a thread with more stack.
+private final class CopiedText: @unchecked Sendable {
+    // Unchecked: written by `init` only.
+    private let start: UnsafeMutableRawPointer
+    let count: Int
+
+    init(_ text: UnsafePointer<CChar>, bytesMax: Int) {
+        count = strnlen(text, bytesMax)
+        start = .allocate(byteCount: count + 1, alignment: 1)
+        memcpy(start, text, count)
+        start.storeBytes(of: 0, toByteOffset: count, as: UInt8.self)
+    }
+
+    deinit { start.deallocate() }
+
+    /// As one line of the log.
+    var line: String { PluginText.line(start.assumingMemoryBound(to: CChar.self)) }
+}
+
 /// Admits a few lines of each kind per period.
 final class LogLimit: Sendable {
     static let linesPerPeriod = 5
@@ -68,30 +128,62 @@ final class LogLimit: Sendable {
     static let kindsMax = 256
 
     private struct Kind {
-        var periodStart: UInt64
+        var name: UInt = 0
+        var periodStart: UInt64 = 0
         var written = 0
         var unwritten = 0
     }
 
-    private let kinds = Mutex<[String: Kind]>([:])
+    /// In plain memory: a dictionary's functions take more stack than a plugin's thread may have.
+    private struct Kinds: @unchecked Sendable {
+        let memory: UnsafeMutablePointer<Kind>
+        var count = 0
+    }
+
+    private let kinds: Mutex<Kinds>
+
+    init() {
+        let memory = UnsafeMutablePointer<Kind>.allocate(capacity: Self.kindsMax)
+        memory.initialize(repeating: Kind(), count: Self.kindsMax)
+        kinds = Mutex(Kinds(memory: memory))
+    }
+
+    deinit { kinds.withLock { $0.memory.deallocate() } }
 
     /// - Returns: `nil` if the line is one too many, else how many of the kind were one too many since the last that was not.
-    func admit(_ name: String, now: UInt64) -> Int? {
+    func admit(_ name: UInt, now: UInt64) -> Int? {
         kinds.withLock { kinds in
-            if kinds.count >= Self.kindsMax { kinds.removeAll() }
-            var kind = kinds[name] ?? Kind(periodStart: now)
-            defer { kinds[name] = kind }
-            if now &- kind.periodStart >= Self.periodNanoseconds {
-                kind.periodStart = now
-                kind.written = 0
+            var index = 0
+            while index < kinds.count, kinds.memory[index].name != name { index += 1 }
+            if index == kinds.count {
+                if index == Self.kindsMax { index = 0 }
+                kinds.count = index + 1
+                kinds.memory[index] = Kind(name: name, periodStart: now)
             }
-            guard kind.written < Self.linesPerPeriod else {
-                kind.unwritten += 1
+            let kind = kinds.memory + index
+            if now &- kind.pointee.periodStart >= Self.periodNanoseconds {
+                kind.pointee.periodStart = now
+                kind.pointee.written = 0
+            }
+            guard kind.pointee.written < Self.linesPerPeriod else {
+                kind.pointee.unwritten += 1
                 return nil
             }
-            kind.written += 1
-            defer { kind.unwritten = 0 }
-            return kind.unwritten
+            kind.pointee.written += 1
+            defer { kind.pointee.unwritten = 0 }
+            return kind.pointee.unwritten
+        }
+    }
+}
+
+extension Logger.Level {
+    /// A level of sluice.h; an unknown one is as bad as the next known.
+    init(pluginLevel: Int32) {
+        switch pluginLevel {
+        case ...Int32(SLUICE_LOG_DEBUG): self = .debug
+        case Int32(SLUICE_LOG_INFO): self = .info
+        case Int32(SLUICE_LOG_WARNING): self = .warning
+        default: self = .error
         }
     }
 }

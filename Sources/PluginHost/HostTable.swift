@@ -1,6 +1,5 @@
 import CSluice
 import EventStream
-import Logging
 
 /// The version of the host, for people.
 package let hostVersion = "0.1.0"
@@ -29,12 +28,7 @@ enum HostTable {
 
     /// What a running stream asks for.
     private static func fillStreamFunctions(of host: inout sluice_host) {
-        host.log = { stream, level, message in
-            guard let message = PluginText.message(message) else {
-                return HostLog.misuse("log", "was given no message", stream: nil)
-            }
-            HostLog.say(message, level: Logger.Level(pluginLevel: level), stream: StreamToken(stream))
-        }
+        host.log = { stream, level, message in HostLog.say(message, level: level, stream: stream) }
         host.wake = { stream in
             guard let token = StreamToken(stream), ConnectedRuntime.ask({ $0.wake(token) }) == true else {
                 return HostLog.stale("wake", stream: stream)
@@ -70,7 +64,7 @@ enum HostTable {
         }
         host.fail = { stream, message in
             guard let token = HandleLookUp.liveToken(stream, "fail") else { return }
-            StreamTables.keepFailure(PluginText.message(message) ?? "", of: token)
+            HostThread.shared.withRoom { StreamTables.keepFailure(PluginText.message(message) ?? "", of: token) }
         }
     }
 
@@ -84,53 +78,27 @@ enum HostTable {
         host.method = { stream in HandleLookUp.lend(stream, "method", .method)?.start }
         host.remote_address = { stream in HandleLookUp.lend(stream, "remote_address", .remoteAddress)?.start }
         host.last_event_id = { stream in HandleLookUp.lend(stream, "last_event_id", .lastEventID)?.start }
-        host.body = { stream, length in
-            let body = HandleLookUp.lend(stream, "body", .body)
-            length?.pointee = body?.count ?? 0
-            return body.map { UnsafeRawPointer($0.start) }
-        }
-        host.saved = { stream, length in
-            let saved = HandleLookUp.lend(stream, "saved", .saved)
-            length?.pointee = saved?.count ?? 0
-            return saved.map { UnsafeRawPointer($0.start) }
-        }
+        host.body = { stream, length in HandleLookUp.lendBytes(stream, "body", .body, length) }
+        host.saved = { stream, length in HandleLookUp.lendBytes(stream, "saved", .saved, length) }
     }
 
     /// What `open` says beside its return value, and the answers that come later.
     private static func fillAnswerFunctions(of host: inout sluice_host) {
         host.reject = { stream, status, message in
-            HandleLookUp.opening(stream, "reject")?.reject(status: status, message: PluginText.message(message) ?? "")
+            HostThread.shared.withRoom {
+                HandleLookUp.opening(stream, "reject")?.reject(
+                    status: status, message: PluginText.message(message) ?? "")
+            }
         }
         host.set_header = { stream, name, value in HostAnswers.setHeader(stream, name, value) }
         host.opened = { stream, status in HostAnswers.opened(stream, status) }
         host.save = { stream, bytes, length in HostAnswers.save(stream, bytes, length) }
-        host.closed = { stream in
-            guard let token = StreamToken(stream), ConnectedRuntime.ask({ $0.isLive(token) }) == true else {
-                return HostLog.stale("closed", stream: stream)
-            }
-            // Before the runtime knows: the generation may end right behind.
-            StreamClosures.retireIfClosing(token)
-            if ConnectedRuntime.ask({ $0.closed(token) }) != true {
-                HostLog.misuse("closed", "was called for a stream whose close is not in progress", stream: token)
-            }
-        }
+        host.closed = { stream in HostAnswers.closed(stream) }
     }
 
     /// The functions that are made for a stream.
     private static func fillLaterFunctions(of host: inout sluice_host) {
         host.bind = { stream, signature, handler, context in HostBind.bind(stream, signature, handler, context) }
         host.callback = { stream, signature in HostBind.callback(stream, signature) }
-    }
-}
-
-extension Logger.Level {
-    /// A level of sluice.h; an unknown one is as bad as the next known.
-    fileprivate init(pluginLevel: Int32) {
-        switch pluginLevel {
-        case ...Int32(SLUICE_LOG_DEBUG): self = .debug
-        case Int32(SLUICE_LOG_INFO): self = .info
-        case Int32(SLUICE_LOG_WARNING): self = .warning
-        default: self = .error
-        }
     }
 }

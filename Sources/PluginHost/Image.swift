@@ -1,5 +1,6 @@
 import CLinux
 import CSluice
+import EventStream
 import Glibc
 import Logging
 
@@ -21,6 +22,8 @@ struct Image {
     ///   - original: what errors call it.
     /// - Precondition: `ELFImage.check` accepts the bytes.
     init(mapping copy: String, madeFrom original: String) throws(Defect) {
+        let place = try DynamicLoader.enter(original)
+        defer { DynamicLoader.leave(place) }
         var failure = ""
         var handle = Self.open(copy, madeFrom: original, &failure)
         var added: Set<String> = []
@@ -58,8 +61,8 @@ struct Image {
         guard let declared else {
             let reason = lines.isEmpty ? "and gives no reason" : "and says: " + lines.joined(separator: " / ")
             throw Defect(
-                "it refuses to be loaded \(reason)", remedy: "see its documentation for what it needs", isLasting: false
-            )
+                "it refuses to be loaded \(reason)", remedy: "see its documentation for what it needs",
+                cause: .surroundings)
         }
         return declared
     }
@@ -101,6 +104,6 @@ struct Image {
                 "see ld.so(8)"
             }
         // What is missing may be installed.
-        return Defect("the dynamic loader refuses it (\(reason))", remedy: remedy, isLasting: false)
+        return Defect("the dynamic loader refuses it (\(reason))", remedy: remedy, cause: .surroundings)
     }
 }

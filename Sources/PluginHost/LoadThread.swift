@@ -2,43 +2,39 @@ import Glibc
 import Logging
 import Synchronization
 
-/// [load-thread] of sluice.h: entries and shutdowns run one at a time, and what they log without naming a stream is known to be
-/// theirs.
+/// [load-thread] of sluice.h: what plugins log on it without naming a stream is known to be theirs. Each entry and each shutdown has
+/// a thread of its own, so that one that never returns keeps no other from running.
 enum LoadThread {
     private struct Speaker {
-        let thread: pthread_t
         let logger: Logger
         var lines: [String] = []
     }
 
-    private static let turn = Mutex<Void>(())
-    private static let speaker = Mutex<Speaker?>(nil)
+    private static let speakers = Mutex<[pthread_t: Speaker]>([:])
 
     /// At most so many lines are kept for a refusal.
     static let linesMax = 4
 
-    /// Runs code of a plugin that has no stream.
+    /// Runs code of a plugin that has no stream, on the calling thread.
     /// - Returns: what it returned, and the first lines that it logged.
     static func run<Answer>(logger: Logger, _ body: () -> Answer) -> (answer: Answer, lines: [String]) {
-        turn.withLock { _ in
-            speaker.withLock { $0 = Speaker(thread: pthread_self(), logger: logger) }
-            let answer = body()
-            let lines = speaker.withLock { speaker in
-                defer { speaker = nil }
-                return speaker?.lines ?? []
-            }
-            return (answer, lines)
-        }
+        let thread = pthread_self()
+        speakers.withLock { $0[thread] = Speaker(logger: logger) }
+        let answer = body()
+        return (answer, speakers.withLock { $0.removeValue(forKey: thread)?.lines ?? [] })
     }
 
-    /// - Returns: `false` if this thread is not the load thread.
-    static func hear(_ message: String, level: Logger.Level) -> Bool {
-        let logger = speaker.withLock { speaker -> Logger? in
-            guard let current = speaker, pthread_equal(current.thread, pthread_self()) != 0 else { return nil }
-            if current.lines.count < linesMax { speaker?.lines.append(message) }
-            return current.logger
+    /// The calling thread is a load thread.
+    static var isCurrent: Bool { speakers.withLock { $0[pthread_self()] != nil } }
+
+    /// Only on a load thread.
+    static func hear(_ message: String, level: Logger.Level) {
+        let thread = pthread_self()
+        let logger = speakers.withLock { speakers -> Logger? in
+            guard let lines = speakers[thread]?.lines else { return nil }
+            if lines.count < linesMax { speakers[thread]?.lines.append(message) }
+            return speakers[thread]?.logger
         }
         logger?.log(level: level, "\(message)")
-        return logger != nil
     }
 }

@@ -29,7 +29,7 @@ package final class LoadedPlugin: Sendable {
         interfaceVersion = manifest.interfaceVersion
         file = probed.path
         contentID = probed.contentID
-        mappedPath = probed.copy.path
+        mappedPath = probed.copy.mappedPath
         self.producers = producers
         shutdownFunction = manifest.shutdown.map(ShutdownFunction.init)
         var logger = logger

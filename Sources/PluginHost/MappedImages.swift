@@ -9,7 +9,7 @@ package struct MappedImages: Sendable {
 
     /// Reads the map of this process; takes some milliseconds where there are thousands of images.
     package init() {
-        self.init(maps: Self.read("/proc/self/maps"))
+        self.init(maps: fileBytes("/proc/self/maps"))
     }
 
     init(maps: [UInt8]) {
@@ -30,18 +30,4 @@ package struct MappedImages: Sendable {
 
     /// - Parameter path: `LoadedPlugin.mappedPath`.
     package func bytes(of path: String) -> Int { sizes[path] ?? 0 }
-
-    private static func read(_ path: String) -> [UInt8] {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return [] }
-        defer { close(descriptor) }
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 64 * 1024)
-        while true {
-            let count = Glibc.read(descriptor, &chunk, chunk.count)
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { return bytes }
-            bytes += chunk[..<count]
-        }
-    }
 }

@@ -52,9 +52,10 @@ final class OpeningStream: Sendable {
         self.configured = configured
     }
 
-    /// Lends one thing; the same one again is the same memory.
+    /// Lends one thing; the same one again is the same memory. Nothing once there is an answer, as it would not be valid any more.
     func lend(_ item: Item) -> LentBytes? {
         state.withLock { state in
+            if case .over = state.phase { return nil }
             if let lent = state.lent[item] { return lent }
             let lent = make(item)
             if let lent { state.lent[item] = lent }
@@ -94,9 +95,18 @@ final class OpeningStream: Sendable {
         }
     }
 
-    /// - Returns: `false` if there are too many already.
-    func addHeader(_ header: StreamRequest.Field) -> Bool {
+    /// Takes the place of one of the same name, unless that may occur several times.
+    /// - Returns: `false` if there are too many already, or the head is about to be sent.
+    func setHeader(_ header: StreamRequest.Field) -> Bool {
         state.withLock { state in
+            if case .over = state.phase { return false }
+            let name = header.name.lowercased()
+            if !ResponseHeader.repeatable.contains(name),
+                let index = state.headers.firstIndex(where: { $0.name.lowercased() == name })
+            {
+                state.headers[index] = header
+                return true
+            }
             guard state.headers.count < ResponseHeader.countMax else { return false }
             state.headers.append(header)
             return true
@@ -157,12 +167,12 @@ final class OpeningStream: Sendable {
         case OpenStatus.ok:
             return .opened(headers: state.headers)
         case OpenStatus.end:
-            return .ended
+            return .ended(headers: state.headers)
         case OpenStatus.reject:
             if let fault = state.rejectionFault { return .failed(log: fault) }
             return .rejected(
                 status: state.rejection?.status ?? 500,
-                message: state.rejection?.message ?? "The producer refused the request.")
+                message: state.rejection?.message ?? "The producer refused the request.", headers: state.headers)
         default:
             return .failed(log: "open answered \(status), which is none of SLUICE_OPEN_…")
         }

@@ -56,9 +56,10 @@ package final class PluginLoader: Sendable {
         }
         defer { closedir(listing) }
         if !settings.withLock(\.isInsecure),
-            let defect = PluginFile.defect(ofDirectory: directory, called: "the plugin directory")
+            let objection = WriteAccess.ofThisProcess.objection(to: directory)
         {
-            throw defect.refusal(of: directory)
+            throw PluginRefusal(
+                file: directory, rule: objection.rule, remedy: objection.remedy, cause: .moment)
         }
         var names: [String] = []
         while let entry = readdir(listing) {
@@ -78,13 +79,16 @@ package final class PluginLoader: Sendable {
     }
 
     /// Looks at a file without loading it: its headers, and what a child process says that loads it. Any thread; several at a time.
-    package func probe(_ file: PluginFile) throws(PluginRefusal) -> ProbedPlugin {
+    /// - Parameter begun: is told the clock of the child, once there is one.
+    package func probe(
+        _ file: PluginFile, begun: (ProcessorClock?) -> Void = { _ in }
+    ) throws(PluginRefusal) -> ProbedPlugin {
         let (prober, copies) = settings.withLock { ($0.prober, $0.copies) }
         do throws(Defect) {
             try file.checkImage()
             let copy = try PrivateCopy(of: file, keptIn: copies)
             let start = monotonicNanoseconds()
-            let declaration = try prober?.probe(copy.path, content: file.contentID)
+            let declaration = try prober?.probe(copy.path, content: file.contentID, begun: begun)
             logger.debug(
                 "plugin probed",
                 metadata: ["file": "\(file.path)", "us": "\((monotonicNanoseconds() - start) / 1000)"])
@@ -94,12 +98,25 @@ package final class PluginLoader: Sendable {
         }
     }
 
-    /// Loads a plugin, each time as a new generation. Runs the plugin's constructors and its entry.
-    package func load(_ plugin: ProbedPlugin) throws(PluginRefusal) -> LoadedPlugin {
+    /// Whose code runs while a plugin is loaded.
+    package enum LoadStage: Sendable {
+        /// The constructors'; the dynamic loader waits for them, and others for it.
+        case constructors
+        case entry
+    }
+
+    /// Loads a plugin, each time as a new generation. Runs the plugin's constructors and its entry, which may never return.
+    /// - Parameter reached: is told what begins.
+    package func load(
+        _ plugin: ProbedPlugin, reached: (LoadStage) -> Void = { _ in }
+    ) throws(PluginRefusal) -> LoadedPlugin {
         do throws(Defect) {
             var entryLogger = logger
             entryLogger[metadataKey: "file"] = "\(plugin.path)"
+            plugin.copy.willBeMapped()
+            reached(.constructors)
             let image = try Image(mapping: plugin.copy.path, madeFrom: plugin.path)
+            reached(.entry)
             let manifest = try Manifest(reading: image.declared(logger: entryLogger))
             guard plugin.declaration == nil || plugin.declaration == manifest.declaration else {
                 throw Defect(
@@ -116,6 +133,23 @@ package final class PluginLoader: Sendable {
         } catch {
             throw error.refusal(of: plugin.path)
         }
+    }
+
+    /// What the loading of a file may depend on besides its content, to tell whether that has changed: when it was written, the libraries
+    /// that it needs, and what the operator allows and configures.
+    package func surroundings(of file: PluginFile) -> String {
+        let (prober, configuration) = settings.withLock { ($0.prober?.settings, $0.configuration) }
+        let sections = configuration.sorted { $0.key < $1.key }.map { name, section in
+            "\(name): \(section.sorted { $0.key < $1.key })"
+        }
+        let libraries = file.bytes.withUnsafeBytes { NeededLibraries(of: $0).stamp }
+        let limits = prober.map { "\($0.deadlineNanoseconds) \($0.memoryBytes)" } ?? ""
+        return "\(file.stamp) \(limits) \(sections) \(libraries)"
+    }
+
+    /// How long a plugin may take to be loaded. Nanoseconds.
+    package var loadDeadline: Int64 {
+        settings.withLock(\.prober)?.settings.deadlineNanoseconds ?? Prober.Settings().deadlineNanoseconds
     }
 
     /// All three steps.

@@ -123,11 +123,11 @@ package final class PluginProducer: EventProducer {
     package func interrupt(_ stream: StreamToken, state: UnsafeMutableRawPointer?) {
         functions.interrupt?(state)
     }
-}
 
-extension OpenOutcome {
-    /// `close` will follow.
-    var isOpened: Bool { if case .opened = self { true } else { false } }
+    package func forget(_ stream: StreamToken) {
+        StreamClosures.forget(stream)
+        StreamTables.failure.remove(stream)
+    }
 }
 
 extension StreamToken {

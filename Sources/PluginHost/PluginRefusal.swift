@@ -1,3 +1,5 @@
+package import EventStream
+
 /// Why a plugin is not loaded, in one line: the file, the rule that it breaks, and what to do.
 package struct PluginRefusal: Error, Sendable, Equatable, CustomStringConvertible {
     /// The path as the operator wrote it.
@@ -6,14 +8,13 @@ package struct PluginRefusal: Error, Sendable, Equatable, CustomStringConvertibl
     package let rule: String
     /// What to do about it.
     package let remedy: String
-    /// The same content would be refused again; otherwise something beside the file may mend it.
-    package let isLasting: Bool
+    package let cause: RefusalCause
 
-    package init(file: String, rule: String, remedy: String, isLasting: Bool = true) {
+    package init(file: String, rule: String, remedy: String, cause: RefusalCause = .content) {
         self.file = file
         self.rule = rule
         self.remedy = remedy
-        self.isLasting = isLasting
+        self.cause = cause
     }
 
     package var description: String { "\(file): \(rule); \(remedy)" }
@@ -23,15 +24,15 @@ package struct PluginRefusal: Error, Sendable, Equatable, CustomStringConvertibl
 struct Defect: Error, Equatable {
     let rule: String
     let remedy: String
-    let isLasting: Bool
+    let cause: RefusalCause
 
-    init(_ rule: String, remedy: String, isLasting: Bool = true) {
+    init(_ rule: String, remedy: String, cause: RefusalCause = .content) {
         self.rule = rule
         self.remedy = remedy
-        self.isLasting = isLasting
+        self.cause = cause
     }
 
     func refusal(of file: String) -> PluginRefusal {
-        PluginRefusal(file: file, rule: rule, remedy: remedy, isLasting: isLasting)
+        PluginRefusal(file: file, rule: rule, remedy: remedy, cause: cause)
     }
 }

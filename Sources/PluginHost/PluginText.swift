@@ -1,3 +1,4 @@
+import EventStream
 import Glibc
 
 /// Text in plugin memory is read with a limit, as nothing says that it ends.
@@ -7,7 +8,10 @@ enum PluginText {
 
     /// - Returns: `nil` for NULL.
     static func message(_ pointer: UnsafePointer<CChar>?) -> String? {
-        guard let pointer else { return nil }
+        pointer.map(line)
+    }
+
+    static func line(_ pointer: UnsafePointer<CChar>) -> String {
         let length = strnlen(pointer, messageBytesMax)
         let bytes = UnsafeRawBufferPointer(start: pointer, count: length)
         return onOneLine(String(decoding: bytes, as: UTF8.self))

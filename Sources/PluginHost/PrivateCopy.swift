@@ -1,64 +1,124 @@
+import CLinux
+import EventStream
 import Glibc
 import Synchronization
 
-/// A copy of a plugin's file, in a directory that only this user can enter; both are gone with the last reference, unless they are kept.
+/// A copy of a plugin's file that nobody else can change; it is gone with the last reference, unless it is mapped or kept.
 ///
 /// A file that is mapped must never change: overwritten in place, it would raise SIGBUS in the running code. And what is loaded is
 /// exactly what was probed.
+///
+/// It is a file in a directory that only this user can enter. Where there is no place for one from which code can be mapped (a /tmp that
+/// is read-only, full or mounted noexec), it is a file in memory, sealed; memfd_create(2).
 final class PrivateCopy: Sendable {
+    /// What the dynamic loader is given, and a probe: a name that no other copy has while this process lives.
     let path: String
-    private let directory: String
-    private let isKept: Bool
+    /// The same as /proc/PID/maps names it.
+    let mappedPath: String
+    private let place: Place
+    private let isMapped = Atomic(false)
     private static let count = Atomic<UInt64>(0)
 
+    private enum Place {
+        case directory(String, isKept: Bool)
+        case memory(descriptor: Int32)
+    }
+
     /// - Parameter folder: where the copy stays, so that a report of a crash finds the lines of the code; who made the folder removes it.
-    init(of file: PluginFile, keptIn folder: String? = nil) throws(Defect) {
-        isKept = folder != nil
-        let parent = folder ?? getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-        var template = Array("\(parent)/\(Self.directoryPrefix)XXXXXX".utf8CString)
-        guard let made = mkdtemp(&template) else {
-            throw Defect(
-                "no private directory can be made for it in \(parent) (\(systemError()))",
-                remedy: "set TMPDIR to a directory that the server's user can write to", isLasting: false)
-        }
-        directory = String(cString: made)
+    init(of file: PluginFile, keptIn folder: String? = nil, places: [String] = TemporaryPlaces.all) throws(Defect) {
         // The name is for those who look into /proc/PID/maps; 255 bytes is the most that one may have.
-        let name = file.path.split(separator: "/").last?.suffix(48) ?? "plugin.so"
-        path = "\(directory)/\(Self.count.add(1, ordering: .relaxed).newValue)-\(name)"
-        let failure = Self.write(file.bytes, to: path)
-        guard failure == 0 else {
+        let number = Self.count.add(1, ordering: .relaxed).newValue
+        let name = "\(number)-\(file.path.split(separator: "/").last?.suffix(48) ?? "plugin.so")"
+        var failures: [TemporaryPlaces.Failure] = []
+        for parent in folder.map({ [$0] }) ?? places {
+            switch Self.write(file.bytes, to: name, in: parent) {
+            case .success(let directory):
+                path = "\(directory)/\(name)"
+                mappedPath = path
+                place = .directory(directory, isKept: folder != nil)
+                return
+            case .failure(let failure): failures.append(failure)
+            }
+        }
+        switch Self.writeToMemory(file.bytes, as: TemporaryPlaces.prefix + name) {
+        case .success(let descriptor):
+            // Not of "self": a probe opens it, and a debugger. The number stays taken for as long as the image is mapped: the dynamic
+            // loader answers a name that it knows with the image that it has.
+            path = "/proc/\(readLink("/proc/self") ?? "self")/fd/\(descriptor)"
+            mappedPath = "/memfd:\(TemporaryPlaces.prefix)\(name)"
+            place = .memory(descriptor: descriptor)
+        case .failure(let failure):
+            let reasons = (failures + [failure]).map(\.description).joined(separator: "; ")
             throw Defect(
-                "it can't be copied to \(parent) (\(systemError(failure)))",
-                remedy: "make room there, or set TMPDIR to another place", isLasting: false)
+                "there is no place for a private copy of it (\(reasons))",
+                remedy: "\(TemporaryPlaces.remedy) and is not mounted noexec", cause: .moment)
         }
     }
+
+    /// The loader is about to map it, and never unmaps it.
+    func willBeMapped() { isMapped.store(true, ordering: .relaxed) }
 
     deinit {
-        if isKept { return }
-        unlink(path)
-        rmdir(directory)
+        switch place {
+        case .directory(_, isKept: true): break
+        case .directory(let directory, isKept: false):
+            unlink(path)
+            rmdir(directory)
+        case .memory(let descriptor):
+            if !isMapped.load(ordering: .relaxed) { close(descriptor) }
+        }
     }
 
-    /// The path of the copy that a line of /proc/self/maps is about: all have a directory of this form, and are deleted or kept.
+    /// The copy that a line of /proc/self/maps is about: `mappedPath`.
     static func path(inMap text: String) -> String? {
         let mark = " (deleted)"
         let path = text.hasSuffix(mark) ? text.dropLast(mark.count) : text[...]
         let parts = path.split(separator: "/")
-        guard parts.count >= 2, parts[parts.count - 2].hasPrefix(directoryPrefix), parts.last?.first?.isNumber == true
+        if parts.count == 1, path.hasPrefix("/memfd:\(TemporaryPlaces.prefix)") { return String(path) }
+        guard parts.count >= 2, parts[parts.count - 2].hasPrefix(TemporaryPlaces.prefix),
+            parts.last?.first?.isNumber == true
         else {
             return nil
         }
         return String(path)
     }
 
-    private static let directoryPrefix = "sluice-"
+    // MARK: A file in a directory
 
-    /// - Returns: an `errno`, or 0.
-    private static func write(_ bytes: [UInt8], to path: String) -> Int32 {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o500)
+    /// - Returns: the directory that was made for it.
+    private static func write(
+        _ bytes: [UInt8], to name: String, in parent: String
+    ) -> Result<String, TemporaryPlaces.Failure> {
+        TemporaryPlaces.makeDirectory(in: parent).flatMap { directory in
+            let path = "\(directory)/\(name)"
+            let failure = writeCode(bytes, to: path)
+            guard failure != 0 else { return .success(directory) }
+            unlink(path)
+            rmdir(directory)
+            return .failure(TemporaryPlaces.Failure(parent, systemError(failure)))
+        }
+    }
+
+    /// - Returns: an `errno`, or 0: it is written, and can be mapped as code.
+    private static func writeCode(_ bytes: [UInt8], to path: String) -> Int32 {
+        let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o500)
         guard descriptor >= 0 else { return errno }
-        defer { close(descriptor) }
-        return bytes.withUnsafeBytes { bytes in
+        let failure = writeAll(bytes, to: descriptor)
+        let mappingFailure = failure == 0 ? tryToMap(descriptor) : failure
+        // Some file systems say only now that there was no room.
+        return close(descriptor) == 0 || mappingFailure != 0 ? mappingFailure : errno
+    }
+
+    /// EPERM on what is mounted noexec; mmap(2).
+    private static func tryToMap(_ descriptor: Int32) -> Int32 {
+        let memory = mmap(nil, 1, PROT_READ | PROT_EXEC, MAP_PRIVATE, descriptor, 0)
+        guard let memory, memory != MAP_FAILED else { return errno }
+        munmap(memory, 1)
+        return 0
+    }
+
+    private static func writeAll(_ bytes: [UInt8], to descriptor: Int32) -> Int32 {
+        bytes.withUnsafeBytes { bytes in
             var written = 0
             while written < bytes.count {
                 let count = Glibc.write(descriptor, bytes.baseAddress! + written, bytes.count - written)
@@ -67,5 +127,21 @@ final class PrivateCopy: Sendable {
             }
             return 0
         }
+    }
+
+    // MARK: A file in memory
+
+    private static func writeToMemory(_ bytes: [UInt8], as name: String) -> Result<Int32, TemporaryPlaces.Failure> {
+        let descriptor = sluice_memory_file(name)
+        guard descriptor >= 0 else { return .failure(TemporaryPlaces.Failure("memory", systemError())) }
+        var failure = writeAll(bytes, to: descriptor)
+        // From now on not even this process can change it.
+        if failure == 0, fcntl(descriptor, sluice_add_seals, sluice_all_seals) != 0 { failure = errno }
+        if failure == 0 { failure = tryToMap(descriptor) }
+        guard failure == 0 else {
+            close(descriptor)
+            return .failure(TemporaryPlaces.Failure("memory", systemError(failure)))
+        }
+        return .success(descriptor)
     }
 }

@@ -16,13 +16,14 @@ package enum Probe {
     /// Loads the file as a server would, and reports what comes of it. Runs no destructor: what the plugin left is of no concern.
     /// - Parameters:
     ///   - reports: whether a prober has started this, and left its pipe.
+    ///   - parent: the process of that prober; `nil` if a person has started this.
     ///   - memoryBytes: what the plugin may allocate.
     ///   - seconds: of processor time, for what it may leave running.
-    package static func run(_ file: String, reports: Bool, memoryBytes: Int, seconds: Int) -> Never {
+    package static func run(_ file: String, reports: Bool, parent: Int32?, memoryBytes: Int, seconds: Int) -> Never {
         let report = ReportPipe(isThere: reports)
         ProbeLimits.set(memoryBytes: memoryBytes, seconds: seconds, report: report.descriptor)
-        // Whoever asked is gone: nobody waits for an answer, and nobody would end a plugin that hangs.
-        sluice_die_with_parent()
+        // With whoever asked: then nobody waits for an answer, and nobody would end a plugin that hangs.
+        guard sluice_die_with_parent(parent ?? getppid()) != 0 else { _exit(mute) }
         // This may be one of the threads that Swift's runtime starts, where they are blocked.
         var none = sigset_t()
         sigemptyset(&none)
@@ -36,7 +37,9 @@ package enum Probe {
                 report.send(.refused(error))
             }
         } catch {
-            report.send(.refused(Defect("the probe can't read it: \(error.rule)", remedy: error.remedy)))
+            report.send(
+                .refused(
+                    Defect("the probe can't read it: \(error.rule)", remedy: error.remedy, cause: .surroundings)))
         }
         _exit(0)
     }

@@ -1,3 +1,4 @@
+import EventStream
 import Glibc
 
 /// How a probe went, as far as the server could see from outside.
@@ -35,7 +36,8 @@ struct ProbeOutcome {
         case nil:
             // Time and memory are for the operator to give.
             throw Defect(
-                failure + quotedOutput, remedy: remedy, isLasting: ending != .late && !report.isOutOfMemory)
+                failure + quotedOutput, remedy: remedy,
+                cause: ending == .late || report.isOutOfMemory ? .surroundings : .content)
         }
     }
 

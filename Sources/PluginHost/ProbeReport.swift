@@ -1,3 +1,5 @@
+import EventStream
+
 /// What a probe tells the server, through a pipe, while it tries a plugin.
 ///
 /// The bytes are the version mark `SLP1`, then records: a kind (one byte), a length (four bytes, little-endian), and so many bytes
@@ -75,7 +77,8 @@ struct ProbeReport: Equatable {
         case Self.refusedKind, Self.refusedForNowKind:
             verdict = .refused(
                 Defect(
-                    onOneLine(texts[0]), remedy: onOneLine(texts[1]), isLasting: kind == Self.refusedKind))
+                    onOneLine(texts[0]), remedy: onOneLine(texts[1]),
+                    cause: kind == Self.refusedKind ? .content : .surroundings))
         default: isGarbage = true
         }
     }
@@ -91,7 +94,7 @@ struct ProbeReport: Equatable {
         case .accepted(let content, let declaration): record(acceptedKind, content + separator + declaration)
         case .refused(let defect):
             record(
-                defect.isLasting ? refusedKind : refusedForNowKind, defect.rule + separator + defect.remedy)
+                defect.cause == .content ? refusedKind : refusedForNowKind, defect.rule + separator + defect.remedy)
         }
     }
 

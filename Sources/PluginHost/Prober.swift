@@ -1,4 +1,5 @@
 import CLinux
+import EventStream
 import ForeignFunction
 import Glibc
 
@@ -30,13 +31,18 @@ package struct Prober: Sendable {
     }
 
     /// Blocks until the plugin has answered, has ended its process, or has used up its time. Any thread; several at a time.
-    /// - Parameter copy: the file that will be loaded if the plugin passes.
+    /// - Parameters:
+    ///   - copy: the file that will be loaded if the plugin passes.
+    ///   - begun: is told the child's clock.
     /// - Returns: what it declares.
-    func probe(_ copy: String, content: ContentID) throws(Defect) -> String {
+    func probe(
+        _ copy: String, content: ContentID, begun: (ProcessorClock?) -> Void = { _ in }
+    ) throws(Defect) -> String {
         guard !isAbandoned() else { throw Self.abandonment }
         var report = try PipeEnds()
         var output = try PipeEnds()
         let pid = try spawn(copy, report: report.writing, output: output.writing)
+        begun(ProcessorClock(ofProcess: pid))
         report.closeWriting()
         output.closeWriting()
         var outcome = ProbeOutcome(
@@ -56,7 +62,7 @@ package struct Prober: Sendable {
     }
 
     private static let abandonment = Defect(
-        "its probe was given up: the server stops", remedy: "start the server again")
+        "its probe was given up: the server stops", remedy: "start the server again", cause: .moment)
 
     private func spawn(_ copy: String, report: Int32, output: Int32) throws(Defect) -> pid_t {
         var actions = posix_spawn_file_actions_t()
@@ -86,7 +92,8 @@ package struct Prober: Sendable {
 
         let seconds = settings.deadlineNanoseconds / 1_000_000_000 + 1
         var words = CStrings([
-            "sluice", "probe", copy, "--reports", "--memory", "\(settings.memoryBytes)", "--seconds", "\(seconds)",
+            "sluice", "probe", copy, "--reports", "--parent", "\(getpid())", "--memory", "\(settings.memoryBytes)",
+            "--seconds", "\(seconds)",
         ])
         var variables = CStrings(Self.environment())
         var pid: pid_t = 0
@@ -94,7 +101,7 @@ package struct Prober: Sendable {
         guard code == 0 else {
             throw Defect(
                 "it can't be probed: the system starts no process (\(systemError(code)))",
-                remedy: "raise the limit of processes (ulimit -u), and reload", isLasting: false)
+                remedy: "raise the limit of processes (ulimit -u), and reload", cause: .moment)
         }
         return pid
     }
@@ -182,7 +189,7 @@ private struct PipeEnds: ~Copyable {
         guard sluice_pipe(&ends) == 0 else {
             throw Defect(
                 "it can't be probed: the system has no pipe to give (\(systemError()))",
-                remedy: "raise the limit of descriptors (ulimit -n), and reload", isLasting: false)
+                remedy: "raise the limit of descriptors (ulimit -n), and reload", cause: .moment)
         }
         reading = ends[0]
         writing = ends[1]

@@ -82,10 +82,13 @@ package final class ProducerCallbacks: Sendable {
         write(unencodableLine) { "a callback's event was not sent: \(fault) (\(count) such events so far)" }
     }
 
-    private func write(_ line: borrowing SparseLine, _ text: () -> String) {
+    /// - Parameter text: is asked for on the host's thread, as this one may have little stack.
+    private func write(_ line: borrowing SparseLine, _ text: @escaping @Sendable () -> String) {
         guard line.isDue(now: monotonicNanoseconds()) else { return }
-        let text = text()
-        logger.withLock(\.self).warning("\(text)")
+        HostThread.shared.write { [self] in
+            let text = text()
+            logger.withLock(\.self).warning("\(text)")
+        }
     }
 }
 

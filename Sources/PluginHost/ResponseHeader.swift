@@ -6,19 +6,15 @@ enum ResponseHeader {
     static let nameBytesMax = 128
     static let valueBytesMax = 4096
 
-    /// What frames the response, or says how it may be kept, is the server's to decide.
-    static let serverOwned: Set<String> = [
-        "cache-control", "connection", "content-encoding", "content-length", "content-type", "date", "keep-alive",
-        "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "x-accel-buffering",
-        "x-content-type-options",
-    ]
+    /// Set once more, these occur once more: their values cannot be told apart in one line (RFC 9110, section 5.3). Any other is set anew.
+    static let repeatable: Set<String> = ["set-cookie", "www-authenticate"]
 
     /// - Returns: what forbids the header, as the rest of a sentence; `nil` if nothing does.
     static func objection(to name: String, _ value: String) -> String? {
-        guard !name.isEmpty, name.utf8.count <= nameBytesMax, name.utf8.allSatisfy(isTokenByte) else {
+        guard !name.isEmpty, name.utf8.count <= nameBytesMax, name.utf8.allSatisfy(HeaderRules.isTokenByte) else {
             return "was given a name that HTTP forbids"
         }
-        guard !serverOwned.contains(name.lowercased()) else {
+        guard !HeaderRules.serverOwned.contains(name.lowercased()) else {
             return "was called for \(name), which the server itself decides"
         }
         guard value.utf8.count <= valueBytesMax, value.utf8.allSatisfy(isValueByte), !isBlank(value.utf8.first),
@@ -27,11 +23,6 @@ enum ResponseHeader {
             return "was given a value for \(name) that HTTP forbids"
         }
         return nil
-    }
-
-    /// RFC 9110, section 5.6.2.
-    private static func isTokenByte(_ byte: UInt8) -> Bool {
-        isLetterOrDigit(byte) || "!#$%&'*+-.^_`|~".utf8.contains(byte)
     }
 
     /// RFC 9110, section 5.5, without `obs-text`: bytes above ASCII mean something else to each reader.

@@ -1,3 +1,5 @@
+import EventStream
+
 /// A route as a plugin declares it: `/ticker/{symbol}`, made of whole segments.
 struct RoutePattern: Equatable {
     enum Segment: Equatable {
@@ -69,14 +71,5 @@ struct RoutePattern: Equatable {
         Defect(
             "the route \"\(onOneLine(text))\" \(rule)",
             remedy: "write it like /ticker/{symbol}, with each placeholder a whole segment")
-    }
-}
-
-func isLetterOrDigit(_ byte: UInt8) -> Bool {
-    switch byte {
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-        UInt8(ascii: "0")...UInt8(ascii: "9"):
-        true
-    default: false
     }
 }

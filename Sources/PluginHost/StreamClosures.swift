@@ -50,11 +50,10 @@ final class StreamClosures: Sendable {
     /// - Returns: `nil` if the stream is over: then the function is a tombstone already.
     static func adopt(_ closure: Closure, of family: ClosureFamily, for stream: StreamToken) -> UnsafeRawPointer? {
         let closures = table.element(of: stream) { StreamClosures() }
-        sweepIfDue()
         // Asked again behind the entry: the stream may have ended just now, without seeing it.
         guard closures.add(closure, of: family), ConnectedRuntime.ask({ $0.isLive(stream) }) == true else {
-            closures.retire(ifClosing: false)
             family.retire(closure)
+            if ConnectedRuntime.ask({ $0.isLive(stream) }) != true { forget(stream) }
             return nil
         }
         return closure.code
@@ -70,20 +69,9 @@ final class StreamClosures: Sendable {
     /// The same, if its `close` was called.
     static func retireIfClosing(_ stream: StreamToken) { table[stream]?.retire(ifClosing: true) }
 
-    /// How many streams have, or had, functions; for tests.
-    static var count: Int { table.count }
+    /// The runtime knows that the stream is over: no other function is made for it.
+    static func forget(_ stream: StreamToken) { table.remove(stream)?.retire(ifClosing: false) }
 
-    /// Removes the entries of streams that are over: each time that the table has doubled.
-    private static func sweepIfDue() {
-        guard table.count >= sweepCount.load(ordering: .relaxed) else { return }
-        table.sweep { stream in
-            guard ConnectedRuntime.ask({ $0.isLive(stream) }) != true else { return false }
-            retire(stream)
-            return true
-        }
-        sweepCount.store(max(sweepCountMin, 2 * table.count), ordering: .relaxed)
-    }
-
-    static let sweepCountMin = 256
-    private static let sweepCount = Atomic(sweepCountMin)
+    /// Whether something is kept for a stream; for tests.
+    static func knows(_ stream: StreamToken) -> Bool { table[stream] != nil }
 }

@@ -31,12 +31,13 @@ final class StreamTable<Element: Sendable>: Sendable {
         part(of: stream).elements.withLock { $0.removeValue(forKey: stream) }
     }
 
-    /// Removes what belongs to streams for which `isOver` says so. It is asked without a lock held.
-    func sweep(_ isOver: (StreamToken) -> Bool) {
-        for part in parts {
-            for stream in part.elements.withLock({ Array($0.keys) }) where isOver(stream) {
-                part.elements.withLock { $0[stream] = nil }
-            }
+    /// Replaces what the stream has.
+    /// - Returns: `false` if that is nothing: then it stays so.
+    func replace(_ stream: StreamToken, with element: Element) -> Bool {
+        part(of: stream).elements.withLock { elements in
+            guard elements[stream] != nil else { return false }
+            elements.updateValue(element, forKey: stream)
+            return true
         }
     }
 
@@ -62,13 +63,7 @@ enum StreamTables {
     /// Keeps what a live stream says through `host->fail`.
     static func keepFailure(_ text: String, of stream: StreamToken) {
         failure[stream] = text
-        // Said by another thread just when the stream ends, it may come after all that would remove it. Such leftovers are
-        // rare, and few: they are looked for each time that the table has doubled.
-        guard failure.count >= sweepCount.load(ordering: .relaxed) else { return }
-        failure.sweep { token in ConnectedRuntime.ask { !$0.isLive(token) } ?? true }
-        sweepCount.store(max(sweepCountMin, 2 * failure.count), ordering: .relaxed)
+        // Asked again behind the entry: the stream may have ended just now, and been forgotten without it.
+        if ConnectedRuntime.ask({ $0.isLive(stream) }) != true { failure.remove(stream) }
     }
-
-    static let sweepCountMin = 64
-    private static let sweepCount = Atomic(sweepCountMin)
 }

@@ -1,6 +1,7 @@
 import CSluice
 import EventStream
 import ForeignFunction
+import Glibc
 import Synchronization
 import TestSupport
 import Testing
@@ -127,6 +128,36 @@ struct BindTests {
         #expect(bound(1) == 2)
         HostTable.pointer.pointee.opened(stream.token.handle, Int32(SLUICE_OPEN_REJECT))
         #expect(bound(1) == 0)
+    }
+
+    private final class Dwelling: Sendable {
+        let calls = Watched(0)
+        let isReleased = Watched(false)
+        let hasLeft = Watched(false)
+    }
+
+    // Waits on its own thread: while a handler stays, nothing here may depend on when Swift's few threads get to it.
+    @Test("a handler that runs while its stream ends goes on; nobody waits for it, and no other call reaches it")
+    func runningHandler() throws {
+        let stream = try BridgedStream("running-handler")
+        let dwelling = Dwelling()
+        let handler: @convention(c) (UnsafeMutableRawPointer?) -> Void = { context in
+            let dwelling = Unmanaged<Dwelling>.fromOpaque(context!).takeUnretainedValue()
+            dwelling.calls.update { $0 += 1 }
+            _ = dwelling.isReleased.becomes(true, within: .seconds(60))
+            dwelling.hasLeft.update { $0 = true }
+        }
+        let made = stream.bind(
+            "()", unsafeBitCast(handler, to: sluice_function.self), Unmanaged.passUnretained(dwelling).toOpaque())
+        let function = try #require(made)
+        startThread { function() }
+        #expect(dwelling.calls.becomes(1))
+        stream.close()
+        #expect(!dwelling.hasLeft.read { $0 })
+        function()
+        #expect(dwelling.calls.read { $0 } == 1)
+        dwelling.isReleased.update { $0 = true }
+        #expect(dwelling.hasLeft.becomes(true))
     }
 
     @Test("a closed stream gets no function")

@@ -111,17 +111,17 @@ struct LogLimitTests {
     @Test("a few of a kind are written in each period, and the next one counts the rest")
     func limit() {
         let limit = LogLimit()
-        let written = (0..<20).map { _ in limit.admit("wake", now: 100) }
+        let written = (0..<20).map { _ in limit.admit(1, now: 100) }
         #expect(written == Array(repeating: 0, count: 5) + Array(repeating: nil, count: 15))
-        #expect(limit.admit("emit", now: 100) == 0)
-        #expect(limit.admit("wake", now: 100 + LogLimit.periodNanoseconds - 1) == nil)
-        #expect(limit.admit("wake", now: 100 + LogLimit.periodNanoseconds) == 16)
-        #expect(limit.admit("wake", now: 101 + LogLimit.periodNanoseconds) == 0)
+        #expect(limit.admit(2, now: 100) == 0)
+        #expect(limit.admit(1, now: 100 + LogLimit.periodNanoseconds - 1) == nil)
+        #expect(limit.admit(1, now: 100 + LogLimit.periodNanoseconds) == 16)
+        #expect(limit.admit(1, now: 101 + LogLimit.periodNanoseconds) == 0)
     }
 
     @Test("kinds are forgotten before they are too many")
     func kinds() {
         let limit = LogLimit()
-        for kind in 0..<10_000 { #expect(limit.admit("\(kind)", now: 0) == 0) }
+        for kind in 0..<UInt(10_000) { #expect(limit.admit(kind, now: 0) == 0) }
     }
 }

@@ -31,7 +31,13 @@ final class HandDrivenStream {
         self.init(try #require(plugin.producers.first { $0.description.name == name }))
     }
 
-    deinit { FakeRuntime.shared.end(token) }
+    deinit { end() }
+
+    /// As the runtime does once nothing of the stream runs any more.
+    func end() {
+        FakeRuntime.shared.end(token)
+        producer.forget(token)
+    }
 
     func request(
         path: [StreamRequest.Field] = [], query: [StreamRequest.Field] = [], headers: [StreamRequest.Field] = [],
@@ -67,11 +73,16 @@ extension OpenOutcome {
     /// One text for each outcome, to compare by.
     var text: String {
         switch self {
-        case .opened(let headers): "opened " + headers.map { "\($0.name)=\($0.value)" }.joined(separator: ",")
-        case .ended: "ended"
-        case .rejected(let status, let message): "rejected \(status) \(message)"
+        case .opened(let headers): "opened " + Self.text(headers)
+        case .ended(let headers): headers.isEmpty ? "ended" : "ended " + Self.text(headers)
+        case .rejected(let status, let message, let headers):
+            "rejected \(status) \(message)" + (headers.isEmpty ? "" : " " + Self.text(headers))
         case .failed(let log): "failed \(log)"
         case .pending: "pending"
         }
+    }
+
+    private static func text(_ headers: [StreamRequest.Field]) -> String {
+        headers.map { "\($0.name)=\($0.value)" }.joined(separator: ",")
     }
 }

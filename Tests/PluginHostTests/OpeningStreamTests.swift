@@ -50,8 +50,41 @@ struct OpeningStreamTests {
     @Test("so many headers may be added, and no more")
     func headers() throws {
         let opening = try opening()
-        for number in 0..<ResponseHeader.countMax { #expect(opening.addHeader(.init("X-\(number)", ""))) }
-        #expect(!opening.addHeader(.init("X-More", "")))
+        for number in 0..<ResponseHeader.countMax { #expect(opening.setHeader(.init("X-\(number)", ""))) }
+        #expect(!opening.setHeader(.init("X-More", "")))
+    }
+
+    @Test("a header that is set again is replaced, but for those that may occur several times")
+    func sameHeader() throws {
+        let opening = try opening()
+        for number in 0..<2 * ResponseHeader.countMax { #expect(opening.setHeader(.init("X-A", "\(number)"))) }
+        #expect(opening.setHeader(.init("WWW-Authenticate", "Basic")) && opening.setHeader(.init("Set-Cookie", "a=1")))
+        #expect(opening.setHeader(.init("www-authenticate", "Bearer")) && opening.setHeader(.init("set-cookie", "b=2")))
+        #expect(opening.setHeader(.init("x-a", "last")))
+        #expect(
+            opening.returned(OpenStatus.ok).text
+                == "opened x-a=last,WWW-Authenticate=Basic,Set-Cookie=a=1,www-authenticate=Bearer,set-cookie=b=2")
+    }
+
+    @Test("headers stay, whatever open answers, at once or later", arguments: [false, true])
+    func headersOfRefusals(later: Bool) throws {
+        for (status, text) in [
+            (OpenStatus.end, "ended A=b"), (OpenStatus.reject, "rejected 429 slow down A=b"),
+            (OpenStatus.ok, "opened A=b"),
+        ] {
+            let opening = try opening()
+            #expect(opening.setHeader(.init("A", "b")))
+            opening.reject(status: 429, message: "slow down")
+            guard later else {
+                #expect(opening.returned(status).text == text)
+                continue
+            }
+            #expect(opening.returned(OpenStatus.pending).text == "pending")
+            guard case .outcome(let outcome) = opening.opened(status) else {
+                return #expect(Bool(false), "\(status) is no answer")
+            }
+            #expect(outcome.text == text)
+        }
     }
 
     @Test("whoever is first, open's return or another thread's answer, the stream is answered exactly once")
@@ -85,19 +118,24 @@ struct OpeningStreamTests {
 
 @Suite("What streams hold now and then")
 struct StreamTableTests {
-    @Test("leftovers of streams that are over are swept when there are many")
-    func sweep() throws {
-        _ = FakeRuntime.shared
-        let producer = try #require(loadFixture("Plain").producers.first)
-        let live = FakeRuntime.shared.begin(producer)
-        StreamTables.keepFailure("kept", of: live)
-        // As if a thread had spoken for each of them in the very moment of its end.
-        for slot in 0..<UInt32(4 * StreamTables.sweepCountMin) {
-            StreamTables.keepFailure("left", of: StreamToken(loop: 9, slot: slot, epoch: 1))
-        }
-        #expect(StreamTables.failure.count <= 2 * StreamTables.sweepCountMin)
-        #expect(StreamTables.failure[live] == "kept")
-        StreamTables.failure.sweep { $0.loop == 9 || $0 == live }
-        FakeRuntime.shared.end(live)
+    @Test("nothing is kept of a stream that is over, not even what was said in the moment of its end")
+    func forgotten() throws {
+        let stream = try HandDrivenStream(loadFixture("Plain").producers[0])
+        StreamTables.keepFailure("kept", of: stream.token)
+        #expect(StreamTables.failure[stream.token] == "kept")
+        stream.end()
+        #expect(StreamTables.failure[stream.token] == nil)
+        StreamTables.keepFailure("left", of: stream.token)
+        #expect(StreamTables.failure[stream.token] == nil)
+    }
+
+    @Test("what save keeps is kept in one step: nothing is left behind by a call that comes too late")
+    func replaced() {
+        let table = StreamTable<[UInt8]?>()
+        let token = StreamToken(loop: 0, slot: 1, epoch: 1)
+        #expect(!table.replace(token, with: [1]) && table.count == 0)
+        table[token] = .some(nil)
+        #expect(table.replace(token, with: [2]))
+        #expect(table.remove(token) == [2] && table.count == 0)
     }
 }

@@ -33,7 +33,7 @@ struct PluginLoaderTests {
         chmod(directory.path, 0o777)
         #expect(
             try scanRefusal(directory.path)
-                == "\(directory.path): the plugin directory is writable by everyone; chmod go-w the directory, or allow it with --insecure-plugins"
+                == "\(directory.path): it is writable by everyone; run chmod go-w \(directory.path), or pass --insecure-plugins"
         )
         let insecure = PluginLoader(settings: .init(isInsecure: true), logger: RecordedLog.logger("loader"))
         #expect(try insecure.scan(directory.path).count == 1)

@@ -1,6 +1,8 @@
 import Logging
 import Synchronization
 
+@testable import PluginHost
+
 /// The lines that were logged in the test process, by all tests.
 struct RecordedLog: LogHandler {
     struct Line: Sendable {
@@ -20,7 +22,8 @@ struct RecordedLog: LogHandler {
 
     /// The lines whose metadata has that value.
     static func lines(_ key: String, _ value: String) -> [Line] {
-        lines.withLock { $0.filter { $0.metadata[key] == value } }
+        HostLog.drain()
+        return lines.withLock { $0.filter { $0.metadata[key] == value } }
     }
 
     var metadata: Logger.Metadata = [:]

@@ -1,0 +1,10 @@
+/*
+ * The first code of the server's: signals that the launcher has blocked are noted from then on.
+ */
+#ifndef SLUICE_CSTART_H
+#define SLUICE_CSTART_H
+
+/** Whether a signal came before somebody else took it over; for SIGHUP and SIGUSR1 in a server. */
+int sluice_start_noted(int number);
+
+#endif

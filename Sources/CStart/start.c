@@ -1,0 +1,41 @@
+/*
+ * SIGHUP and SIGUSR1 end a process that has no handler for them yet. The launcher has blocked them for a server; from here on they are
+ * noted. Blocking alone would not do: what Swift's runtime makes of the main thread waits with an empty mask.
+ */
+#define _POSIX_C_SOURCE 200809L
+#include "CStart.h"
+
+#include <signal.h>
+#include <stddef.h>
+
+static const int kept[] = {SIGHUP, SIGUSR1};
+static volatile sig_atomic_t noted[sizeof kept / sizeof kept[0]];
+
+static void note(int number)
+{
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
+        if (kept[i] == number)
+            noted[i] = 1;
+}
+
+/* Before main, and before there is another thread. */
+__attribute__((constructor)) static void start(void)
+{
+    sigset_t blocked, none;
+    sigprocmask(SIG_BLOCK, NULL, &blocked);
+    if (!sigismember(&blocked, kept[0]))
+        return;
+    struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART};
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
+        sigaction(kept[i], &action, NULL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+int sluice_start_noted(int number)
+{
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
+        if (kept[i] == number)
+            return noted[i];
+    return 0;
+}

@@ -1,0 +1,27 @@
+import Glibc
+
+/// How much of a processor somebody has used. One that stands still belongs to somebody who waits.
+package struct ProcessorClock: Sendable {
+    private let id: clockid_t
+
+    package static var ofThisThread: ProcessorClock? {
+        var id = clockid_t()
+        return pthread_getcpuclockid(pthread_self(), &id) == 0 ? ProcessorClock(id: id) : nil
+    }
+
+    /// - Parameter process: of a child that nobody has waited for yet.
+    package init?(ofProcess process: pid_t) {
+        var id = clockid_t()
+        guard clock_getcpuclockid(process, &id) == 0 else { return nil }
+        self.id = id
+    }
+
+    private init(id: clockid_t) { self.id = id }
+
+    /// `nil` where it can't be known, as that of a process that is gone.
+    package var nanoseconds: Int64? {
+        var used = timespec()
+        guard clock_gettime(id, &used) == 0 else { return nil }
+        return Int64(used.tv_sec) * 1_000_000_000 + Int64(used.tv_nsec)
+    }
+}
