@@ -33,6 +33,9 @@ let pluginC: [CSetting] = [
     .unsafeFlags(["-std=c11", "-fvisibility=hidden", "-Wall", "-Wextra", "-pedantic", "-Werror"])
 ]
 
+/// What there is in C of the command itself.
+let commandC: [CSetting] = [.unsafeFlags(["-std=c11", "-Wall", "-Wextra", "-Werror"])]
+
 /// A producer that ships: the folder `Plugins/<name>`, built as `lib<name>.so`. What it shares with others is linked into it.
 func plugin(
     c name: String, with shared: Target.Dependency..., linking libraries: [String] = []
@@ -91,7 +94,9 @@ let leftOut = Set((Context.environment["SLUICE_LEAVE_OUT"] ?? "").split(separato
 let package = Package(
     name: "sluice",
     products: [
-        .executable(name: "sluice", targets: ["SluiceCommand"]), .library(name: "Sluice", targets: ["Sluice"]),
+        .executable(name: "sluice", targets: ["Launcher"]),
+        .executable(name: "sluice-server", targets: ["SluiceCommand"]),
+        .library(name: "Sluice", targets: ["Sluice"]),
     ] + plugins.map(\.1),
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -104,6 +109,11 @@ let package = Package(
         .target(name: "CSluice", path: "include", publicHeadersPath: "."),
         .systemLibrary(name: "CFFI", pkgConfig: "libffi", providers: [.apt(["libffi-dev"])]),
         .systemLibrary(name: "CLinux"),
+        // In a release a static program in C alone, with nothing to load; a sanitizer can't be linked so.
+        .executableTarget(
+            name: "Launcher", cSettings: commandC,
+            linkerSettings: [.unsafeFlags(["-nostartfiles", "-static-executable"], .when(configuration: .release))]),
+        .target(name: "CStart", cSettings: commandC),
         .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
         .target(name: "PluginLines", path: "Plugins/lines", publicHeadersPath: ".", cSettings: pluginC),
         .target(name: "EventStream", swiftSettings: settings),
@@ -137,12 +147,15 @@ let package = Package(
         .executableTarget(
             name: "SluiceCommand",
             dependencies: [
-                "CLinux", "EventStream", "ForeignFunction", "FrontDoor", "PluginHost", "StreamLoop", "StreamRuntime",
+                "CLinux", "CStart", "EventStream", "ForeignFunction", "FrontDoor", "PluginHost", "StreamLoop",
+                "StreamRuntime",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),
             ],
-            swiftSettings: settings),
+            swiftSettings: settings,
+            // A thread of a plugin may have 16 KiB of stack, and looking up a function at its first call takes several of them.
+            linkerSettings: [.unsafeFlags(["-Xlinker", "-z", "-Xlinker", "now"])]),
         // A target of tests, so that only they are built with it.
         .testTarget(
             name: "TestSupport", dependencies: ["EventStream"], path: "Tests/TestSupport", swiftSettings: settings),
@@ -154,7 +167,9 @@ let package = Package(
             "StreamRuntime", also: ["EventStream", "StreamLoop", .product(name: "Logging", package: "swift-log")]),
         unitTests(
             "PluginHost",
-            also: ["EventStream", "ForeignFunction", "CSluice", .product(name: "Logging", package: "swift-log")]),
+            also: [
+                "EventStream", "ForeignFunction", "CSluice", "CLinux", .product(name: "Logging", package: "swift-log"),
+            ]),
         unitTests(
             "FrontDoor",
             also: [

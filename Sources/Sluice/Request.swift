@@ -39,7 +39,8 @@ public struct Request: Sendable {
     /// The value of a key in the operator's configuration for this producer.
     public func config(_ key: String) -> String? { String(lent: Host.table.pointee.config(stream.raw, key)) }
 
-    /// Adds a header to the response.
+    /// Sets a header of the response, be it a stream or a refusal. The same name again replaces the value; only WWW-Authenticate and
+    /// Set-Cookie are added once more.
     /// - Returns: `false` for one that HTTP or the server forbids, which the log then names.
     @discardableResult public func setResponseHeader(_ name: String, _ value: String) -> Bool {
         Host.table.pointee.set_header(stream.raw, name, value)

@@ -36,12 +36,16 @@ struct BuildCommand: ParsableCommand {
     @Flag(help: "Build for a debugger: not optimised.")
     var debug = false
 
+    @Flag(help: "Compile sources although others than their owner could change them.")
+    var insecurePlugins = false
+
     func run() throws {
         let sources = try PluginSources(files)
         let path = Self.outputPath(output, name: sources.name)
         let builder = PluginBuilder(
-            files: try .ofThisExecutable(), choices: BuildChoices(isDebug: debug, libraries: libraries), output: .passed
-        )
+            files: try .ofThisExecutable(),
+            choices: BuildChoices(
+                isDebug: debug, libraries: libraries, acceptsInsecureFiles: insecurePlugins), output: .passed)
         guard case .built = try ControlEvents.notingTermination(during: { try builder.build(sources, to: path) }) else {
             throw CommandFailure("\(sources.files.joined(separator: ", ")): not built; the compiler says why, above")
         }

@@ -1,4 +1,5 @@
 import Glibc
+import PluginHost
 import Yams
 
 /// `sluice.yaml`: settings under the names of their flags, and a section for each producer that wants one.
@@ -30,7 +31,11 @@ struct ConfigurationFile: Sendable, Equatable {
     let hubs: [String: [String: Entry]]
 
     /// Reads and checks a file.
-    init(path: String) throws(SettingError) {
+    /// - Parameter insecure: also one that others could change: it may name programs that are run, and where code comes from.
+    init(path: String, insecure: Bool = false) throws(SettingError) {
+        if !insecure, let objection = WriteAccess.ofThisProcess.objection(to: path) {
+            throw SettingError("\(path): \(objection)")
+        }
         try self.init(parsing: Self.read(path), path: path)
     }
 

@@ -39,7 +39,8 @@ struct ControlOptions: ParsableArguments {
 
     private func path() throws -> String {
         if let control { return control }
-        var flags: [String: String] = [:]
+        // Nothing comes from it but where the server is.
+        var flags = [SettingTable.insecurePlugins.key: "true"]
         if let directory { flags[SettingTable.plugins.key] = directory }
         let sources = try SettingSources(
             flags: flags, environment: Settings.processEnvironment(), configurationPath: config)

@@ -15,11 +15,8 @@ struct Debounce<Sample: Equatable & Sendable>: Sendable {
 
     /// - Returns: whether it has changed and is at rest; once for each change.
     mutating func look(_ sample: Sample, at now: Int64) -> Bool {
-        guard sample != known else {
-            // Back to what it was: nothing has happened.
-            pending = nil
-            return false
-        }
+        // What changed and changed back is told, too: somebody may have taken up what was there in between.
+        if pending == nil, sample == known { return false }
         guard let pending, pending.sample == sample else {
             self.pending = (sample, now)
             return false

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Glibc
 
 struct DevCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -24,17 +23,20 @@ struct DevCommand: AsyncParsableCommand {
     @OptionGroup var options: ServeOptions
 
     func run() async throws {
-        let status = try await serve()
-        if status != 0 { _exit(status) }
+        // By now its folder is gone.
+        let end = try await serve()
+        end.leave()
     }
 
-    private func serve() async throws -> Int32 {
+    private func serve() async throws -> ProcessEnd {
         var options = options
         options.times.drainDeadline = options.times.drainDeadline ?? "0"
+        options.times.shutdownDeadline = options.times.shutdownDeadline ?? "0"
         options.times.retry = options.times.retry ?? "100ms"
-        let folder = try Settings.load(options).pluginDirectory
+        let settings = try Settings.load(options)
         let scratch = try ScratchFolder()
-        let development = try Development(folder: folder, scratch: scratch.path)
+        let development = try Development(
+            folder: settings.pluginDirectory, scratch: scratch.path, insecure: settings.acceptsInsecurePlugins)
         var process = try ServingProcess(options, development: development)
         return try await process.run()
     }

@@ -2,6 +2,16 @@ import Glibc
 
 /// The kernel's word that something in a directory has changed; what has is to be looked up. inotify(7).
 struct KernelWatch: Sendable {
+    /// Something happened to a name in a watched directory.
+    struct Notice: Sendable, Equatable {
+        /// What `add` returned for the directory.
+        let watch: Int32
+        /// Empty: to the directory itself.
+        let name: String
+        /// There was more than the kernel could remember: anything may have happened.
+        let isOverflow: Bool
+    }
+
     /// Readable when there is something to say. For the owner to close, if the process goes on without.
     let descriptor: Int32
 
@@ -19,23 +29,55 @@ struct KernelWatch: Sendable {
     }
 
     /// Watches one more directory; one that is watched already stays so, and one that goes is forgotten.
-    /// - Returns: `false`, with the reason in `errno`, if it cannot be watched.
-    @discardableResult func add(_ directory: String, _ wanted: UInt32 = contents) -> Bool {
-        inotify_add_watch(descriptor, directory, wanted) >= 0
+    /// - Returns: its number; -1, with the reason in `errno`, if it cannot be watched.
+    @discardableResult func add(_ directory: String, _ wanted: UInt32 = contents) -> Int32 {
+        inotify_add_watch(descriptor, directory, wanted | UInt32(IN_MASK_ADD))
     }
 
-    /// - Returns: whether there was something to say within so many milliseconds.
-    func wait(_ milliseconds: Int32) -> Bool {
+    func remove(_ watch: Int32) { inotify_rm_watch(descriptor, watch) }
+
+    /// Waits until there is something to say, or so many milliseconds have passed.
+    func wait(_ milliseconds: Int32) {
         var wanted = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        return poll(&wanted, 1, milliseconds) > 0 && drain()
+        poll(&wanted, 1, milliseconds)
     }
 
-    /// Takes what there is to say; what it is does not matter, nor whether some of it was lost.
+    /// Takes what there is to say, whatever it is.
     /// - Returns: `false` if there was nothing.
-    @discardableResult func drain() -> Bool {
+    @discardableResult func drain() -> Bool { !take().isEmpty }
+
+    /// Takes what there is to say.
+    func take() -> [Notice] {
+        var notices: [Notice] = []
         var bytes = [UInt8](repeating: 0, count: 64 * 1024)
-        var isAny = false
-        while read(descriptor, &bytes, bytes.count) > 0 { isAny = true }
-        return isAny
+        while true {
+            let count = read(descriptor, &bytes, bytes.count)
+            guard count > 0 else { return notices }
+            notices += Self.notices(in: bytes[..<count])
+        }
+    }
+
+    /// `struct inotify_event`: the watch, what happened, a cookie, the length of the name, and the name, with NULs behind it.
+    private static func notices(in bytes: ArraySlice<UInt8>) -> [Notice] {
+        bytes.withUnsafeBytes { bytes in
+            var notices: [Notice] = []
+            var place = 0
+            while place + 16 <= bytes.count {
+                let length = Int(bytes.load(fromByteOffset: place + 12, as: UInt32.self))
+                guard place + 16 + length <= bytes.count else { break }
+                let name = bytes[(place + 16)..<(place + 16 + length)].prefix { $0 != 0 }
+                let mask = bytes.load(fromByteOffset: place + 4, as: UInt32.self)
+                // That a watch is gone was preceded by the reason, unless this process removed it.
+                if mask & UInt32(IN_IGNORED) == 0 {
+                    notices.append(
+                        Notice(
+                            watch: bytes.load(fromByteOffset: place, as: Int32.self),
+                            name: String(decoding: name, as: UTF8.self),
+                            isOverflow: mask & UInt32(IN_Q_OVERFLOW) != 0))
+                }
+                place += 16 + length
+            }
+            return notices
+        }
     }
 }

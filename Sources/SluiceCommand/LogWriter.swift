@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import Logging
+import PluginHost
 import Synchronization
 
 /// Writes log lines to a descriptor from a thread of its own, so that whoever logs never waits for a slow terminal or pipe.
@@ -20,12 +21,19 @@ final class LogWriter: Sendable {
     private let format: LogFormat
     private let capacityBytes: Int
     private let lowest = Atomic(0)
+    /// Writes what others have said before, but could not write themselves.
+    private let earlierLines: @Sendable () -> Void
 
     /// How long the end of the process waits for a reader that does not read.
     private static let finishSeconds = 2
 
     /// Starts the thread. The descriptor stays the caller's, and must stay open until `finish`.
-    init(descriptor: Int32 = STDERR_FILENO, format: LogFormat, capacityBytes: Int = 1 << 20) throws(CommandFailure) {
+    /// - Parameter earlierLines: is called before each line, and at the end; it may write lines itself.
+    init(
+        descriptor: Int32 = STDERR_FILENO, format: LogFormat, capacityBytes: Int = 1 << 20,
+        earlierLines: @escaping @Sendable () -> Void = HostLog.drain
+    ) throws(CommandFailure) {
+        self.earlierLines = earlierLines
         self.descriptor = descriptor
         self.format = format
         self.capacityBytes = capacityBytes
@@ -53,6 +61,7 @@ final class LogWriter: Sendable {
 
     /// Takes a line, or counts it as dropped. Never blocks on the descriptor.
     func write(_ line: LogLine) {
+        earlierLines()
         let bytes = encoded(line)
         let isFirst = queue.withLock { queue in
             guard !queue.isFinished else { return false }
@@ -69,6 +78,7 @@ final class LogWriter: Sendable {
 
     /// Writes what is there, ends the thread and takes no further line; waits two seconds at most. Later calls do nothing.
     func finish() {
+        earlierLines()
         let isFirst = queue.withLock { queue in
             defer { queue.isFinished = true }
             return !queue.isFinished
@@ -169,7 +179,7 @@ private struct LineLogHandler: LogHandler {
 }
 
 extension timespec {
-    fileprivate static var now: timespec {
+    static var now: timespec {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
         return time

@@ -11,29 +11,22 @@ final class PluginDirectory: ImageSource {
     /// What else is served, when somebody develops plugins there.
     private let development: Development?
     private let loader: PluginLoader
-    /// Probes at a time.
-    private let probeCountMax: Int
     private let round = Mutex(Round())
 
     private struct Round {
         var files: [String: PluginFile] = [:]
-        var probed: [String: Result<ProbedPlugin, PluginRefusal>] = [:]
         /// What was last loaded, by path: content that need not be kept for a probe.
         var loaded: [String: ContentID] = [:]
     }
 
-    init(loader: PluginLoader, path: String, probeCountMax: Int, development: Development? = nil) {
+    init(loader: PluginLoader, path: String, development: Development? = nil) {
         self.development = development
         self.loader = loader
         self.path = path
-        self.probeCountMax = probeCountMax
     }
 
     func scan() throws -> [String] {
-        round.withLock { round in
-            round.files = [:]
-            round.probed = [:]
-        }
+        round.withLock { $0.files = [:] }
         let files = try loader.scan(path)
         guard let development else { return files }
         return try (development.withoutSources(files) + loader.scan(development.built)).sorted()
@@ -45,28 +38,42 @@ final class PluginDirectory: ImageSource {
         return "\(file.contentID)"
     }
 
-    func prepare(_ paths: [String]) {
-        let files = round.withLock { round in
-            defer { round.files = [:] }
-            return paths.compactMap { round.files[$0] }
-        }
-        concurrently(files, threads: probeCountMax) { [self] file in
-            let result = Result { () throws(PluginRefusal) in try loader.probe(file) }
-            round.withLock { $0.probed[file.path] = result }
-        }
+    func surroundings(of path: String) -> String {
+        (try? file(path)).map(loader.surroundings) ?? ""
     }
 
-    func load(_ path: String) throws -> LoadedImage {
-        let result = round.withLock { $0.probed.removeValue(forKey: path) }
-        let plugin = try loader.load(result?.get() ?? loader.probe(loader.read(path)))
-        round.withLock { $0.loaded[path] = plugin.contentID }
-        return LoadedImage(
-            plugin: plugin.name, path: plugin.file, content: "\(plugin.contentID)", producers: plugin.producers,
-            origin: plugin,
-            shutdown: plugin.shutdown)
+    var isAbandoned: Bool { ControlEvents.isTerminating }
+
+    func load(_ paths: [String], meanwhile: () -> Void, ready: ([Outcome]) -> Void) -> [Outcome] {
+        var files: [PluginFile] = []
+        var unreadable: [Outcome] = []
+        for path in paths {
+            do { files.append(try file(path)) } catch { unreadable.append((path, .failure(error))) }
+        }
+        round.withLock { $0.files = [:] }
+        let loads = CandidateLoads(loader: loader, isAbandoned: { ControlEvents.isTerminating })
+        return unreadable + loads.run(files, meanwhile: meanwhile, ready: { ready($0.map(outcome)) }).map(outcome)
     }
 
-    func isLasting(_ refusal: any Error) -> Bool { (refusal as? PluginRefusal)?.isLasting ?? false }
+    /// As it was read in this round.
+    private func file(_ path: String) throws(PluginRefusal) -> PluginFile {
+        if let file = round.withLock({ $0.files[path] }) { return file }
+        return try loader.read(path)
+    }
+
+    private func outcome(_ outcome: CandidateLoads.Outcome) -> Outcome {
+        (
+            outcome.path,
+            outcome.result.mapError { $0 as any Error }.map { plugin in
+                round.withLock { $0.loaded[outcome.path] = plugin.contentID }
+                return LoadedImage(
+                    plugin: plugin.name, path: plugin.file, content: "\(plugin.contentID)",
+                    producers: plugin.producers, origin: plugin, shutdown: plugin.shutdown)
+            }
+        )
+    }
+
+    func cause(of refusal: any Error) -> RefusalCause { (refusal as? PluginRefusal)?.cause ?? .moment }
 
     func conflict(of candidate: LoadedImage, with others: [LoadedImage]) -> String? {
         let plugins = (others + [candidate]).compactMap { $0.origin as? LoadedPlugin }

@@ -13,6 +13,9 @@ struct ProbeCommand: ParsableCommand {
     @Flag(help: "Report on descriptor 3.")
     var reports = false
 
+    @Option(help: ArgumentHelp("End with this process, which has to be the parent.", valueName: "process"))
+    var parent: Int32?
+
     @Option(help: ArgumentHelp("What the plugin may allocate.", valueName: "bytes"))
     var memory = Prober.Settings().memoryBytes
 
@@ -20,6 +23,6 @@ struct ProbeCommand: ParsableCommand {
     var seconds = 3600
 
     func run() {
-        Probe.run(file, reports: reports, memoryBytes: memory, seconds: seconds)
+        Probe.run(file, reports: reports, parent: parent, memoryBytes: memory, seconds: seconds)
     }
 }

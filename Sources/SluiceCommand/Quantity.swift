@@ -15,12 +15,15 @@ struct Quantity {
         ("k", 1 << 10), ("K", 1 << 10), ("M", 1 << 20), ("G", 1 << 30),
     ]
 
+    /// As many as keep `scaled` exact; nobody means anything by more.
+    static let decimalsMax = 18
+
     /// - Parameter units: those that may follow the number.
     init?(_ text: String, units: [(name: String, size: Int64)]) {
         let number = text.prefix { $0.isASCII && $0.isWholeNumber || $0 == "." }
         let parts = number.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count <= 2, let whole = parts.first, !whole.isEmpty, parts.last?.isEmpty == false,
-            let digits = Int64(parts.joined())
+            let digits = Int64(parts.joined()), parts.count == 1 || parts[1].count <= Self.decimalsMax
         else { return nil }
         let suffix = text[number.endIndex...]
         if suffix.isEmpty {
@@ -33,14 +36,13 @@ struct Quantity {
         decimals = parts.count == 2 ? parts[1].count : 0
     }
 
+    var isZero: Bool { digits == 0 }
+
     /// The number times `size`; `nil` if it is too large. What is smaller than one is cut off.
     func scaled(by size: Int64) -> Int64? {
-        let product = digits.multipliedFullWidth(by: size)
-        var divisor: Int64 = 1
+        var divisor: Int128 = 1
         for _ in 0..<decimals { divisor *= 10 }
-        guard product.high < divisor else { return nil }
-        let (quotient, _) = UInt64(divisor).dividingFullWidth((UInt64(product.high), product.low))
-        return Int64(exactly: quotient)
+        return Int64(exactly: Int128(digits) * Int128(size) / divisor)
     }
 
     /// The number times its unit, if that is whole and within the range.

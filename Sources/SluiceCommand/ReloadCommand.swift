@@ -24,8 +24,18 @@ struct ReloadCommand: ParsableCommand {
     @Option(help: ArgumentHelp("How long to wait.", valueName: "seconds"))
     var timeout = 300
 
+    /// A deploy script may want to wait for as long as the server does; a day is more than that.
+    static let secondsMax = 86_400
+
+    func validate() throws {
+        guard (1...Self.secondsMax).contains(timeout) else {
+            throw ValidationError(
+                "--timeout: expected a whole number of seconds from 1 to \(Self.secondsMax), not '\(timeout)'")
+        }
+    }
+
     func run() throws {
-        let answer = try server.ask(.reload, seconds: max(1, timeout))
+        let answer = try server.ask(.reload, seconds: timeout)
         let text = json ? answer.pretty() + "\n" : Self.text(answer)
         writeFully(Array(text.utf8), to: STDOUT_FILENO)
         if !(answer["refusals"]?.elements ?? []).isEmpty { throw ExitCode(1) }

@@ -102,6 +102,16 @@ final class ReloadDesk: Sendable {
         for semaphore in answered { semaphore.post() }
     }
 
+    /// Answers all who wait, without having reloaded.
+    func refuse(_ reason: String) {
+        let answered = state.withLock { state in
+            state.outcome = ReloadOutcome(error: reason)
+            defer { state.waiting = [] }
+            return state.waiting.map(\.semaphore)
+        }
+        for semaphore in answered { semaphore.post() }
+    }
+
     /// What was refused without anybody asking: at the start.
     func note(_ refusals: [String], at time: Int64) {
         state.withLock { $0.note(refusals, at: time) }

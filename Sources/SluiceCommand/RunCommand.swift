@@ -1,4 +1,5 @@
 import ArgumentParser
+import CLinux
 import EventStream
 import Glibc
 import Logging
@@ -62,14 +63,21 @@ struct RunCommand: ParsableCommand {
     func run() throws {
         let name = words.first.flatMap { $0.contains("=") ? nil : $0 }
         let arguments = try StreamArguments(Array(words.dropFirst(name == nil ? 0 : 1)), headers: header)
-        let sources = try SettingSources(
-            flags: log.flags.compactMapValues { $0 }, environment: [:], configurationPath: config)
+        var flags = log.flags.compactMapValues { $0 }
+        flags[SettingTable.insecurePlugins.key] = "\(insecurePlugins)"
+        let sources = try SettingSources(flags: flags, environment: [:], configurationPath: config)
         let writer = try LogWriter(format: sources.required(SettingTable.logFormat))
         defer { writer.finish() }
         let logger = writer.logger(level: try sources.required(SettingTable.logLevel))
         let content = try body.map { path throws(CommandFailure) in try contents(of: path) }
 
+        try DescriptorRoom.check(loops: 1, doorThreads: 0)
         let scratch = try ScratchFolder()
+        ExitWatch.begin { [writer, path = scratch.path] in
+            logger.critical("the plugin, or a library of it, has called exit(3)")
+            writer.finish()
+            removeTree(path)
+        }
         var settings = PluginLoader.Settings(
             isInsecure: insecurePlugins, configuration: sources.file?.producers ?? [:])
         settings.copies = scratch.path
@@ -105,7 +113,9 @@ struct RunCommand: ParsableCommand {
         if isFolder || PluginSources.isSource(PluginSources.fileName(file)) {
             let sources = try PluginSources([file])
             path = "\(scratch)/\(sources.name).so"
-            let builder = PluginBuilder(files: try .ofThisExecutable(), output: .passed)
+            let builder = PluginBuilder(
+                files: try .ofThisExecutable(), choices: BuildChoices(acceptsInsecureFiles: insecurePlugins),
+                output: .passed)
             guard case .built = try ControlEvents.notingTermination(during: { try builder.build(sources, to: path) })
             else {
                 throw CommandFailure("\(file): not built; the compiler says why, above")

@@ -26,10 +26,15 @@ final class Semaphore: @unchecked Sendable {
     }
 
     /// - Returns: `false` if nothing was posted within so many seconds.
-    func wait(seconds: Int) -> Bool {
+    func wait(seconds: Int) -> Bool { wait(nanoseconds: Int64(seconds) * 1_000_000_000) }
+
+    /// - Returns: `false` if nothing was posted within so long.
+    func wait(nanoseconds: Int64) -> Bool {
         var deadline = timespec()
         clock_gettime(CLOCK_REALTIME, &deadline)
-        deadline.tv_sec += seconds
+        let end = deadline.tv_nsec + Int(nanoseconds)
+        deadline.tv_sec += end / 1_000_000_000
+        deadline.tv_nsec = end % 1_000_000_000
         while sem_timedwait(semaphore, &deadline) != 0 {
             guard errno == EINTR else { return false }
         }

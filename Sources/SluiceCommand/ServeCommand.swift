@@ -1,5 +1,4 @@
 import ArgumentParser
-import Glibc
 
 struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -8,7 +7,8 @@ struct ServeCommand: AsyncParsableCommand {
         discussion: """
             Loads every .so file in DIR, and serves its producers on their routes. Prints the routes, and a line to try one. \
             SIGHUP (or 'sluice reload', or a change, with --watch) takes up new, changed and removed files, and the configuration; \
-            SIGTERM lets streams end, a second one does not wait.
+            SIGTERM lets streams end, and takes --shutdown-deadline and 4 s at most; a second one ends the process at once, with \
+            status 1.
 
             Examples:
               sluice serve ./plugins
@@ -26,8 +26,7 @@ struct ServeCommand: AsyncParsableCommand {
 
     func run() async throws {
         var process = try ServingProcess(options)
-        let status = try await process.run()
-        // Not `exit`: a thread that never returned from a plugin must not meet the destructors of its own library.
-        if status != 0 { _exit(status) }
+        let end = try await process.run()
+        end.leave()
     }
 }

@@ -92,15 +92,18 @@ struct LimitOptions: ParsableArguments {
     @Option(help: SettingTable.maxThreads.help) var maxThreads: String?
     @Option(help: SettingTable.maxEventBytes.help) var maxEventBytes: String?
     @Option(help: SettingTable.maxBodyBytes.help) var maxBodyBytes: String?
+    @Option(help: SettingTable.minBodyRate.help) var minBodyRate: String?
     @Option(help: SettingTable.maxHubsPerProducer.help) var maxHubsPerProducer: String?
+    @Option(help: SettingTable.maxKeptRequestBytes.help) var maxKeptRequestBytes: String?
     @Option(help: SettingTable.handoffBytes.help) var handoffBytes: String?
 
     var flags: [String: String?] {
         [
             "max-connections": maxConnections, "max-streams": maxStreams,
             "max-streams-per-producer": maxStreamsPerProducer, "max-threads": maxThreads,
-            "max-event-bytes": maxEventBytes, "max-body-bytes": maxBodyBytes,
+            "max-event-bytes": maxEventBytes, "max-body-bytes": maxBodyBytes, "min-body-rate": minBodyRate,
             "max-hubs-per-producer": maxHubsPerProducer, "handoff-bytes": handoffBytes,
+            "max-kept-request-bytes": maxKeptRequestBytes,
         ]
     }
 }
@@ -110,11 +113,12 @@ struct HubOptions: ParsableArguments {
     @Option(help: SettingTable.historyBytes.help) var historyBytes: String?
     @Option(help: SettingTable.linger.help) var linger: String?
     @Option(help: SettingTable.slowPolicy.help) var slowPolicy: String?
+    @Option(help: SettingTable.anchor.help) var anchor: String?
 
     var flags: [String: String?] {
         [
             "history-events": historyEvents, "history-bytes": historyBytes, "linger": linger,
-            "slow-policy": slowPolicy,
+            "slow-policy": slowPolicy, "anchor": anchor,
         ]
     }
 }
@@ -126,14 +130,18 @@ struct TimeOptions: ParsableArguments {
     @Option(help: SettingTable.retry.help) var retry: String?
     @Option(help: SettingTable.stallLimit.help) var stallLimit: String?
     @Option(help: SettingTable.drainDeadline.help) var drainDeadline: String?
+    @Option(help: SettingTable.shutdownDeadline.help) var shutdownDeadline: String?
     @Option(help: SettingTable.headTimeout.help) var headTimeout: String?
+    @Option(help: SettingTable.bodyTimeout.help) var bodyTimeout: String?
+    @Option(help: SettingTable.bodyGrace.help) var bodyGrace: String?
     @Option(help: SettingTable.idleTimeout.help) var idleTimeout: String?
 
     var flags: [String: String?] {
         [
             "keep-alive": keepAlive, "write-deadline": writeDeadline, "max-age": maxAge, "retry": retry,
-            "stall-limit": stallLimit, "drain-deadline": drainDeadline, "head-timeout": headTimeout,
-            "idle-timeout": idleTimeout,
+            "stall-limit": stallLimit, "drain-deadline": drainDeadline,
+            "shutdown-deadline": shutdownDeadline, "head-timeout": headTimeout,
+            "body-timeout": bodyTimeout, "body-grace": bodyGrace, "idle-timeout": idleTimeout,
         ]
     }
 }

@@ -1,4 +1,3 @@
-import EventStream
 import FrontDoor
 import Glibc
 import Logging
@@ -10,33 +9,42 @@ import StreamRuntime
 struct ServingProcess {
     private let options: ServeOptions
     private(set) var settings: Settings
-    private let writer: LogWriter
-    private let logger: Logger
-    private let events: ControlEvents
-    private let runtime: Runtime
+    let writer: LogWriter
+    let logger: Logger
+    let events: ControlEvents
+    let runtime: Runtime
     private let loader: PluginLoader
-    private let reloader: Reloader
-    private let door: Server
-    private let desk = ReloadDesk()
-    private var control: ControlServer?
-    private let development: Development?
+    let reloader: Reloader
+    let door: Server
+    let desk = ReloadDesk()
+    let ledger: LedgerLog
+    let notice = ServiceNotice()
+    private let libraries = LibraryReport()
+    private(set) var control: ControlServer?
+    let development: Development?
+    /// When the reloader wants to be looked after; monotonic nanoseconds.
+    private var attention: Int64?
 
     /// The longest that a client waits for a reload.
     private static let reloadSecondsMax = 600
-    /// Whatever runs longer than this after the drain deadline is left behind. Nanoseconds.
-    private static let lastGrace: Int64 = 1_000_000_000
-    /// The same after a second signal: time to hang up, not to wait.
-    private static let lastGraceIfUrged: Int64 = 50_000_000
+    /// How often the reloader is looked after while it reloads. Nanoseconds.
+    private static let attendingInterval: Int64 = 1_000_000_000
 
     /// - Parameter development: compiles what is served, and changes while it is.
     init(_ options: ServeOptions, development: Development? = nil) throws {
         self.development = development
         self.options = options
         settings = try Settings.load(options)
-        raiseDescriptorLimit()
+        InheritedLimits.raise()
+        try DescriptorRoom.check(loops: settings.loopCount, doorThreads: settings.frontDoor.threads)
         events = try ControlEvents()
         writer = try LogWriter(format: settings.logFormat)
         logger = writer.logger(level: settings.logLevel)
+        ExitWatch.begin { [writer, logger] in
+            logger.critical(
+                "a plugin, or a library of one, has called exit(3): the process ends, and all streams with it")
+            writer.finish()
+        }
         let systems = (0..<settings.loopCount).map { _ in EpollSystem() }
         runtime = Runtime(systems: systems, limits: settings.limits, logger: logger)
         ConnectedRuntime.connect(runtime)
@@ -44,30 +52,37 @@ struct ServingProcess {
             settings: settings.loading(copies: development?.copies),
             logger: logger)
         let directory = PluginDirectory(
-            loader: loader, path: settings.pluginDirectory, probeCountMax: usableCoreCount(),
-            development: development)
+            loader: loader, path: settings.pluginDirectory, development: development)
         reloader = Reloader(
             runtime: runtime, source: directory, logger: logger, trial: settings.trialRules,
             attention: { [events] in events.post(.settled) })
         var frontDoor = settings.frontDoor
         if let development { frontDoor.frontPage = { development.page } }
         door = Server(frontDoor, opener: runtime, logger: logger)
+        ledger = LedgerLog(runtime: runtime, reloader: reloader, door: door, logger: logger)
     }
 
-    /// - Returns: the exit status.
-    mutating func run() async throws -> Int32 {
+    /// Serves until a signal ends it. It can be told so at any time: what takes long ends early then, and no code of a plugin runs on
+    /// this thread.
+    mutating func run() async throws -> ProcessEnd {
         let startedAt = monotonicNanoseconds()
         defer { writer.finish() }
         let socket = try controlSocket()
         defer { socket?.shut() }
+        guard endAtOnceIfUrged(socket) else { throw CommandFailure("the system has no thread to give (ulimit -u?)") }
         development?.build(begun: notices.begin, failed: notices.tell)
+        // Before anything is loaded: what changes from then on is told.
+        let watch = settings.watches ? directoryWatch : nil
         let built = development?.takeFresh() ?? []
         let report: Reloader.Report
         do {
-            report = try reloader.reload()
+            report = try reloader.reload { attend() }
+        } catch is Reloader.Abandoned {
+            return await stop()
         } catch {
             throw CommandFailure("\(error)")
         }
+        if ControlEvents.isTerminating { return await stop() }
         guard !reloader.entries.isEmpty || development != nil else {
             throw CommandFailure(
                 report.refusals.isEmpty
@@ -75,6 +90,7 @@ struct ServingProcess {
                     : "\(settings.pluginDirectory): none of its plugins can be served; each refusal is above")
         }
         desk.note(report.refusals, at: Int64(time(nil)))
+        libraries.look(at: reloader, logger)
         guard runtime.start() else { throw CommandFailure("the system has no thread to give (ulimit -u?)") }
         // Before anybody can listen: a subscriber is told of what is built while it is there.
         tell(built, refusals: report.refusals)
@@ -91,9 +107,10 @@ struct ServingProcess {
                 "control": "\(socket?.path ?? ControlPath.none)",
             ])
         if let socket { startControl(socket, address: address.description, startedAt: startedAt) }
-        if settings.watches { startWatch() }
+        if let watch, !watch.start() { logger.error("not watching: the system has no thread to give") }
         let greeting = Greeting(address: address.description, producers: reloader.entries.map(\.description))
         writeFully(Array(greeting.text.utf8), to: STDOUT_FILENO)
+        notice.ready()
         try development?.start(begun: notices.begin, failed: notices.tell) { [events] in events.post(.reload) }
         serve()
         return await stop()
@@ -117,7 +134,7 @@ struct ServingProcess {
     private mutating func startControl(_ socket: ControlSocket, address: String, startedAt: Int64) {
         let status = StatusReport(
             runtime: runtime, reloader: reloader, desk: desk, address: address, directory: settings.pluginDirectory,
-            startedAt: startedAt, connectionCount: { [door] in door.connectionCount })
+            startedAt: startedAt, libraries: libraries, connectionCount: { [door] in door.connectionCount })
         let server = ControlServer(socket, logger: logger) { [desk, events] command in
             switch command {
             case .status: status.json
@@ -130,35 +147,46 @@ struct ServingProcess {
         control = server
     }
 
-    private func startWatch() {
-        let configuration = settings.configurationPath.map { [$0] } ?? []
-        let watch = DirectoryWatch(directory: settings.pluginDirectory, others: configuration, logger: logger) {
+    private var directoryWatch: DirectoryWatch {
+        // The one that would be read if it were there, too.
+        let configuration = settings.configurationPath ?? ConfigurationFile.defaultPath
+        return DirectoryWatch(directory: settings.pluginDirectory, others: [configuration], logger: logger) {
             [events] in
             events.post(.reload)
         }
-        if !watch.start() { logger.error("not watching: the system has no thread to give") }
     }
 
     /// Reloads as asked to, until the process is to end.
     private mutating func serve() {
-        var drainEnd: Int64?
         while true {
-            let arrived = events.next(until: drainEnd, now: monotonicNanoseconds)
-            for event in arrived {
+            for event in events.next(until: attention, now: monotonicNanoseconds) {
                 switch event {
                 case .terminate: return
                 case .reload: reload()
-                case .ledger: logLedger()
+                case .ledger: ledger.write()
                 case .drained, .settled: break
                 }
             }
-            drainEnd = reloader.endRetired(after: settings.drainDeadlineNanoseconds)
+            attention = reloader.endRetired(after: settings.drainDeadlineNanoseconds)
         }
+    }
+
+    /// What does not wait for the end of a reload.
+    private mutating func attend() {
+        let arrived = events.take([.ledger, .settled])
+        if arrived.contains(.ledger) { ledger.write() }
+        let now = monotonicNanoseconds()
+        guard arrived.contains(.settled) || now >= attention ?? 0 else { return }
+        // What is loaded meanwhile may want to be looked after, too.
+        let next = reloader.endRetired(after: settings.drainDeadlineNanoseconds)
+        attention = min(next ?? .max, now + Self.attendingInterval)
     }
 
     private mutating func reload() {
         let ticket = desk.begin()
+        notice.reloading()
         desk.end(ticket, reloaded(), at: Int64(time(nil)))
+        notice.ready()
     }
 
     private mutating func reloaded() -> ReloadOutcome {
@@ -169,7 +197,8 @@ struct ServingProcess {
             // The configuration first, all of it or nothing: what is loaded may need its new section.
             let change = SettingsChange(from: settings, to: try Settings.load(options))
             apply(change)
-            let report = try reloader.reload()
+            let report = try reloader.reload { attend() }
+            libraries.look(at: reloader, logger)
             tell(built, refusals: report.refusals)
             logger.info(
                 "reloaded",
@@ -212,106 +241,4 @@ struct ServingProcess {
         writer.level = settings.logLevel
         logger.info("settings changed", metadata: ["settings": "\(change.changed.joined(separator: ", "))"])
     }
-
-    /// Ends every stream, gives what was produced until the deadline to be sent, and every producer until then to close.
-    private func stop() async -> Int32 {
-        control?.stop()
-        development?.stop()
-        logger.info("stopping", metadata: ["streams": "\(runtime.openStreams)"])
-        await door.stopAccepting()
-        runtime.end(nil, .shutdown)
-        let deadline = monotonicNanoseconds() + settings.drainDeadlineNanoseconds
-        _ = startThread(named: "sluice-drain", stackBytes: 512 * 1024) { [runtime, events] in
-            _ = runtime.waitUntilIdle(deadline: deadline)
-            events.post(.drained)
-        }
-        var isOver = false
-        var grace = Self.lastGrace
-        while !isOver {
-            for event in events.next(until: deadline, now: monotonicNanoseconds) {
-                switch event {
-                case .terminate:
-                    logger.warning("told to stop a second time: not waiting any longer")
-                    grace = Self.lastGraceIfUrged
-                    isOver = true
-                case .drained: isOver = true
-                case .reload:
-                    logger.warning("not reloading: the server stops")
-                    desk.end(desk.begin(), ReloadOutcome(error: "the server stops"), at: Int64(time(nil)))
-                case .ledger: logLedger()
-                case .settled: break
-                }
-            }
-            if monotonicNanoseconds() >= deadline { isOver = true }
-        }
-        runtime.dropConnections()
-        let last = monotonicNanoseconds() + grace
-        _ = runtime.waitUntilIdle(deadline: last)
-        logLedger()
-        let unfinished = reloader.retireAll(deadline: last)
-        await door.stop(within: .milliseconds(200))
-        let left = runtime.openStreams
-        if left > 0 || !unfinished.isEmpty {
-            logger.error(
-                "stopped, leaving behind what does not end",
-                metadata: ["streams": "\(left)", "plugins": "\(unfinished.joined(separator: ", "))"])
-            return 1
-        }
-        logger.info("stopped")
-        return 0
-    }
-
-    /// One line for each producer and generation, and one for the generations of a producer that are over: when nothing is open,
-    /// opens equal closes. `leaves` are the subscribers of its shared streams.
-    private func logLedger() {
-        for entry in reloader.allEntries {
-            let ledger = entry.ledger
-            let calls = CallbackFigures.calls(of: entry.producer)
-            logger.info(
-                "ledger",
-                metadata: [
-                    "plugin": "\(entry.description.plugin)", "producer": "\(entry.description.name)",
-                    "generation": "\(entry.generation.number)", "opens": "\(ledger.opens)",
-                    "closes": "\(ledger.closes)", "open": "\(ledger.open)", "reasons": "\(text(of: ledger.reasons))",
-                    "leaves": "\(text(of: entry.leavesByReason))",
-                    "late_calls": "\(calls.late)", "dropped": "\(calls.dropped)",
-                    "superseded": "\(entry.supersededEvents)",
-                ])
-        }
-        for past in reloader.pastLedgers {
-            logger.info(
-                "ledger of earlier generations",
-                metadata: [
-                    "plugin": "\(past.plugin)", "producer": "\(past.producer)", "generations": "\(past.generations)",
-                    "opens": "\(past.opens)", "closes": "\(past.closes)", "reasons": "\(text(of: past.reasons))",
-                    "leaves": "\(text(of: past.leaves))",
-                ])
-        }
-        let functions = CallbackFigures.functions
-        logger.info(
-            "totals",
-            metadata: [
-                "functions": "\(functions.live)", "tombstones": "\(functions.tombstones)",
-                "function_bytes": "\(functions.bytes)",
-                "open_streams": "\(runtime.openStreams)", "threads": "\(runtime.usedThreads)",
-                "stuck": "\(runtime.stuckStreams)",
-                "refused": "\(runtime.refusedRequests)", "evicted": "\(runtime.evictedHubs)",
-                "connections": "\(door.connectionCount)",
-            ])
-    }
-
-    private func text(of counts: [CloseReason: Int]) -> String {
-        counts.sorted { $0.key.rawValue < $1.key.rawValue }.map { "\($0.key.name)=\($0.value)" }
-            .joined(separator: " ")
-    }
-}
-
-/// Streams need descriptors: as many as the process may have; setrlimit(2).
-private func raiseDescriptorLimit() {
-    var limit = rlimit()
-    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0, limit.rlim_cur < limit.rlim_max else {
-        return
-    }
-    limit.rlim_cur = limit.rlim_max
-    setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
 }

@@ -41,7 +41,9 @@ extension SettingForm where Value == Int64 {
                 guard let quantity = Quantity(text, units: Quantity.timeUnits) else { return nil }
                 let unit = quantity.unit ?? Quantity.nanosecondsPerSecond
                 guard let value = quantity.scaled(by: unit) else { return nil }
-                return bounds.contains(value) || value == 0 && meansNever != nil ? value : nil
+                // Only what is written as 0 is 0, which may mean never; not what is too small to count.
+                if quantity.isZero { return bounds.contains(0) || meansNever != nil ? 0 : nil }
+                return value > 0 && bounds.contains(value) ? value : nil
             })
     }
 }
@@ -57,6 +59,9 @@ extension SettingForm where Value == Int64 {
 }
 
 extension SettingForm where Value == Bool {
+    /// A flag that is on unless it is switched off, and so has a value on the command line, too.
+    static var choice: Self { Self(placeholder: "true|false", expectation: flag.expectation, parse: flag.parse) }
+
     static var flag: Self {
         Self(placeholder: "", expectation: "true or false") { text in
             switch text {

@@ -6,7 +6,7 @@ struct SettingSources: Sendable {
     /// By key, as given on the command line.
     let flags: [String: String]
     let environment: [String: String]
-    let file: ConfigurationFile?
+    private(set) var file: ConfigurationFile?
 
     init(flags: [String: String], environment: [String: String], file: ConfigurationFile?) {
         self.flags = flags
@@ -19,11 +19,18 @@ struct SettingSources: Sendable {
         flags: [String: String], environment: [String: String], configurationPath: String?,
         defaultPath: String = ConfigurationFile.defaultPath
     ) throws(SettingError) {
-        let named = configurationPath ?? environment[SettingTable.variable(of: "config")]
+        let named = Self.configurationPath(configurationPath, environment)
         let path = named ?? (access(defaultPath, F_OK) == 0 ? defaultPath : nil)
-        var file: ConfigurationFile?
-        if let path { file = try ConfigurationFile(path: path) }
-        self.init(flags: flags, environment: environment, file: file)
+        self.init(flags: flags, environment: environment, file: nil)
+        guard let path else { return }
+        // The file itself has no say in whether it may be trusted.
+        let isInsecure = try required(SettingTable.insecurePlugins)
+        file = try ConfigurationFile(path: path, insecure: isInsecure)
+    }
+
+    /// The configuration file that is named; `nil`: the default one is read if there is one.
+    static func configurationPath(_ flag: String?, _ environment: [String: String]) -> String? {
+        flag ?? environment[SettingTable.variable(of: "config")]
     }
 
     /// The value of a setting; `nil` if nobody gave one and it has no default.
@@ -47,6 +54,7 @@ struct SettingSources: Sendable {
         hub.historyBytes = try required(SettingTable.historyBytes)
         hub.linger = try required(SettingTable.linger)
         hub.slowPolicy = try required(SettingTable.slowPolicy)
+        hub.isAnchored = try required(SettingTable.anchor)
         return hub
     }
 
@@ -59,6 +67,7 @@ struct SettingSources: Sendable {
             if let value = try value(SettingTable.historyBytes, in: section) { hub.historyBytes = value }
             if let value = try value(SettingTable.linger, in: section) { hub.linger = value }
             if let value = try value(SettingTable.slowPolicy, in: section) { hub.slowPolicy = value }
+            if let value = try value(SettingTable.anchor, in: section) { hub.isAnchored = value }
             hubs[producer] = hub
         }
         return hubs

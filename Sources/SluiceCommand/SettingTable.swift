@@ -46,7 +46,8 @@ enum SettingTable {
         "loops", .count(1...255), initial: "", described: "one per core", "Threads that streams run on.")
     static let insecurePlugins = Setting(
         "insecure-plugins", .flag, initial: "false",
-        "Load plugins although others than their owner could change them.")
+        "Take plugins and the configuration although others could change them; in the configuration itself: plugins only."
+    )
 
     static let control = Setting(
         "control", .socketPath, initial: "",
@@ -87,6 +88,13 @@ enum SettingTable {
         "max-event-bytes", .bytes(64...(64 << 20)), initial: "1M", "The size of one event.")
     static let maxBodyBytes = Setting(
         "max-body-bytes", .bytes(0...(64 << 20)), initial: "1M", "The size of a request's body.")
+    static let maxKeptRequestBytes = Setting(
+        "max-kept-request-bytes", .bytes((1 << 20)...(1 << 40)), initial: "256M",
+        "The requests of resumable streams, headers and bodies, which are kept for a reload.")
+    static let minBodyRate = Setting(
+        "min-body-rate", .bytes(0...(1 << 30)), initial: "240",
+        "Bytes a second that a request's body brings on average, at least, after body-grace, its longest pause not counted; 0: any."
+    )
     static let maxHubsPerProducer = Setting(
         "max-hubs-per-producer", .count(1...1_000_000), initial: "1000",
         "Shared streams of one producer at a time, each with its own parameters; one that lingers unused makes room.")
@@ -111,7 +119,10 @@ enum SettingTable {
         "A non-blocking producer that holds its loop for so long is moved to threads.")
     static let drainDeadline = Setting(
         "drain-deadline", .time(.milliseconds(10)...(.seconds(3600)), zero: "at once"), initial: "30s",
-        "How long streams may go on after a reload or SIGTERM.")
+        "How long streams of old code may go on after a reload.")
+    static let shutdownDeadline = Setting(
+        "shutdown-deadline", .time(.milliseconds(10)...(.seconds(3600)), zero: "at once"), initial: "4s",
+        "How long streams may take to end after SIGTERM; the whole end takes at most 4 s more.")
     static let historyEvents = Setting(
         "history-events", .count(1...1_000_000), initial: "1024",
         "Events that a shared stream holds for returning subscribers.")
@@ -123,10 +134,20 @@ enum SettingTable {
     static let slowPolicy = Setting<HubSettings.SlowPolicy>(
         "slow-policy", .oneOf(placeholder: "policy"), initial: "disconnect",
         "What becomes of a subscriber whose next event a shared stream no longer holds.")
+    static let anchor = Setting(
+        "anchor", .choice, initial: "true",
+        "Whether a shared stream begins with an event sluice-open, from whose id a subscriber resumes that is cut off before its first event."
+    )
 
     static let headTimeout = Setting(
         "head-timeout", .time(.milliseconds(10)...(.seconds(600))), initial: "10s",
         "How long a request line and its headers may take.")
+    static let bodyTimeout = Setting(
+        "body-timeout", .time(.milliseconds(10)...(.seconds(600))), initial: "30s",
+        "How long a request's body may pause, wherever in it that is.")
+    static let bodyGrace = Setting(
+        "body-grace", .time(.milliseconds(10)...(.seconds(3600)), zero: "none"), initial: "10s",
+        "How long a request's body may come more slowly than min-body-rate, its longest pause not counted.")
     static let idleTimeout = Setting(
         "idle-timeout", .time(.milliseconds(10)...(.seconds(3600))), initial: "60s",
         "How long a connection may be without a request.")
@@ -137,14 +158,18 @@ enum SettingTable {
             plugins.key, listen.key, loops.key, insecurePlugins.key, control.key, watch.key, logLevel.key,
             logFormat.key, maxConnections.key,
             maxStreams.key, maxStreamsPerProducer.key, maxThreads.key, maxEventBytes.key, maxBodyBytes.key,
-            maxHubsPerProducer.key, handoffBytes.key, keepAlive.key, writeDeadline.key, maxAge.key, retry.key,
-            stallLimit.key, drainDeadline.key,
-            headTimeout.key, idleTimeout.key, probeDeadline.key, probeMemory.key,
+            maxHubsPerProducer.key, maxKeptRequestBytes.key, handoffBytes.key, keepAlive.key, writeDeadline.key,
+            maxAge.key, retry.key,
+            stallLimit.key, drainDeadline.key, shutdownDeadline.key,
+            headTimeout.key, bodyTimeout.key, bodyGrace.key, minBodyRate.key, idleTimeout.key, probeDeadline.key,
+            probeMemory.key,
             trialFailures.key, trialPeriod.key,
         ] + hubKeys
 
     /// Those of shared streams, which the section `hubs` may set for each producer.
-    static let hubKeys: [String] = [historyEvents.key, historyBytes.key, linger.key, slowPolicy.key]
+    static let hubKeys: [String] = [
+        historyEvents.key, historyBytes.key, linger.key, slowPolicy.key, anchor.key,
+    ]
 
     static func variable(of key: String) -> String {
         "SLUICE_" + key.uppercased().map { $0 == "-" ? "_" : String($0) }.joined()

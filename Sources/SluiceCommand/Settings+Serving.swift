@@ -12,6 +12,7 @@ extension Settings {
         limits.maxThreads = threadCountMax
         limits.handoffBytes = handoffBytes
         limits.maxHubsPerProducer = hubCountPerProducerMax
+        limits.maxKeptRequestBytes = keptRequestBytesMax
         limits.hub = hub
         limits.hubs = hubs
         limits.keepAlive = keepAliveNanoseconds
@@ -49,6 +50,9 @@ extension Settings {
         door.maxConnections = connectionCountMax
         door.maxBodyBytes = bodyBytesMax
         door.headTimeout = .nanoseconds(headTimeoutNanoseconds)
+        door.bodyTimeout = .nanoseconds(bodyTimeoutNanoseconds)
+        door.bodyGrace = .nanoseconds(bodyGraceNanoseconds)
+        door.minBodyBytesPerSecond = bodyBytesPerSecondMin
         door.idleTimeout = .nanoseconds(idleTimeoutNanoseconds)
         return door
     }

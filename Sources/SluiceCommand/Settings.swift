@@ -24,6 +24,7 @@ struct Settings: Sendable, Equatable {
     var eventBytesMax: Int
     var bodyBytesMax: Int
     var hubCountPerProducerMax: Int
+    var keptRequestBytesMax: Int
     var handoffBytes: Int
     /// How shared streams behave, but for those of the producers in `hubs`.
     var hub: HubSettings
@@ -36,7 +37,12 @@ struct Settings: Sendable, Equatable {
     var retryMilliseconds: Int64
     var stallLimitNanoseconds: Int64
     var drainDeadlineNanoseconds: Int64
+    var shutdownDeadlineNanoseconds: Int64
     var headTimeoutNanoseconds: Int64
+    var bodyTimeoutNanoseconds: Int64
+    var bodyGraceNanoseconds: Int64
+    /// 0: any.
+    var bodyBytesPerSecondMin: Int
     var idleTimeoutNanoseconds: Int64
 
     var probeDeadlineNanoseconds: Int64
@@ -92,6 +98,7 @@ struct Settings: Sendable, Equatable {
         eventBytesMax = try sources.required(SettingTable.maxEventBytes)
         bodyBytesMax = try sources.required(SettingTable.maxBodyBytes)
         hubCountPerProducerMax = try sources.required(SettingTable.maxHubsPerProducer)
+        keptRequestBytesMax = try sources.required(SettingTable.maxKeptRequestBytes)
         hub = try sources.hub()
         hubs = try sources.hubs(otherwise: hub)
         handoffBytes = try sources.required(SettingTable.handoffBytes)
@@ -101,7 +108,11 @@ struct Settings: Sendable, Equatable {
         retryMilliseconds = try sources.required(SettingTable.retry) / 1_000_000
         stallLimitNanoseconds = try sources.required(SettingTable.stallLimit)
         drainDeadlineNanoseconds = try sources.required(SettingTable.drainDeadline)
+        shutdownDeadlineNanoseconds = try sources.required(SettingTable.shutdownDeadline)
         headTimeoutNanoseconds = try sources.required(SettingTable.headTimeout)
+        bodyTimeoutNanoseconds = try sources.required(SettingTable.bodyTimeout)
+        bodyGraceNanoseconds = try sources.required(SettingTable.bodyGrace)
+        bodyBytesPerSecondMin = try sources.required(SettingTable.minBodyRate)
         idleTimeoutNanoseconds = try sources.required(SettingTable.idleTimeout)
         probeDeadlineNanoseconds = try sources.required(SettingTable.probeDeadline)
         probeMemoryBytes = try sources.required(SettingTable.probeMemory)

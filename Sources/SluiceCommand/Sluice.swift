@@ -1,4 +1,5 @@
 import ArgumentParser
+import CLinux
 import Glibc
 
 @main
@@ -17,6 +18,10 @@ struct Sluice: AsyncParsableCommand {
 
     /// Runs the command; its errors become one line and an exit status: 2 for what the user got wrong, 1 for all else.
     static func main() async {
+        // For ps, pgrep and killall it is the command that was given, not the file that the launcher has executed.
+        sluice_set_thread_name("sluice")
+        // Its owner can always use what this process makes: a mask that forbids it only makes trouble.
+        umask(umask(0o077) & 0o077)
         do {
             var command = try await asyncParseAsRoot(nil)
             if var command = command as? any AsyncParsableCommand {
@@ -24,10 +29,14 @@ struct Sluice: AsyncParsableCommand {
             } else {
                 try command.run()
             }
+            ExitWatch.end()
         } catch {
             let end = CommandEnd(error)
             writeFully(Array(end.text.utf8), to: end.status == 0 ? STDOUT_FILENO : STDERR_FILENO)
-            Glibc.exit(end.status)
+            // A failure runs no destructor of a plugin that is loaded already: it may never return.
+            if end.status != 0 { _exit(end.status) }
+            ExitWatch.end()
+            Glibc.exit(0)
         }
     }
 }

@@ -9,6 +9,7 @@ import StreamRuntime
 ///     version, pid, address, directory, uptime_seconds
 ///     reloads, last_reload (seconds since 1970, or null), is_reloading
 ///     open_streams, stuck_streams, threads, refused_requests, connections
+///     kept_request_bytes          what the requests of resumable streams take, which are kept for a reload
 ///     images, image_bytes         every image that was ever loaded stays mapped: how many, and how much address space they have
 ///     generations: array of
 ///         plugin, generation, state ("serving", "draining"), reason (of draining, or null), file, content, age_seconds,
@@ -17,6 +18,7 @@ import StreamRuntime
 ///         held_for_generation     on trial, which it would serve again in place of (or null)
 ///         producers: array of name, route, opens, closes, open
 ///         holders: array of stream, producer, peer (or null), age_seconds     the oldest open streams
+///     changed_libraries: array of library, plugins                            on disk, while plugins have the old one in memory
 ///     refusals: array of at (seconds since 1970), error                       the last ones, the oldest first
 struct StatusReport {
     let runtime: Runtime
@@ -26,6 +28,7 @@ struct StatusReport {
     let directory: String
     /// Monotonic nanoseconds.
     let startedAt: Int64
+    let libraries: LibraryReport
     let connectionCount: @Sendable () -> Int
 
     /// A loop that a producer holds up is not waited for any longer.
@@ -45,8 +48,16 @@ struct StatusReport {
             ("open_streams", .integer(runtime.openStreams)), ("stuck_streams", .integer(runtime.stuckStreams)),
             ("threads", .integer(runtime.usedThreads)), ("refused_requests", .integer(runtime.refusedRequests)),
             ("connections", .integer(connectionCount())),
+            ("kept_request_bytes", .integer(runtime.keptRequestBytes)),
             ("images", .integer(images.count)), ("image_bytes", .integer(images.bytes)),
             ("generations", .array(reloader.standings.map { Self.json($0, survey, images, now) })),
+            (
+                "changed_libraries",
+                .array(
+                    libraries.changed.map {
+                        .object([("library", .text($0.library)), ("plugins", .texts($0.plugins))])
+                    })
+            ),
             (
                 "refusals",
                 .array(record.refusals.map { .object([("at", .integer(Int($0.at))), ("error", .text($0.error))]) })

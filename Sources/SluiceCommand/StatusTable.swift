@@ -7,7 +7,7 @@ struct StatusTable {
 
     /// ```
     /// sluice 0.1.0, process 4242, up 3h 12m, http://127.0.0.1:8080, plugins in ./plugins
-    /// streams 12, threads 0, connections 3, refused requests 0; reloads 4
+    /// streams 12, threads 0, connections 3, refused requests 0, kept requests 7k; reloads 4
     ///
     /// PLUGIN  GENERATION  STATE     AGE   STREAMS  SUBSCRIBERS  OLDEST  IMAGE  ROUTES
     /// hello            2  serving   12m        11           11     11m    24k  /hello
@@ -23,6 +23,13 @@ struct StatusTable {
         let holders = drainHolders
         if !holders.isEmpty {
             lines += ["", "draining generations are held by"] + Self.aligned(holders).map { "  " + $0 }
+        }
+        let libraries = (status["changed_libraries"]?.elements ?? []).map { changed in
+            let plugins = (changed["plugins"]?.elements ?? []).compactMap(\.text).joined(separator: ", ")
+            return "  \(changed["library"]?.text ?? "?")  \(plugins)"
+        }
+        if !libraries.isEmpty {
+            lines += ["", "changed on disk, and loaded by the next start of the server"] + libraries
         }
         let refusals = (status["refusals"]?.elements ?? []).map { refusal in
             "  \(Self.time(refusal["at"]?.integer ?? 0))  \(refusal["error"]?.text ?? "")"
@@ -40,7 +47,8 @@ struct StatusTable {
                 + "\(Self.age(status["uptime_seconds"])), http://\(status["address"]?.text ?? "?"), plugins in "
                 + (status["directory"]?.text ?? "?"),
             "streams \(number("open_streams"))\(stuck), threads \(number("threads")), connections "
-                + "\(number("connections")), refused requests \(number("refused_requests")); reloads \(number("reloads"))"
+                + "\(number("connections")), refused requests \(number("refused_requests")), kept requests "
+                + "\(Self.size(status["kept_request_bytes"])); reloads \(number("reloads"))"
                 + "\(running); images \(number("images")), \(Self.size(status["image_bytes"]))",
         ]
     }

@@ -27,25 +27,31 @@ struct UnixSocket: Sendable {
     private static func attempt(
         _ path: String, _ body: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Int32
     ) -> Result<UnixSocket, SystemError> {
-        guard path.utf8.count <= ControlPath.bytesMax, !path.utf8.contains(0) else {
+        guard !path.utf8.contains(0), path.utf8.count <= ControlPath.bytesMax else {
             return .failure(SystemError(code: ENAMETOOLONG))
         }
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { return .failure(SystemError(code: errno)) }
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
-        let code = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                body(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
+        let code = withAddress(of: path) { body(descriptor, $0, $1) }
         guard code == 0 else {
             let error = SystemError(code: errno)
             Glibc.close(descriptor)
             return .failure(error)
         }
         return .success(UnixSocket(descriptor: descriptor))
+    }
+
+    /// Lends the address of a socket.
+    /// - Parameter path: at most `ControlPath.bytesMax` bytes; one that begins with NUL is a name without a file.
+    static func withAddress<Result>(of path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+        // All of a name without a file counts, and nothing more; a path ends with NUL.
+        let size = MemoryLayout<sa_family_t>.size + path.utf8.count + (path.utf8.first == 0 ? 0 : 1)
+        return withUnsafePointer(to: &address) { address in
+            address.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(size)) }
+        }
     }
 
     /// Who is at the other end.

@@ -56,7 +56,7 @@ struct ConfigurationFileTests {
             ("just words", "s.yaml:1: expected settings as 'name: value' lines"),
             (
                 "hubs:\n  tail:\n    lingr: 1",
-                "s.yaml:3: hubs: tail: unknown key 'lingr'; expected history-events, history-bytes, linger, slow-policy"
+                "s.yaml:3: hubs: tail: unknown key 'lingr'; expected history-events, history-bytes, linger, slow-policy, anchor"
             ),
             ("hubs: {tail: {linger: [1]}}", "s.yaml:1: hubs: tail: linger: expected a single value"),
             ("retry: 1\nproducers: 3", "s.yaml:2: expected producers as 'name: value' lines"),

@@ -197,11 +197,11 @@ struct ReloadDeskTests {
             answers.update { $0.append(outcome) }
         }
         startThread(ask)
-        #expect(posts.wait(.seconds(10)) { $0 == 1 ? true : nil } == true)
+        #expect(posts.becomes(1, within: .seconds(10)))
         let first = desk.begin()
         #expect(desk.record.isReloading)
         for _ in 0..<3 { startThread(ask) }
-        #expect(posts.wait(.seconds(10)) { $0 == 4 ? true : nil } == true)
+        #expect(posts.becomes(4, within: .seconds(10)))
         desk.end(first, ReloadOutcome(unchanged: 1), at: 100)
         #expect(answers.wait(.seconds(10)) { $0.count == 1 ? $0 : nil }?.first??.unchanged == 1)
         desk.end(desk.begin(), ReloadOutcome(unchanged: 2), at: 101)
@@ -248,7 +248,7 @@ struct StatusTableTests {
     func table() throws {
         let json = """
             {"ok":true,"version":"0.1.0","pid":7,"address":"127.0.0.1:8080","directory":"./plugins","uptime_seconds":11520.5,
-             "reloads":2,"is_reloading":true,"open_streams":12,"stuck_streams":1,"threads":3,"refused_requests":4,"connections":5,
+             "reloads":2,"is_reloading":true,"open_streams":12,"stuck_streams":1,"threads":3,"refused_requests":4,"connections":5,"kept_request_bytes":7168,
              "images":3,"image_bytes":73728,"generations":[
               {"plugin":"hello","generation":2,"state":"serving","age_seconds":75,"image_bytes":24576,"open_streams":11,
                "trial":{"failures":1,"failures_max":3,"seconds_left":7.25},"subscribers":11,"oldest_stream_seconds":60,"producers":[{"route":"/hello"},{"route":"/hallo"}],"holders":[]},
@@ -261,7 +261,7 @@ struct StatusTableTests {
         #expect(
             text == """
                 sluice 0.1.0, process 7, up 3h 12m, http://127.0.0.1:8080, plugins in ./plugins
-                streams 12 (1 stuck), threads 3, connections 5, refused requests 4; reloads 2; a reload runs; images 3, 72k
+                streams 12 (1 stuck), threads 3, connections 5, refused requests 4, kept requests 7k; reloads 2; a reload runs; images 3, 72k
 
                 PLUGIN  GENERATION  STATE     AGE     STREAMS  SUBSCRIBERS  OLDEST  IMAGE  ROUTES
                 hello   2           serving   1m 15s  11       11           1m      24k    /hello /hallo

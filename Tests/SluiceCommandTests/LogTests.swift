@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import Synchronization
 import Testing
 
 @testable import SluiceCommand
@@ -85,6 +86,36 @@ struct LogTests {
         let lines = text.split(separator: "\n").map { $0.drop { $0 != " " } }
         #expect(lines.dropLast() == (0..<100).map { " info  line plugin=hello number=\($0)" }[...])
         #expect(lines.last == " error last plugin=other")
+    }
+
+    @Test(
+        "what others have said before comes before a line, and nothing of it is lost at the end",
+        .timeLimit(.minutes(1)))
+    func earlierLines() throws {
+        let pipe = Pipe()
+        let waiting = Mutex<[String]>([])
+        let own = Mutex<Logger?>(nil)
+        // The writer keeps what writes to it.
+        defer { own.withLock { $0 = nil } }
+        let writer = try LogWriter(descriptor: pipe.fileHandleForWriting.fileDescriptor, format: .text) {
+            // They come by the same way.
+            for line in waiting.withLock({ lines in
+                defer { lines = [] }
+                return lines
+            }) { own.withLock(\.self)?.info("\(line)") }
+        }
+        let logger = writer.logger(level: .info)
+        own.withLock { $0 = logger }
+        waiting.withLock { $0 = ["one", "two"] }
+        logger.info("three")
+        waiting.withLock { $0 = ["last words"] }
+        writer.finish()
+        try pipe.fileHandleForWriting.close()
+        let text = String(decoding: try #require(try pipe.fileHandleForReading.readToEnd()), as: UTF8.self)
+        let messages = text.split(separator: "\n").map {
+            $0.split(separator: " ", maxSplits: 2).last?.drop { $0 == " " } ?? ""
+        }
+        #expect(messages == ["one", "two", "three", "last words"])
     }
 
     @Test("the level can be changed for all loggers but those that have their own", .timeLimit(.minutes(1)))

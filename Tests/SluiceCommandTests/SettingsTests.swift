@@ -15,9 +15,11 @@ struct SettingsTests {
         "log-format": "json", "max-connections": "11", "max-streams": "12", "max-streams-per-producer": "13",
         "max-threads": "14", "max-event-bytes": "15k", "max-body-bytes": "16k", "handoff-bytes": "17k",
         "keep-alive": "18s", "write-deadline": "19", "max-age": "20m", "retry": "21.5", "stall-limit": "22ms",
-        "drain-deadline": "23s", "probe-deadline": "7s", "probe-memory": "32M", "trial-failures": "5",
-        "trial-period": "29s", "head-timeout": "24s", "idle-timeout": "25s", "max-hubs-per-producer": "26",
-        "history-events": "27", "history-bytes": "28k", "linger": "forever", "slow-policy": "skip",
+        "drain-deadline": "23s", "shutdown-deadline": "9s", "probe-deadline": "7s", "probe-memory": "32M",
+        "trial-failures": "5",
+        "trial-period": "29s", "head-timeout": "24s", "body-timeout": "36s", "body-grace": "31s", "min-body-rate": "32",
+        "max-kept-request-bytes": "33M", "idle-timeout": "25s", "max-hubs-per-producer": "26",
+        "history-events": "27", "history-bytes": "28k", "linger": "forever", "slow-policy": "skip", "anchor": "false",
     ]
 
     private func settings(
@@ -51,8 +53,13 @@ struct SettingsTests {
         #expect(settings.retryMilliseconds == 2000)
         #expect(settings.stallLimitNanoseconds == 50_000_000)
         #expect(settings.drainDeadlineNanoseconds == 30_000_000_000)
+        #expect(settings.shutdownDeadlineNanoseconds == 4_000_000_000)
         #expect(settings.headTimeoutNanoseconds == 10_000_000_000)
+        #expect(settings.bodyTimeoutNanoseconds == 30_000_000_000)
+        #expect(settings.bodyGraceNanoseconds == 10_000_000_000)
+        #expect(settings.bodyBytesPerSecondMin == 240)
         #expect(settings.idleTimeoutNanoseconds == 60_000_000_000)
+        #expect(settings.keptRequestBytesMax == 256 << 20)
         #expect(settings.trialRules == Trial.Rules())
         #expect(settings.producerSections.isEmpty)
         #expect(settings.hubCountPerProducerMax == 1000)
@@ -124,8 +131,13 @@ struct SettingsTests {
         #expect(settings.retryMilliseconds == 21_500)
         #expect(settings.stallLimitNanoseconds == 22_000_000)
         #expect(settings.drainDeadlineNanoseconds == 23_000_000_000)
+        #expect(settings.shutdownDeadlineNanoseconds == 9_000_000_000)
         #expect(settings.headTimeoutNanoseconds == 24_000_000_000)
+        #expect(settings.bodyTimeoutNanoseconds == 36_000_000_000)
+        #expect(settings.bodyGraceNanoseconds == 31_000_000_000)
+        #expect(settings.bodyBytesPerSecondMin == 32)
         #expect(settings.idleTimeoutNanoseconds == 25_000_000_000)
+        #expect(settings.keptRequestBytesMax == 33 << 20)
         #expect(settings.probeDeadlineNanoseconds == 7_000_000_000)
         #expect(settings.probeMemoryBytes == 32 << 20)
         #expect(settings.control == "/run/s.sock" && settings.watches)
@@ -133,7 +145,7 @@ struct SettingsTests {
         #expect(settings.hub.historyEvents == 27)
         #expect(settings.hub.historyBytes == 28 << 10)
         #expect(settings.hub.linger == .max)
-        #expect(settings.hub.slowPolicy == .skip)
+        #expect(settings.hub.slowPolicy == .skip && !settings.hub.isAnchored)
     }
 
     @Test("flags win over the environment, and that over the file")

@@ -4,6 +4,8 @@ struct BuildChoices: Sendable, Equatable {
     var isDebug = false
     /// Libraries to link with, as `-l` names them.
     var libraries: [String] = []
+    /// Also compiles what others could change.
+    var acceptsInsecureFiles = false
 }
 
 /// The command lines of compilers: what every plugin should be built with, in one place.
@@ -30,14 +32,25 @@ struct CompilerWords: Sendable {
     func c(
         compiler: [String], files: [String], versionScript: String, output: String, flags: [String], libraries: [String]
     ) -> [String] {
+        compiling(compiler, flags) + ["-o", output] + files
+            + ["-Wl,\(Self.linking.joined(separator: ","))", "-Wl,--version-script=\(versionScript)"]
+            + libraries + choices.libraries.map { "-l\($0)" } + ["-lm"]
+    }
+
+    /// Lists all that compiling a file reads, as a rule of make(1): what only such a compiler can know.
+    /// - Parameter list: the file for it.
+    func cFilesRead(compiler: [String], file: String, list: String, flags: [String]) -> [String] {
+        compiling(compiler, flags) + ["-w", "-M", "-MT", "sources", "-MF", list, file]
+    }
+
+    /// What both begin with: other words might lead to other headers.
+    private func compiling(_ compiler: [String], _ flags: [String]) -> [String] {
         compiler
             + [
                 "-std=gnu11", choices.isDebug ? "-O0" : "-O2", "-g", "-fPIC", "-shared", "-fvisibility=hidden",
                 "-pthread",
             ]
-            + ["-Wall", "-Wextra", "-I\(include)"] + flags + ["-o", output] + files
-            + ["-Wl,\(Self.linking.joined(separator: ","))", "-Wl,--version-script=\(versionScript)"]
-            + libraries + choices.libraries.map { "-l\($0)" } + ["-lm"]
+            + ["-Wall", "-Wextra", "-I\(include)"] + flags
     }
 
     /// - Parameters:

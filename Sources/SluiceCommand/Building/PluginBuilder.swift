@@ -1,4 +1,5 @@
 import Glibc
+import PluginHost
 import Synchronization
 
 /// Compiles plugins. What it writes appears under its name in one moment, and complete: a server may watch the folder.
@@ -31,9 +32,16 @@ final class PluginBuilder: Sendable {
     }
 
     /// Compiles and links; blocks until that is done.
-    /// - Parameter path: the plugin's file.
+    /// - Parameters:
+    ///   - path: the plugin's file.
+    ///   - read: is told what the compiler has read besides the sources, where it is looked at.
     /// - Throws: if that was impossible for other reasons than the sources.
-    func build(_ sources: PluginSources, to path: String) throws(CommandFailure) -> Outcome {
+    func build(
+        _ sources: PluginSources, to path: String, read: ([String]) -> Void = { _ in }
+    ) throws(CommandFailure) -> Outcome {
+        if !choices.acceptsInsecureFiles, let objection = sources.objection {
+            throw CommandFailure(objection)
+        }
         let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
         guard access(folder, W_OK) == 0 else { throw CommandFailure("\(path) can't be written: \(systemError())") }
         let scratch = try ScratchFolder()
@@ -54,6 +62,12 @@ final class PluginBuilder: Sendable {
         guard ending.status == 0 else {
             return .failed(errors: ending.output)
         }
+        // Headers may be anywhere, and only the compiler knows where it has found them.
+        if sources.language == .c, !choices.acceptsInsecureFiles {
+            let files = try filesRead(by: sources, scratch: scratch.path)
+            read(files)
+            if let objection = PluginSources.objection(toReading: files) { throw CommandFailure(objection) }
+        }
         // Servers refuse what others than its owner could change.
         var status = stat()
         if stat(partial, &status) == 0 { chmod(partial, status.st_mode & 0o755) }
@@ -73,6 +87,26 @@ final class PluginBuilder: Sendable {
     /// Nothing is built any more, also because this process is to end.
     var isEnded: Bool { running.withLock(\.isEnded) || ControlEvents.isTerminating }
 
+    /// What compiling these reads: headers, and what they include. Sluice's own is not among them: it comes with this program.
+    private func filesRead(by sources: PluginSources, scratch: String) throws(CommandFailure) -> [String] {
+        let list = "\(scratch)/read"
+        let words = CompilerWords(include: files.include, choices: choices)
+        var found: Set<String> = []
+        for file in sources.files {
+            let ending = try run(
+                words.cFilesRead(
+                    compiler: try toolchain.cCompiler(), file: file, list: list, flags: toolchain.flags("CFLAGS")),
+                scratch: scratch)
+            guard ending.status == 0 else {
+                throw CommandFailure(
+                    "\(file): the compiler does not say what it reads (-M fails with status \(ending.status)), so nobody knows who "
+                        + "could change it; use another compiler, or pass --insecure-plugins")
+            }
+            found.formUnion(MakeRule.prerequisites(in: String(decoding: try contents(of: list), as: UTF8.self)))
+        }
+        return found.subtracting(sources.files + ["\(files.include)/sluice.h"]).sorted()
+    }
+
     private func swiftCommand(
         _ sources: PluginSources, scratch: String, output: String
     ) throws(CommandFailure) -> [String] {
@@ -81,6 +115,10 @@ final class PluginBuilder: Sendable {
             throw CommandFailure("no folder to keep the compiled library in: set HOME or XDG_CACHE_HOME")
         }
         let kept = try Self.made(cache)
+        if !choices.acceptsInsecureFiles, let objection = WriteAccess.ofThisProcess.objection(to: kept) {
+            throw CommandFailure(
+                "\(kept), where the compiled library for Swift is kept: \(objection)")
+        }
         let words = CompilerWords(include: files.include, choices: choices, headerCache: "\(kept)/headers")
         let library = SwiftLibrary(files: files, words: words, compiler: compiler, cache: kept, scratch: scratch)
         let folder = try library.folder { command throws(CommandFailure) in

@@ -1,18 +1,48 @@
 import Glibc
+import PluginHost
 
 /// A folder of one's own, for what lives only as long as its owner.
 struct ScratchFolder: ~Copyable {
     let path: String
 
-    /// mkdtemp(3) in `TMPDIR`: nobody else can look into it, or put something there.
-    init() throws(CommandFailure) {
-        let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-        var template = Array("\(parent)/sluice-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else {
-            throw CommandFailure(
-                "no folder can be made in \(parent): \(systemError()); set TMPDIR to one that has room")
+    /// What compilers need at least. Bytes.
+    private static let roomMin: off_t = 4 << 20
+    /// Where there is room when /tmp has none, or is read-only.
+    private static let otherPlaces = ["/var/tmp", "/dev/shm"]
+
+    /// Nobody else can look into it, or put something there.
+    /// - Parameter places: the first one that has room is taken.
+    init(in places: [String] = TemporaryPlaces.all + otherPlaces) throws(CommandFailure) {
+        var failures: [TemporaryPlaces.Failure] = []
+        for parent in places {
+            switch TemporaryPlaces.makeDirectory(in: parent) {
+            case .success(let made):
+                let failure = Self.lackOfRoom(in: made)
+                guard failure != 0 else {
+                    path = made
+                    return
+                }
+                removeTree(made)
+                failures.append(TemporaryPlaces.Failure(parent, systemError(failure)))
+            case .failure(let failure): failures.append(failure)
+            }
         }
-        path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+        let reasons = failures.map(\.description).joined(separator: "; ")
+        throw CommandFailure("no temporary folder can be made (\(reasons)); \(TemporaryPlaces.remedy)")
+    }
+
+    /// - Returns: an `errno`, or 0.
+    private static func lackOfRoom(in folder: String) -> Int32 {
+        let file = "\(folder)/room"
+        let descriptor = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { return errno }
+        defer {
+            close(descriptor)
+            unlink(file)
+        }
+        let code = posix_fallocate(descriptor, 0, roomMin)
+        // Some file systems can't reserve anything.
+        return code == EOPNOTSUPP || code == EINVAL ? 0 : code
     }
 
     deinit { removeTree(path) }

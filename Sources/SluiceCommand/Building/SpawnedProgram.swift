@@ -70,11 +70,16 @@ final class SpawnedProgram: Sendable {
         // Looks first and reaps under the lock, so that `end` never meets a number that was given to somebody else.
         var information = siginfo_t()
         while waitid(P_PID, id_t(pid), &information, WEXITED | WNOWAIT) != 0, errno == EINTR {}
-        return state.withLock { state in
+        return try state.withLock { state throws(CommandFailure) in
             kill(-pid, SIGKILL)
             state.group = nil
             var status: Int32 = 0
-            while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+            var reaped: pid_t
+            repeat { reaped = waitpid(pid, &status, 0) } while reaped < 0 && errno == EINTR
+            // Not taken for a success.
+            guard reaped == pid else {
+                throw CommandFailure("\(words[0]): its exit status is lost (\(systemError())); was SIGCHLD ignored?")
+            }
             let signal = status & 0x7f
             return Ending(status: signal == 0 ? (status >> 8) & 0xff : 128 + signal, output: text.text)
         }
@@ -146,6 +151,7 @@ final class SpawnedProgram: Sendable {
         var pid: pid_t = 0
         let code = posix_spawnp(&pid, words[0], &actions, &attributes, &pointers, &variables)
         guard code == 0 else { throw failure(code) }
+        InheritedLimits.restore(in: pid)
         return pid
     }
 

@@ -47,6 +47,8 @@ final class TimedProducer: EventProducer {
     func interrupt(_ stream: StreamToken, state: UnsafeMutableRawPointer?) {
         plugin.interrupt(stream, state: state)
     }
+
+    func forget(_ stream: StreamToken) { plugin.forget(stream) }
 }
 
 /// How long the calls of a producer took, by function.

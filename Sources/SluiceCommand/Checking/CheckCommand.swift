@@ -62,6 +62,8 @@ struct CheckCommand: ParsableCommand {
     }
 
     func run() throws {
+        // Its trials have the same limit.
+        try DescriptorRoom.check(loops: 2, doorThreads: 1)
         let arguments = try StreamArguments(values, headers: [])
         let declaration = try declaration()
         for name in producer where !declaration.producers.contains(where: { $0.description.name == name }) {

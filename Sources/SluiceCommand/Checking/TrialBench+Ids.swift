@@ -177,9 +177,14 @@ private final class SameAgain: ImageSource {
 
     func scan() throws -> [String] { [path] }
     func content(of path: String) throws -> String { "\(version.withLock(\.self))" }
-    func prepare(_ paths: [String]) {}
+    func surroundings(of path: String) -> String { "" }
+    func cause(of refusal: any Error) -> RefusalCause { .moment }
 
-    func load(_ path: String) throws -> LoadedImage {
+    func load(_ paths: [String], meanwhile: () -> Void, ready: ([Outcome]) -> Void) -> [Outcome] {
+        paths.map { path in (path, Result { try load(path) }) }
+    }
+
+    private func load(_ path: String) throws -> LoadedImage {
         let plugin =
             try first.withLock { first -> LoadedPlugin? in
                 defer { first = nil }

@@ -132,7 +132,7 @@ final class TrialBench: @unchecked Sendable {
             }
             return .stream(visitor)
         case .ended?: return .ended
-        case .rejected(let status, let message)?: return .rejected("\(status): \(message)")
+        case .rejected(let status, let message, _)?: return .rejected("\(status): \(message)")
         case .failed?, .unavailable?: return .failed
         case nil:
             visitor.leave()

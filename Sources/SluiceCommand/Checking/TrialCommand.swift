@@ -40,7 +40,10 @@ struct TrialCommand: ParsableCommand {
         watch(report)
         let given = try StreamArguments(values, headers: []).values
         let sections =
-            try SettingSources(flags: [:], environment: [:], configurationPath: config).file?.producers ?? [:]
+            try SettingSources(
+                flags: [SettingTable.insecurePlugins.key: "\(insecurePlugins)"], environment: [:],
+                configurationPath: config
+            ).file?.producers ?? [:]
         let loader = PluginLoader(
             settings: PluginLoader.Settings(isInsecure: insecurePlugins, configuration: sections), logger: report.logger
         )
@@ -68,6 +71,8 @@ struct TrialCommand: ParsableCommand {
         case .late: bench.late()
         case .shutdown: bench.endOfServer()
         }
+        // What the plugin was told off for last.
+        HostLog.drain()
         report.write(.done)
         // Not `exit`: a thread that never returned from the plugin must not meet its destructors.
         _exit(0)

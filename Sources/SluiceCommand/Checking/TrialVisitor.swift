@@ -49,7 +49,7 @@ final class TrialVisitor: OpenAnswering, @unchecked Sendable {
             setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &bytes, socklen_t(MemoryLayout<Int32>.size))
         }
         socket = pair[1]
-        runtime.attach(token, to: .descriptor(pair[0]), head: [])
+        runtime.attach(token, to: .descriptor(pair[0]), head: [], form: .reconnects)
         return true
     }
 
@@ -82,6 +82,11 @@ final class TrialVisitor: OpenAnswering, @unchecked Sendable {
         return .blocks(blocks)
     }
 
+    /// What the host says of the stream, and not of what is in it.
+    private static func isHostsOwn(_ event: Event) -> Bool {
+        ["sluice-build", "sluice-open", "sluice-end"].contains(event.type)
+    }
+
     /// The next events with data, or an id, until there are so many, or the time is over.
     /// - Returns: them, and whether the stream came to its end.
     func events(_ count: Int, within milliseconds: Int64) -> ([Event], isOver: Bool) {
@@ -91,7 +96,7 @@ final class TrialVisitor: OpenAnswering, @unchecked Sendable {
             let left = (deadline - monotonicNanoseconds()) / 1_000_000
             guard left > 0 else { return (events, false) }
             switch read(within: Int32(left)) {
-            case .blocks(let blocks): events += blocks.filter { $0.data != nil && $0.type != "sluice-build" }
+            case .blocks(let blocks): events += blocks.filter { $0.data != nil && !Self.isHostsOwn($0) }
             case .over: return (events, true)
             case .late: return (events, false)
             }

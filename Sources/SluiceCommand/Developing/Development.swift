@@ -46,6 +46,8 @@ final class Development: Sendable {
     private struct State {
         /// What was last compiled, or did not compile, by label.
         var contents: [String: String] = [:]
+        /// What the compiler has read for it besides its sources, by label.
+        var filesRead: [String: [String]] = [:]
         /// What the plugins are called that stand in the folder as source.
         var names: Set<String> = []
         /// The plugins that stand in the folder compiled.
@@ -56,12 +58,14 @@ final class Development: Sendable {
     }
 
     /// - Parameter scratch: a folder that only this process writes to.
+    /// - Parameter insecure: also compiles what others could change.
     /// - Throws: if the folder of sources cannot be watched, or there is nothing to compile against.
-    init(folder path: String, scratch: String) throws(CommandFailure) {
+    init(folder path: String, scratch: String, insecure: Bool) throws(CommandFailure) {
         folder = SourceFolder(path: path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path)
         (built, copies) = (scratch, "\(scratch)/loaded")
         try makeFolders(copies)
-        builder = PluginBuilder(files: try .ofThisExecutable(), output: .kept)
+        builder = PluginBuilder(
+            files: try .ofThisExecutable(), choices: BuildChoices(acceptsInsecureFiles: insecure), output: .kept)
         watch = try SourceWatch()
         try watch.add(path)
     }
@@ -80,7 +84,9 @@ final class Development: Sendable {
     ///   - failed: told at once of what does not compile.
     ///   - changed: told each time that there is something to load or to remove.
     func build(begun: (String) -> Void, failed: (Report) -> Void, changed: () -> Void = {}) {
-        for sub in folder.folders { try? watch.add(sub) }
+        // What has taken their places is watched from now on.
+        for watched in [folder.path] + folder.folders { try? watch.add(watched) }
+        for link in folder.links { watch.add(linked: link) }
         guard let plugins = plugins() else { return }
         let labels = Set(plugins.map(\.label))
         let libraries = folder.libraries
@@ -89,16 +95,19 @@ final class Development: Sendable {
             for label in gone {
                 unlink(file(label))
                 state.contents[label] = nil
+                state.filesRead[label] = nil
             }
             state.names = Set(plugins.map(\.name))
             defer { state.others = libraries }
             return (gone, state.others != libraries)
         }
         if areOthersChanged || !gone.isEmpty { changed() }
-        for plugin in plugins where state.withLock({ $0.contents[plugin.label] }) != plugin.content {
+        for plugin in plugins where state.withLock({ $0.contents[plugin.label] }) != content(of: plugin) {
             if builder.isEnded { return }
-            state.withLock { $0.contents[plugin.label] = plugin.content }
             let report = build(plugin, begun: begun)
+            // What it has read is known only now.
+            let content = content(of: plugin)
+            state.withLock { $0.contents[plugin.label] = content }
             if report.isBuilt {
                 state.withLock { $0.fresh.append(report) }
                 changed()
@@ -118,13 +127,23 @@ final class Development: Sendable {
         return try? folder.plugins()
     }
 
+    /// Equal as long as its sources are, and what the compiler has read for them, and who could change that.
+    private func content(of plugin: SourceFolder.Plugin) -> String {
+        let files = state.withLock { $0.filesRead[plugin.label] } ?? []
+        for file in files { watch.add(linked: file) }
+        return plugin.content + SourceFolder.stamps(of: files)
+    }
+
     private func build(_ plugin: SourceFolder.Plugin, begun: (String) -> Void) -> Report {
         let start = monotonicNanoseconds()
         var report = Report(label: plugin.label, file: file(plugin.label), isBuilt: false, text: "", milliseconds: 0)
         do {
             let sources = try PluginSources(files: plugin.files, name: plugin.name)
             if sources.language == .swift { begun(plugin.label) }
-            switch try builder.build(sources, to: report.file) {
+            let outcome = try builder.build(sources, to: report.file) { files in
+                state.withLock { $0.filesRead[plugin.label] = files }
+            }
+            switch outcome {
             case .built(let warnings): (report.isBuilt, report.text) = (true, warnings)
             case .failed(let errors): report.text = errors
             }
@@ -162,6 +181,12 @@ final class Development: Sendable {
         }
         guard isStarted else { throw CommandFailure("the system has no thread to give (ulimit -u?)") }
         state.withLock { $0.isWatching = true }
+    }
+
+    /// For a process that ends at once: leaves no compiler, and nothing that was compiled.
+    func discard() {
+        builder.end()
+        removeTree(built)
     }
 
     /// Ends the watching, and a compiler that runs.

@@ -10,7 +10,7 @@ struct SourceFolder: Sendable {
         /// From the folder: "hello.c", "chat". What people are told.
         let label: String
         let files: [String]
-        /// Equal as long as its sources are, and the headers beside them.
+        /// Equal as long as its sources are, the headers beside them, and who could change them.
         let content: String
         /// What `sluice build` would call it.
         let name: String
@@ -27,6 +27,15 @@ struct SourceFolder: Sendable {
         }
     }
 
+    /// The sources, headers and compiled plugins that are symbolic links.
+    var links: [String] {
+        ([path] + folders).flatMap { folder in
+            ((try? names(in: folder)) ?? []).filter { name in
+                PluginSources.isSource(name) || name.hasSuffix(".h") || DirectorySample.isPlugin(name)
+            }.map { "\(folder)/\($0)" }
+        }.filter { readLink($0) != nil }
+    }
+
     /// - Throws: if the folder cannot be read.
     func plugins() throws(CommandFailure) -> [Plugin] {
         var plugins = try PluginSources.sources(in: path).map { plugin([$0], name: PluginSources.stem($0), in: path) }
@@ -40,10 +49,8 @@ struct SourceFolder: Sendable {
 
     /// The plugins that stand there compiled: whether one changed can be told by comparing these.
     var libraries: [String] {
-        ((try? names(in: path)) ?? []).filter { $0.hasSuffix(".so") && !$0.hasPrefix(".") }.map { name in
-            var status = stat()
-            stat("\(path)/\(name)", &status)
-            return "\(name) \(status.st_ino) \(status.st_size) \(status.st_mtim.tv_sec) \(status.st_mtim.tv_nsec)"
+        ((try? names(in: path)) ?? []).filter(DirectorySample.isPlugin).map { name in
+            "\(name)\(Self.stamp(of: "\(path)/\(name)"))"
         }
     }
 
@@ -54,9 +61,24 @@ struct SourceFolder: Sendable {
             let content = (try? contents(of: file))?.prefix(Self.sourceBytesMax) ?? []
             bytes += Array("\n\(content.count) \(file)\n".utf8) + content
         }
+        let objection = try? PluginSources(files: files, name: name).objection
+        bytes += Array("\n\(objection ?? "")".utf8)
         return Plugin(
             label: folder == path ? PluginSources.fileName(files[0]) : PluginSources.fileName(folder), files: files,
             content: bytes.withUnsafeBytes { "\(ContentID(of: $0))" }, name: name)
+    }
+
+    /// Equal as long as these files are not written to, and the same people could do so.
+    static func stamps(of files: [String]) -> String {
+        files.map { "\n\($0)\(stamp(of: $0))" }.joined()
+            + (PluginSources.objection(toReading: files).map { "\n\($0)" } ?? "")
+    }
+
+    private static func stamp(of file: String) -> String {
+        var status = stat()
+        guard stat(file, &status) == 0 else { return " is gone" }
+        // The time of a change, which no program can choose as cp -p chooses that of the content.
+        return " \(status.st_ino) \(status.st_size) \(status.st_ctim.tv_sec) \(status.st_ctim.tv_nsec)"
     }
 
     /// The page that stands beside the sources, for a browser that asks for `/`.

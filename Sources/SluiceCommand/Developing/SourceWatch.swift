@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import PluginHost
 
 /// Tells that something changed in one of some folders, not what: whoever waits looks for himself.
 final class SourceWatch: Sendable {
@@ -19,12 +20,20 @@ final class SourceWatch: Sendable {
 
     deinit { for descriptor in [kernel.descriptor, stopReading, stopWriting] { close(descriptor) } }
 
-    /// Watches one more folder; one that is watched already stays so. It is forgotten when it goes.
+    /// Watches one more folder, and the names on the way to it: whatever takes its place is to be added again.
     func add(_ folder: String) throws(CommandFailure) {
-        guard kernel.add(folder) else {
+        for step in PathSteps(folder) { kernel.add(step.directory, KernelWatch.names) }
+        guard kernel.add(folder) >= 0 else {
             throw CommandFailure(
                 "\(folder) can't be watched: \(systemError())"
                     + (errno == ENOSPC ? "; raise fs.inotify.max_user_watches" : ""))
+        }
+    }
+
+    /// Watches a file that a symbolic link leads to.
+    func add(linked file: String) {
+        for step in PathSteps(file) {
+            kernel.add(step.directory, step.isLast ? KernelWatch.contents : KernelWatch.names)
         }
     }
 

@@ -22,6 +22,8 @@ struct StreamRun {
     func run() throws(CommandFailure) -> Int32 {
         var limits = Limits()
         limits.hub.linger = 0
+        // There is no place to come back to.
+        limits.hub.isAnchored = false
         let runtime = Runtime(systems: [EpollSystem()], limits: limits, logger: logger)
         ConnectedRuntime.connect(runtime)
         let generation = Generation(plugin: plugin.name, number: 1, shutdown: plugin.shutdown)
@@ -64,7 +66,7 @@ struct StreamRun {
         while true {
             switch printed.next() {
             case .answered(.stream):
-                runtime.attach(token, to: .sink(printed), head: [])
+                runtime.attach(token, to: .sink(printed), head: [], form: .reconnects)
             case .answered(let answer):
                 return try explain(answer, isEnding: isEnding)
             case .bytes(let bytes):
@@ -90,7 +92,7 @@ struct StreamRun {
         case .stream: true
         case .ended:
             note("the producer has nothing (more) to send: a server answers 204")
-        case .rejected(let status, let message):
+        case .rejected(let status, let message, _):
             throw CommandFailure("rejected with \(status): \(message)")
         case .failed:
             throw CommandFailure("the producer's open failed: a server answers 500; the log above says why")

@@ -1,0 +1,109 @@
+import EventStream
+import FrontDoor
+import Glibc
+import Logging
+import StreamLoop
+import StreamRuntime
+
+/// The end of a serving process: in order, or at once.
+extension ServingProcess {
+    /// What the end may take at most, one after the other, beside the deadline for streams; `--help` and the README tell the sum.
+    enum Grace {
+        /// After a signal, sockets may be stuck for so long; then those are dropped that take nothing for as long again. Nanoseconds.
+        static let sockets: Int64 = 1_000_000_000
+        /// For what runs longer than the deadline, and for what plugins do at their end. Nanoseconds.
+        static let plugins: Int64 = 1_000_000_000
+        /// For answers in flight. Nanoseconds.
+        static let answers: Int64 = 200_000_000
+        /// For hanging up, after a second signal. Nanoseconds.
+        static let urged: Int64 = 50_000_000
+        /// All of it, with the grace of destructors, and rounded up for what takes some time itself. Seconds.
+        static let sum = 4
+    }
+
+    /// Ends every stream, gives what was produced until the deadline to be sent, and every producer until then to close.
+    func stop() async -> ProcessEnd {
+        notice.stopping()
+        control?.stop()
+        development?.stop()
+        if events.take([.reload]).isEmpty { desk.refuse("the server stops") } else { refuseReload() }
+        let begun = monotonicNanoseconds()
+        let deadline = begun + settings.shutdownDeadlineNanoseconds
+        logger.info(
+            "stopping",
+            metadata: [
+                "streams": "\(runtime.openStreams)",
+                "shutdown_deadline_ms": "\(settings.shutdownDeadlineNanoseconds / 1_000_000)",
+                "at_most_ms": "\(settings.shutdownDeadlineNanoseconds / 1_000_000 + Int64(Grace.sum) * 1000)",
+            ])
+        await door.stopAccepting()
+        runtime.end(nil, .shutdown)
+        waitForStreams(since: begun, until: deadline)
+        let account = ledger.account()
+        runtime.dropConnections()
+        let last = monotonicNanoseconds() + Grace.plugins
+        // First, so that one stream that does not end takes nothing from the others' time.
+        let unfinished = reloader.retireAll(deadline: last) + RunningLoads.waitForEnd(until: last)
+        _ = runtime.waitUntilIdle(deadline: last)
+        account.write()
+        await door.stop(within: .nanoseconds(Grace.answers))
+        let left = runtime.openStreams
+        if left > 0 || !unfinished.isEmpty {
+            logger.error(
+                "stopped, leaving behind what does not end",
+                metadata: ["streams": "\(left)", "plugins": "\(unfinished.joined(separator: ", "))"])
+            return ProcessEnd(status: 1, logFormat: settings.logFormat)
+        }
+        logger.info("stopped")
+        return ProcessEnd(status: 0, logFormat: settings.logFormat)
+    }
+
+    /// - Parameters:
+    ///   - begun, deadline: monotonic nanoseconds.
+    private func waitForStreams(since begun: Int64, until deadline: Int64) {
+        _ = startThread(named: "sluice-drain", stackBytes: 512 * 1024) { [runtime, events] in
+            _ = runtime.waitUntilIdle(deadline: deadline)
+            events.post(.drained)
+        }
+        var patience = begun + Grace.sockets
+        while monotonicNanoseconds() < deadline {
+            for event in events.next(until: min(patience, deadline), now: monotonicNanoseconds) {
+                switch event {
+                case .drained: return
+                case .reload: refuseReload()
+                case .ledger: ledger.write()
+                case .terminate, .settled: break
+                }
+            }
+            if monotonicNanoseconds() >= patience {
+                patience = .max
+                var limits = settings.limits
+                limits.writeDeadline = min(limits.writeDeadline, Grace.sockets)
+                runtime.replaceLimits(limits)
+            }
+        }
+    }
+
+    private func refuseReload() {
+        logger.warning("not reloading: the server stops")
+        desk.refuse("the server stops")
+    }
+
+    /// A second signal ends the process, whatever its other threads are busy with: hangs up, says what there is to say, and is gone.
+    /// - Returns: `false` if the system has no thread to give.
+    func endAtOnceIfUrged(_ socket: ControlSocket?) -> Bool {
+        events.whenUrged { [runtime, reloader, ledger, logger, writer, development] in
+            logger.warning("told to stop a second time: not waiting any longer")
+            runtime.dropConnections()
+            _ = runtime.waitUntilIdle(deadline: monotonicNanoseconds() + Grace.urged)
+            ledger.write()
+            let plugins = (reloader.unfinished + RunningLoads.files).joined(separator: ", ")
+            logger.error(
+                "stopped at once", metadata: ["streams": "\(runtime.openStreams)", "plugins": "\(plugins)"])
+            socket?.shut()
+            development?.discard()
+            writer.finish()
+            _exit(1)
+        }
+    }
+}

@@ -1,0 +1,117 @@
+import StreamRuntime
+import TestSupport
+import Testing
+
+@testable import SluiceCommand
+
+@Suite("The bounds of settings")
+struct SettingBoundsTests {
+    private func settings(_ values: [String: String], in place: Place = .flags) throws -> Settings {
+        var values = values
+        values["plugins"] = values["plugins"] ?? "p"
+        let sources =
+            switch place {
+            case .flags: SettingSources(flags: values, environment: [:], file: nil)
+            case .environment:
+                SettingSources(
+                    flags: [:],
+                    environment: Dictionary(
+                        uniqueKeysWithValues: values.map { (SettingTable.variable(of: $0.key), $0.value) }), file: nil)
+            case .file:
+                SettingSources(
+                    flags: [:], environment: [:],
+                    file: try ConfigurationFile(
+                        parsing: values.map { "\($0.key): \(JSONValue.quoted($0.value))" }.joined(separator: "\n"),
+                        path: "s.yaml"))
+            }
+        return try Settings(sources)
+    }
+
+    private enum Place: CaseIterable { case flags, environment, file }
+
+    /// As the settings' own messages name them: the least and the most, and 0 where it has a meaning of its own.
+    private func bounds(of key: String) throws -> [String] {
+        let error = try #require(throws: SettingError.self) { try settings([key: "?"]) }
+        let found = try #require(error.description.firstMatch(of: /from (\w+) to (\w+)(, or 0 for)?/)).output
+        return [String(found.1), String(found.2)] + (found.3 == nil ? [] : ["0"])
+    }
+
+    /// Those that are numbers.
+    private static let numbers = SettingTable.keys.filter { key in
+        ![
+            "plugins", "listen", "insecure-plugins", "control", "watch", "log-level", "log-format", "slow-policy",
+            "anchor",
+        ].contains(key)
+    }
+
+    /// What follows settings has to take all that is accepted.
+    private func use(_ settings: Settings) {
+        _ = (settings.limits, settings.frontDoor, settings.trialRules, settings.loading(copies: nil))
+    }
+
+    @Test("both ends of a range are accepted, and lead to limits that can be had", arguments: numbers)
+    func ends(key: String) throws {
+        for bound in try bounds(of: key) { use(try settings([key: bound])) }
+    }
+
+    @Test("all of them at once")
+    func all() throws {
+        for choose in [\.[0], \.last!] as [KeyPath<[String], String>] {
+            let values = try Self.numbers.map { ($0, try bounds(of: $0)[keyPath: choose]) }
+            use(try settings(Dictionary(uniqueKeysWithValues: values)))
+        }
+    }
+
+    @Test("a number that is too exact is refused in one line, wherever it is written", arguments: numbers)
+    func tooExact(key: String) throws {
+        for text in ["0.00000000000000000001", "0." + String(repeating: "0", count: 300) + "1"] {
+            for place in Place.allCases {
+                let error = try #require(throws: SettingError.self) { try settings([key: text], in: place) }
+                #expect(error.description.contains("expected a") && !error.description.contains("\n"))
+            }
+        }
+    }
+
+    @Test("what is too small to count is not 0, which may mean never")
+    func almostZero() throws {
+        for key in ["max-age", "retry", "drain-deadline", "trial-period", "linger"] {
+            #expect(throws: SettingError.self) { try settings([key: "0.0000000001"]) }
+            for zero in ["0", "0.0", "0ms", "0.000000000000000000"] { use(try settings([key: zero])) }
+        }
+    }
+
+    @Test("whatever is written, by flag, variable or file: it is accepted everywhere or nowhere, and nothing traps")
+    func random() throws {
+        var random = SeededRandom.fromEnvironment(test: "settings")
+        let pieces =
+            (0...9).map(String.init) + [".", ".", "-", "+", "e", "_", " ", "٣", ",", "0x", "inf", "nan", "forever"]
+            + ["ms", "s", "m", "h", "d", "k", "K", "M", "G", "ns", "00000000000000000000"]
+            + [Int64.max, Int64.min, Int64(Int32.max), Int64(UInt32.max) + 1].map(String.init) + ["\(UInt64.max)"]
+        var accepted = 0
+        for _ in 0..<2000 {
+            let key = Self.numbers.randomElement(using: &random)!
+            let isTame = Bool.random(using: &random)
+            let text =
+                isTame
+                ? "\(Int64.random(in: 0...99999, using: &random))" + ["", ".5", "ms", "s", "k", "M"].randomElement(
+                    using: &random)!
+                : (0..<Int.random(in: 0...8, using: &random)).map { _ in pieces.randomElement(using: &random)! }
+                    .joined()
+            var results: Set<String> = []
+            for place in Place.allCases {
+                do {
+                    var settings = try settings([key: text], in: place)
+                    settings.configurationPath = nil
+                    use(settings)
+                    results.insert("\(settings)")
+                } catch let error as SettingError {
+                    #expect(!error.description.contains("\n"), "\(key): '\(text)'")
+                    results.insert("refused")
+                }
+            }
+            #expect(results.count == 1, "\(key): '\(text)'")
+            if !results.contains("refused") { accepted += 1 }
+        }
+        #expect(accepted > 100)
+    }
+}
