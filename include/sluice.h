@@ -14,7 +14,6 @@
  *   generation gets no new streams; after its last `close` its `shutdown` runs once. Its code is never unmapped.
  *
  * LIFE OF A STREAM
- *
  *        open ──OK──────────────▶ open ──next─▶ EVENT / WAIT ─┐
  *         │ └──PENDING─▶ opened(OK) ▲                         │        close ──CLOSED──▶ gone
  *         │                         └─────────────────────────┤          ▲  └─CLOSING─▶ closed() ─▶ gone
@@ -27,8 +26,8 @@
  * THREADS
  *   [stream-thread]  the functions of one stream never overlap, and each sees what the one before wrote. That is all: they may
  *                    run on different threads of the host, and different streams run at the same time.
- *   [any-thread]     may be called from every thread, also from one that the plugin made, and from inside the stream's own functions.
- *   [load-thread]    the thread that loads plugins; one call at a time.
+ *   [any-thread]     may be called from every thread, also from a plugin's own (16 KiB of stack are enough), and from inside the stream's functions.
+ *   [load-thread]    a thread of the call's own; calls for different plugins or generations may run at the same time.
  *   Signal handlers are no threads: none of the host's functions may be called from one.
  *
  * MEMORY
@@ -100,7 +99,7 @@ enum {
 /** What `host->emit` answers. */
 enum {
     SLUICE_EMIT_OK = 0,      /**< The event was copied and will be sent. */
-    SLUICE_EMIT_FULL = 1,    /**< The queue is full and the event was not taken; the stream is woken when there is room. */
+    SLUICE_EMIT_FULL = 1,    /**< The queue is full, or the stream moves to a newer generation: not taken; the stream is woken when there is room. */
     SLUICE_EMIT_CLOSED = 2,  /**< The stream is over; nothing sent on it will arrive. */
     SLUICE_EMIT_INVALID = 3  /**< The event breaks a rule of `sluice_event`; it was not taken, and the rule is logged. */
 };
@@ -121,7 +120,7 @@ enum {
     /** A new `open` that is given the last event id goes on exactly behind it, so the host may re-open the stream at will: a reload continues its streams in
         the new generation, in the same response. `open` sees there the request of old, as last event id the one that the stream gave last, and what `save`
         handed over. If it gave none, the request's own, or none: an event without id is no place to go on from, and may come again; a producer without ids has
-        `save`. A stream that fails there before its first event is opened in the old generation again. */
+        `save`. A stream that fails there before its first event is opened in the old generation again. The functions of both may run at the same time. */
     SLUICE_RESUMABLE = 1 << 2,
     /** Requests may be POST with a body (of limited size), read through `host->body`. */
     SLUICE_BODY = 1 << 3,
@@ -150,7 +149,7 @@ typedef struct sluice_event {
     uint32_t struct_size; /**< Set by the host, or by sluice_event_init. */
     uint32_t reserved;    /**< 0 */
     /** The payload, any UTF-8 text; each line of it (LF, CR or CRLF) becomes a line of data. NULL: no data line, so that the
-        browser dispatches nothing (but remembers the id). An empty text is an event with the empty string. */
+        browser dispatches nothing; Chromium and Safari remember the id all the same, Firefox does not. An empty text is an event with the empty string. */
     const char *data;
     size_t data_length;
     /** The event's name, for addEventListener; NULL: "message". No newline, no NUL. */
@@ -163,7 +162,7 @@ typedef struct sluice_event {
     /** A comment, seen by no browser script; may have several lines. */
     const char *comment;
     size_t comment_length;
-    /** The reconnection time in milliseconds, 0 or more; -1: none. */
+    /** The reconnection time in milliseconds, 0 or more; -1: none. The host, which gives one of its own at the beginning, does not replace it at the end. */
     int64_t retry_ms;
     /** When `next` is worth calling again, in milliseconds from now; see the constants of `next`. Ignored by `emit`. */
     int64_t wait_ms;
@@ -202,8 +201,9 @@ typedef struct sluice_producer {
     /** Ends the stream, for one of the SLUICE_CLOSE_… reasons.                         [stream-thread] [exactly once] */
     int32_t (*close)(void *state, int32_t reason);
     /**
-     * Asks a `next` that blocks to return soon, as the stream must end; also a pending open. It may run while `next` runs, and more than
-     * once; never before `open` returned, never once `close` was called. May be NULL.  [any-thread]
+     * Asks a `next` that blocks to return soon, as the stream must end; also a pending open. It may run while `next`, `save` or a scheduled function
+     * runs, and more than once, one at a time; never before `open` has returned, once `close` was called, or behind a refusal through `host->opened`.
+     * Other streams wait meanwhile: it returns at once, and waits for no thread that may be in `host->opened`. May be NULL.  [any-thread]
      */
     void (*interrupt)(void *state);
     /** On a reload, after the last `next` and before `close`: hand what the new generation should know to `host->save`. May
@@ -223,13 +223,15 @@ typedef struct sluice_plugin {
     const char *description; /**< one line for people; may be NULL */
     const sluice_producer *const *producers; /**< `producer_count` pointers, at least one */
     size_t producer_count;
-    /** Frees what the generation holds, after its last close (also if it never had a stream). May be NULL. [load-thread] [once] */
+    /** Frees what the generation holds, after its last close (also if it never had a stream). Handlers of `host->bind`, and a thread that is
+        about to return from `host->closed`, may still be running. May be NULL. [load-thread] [once] */
     void (*shutdown)(void);
 } sluice_plugin;
 
 /**
- * What the host offers. The struct and all it points to stay valid for ever. Calls that name a stream may come at any time up to the
- * return of its `close` (or to `closed`); later ones do nothing, answer false, NULL or SLUICE_EMIT_CLOSED, and are logged.
+ * What the host offers. The struct and all it points to stay valid for ever. Calls that name a stream may come until its handle is stale:
+ * when `close` returns SLUICE_CLOSED or `closed` is called, `open` returns END or REJECT or `opened` is called with one of them. Later ones
+ * do nothing, answer false, NULL or SLUICE_EMIT_CLOSED, and are logged; but `is_cancelled` answers true, and `log` writes its line.
  */
 typedef struct sluice_host {
     uint32_t struct_size;
@@ -249,13 +251,10 @@ typedef struct sluice_host {
     /** Sleeps; true when the time is over or the stream was woken, false at once when the stream must end. Only for producers
         without SLUICE_NONBLOCKING (with it: returns at once, and is logged).                                [stream-thread] */
     bool (*sleep)(sluice_stream *stream, int64_t milliseconds);
-    /** True when the stream must end: a blocking function should return soon.                                  [any-thread] */
+    /** True when the stream must end: a blocking function should return soon. Also once it is over.           [any-thread] */
     bool (*is_cancelled)(const sluice_stream *stream);
 
-    /*
-     * The request, to be read from the call of `open` to its answer; NULL when there is no such thing. The pointers are valid until that answer.
-     * [any-thread]
-     */
+    /* The request, to be read from the call of `open` to its answer; NULL when there is no such thing. The pointers are valid until that answer. [any-thread] */
     /** A parameter as text, defaults included ("1.0", "true"). */
     const char *(*parameter)(const sluice_stream *stream, const char *name);
     /** The first value of that name in the query, percent-decoded. */
@@ -278,21 +277,22 @@ typedef struct sluice_host {
     void (*reject)(sluice_stream *stream, int32_t status, const char *message);
     /** What the subscriber is told when `next` answers SLUICE_NEXT_ERROR; before it does.                      [any-thread] */
     void (*fail)(sluice_stream *stream, const char *message);
-    /** Adds a header to the response; until `open` answers. False (and logged) for a name or value that HTTP forbids, and
-        for headers that the server itself decides (Content-Type, Content-Length, Connection, …).               [any-thread] */
+    /** Sets a header of the response, until `open` answers: of the stream (of all subscribers' with SLUICE_SHARED), of the 204, or of the refusal, e.g. Retry-After.
+        The same name again replaces the value; only WWW-Authenticate and Set-Cookie are added. HEAD calls no `open`, so its answer has none. At most 32, values of at
+        most 4096 bytes. False (and logged) for more, for what HTTP forbids, for values beyond ASCII, and for what the server decides: Cache-Control, Connection,
+        Content-Encoding, -Length and -Type, Date, Keep-Alive, Proxy-Connection, TE, Trailer, Transfer-Encoding, Upgrade, X-Accel-Buffering, X-Content-Type-Options. [any-thread] */
     bool (*set_header)(sluice_stream *stream, const char *name, const char *value);
 
-    /** Answers an open that was SLUICE_OPEN_PENDING: SLUICE_OPEN_OK, _END or _REJECT. Exactly once. Until it returns, the
-        state must stay valid, as `interrupt` may run: free it behind END and REJECT, not before.              [any-thread] */
+    /** Answers an open that was SLUICE_OPEN_PENDING: SLUICE_OPEN_OK, _END or _REJECT. Exactly once. Behind OK, `next` and `close` may run before it returns.
+        END and REJECT wait until no `interrupt` and no scheduled function of the stream runs on another thread; none begins behind them: free the state
+        then, not before. So hold no lock that these take. From inside one of them they do not wait for that one, which touches it no more. [any-thread] */
     void (*opened)(sluice_stream *stream, int32_t status);
-    /** Completes a close that answered SLUICE_CLOSING. Exactly once; it may come before that close returns. The handle is stale from here on. [any-thread] */
+    /** Completes a close that answered SLUICE_CLOSING. Exactly once; it may come before that close returns. Waits as a refusal does. [any-thread] */
     void (*closed)(sluice_stream *stream);
 
-    /**
-     * Runs `function(context)` where the stream lives, `after_ns` nanoseconds from now, never overlapping the stream's own functions.
-     * Calls with the same time run in the order of their scheduling. True: it will run, unless the stream is over before (after `close`
-     * answered SLUICE_CLOSED, or `closed`): then it never does, and `context` stays the plugin's to free.     [any-thread]
-     */
+    /** Runs `function(context)` where the stream lives, `after_ns` nanoseconds from now, never overlapping the stream's own functions. Calls with
+        the same time run in the order of their scheduling. True: it will run, unless the handle is stale before: then it never does, and
+        `context` stays the plugin's to free.                                                                  [any-thread] */
     bool (*schedule)(sluice_stream *stream, int64_t after_ns, void (*function)(void *context), void *context);
 
     /** In `open`: what the generation before handed to `save` for this stream, or NULL. Valid until open answers. [any-thread] */
@@ -312,7 +312,7 @@ typedef struct sluice_host {
      * once the stream is over (open has refused, close has answered SLUICE_CLOSED, or `closed`), a call does nothing,
      * returns zero, and is counted and logged. It is never freed, so a library may keep it; but when it has not been called for a minute
      * after the end of its stream, it may be given out again, for the same producer and signature. A handler that is running
-     * on another thread while the stream ends goes on: `context` must be valid until it has returned.
+     * on another thread while the stream ends goes on, and nothing waits for it: `context` must be valid until it has returned.
      *
      * NULL, and a line in the log, for a signature that cannot be read, without handler, for a stream that is over, where the system
      * refuses executable memory, and when 65536 functions exist that cannot be given out again yet.            [any-thread]

@@ -10,8 +10,10 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -82,6 +84,22 @@ static int spawn(pid_t *pid, char *const words[], char *const variables[], int o
     return error;
 }
 
+/*
+ * A server raises its limit of open files, for its connections; many programs do worse with a high one (select(2), or closing each
+ * descriptor that there may be). posix_spawn(3) has no attribute for it, so the command gets its own a moment after it began.
+ */
+static void restore_limit(pid_t pid)
+{
+    const char *text = getenv("SLUICE_INHERITED_NOFILE");
+    struct rlimit limit;
+    char *end = NULL;
+    unsigned long long soft = text != NULL ? strtoull(text, &end, 10) : 0;
+    if (text == NULL || end == text || prlimit(pid, RLIMIT_NOFILE, NULL, &limit) != 0 || soft >= limit.rlim_cur)
+        return;
+    limit.rlim_cur = (rlim_t)soft;
+    prlimit(pid, RLIMIT_NOFILE, &limit, NULL);
+}
+
 int command_start(struct command *command, char *const words[], char *const variables[])
 {
     int output[2] = {-1, -1}, errors[2] = {-1, -1};
@@ -99,6 +117,7 @@ int command_start(struct command *command, char *const words[], char *const vari
         command->pid = 0;
         return error;
     }
+    restore_limit(command->pid);
     command->output = output[0];
     command->errors = errors[0];
     command->process = pidfd_open(command->pid, 0);
@@ -119,13 +138,20 @@ struct command_end command_finish(struct command *command)
 {
     command_signal(command, SIGKILL);
     siginfo_t info = {0};
-    while (waitid(P_PID, (id_t)command->pid, &info, WEXITED) != 0 && errno == EINTR) {
+    int waited;
+    while ((waited = waitid(P_PID, (id_t)command->pid, &info, WEXITED)) != 0 && errno == EINTR) {
     }
     close_end(&command->process);
     close_end(&command->output);
     close_end(&command->errors);
     command->pid = 0;
 
+    /* A process that ignores SIGCHLD, or waits for children that are not its own, takes the status away. */
+    if (waited != 0) {
+        struct command_end lost = {.succeeded = false};
+        snprintf(lost.text, sizeof lost.text, "exit status lost, was SIGCHLD ignored?");
+        return lost;
+    }
     struct command_end end = {.succeeded = info.si_code == CLD_EXITED && info.si_status == 0};
     const char *name = info.si_code == CLD_EXITED ? NULL : sigabbrev_np(info.si_status);
     if (info.si_code == CLD_EXITED)

@@ -20,7 +20,8 @@ struct command_end {
 
 /**
  * Starts a program: standard input is /dev/null, output and error are pipes, no other descriptor is open; every signal does what
- * it does by default, and none is blocked. Answers 0, or an error number, also if the program cannot be executed.
+ * it does by default, and none is blocked; the limit of open files is that of SLUICE_INHERITED_NOFILE, if there is such a variable.
+ * Answers 0, or an error number, also if the program cannot be executed.
  */
 int command_start(struct command *command, char *const words[], char *const variables[]);
 
