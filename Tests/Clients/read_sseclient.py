@@ -1,4 +1,7 @@
-"""Reads a stream with sseclient-py over requests: prints one line of JSON for each event, up to the end of the stream."""
+"""Reads a stream with sseclient-py over requests: prints one line of JSON for each event, up to the end of the stream.
+
+Usage: read_sseclient.py URL [METHOD]
+"""
 
 import json
 import sys
@@ -6,8 +9,8 @@ import sys
 import requests
 import sseclient
 
-response = requests.get(sys.argv[1], stream=True, headers={"Accept": "text/event-stream"}, timeout=10)
+method = sys.argv[2] if len(sys.argv) > 2 else "GET"
+response = requests.request(method, sys.argv[1], stream=True, headers={"Accept": "text/event-stream"}, timeout=20)
 response.raise_for_status()
-# Left to itself, requests gathers 128 bytes of a body that is not chunked before it hands any of them on.
-for event in sseclient.SSEClient(response.iter_content(chunk_size=1)).events():
+for event in sseclient.SSEClient(response).events():
     print(json.dumps([event.event, event.id, event.data]), flush=True)

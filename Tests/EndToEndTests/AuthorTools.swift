@@ -11,7 +11,7 @@ final class Workshop: Sendable {
     func path(_ name: String) -> String { "\(directory.path)/\(name)" }
 
     /// Kept beside the products, so that the library for Swift is not compiled by every test.
-    static let cache = BuiltProducts.sluice + ".cache"
+    static let cache = BuiltProducts.cache
 
     /// The words that run the command in the folder.
     func words(_ arguments: [String], environment: [String: String] = [:], sluice: String = BuiltProducts.sluice)
@@ -54,8 +54,8 @@ final class Workshop: Sendable {
         init(in workshop: Workshop) throws {
             path = workshop.path("slow")
             started = try NamedPipe(workshop.path("mark")) { pid_t($0) }
-            workshop.directory.write(
-                "#!/bin/sh\necho $$ > \(started.path)\nsleep 600\n".utf8, to: "slow", mode: 0o755)
+            try workshop.directory.write(
+                program: "#!/bin/sh\necho $$ > \(started.path)\nsleep 600\n".utf8, to: "slow")
         }
 
         /// Waits until it was started so often.

@@ -3,20 +3,19 @@ import Glibc
 import TestSupport
 import Testing
 
-/// Chromium's own EventSource. A page of the server's origin is needed to run it in, and any answer of the server's is one: a 404 serves.
+/// The EventSource of Chromium and of Firefox. In Chromium it runs in a page of the server's origin, as which any answer of the server's serves: a
+/// 404. Firefox shows JSON in a page of no origin, so there it is any page, and the fixtures allow that (`cors=true`).
 @Suite(
     "A browser's EventSource", .onTestThreads, .serialized,
-    .enabled("chromium and chromedriver are not installed") {
-        access(Browser.driver, X_OK) == 0 && access(Browser.executable, X_OK) == 0
-    })
+    .enabled("neither chromium with chromedriver nor firefox-esr is installed") { !Browser.Kind.installed.isEmpty })
 struct BrowserTests {
-    @Test("events, named events and ids; after the end it does not come back")
-    func events() throws {
-        try withBrowser(["TicksWithIds"], flags: ["--retry", "200ms"]) { server, browser in
+    @Test("events, named events and ids; after the end it does not come back", arguments: Browser.Kind.installed)
+    func events(_ kind: Browser.Kind) throws {
+        try withBrowser(kind, ["TicksWithIds"], flags: ["--retry", "200ms"]) { server, browser in
             let seen: [String] = try browser.run(
                 """
                 const seen = [];
-                const source = new EventSource('/ticks-with-ids?count=6&every=5&tag=a');
+                const source = new EventSource('\(server.url)/ticks-with-ids?count=6&every=5&tag=a&cors=true');
                 source.onopen = () => seen.push('open');
                 source.onmessage = event => seen.push(`message ${event.lastEventId} ${event.data}`);
                 source.addEventListener('even', event => seen.push(`even ${event.lastEventId} ${event.data}`));
@@ -33,7 +32,8 @@ struct BrowserTests {
 
     @Test("reconnects with Last-Event-ID and misses nothing")
     func reconnects() throws {
-        try withBrowser(["TicksWithIds"], flags: ["--max-age", "500ms", "--retry", "200ms"]) { server, browser in
+        try withBrowser(.chromium, ["TicksWithIds"], flags: ["--max-age", "500ms", "--retry", "200ms"]) {
+            server, browser in
             let seen: [Int] = try browser.run(
                 """
                 const seen = [];
@@ -60,7 +60,7 @@ struct BrowserTests {
 
     @Test("close() in the page is close() in the plugin")
     func closes() throws {
-        try withBrowser(["TicksWithIds"]) { server, browser in
+        try withBrowser(.chromium, ["TicksWithIds"]) { server, browser in
             let closedAt: Double = try browser.run(
                 """
                 const source = new EventSource('/ticks-with-ids?every=50&tag=a');
@@ -80,7 +80,7 @@ struct BrowserTests {
 
     @Test("a failed stream says so under a name of its own")
     func failure() throws {
-        try withBrowser(["FailsAfterCount"]) { server, browser in
+        try withBrowser(.chromium, ["FailsAfterCount"]) { server, browser in
             let seen: [String] = try browser.run(
                 """
                 const seen = [];
@@ -95,7 +95,8 @@ struct BrowserTests {
 
     @Test("over capacity it keeps trying, and gets its stream when there is room")
     func overCapacity() throws {
-        try withBrowser(["WaitsForEver"], flags: ["--max-streams", "1", "--retry", "200ms"]) { server, browser in
+        try withBrowser(.chromium, ["WaitsForEver"], flags: ["--max-streams", "1", "--retry", "200ms"]) {
+            server, browser in
             let holder = try server.subscribe("/waits-for-ever?tag=holder")
             _ = try holder.nextEvent()
             let state: Int = try browser.run(
@@ -112,13 +113,63 @@ struct BrowserTests {
         }
     }
 
+    @Test("a stream that ends without an id of its own is not opened again", arguments: Browser.Kind.installed)
+    func endsWithoutIDs(_ kind: Browser.Kind) throws {
+        try withBrowser(kind, ["EndsAfterCount"], flags: ["--retry", "100ms"]) { server, browser in
+            let seen: [String] = try browser.run(
+                """
+                const seen = [];
+                const source = new EventSource('\(server.url)/ends-after-count?count=2&tag=a&cors=true');
+                source.onmessage = event => seen.push(event.data);
+                source.onerror = () => { if (source.readyState === EventSource.CLOSED) done(seen) };
+                """)
+            #expect(seen == ["1", "2"])
+            try server.ledger.settle()
+            #expect(server.ledger.streams.count == 1, "the plugin was asked again after its end")
+        }
+    }
+
+    @Test(
+        "cut off before its first event, a subscriber of a shared stream resumes where it was",
+        arguments: Browser.Kind.installed)
+    func anchor(_ kind: Browser.Kind) throws {
+        try withBrowser(kind, ["SharedTicks"], flags: ["--max-age", "300ms", "--retry", "100ms"]) { server, browser in
+            // An event each 700 ms, and no response that is older than 300 ms: most of them end before an event comes.
+            let seen: [Int] = try browser.run(
+                """
+                const seen = [];
+                const source = new EventSource('\(server.url)/shared-ticks?every=700&tag=a&cors=true');
+                source.onmessage = event => {
+                    seen.push(Number(event.data));
+                    if (seen.length === 4) { source.close(); done(seen) }
+                };
+                """)
+            #expect(seen == Array(seen[0]..<seen[0] + 4))
+        }
+    }
+
+    @Test("a producer's own reconnection time outlives the end of its stream", arguments: Browser.Kind.installed)
+    func producersRetry(_ kind: Browser.Kind) throws {
+        let plugin = try fixturePlugin("SetsRetry")
+        try withBrowser(kind, [plugin], flags: ["--max-age", "300ms", "--retry", "50ms"]) { server, browser in
+            let times: [Double] = try browser.run(
+                """
+                const times = [];
+                const source = new EventSource('\(server.url)/sets-retry?retry=900&tag=a&cors=true');
+                source.onopen = () => { times.push(performance.now()); if (times.length === 3) { source.close(); done(times) } };
+                """)
+            for (earlier, later) in zip(times, times.dropFirst()) { #expect(later - earlier > 1100, "\(times)") }
+        }
+    }
+
     private func withBrowser(
-        _ plugins: [String], flags: [String] = [], _ body: (SluiceServer, Browser) throws -> Void
+        _ kind: Browser.Kind, _ plugins: [String], flags: [String] = [],
+        _ body: (SluiceServer, Browser) throws -> Void
     ) throws {
-        let browser = try Browser()
+        let browser = try Browser(kind)
         defer { browser.quit() }
         try withServer(plugins, flags: flags) { server in
-            try browser.open(server.url + "/a-page-of-this-origin")
+            try browser.open(kind == .firefox ? "about:blank" : server.url + "/a-page-of-this-origin")
             try body(server, browser)
         }
     }

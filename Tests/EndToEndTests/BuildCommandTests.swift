@@ -101,12 +101,17 @@ struct BuildCommandTests {
     @Test("the compiler writes a hidden file beside the plugin, which is renamed when it is complete")
     func renamed() throws {
         workshop.write("", to: "a.c")
-        workshop.directory.write(
-            #"""
-            #!/bin/sh
-            while [ "$1" != -o ]; do shift; done
-            ls -A . > seen; echo "$2" > name; echo new > "$2"
-            """#.utf8, to: "cc", mode: 0o755)
+        try workshop.directory.write(
+            program: #"""
+                #!/bin/sh
+                case "$*" in *-MF*)
+                    while [ "$1" != -MF ]; do shift; done
+                    echo "sources: a.c" > "$2"
+                    exit
+                esac
+                while [ "$1" != -o ]; do shift; done
+                ls -A . > seen; echo "$2" > name; echo new > "$2"
+                """#.utf8, to: "cc")
         workshop.write("old", to: "a.so")
         let built = try workshop.sluice("build", "a.c", environment: ["CC": "./cc"])
         #expect(built.status == 0, "\(built.output)")
@@ -114,6 +119,25 @@ struct BuildCommandTests {
         #expect(name.hasPrefix(".a.so.") && !name.hasSuffix(".so\n"), "\(name)")
         #expect(try workshop.names() == ["a.c", "a.so", "cc", "name", "seen"])
         #expect(readFile(workshop.path("a.so")) == Array("new\n".utf8))
+    }
+
+    @Test("a compiler that does not say what it reads is no use where others could change that")
+    func silentCompiler() throws {
+        workshop.write("", to: "a.c")
+        try workshop.directory.write(
+            program: #"""
+                #!/bin/sh
+                case "$*" in *-MF*) exit 5; esac
+                while [ "$1" != -o ]; do shift; done
+                echo new > "$2"
+                """#.utf8, to: "cc")
+        let refused = try workshop.sluice("build", "a.c", environment: ["CC": "./cc"])
+        #expect(
+            refused.status == 1
+                && refused.output.contains("a.c: the compiler does not say what it reads (-M fails with status 5)"))
+        #expect(try workshop.names() == ["a.c", "cc"])
+        let built = try workshop.sluice("build", "a.c", "--insecure-plugins", environment: ["CC": "./cc"])
+        #expect(built.status == 0, "\(built.output)")
     }
 
     @Test("a signal ends the compiler, too, and no temporary file is left", arguments: [SIGINT, SIGTERM, SIGHUP])
@@ -153,8 +177,8 @@ struct BuildCommandTests {
     func installed() throws {
         for folder in ["bin", "share", "share/sluice"] { mkdir(workshop.path(folder), 0o755) }
         let command = workshop.path("bin/sluice")
-        if link(BuiltProducts.sluice, command) != 0 {
-            try #require(workshop.run("cp", BuiltProducts.sluice, command).status == 0)
+        for file in ["", "-server"] where link(BuiltProducts.sluice + file, command + file) != 0 {
+            try #require(workshop.run("cp", BuiltProducts.sluice + file, command + file).status == 0)
         }
         workshop.write(Workshop.c(saying: "hello"), to: "talker.c")
         let absent = try workshop.sluice("build", "talker.c", sluice: command)

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Glibc
 import TestSupport
 import Testing
 
@@ -39,7 +40,9 @@ struct CheckTests {
 
     /// What each defect is called, where it shows, and how.
     private static let defects: [(defect: String, trial: String, kind: String)] = [
-        ("LEAKS_MEMORY", "leaks", "leak"), ("LEAKS_DESCRIPTORS", "leaks", "leak"), ("LEAKS_THREADS", "leaks", "leak"),
+        ("LEAKS_MEMORY", "leaks", "leak"), ("LEAKS_BUT_FOR_ONCE", "leaks", "leak"),
+        ("LEAKS_BUT_FOR_TWICE", "leaks", "leak"),
+        ("LEAKS_DESCRIPTORS", "leaks", "leak"), ("LEAKS_THREADS", "leaks", "leak"),
         ("CRASHES_IN_A_CROWD", "crowd", "crash"), ("CRASHES_BEFORE_NEXT", "moments", "crash"),
         ("FREES_TWICE", "events", "crash"), ("CRASHES_AT_THE_END", "shutdown", "crash"),
         ("CRASHES_IN_SHUTDOWN", "shutdown", "crash"), ("HANGS_IN_SHUTDOWN", "shutdown", "hang"),
@@ -76,6 +79,26 @@ struct CheckTests {
         ]
         #expect(verdict.producers.map { $0.trials.map(\.trial) } == [trials])
         #expect(verdict.producers[0].trials.allSatisfy { $0.verdict == "good" })
+    }
+
+    @Test("a call that is late once, which may be the machine's fault, accuses nobody")
+    func lateOnce() throws {
+        let directory = TemporaryDirectory()
+        let mark = "\(directory.path)/stalled"
+        let (status, verdict) = try check([
+            fixturePlugin("Defects", defines: ["STALLS_ONCE=\"\(mark)\""]), "--trial", "events",
+        ])
+        #expect(access(mark, F_OK) == 0, "it was late")
+        #expect(status == 0, "\(verdict.findings)")
+    }
+
+    @Test("a trial that is run again for a late call tells what only the second run shows")
+    func secondRun() throws {
+        let directory = TemporaryDirectory()
+        let defines = ["STALLS_ONCE=\"\(directory.path)/stalled\"", "CRASHES_LATER"]
+        let (status, verdict) = try check([fixturePlugin("Defects", defines: defines), "--trial", "events"])
+        #expect(status == 1 && verdict.findings.count == 1)
+        #expect(verdict.findings.contains { $0.contains(", events: crash:") }, "\(verdict.findings)")
     }
 
     @Test(

@@ -25,7 +25,7 @@ struct ConfigurationReloadTests {
             #expect(verb.status == 0)
             #expect(verb.output.contains("settings   log-level, max-streams, keep-alive, retry"), "\(verb)")
             // It was told to wait for ever, and the old keep-alive would have let it wait for 15 seconds.
-            #expect(try open.nextFrame(within: .seconds(8)) == ":\n\n")
+            #expect(try open.nextFrame(within: .seconds(8)) == ":\n")
             let start = server.logLines.count
             let second = try server.subscribe("/waits-for-ever?tag=b")
             let retry = try #require(TestEvent(frame: second.nextFrame()).retry)

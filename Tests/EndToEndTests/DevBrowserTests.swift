@@ -6,7 +6,7 @@ import Testing
 @Suite(
     "The page of hello-swift in a browser", .onTestThreads,
     .enabled("chromium and chromedriver are not installed") {
-        access(Browser.driver, X_OK) == 0 && access(Browser.executable, X_OK) == 0
+        Browser.Kind.chromium.isInstalled
     })
 struct DevBrowserTests {
     private let workshop = Workshop()

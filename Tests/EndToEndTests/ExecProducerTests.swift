@@ -39,11 +39,12 @@ struct ExecProducerTests {
     func lines() throws {
         let script = #"printf 'one\r\n\n two \n'; printf 'a\377b\n'; printf 'last'"#
         try withCommand(script) { server in
-            let events = try server.subscribe("/exec/it?history=all").rest()
+            let subscriber = try server.subscribe("/exec/it?history=all")
+            let events = try subscriber.rest()
             let sent = events.filter { $0.data != nil }
             #expect(sent.map(\.data) == ["one", "", " two ", "a\u{FFFD}b", "last"])
             #expect(sent.allSatisfy { $0.id != nil && $0.type == nil })
-            #expect(events.last?.id == "sluice-end")
+            #expect(subscriber.endMark?.id == "sluice-end")
             try server.waitForLog("the status is logged") { $0.message == "it: the command has ended: exit status 0" }
             try server.waitForLog("stream closed", ["producer": "exec", "reason": "completed"])
         }
@@ -63,7 +64,8 @@ struct ExecProducerTests {
     @Test("fails with a plain message when the command does, and logs how", arguments: ["exit 3", "kill -SEGV $$"])
     func failure(how: String) throws {
         try withCommand("echo one; \(how)") { server in
-            let events = try server.subscribe("/exec/it?history=all").rest().filter { $0.data != nil }
+            let subscriber = try server.subscribe("/exec/it?history=all")
+            let events = try subscriber.rest().filter { $0.data != nil }
             #expect(events.map(\.data) == ["one", "the command failed"])
             #expect(events.last?.type == "stream-error")
             let text = how == "exit 3" ? "exit status 3" : "killed by SIGSEGV"
@@ -203,9 +205,10 @@ struct ExecProducerTests {
         let script =
             "echo x >> \(directory.path)/runs; runs=$(wc -l < \(directory.path)/runs); echo $runs; [ $runs = 3 ]"
         try withCommand(script, ["restart": "on-failure", "restart-delay": "0.01"]) { server in
-            let events = try server.subscribe("/exec/it?history=all").rest()
+            let subscriber = try server.subscribe("/exec/it?history=all")
+            let events = try subscriber.rest()
             #expect(events.compactMap(\.data) == ["1", "2", "3"])
-            #expect(events.last?.id == "sluice-end")
+            #expect(subscriber.endMark?.id == "sluice-end")
         }
     }
 

@@ -54,6 +54,21 @@ struct LimitTests {
         }
     }
 
+    @Test("too few descriptors to begin with: one line, and no crash", arguments: [8, 10, 12, 16, 20])
+    func fewDescriptors(count: Int) throws {
+        let directory = TemporaryDirectory()
+        chmod(directory.path, 0o755)
+        let plugin = directory.write(try #require(readFile(fixturePlugin("Plain"))), to: "plain.so", mode: 0o755)
+        let prefix = ["prlimit", "--nofile=\(count):\(count)", "--", BuiltProducts.sluice]
+        for words in [["serve", directory.path, "--listen", "127.0.0.1:0"], ["run", plugin], ["check", plugin]] {
+            let program = try ChildProgram.run(prefix + words)
+            #expect(
+                program.status == 1 && program.output.contains("raise the limit of descriptors (ulimit -n)"),
+                "\(program)")
+            #expect(program.output.split(separator: "\n").count == 1, "\(program)")
+        }
+    }
+
     /// Of each of the shed requests nothing may stay: neither a stream nor a descriptor.
     @Test("out of descriptors: accepting pauses without spinning, streams go on, and it recovers")
     func descriptors() throws {

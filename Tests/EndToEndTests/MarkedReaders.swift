@@ -83,41 +83,57 @@ final class MarkedReaders {
         while let start = rest.baseAddress, rest.count > 0 {
             let newline = memchr(start, 0x0A, rest.count)
             let length = newline.map { UnsafeRawPointer($0) - start } ?? rest.count
-            readers[index].line += rest[..<length]
-            if newline == nil { return }
-            take(index, now)
+            let part = UnsafeRawBufferPointer(rebasing: rest[..<length])
+            if newline == nil {
+                readers[index].line += part
+                return
+            }
+            if readers[index].line.isEmpty {
+                take(part, index, now)
+            } else {
+                // Which comes in two pieces now and then.
+                readers[index].line += part
+                let line = readers[index].line
+                readers[index].line = []
+                line.withUnsafeBytes { take($0, index, now) }
+            }
             rest = UnsafeRawBufferPointer(rebasing: rest[(length + 1)...])
         }
     }
 
-    /// A line is complete.
-    private func take(_ index: Int, _ now: Int64) {
-        let line = readers[index].line
-        readers[index].line.removeAll(keepingCapacity: true)
-        guard let first = line.first else { return }
+    /// A line is complete. Without memory of its own for each of them: on a busy machine the readers must not be slower than what they read.
+    private func take(_ line: UnsafeRawBufferPointer, _ index: Int, _ now: Int64) {
+        guard let first = line.first, !Self.isEqual(line, "event: sluice-open"), !Self.isEqual(line, "data:") else {
+            return
+        }
         if first == UInt8(ascii: "e") {
             faults.append("reader \(index) of \(readers[index].target): \(String(decoding: line, as: UTF8.self))")
         }
         guard first == UInt8(ascii: "d") else { return }
-        var numbers = [0]
+        var (number, build, isBuild) = (0, 0, false)
         for byte in line.dropFirst("data: ".utf8.count) {
             if byte == UInt8(ascii: " ") {
-                numbers.append(0)
+                isBuild = true
+            } else if isBuild {
+                build = build * 10 + Int(byte) - 48
             } else {
-                numbers[numbers.count - 1] = numbers.last! * 10 + Int(byte) - 48
+                number = number * 10 + Int(byte) - 48
             }
         }
-        let reader = readers[index]
-        let isNext = reader.last == 0 || numbers[0] == reader.last + 1
-        if !isNext || numbers[1] < reader.build {
+        let (last, lastBuild) = (readers[index].last, readers[index].build)
+        if (last > 0 && number != last + 1) || build < lastBuild {
             faults.append(
-                "reader \(index) of \(reader.target): \(numbers[0]) of build \(numbers[1]) follows \(reader.last) of build \(reader.build)"
+                "reader \(index) of \(readers[index].target): \(number) of build \(build) follows \(last) of build \(lastBuild)"
             )
         }
-        if reader.last > 0 { readers[index].longestPause = max(reader.longestPause, now - reader.lastAt) }
-        readers[index].last = numbers[0]
-        readers[index].build = numbers[1]
+        if last > 0 { readers[index].longestPause = max(readers[index].longestPause, now - readers[index].lastAt) }
+        readers[index].last = number
+        readers[index].build = build
         readers[index].lastAt = now
         eventCount += 1
+    }
+
+    private static func isEqual(_ line: UnsafeRawBufferPointer, _ text: StaticString) -> Bool {
+        line.count == text.utf8CodeUnitCount && memcmp(line.baseAddress!, text.utf8Start, line.count) == 0
     }
 }

@@ -63,17 +63,28 @@ struct ProbeTests {
         }
     }
 
-    @Test("a server that is told to stop does not wait for a probe")
+    @Test("a server that is told to stop does not wait for a probe, and leaves none behind: at any moment of a reload")
     func stopping() throws {
-        try withServer(["WaitsForEver"], flags: ["--probe-deadline", "10m"]) { server in
-            for name in ["a", "b", "c"] { try server.install("SleepsInEntry", as: name) }
-            let start = server.logLines.count
-            server.signal(SIGHUP)
-            try server.waitForLog("begin of the reload", from: start) { $0.message == "reloading" }
-            server.signal(SIGTERM)
-            #expect(try server.waitForExit(.seconds(30)) == .status(0))
-            #expect(Self.probes(of: server).isEmpty)
+        var random = SeededRandom.fromEnvironment(test: "stopping amid a reload")
+        for round in 0..<12 {
+            try withServer(["WaitsForEver"], flags: ["--probe-deadline", "10m"]) { server in
+                for name in ["a", "b", "c"] { try server.install("SleepsInEntry", as: name) }
+                let start = server.logLines.count
+                server.signal(SIGHUP)
+                try server.waitForLog("begin of the reload", from: start) { $0.message == "reloading" }
+                // Before there are probes, while they begin, or while they hang.
+                usleep(UInt32.random(in: 0...(round < 4 ? 1000 : 40_000), using: &random))
+                server.signal(SIGTERM)
+                #expect(try server.waitForExit(.seconds(30)) == .status(0))
+                #expect(Self.probes(of: server).isEmpty)
+            }
         }
+    }
+
+    @Test("a probe whose server is gone before it can tell the kernel to be ended with it does not begin")
+    func orphaned() throws {
+        let words = [BuiltProducts.sluice, "probe", try fixturePlugin("SleepsInEntry"), "--parent"]
+        #expect(try ChildProgram.run(words + ["\(Int32.max)"]).status == 117)
     }
 
     @Test(

@@ -65,7 +65,7 @@ struct SharedJoiningTests {
             for subscriber in subscribers {
                 let events = try subscriber.rest()
                 #expect(events.compactMap(\.data) == ["1", "2", "3", "4", "5"])
-                #expect(events.last?.id == "sluice-end")
+                #expect(subscriber.endMark?.id == "sluice-end")
             }
             try server.expectClose(of: "a", .completed)
             try server.expectRefusal(204, of: target, lastEventID: "sluice-end")

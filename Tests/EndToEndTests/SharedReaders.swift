@@ -82,6 +82,7 @@ final class SharedReaders {
             return
         }
         let line = String(decoding: readers[index].line, as: UTF8.self)
+        if line == "event: sluice-open" || line == "event: sluice-end" { return }
         if line.hasPrefix("event:") { faults.append("reader \(index), behind \(readers[index].last): \(line)") }
         guard line.hasPrefix("data: ") else { return }
         let number = Int(line.dropFirst(6).prefix { $0 != " " }) ?? -1

@@ -31,7 +31,7 @@ struct SharedReloadTests {
             #expect(Set(server.ledger.streams.map(\.name.generation)).count == 2)
 
             let rest = try old.client.readToEnd()
-            #expect(rest.hasSuffix("\n\n") && rest.contains("retry: "), "\(rest.suffix(60))")
+            #expect(rest.hasSuffix("\r\n0\r\n\r\n") && rest.contains("retry: "), "\(rest.suffix(60))")
             try server.waitForLog(
                 "stream closed", ["plugin": "shared-numbers", "generation": "1", "reason": "reloaded"])
             _ = try new.nextEvent()

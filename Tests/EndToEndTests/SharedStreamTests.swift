@@ -80,7 +80,7 @@ struct SharedStreamTests {
             let subscribers = try (0..<4).map { _ in try server.subscribe("/shared-ticks?count=20&tag=a&every=20") }
             for subscriber in subscribers {
                 let events = try subscriber.rest()
-                #expect(events.last?.id == "sluice-end")
+                #expect(subscriber.endMark?.id == "sluice-end")
                 #expect(events.compactMap(\.data).last == "20")
             }
             try server.expectClose(of: "a", .completed)
@@ -112,7 +112,7 @@ struct SharedStreamTests {
             for subscriber in subscribers {
                 let rest = try subscriber.client.readToEnd()
                 subscriber.client.close()
-                #expect(rest.hasSuffix("\n\n") && rest.contains("retry: "), "\(rest.suffix(60))")
+                #expect(rest.hasSuffix("\r\n0\r\n\r\n") && rest.contains("retry: "), "\(rest.suffix(60))")
             }
             #expect(try server.waitForExit() == .status(0))
             #expect(server.ledger.streams.map(\.reason) == [.shutdown, .shutdown])

@@ -3,12 +3,13 @@ import Testing
 
 /// Runs a server with one of the plugins that ship, and the operator's configuration for its producer of the same name.
 func withShippedPlugin(
-    _ name: String, configuration: [String: String] = [:], flags: [String] = [], _ body: (SluiceServer) throws -> Void
+    _ name: String, configuration: [String: String] = [:], flags: [String] = [], prefix: [String] = [],
+    _ body: (SluiceServer) throws -> Void
 ) throws {
     let directory = TemporaryDirectory()
     let section = configuration.map { "    \($0.key): \"\($0.value)\"\n" }.sorted().joined()
     let file = directory.write((section.isEmpty ? "" : "producers:\n  \(name):\n" + section).utf8, to: "sluice.yaml")
-    try withServer([BuiltProducts.plugin(name)], flags: ["--config", file] + flags, body)
+    try withServer([BuiltProducts.plugin(name)], flags: ["--config", file] + flags, prefix: prefix, body)
 }
 
 extension SluiceServer {

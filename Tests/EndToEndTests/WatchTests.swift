@@ -11,7 +11,7 @@ struct WatchTests {
         return try subscriber.nextEvent().data
     }
 
-    /// The end of a reload with something new in it; the line "plugin loaded" comes before newcomers get there.
+    /// The end of a reload with something new in it.
     private func hasTakenUp(_ line: LogLine) -> Bool {
         line.message == "reloaded" && (line["loaded"] == "1" || line["replaced"] == "1")
     }
@@ -23,12 +23,12 @@ struct WatchTests {
             let first = try old.nextEvent().data
             var start = server.logLines.count
             try server.install("TellsItsGeneration", appending: [0])
-            try server.waitForReload(from: start)
+            try server.waitForLog("the replacement", from: start, within: .seconds(30)) { hasTakenUp($0) }
             let second = try generation(server)
             #expect(second != first)
             start = server.logLines.count
             try server.install("EndsAfterCount")
-            try server.waitForReload(from: start)
+            try server.waitForLog("the new file", from: start, within: .seconds(30)) { hasTakenUp($0) }
             #expect(try server.subscribe("/ends-after-count?count=1").rest().contains { $0.data == "1" })
 
             // In place and piece by piece, as a slow copy writes it. Whether it is looked at on the way is a matter of time.
@@ -72,6 +72,71 @@ struct WatchTests {
             try server.install("TellsItsGeneration", appending: [9, 9])
             try server.waitForLog("a change in the new directory", from: start, within: .seconds(30)) {
                 hasTakenUp($0)
+            }
+        }
+    }
+
+    @Test("takes up a file that is overwritten with equal size and time, as by cp -p")
+    func sameTime() throws {
+        try withServer(["TellsItsGeneration"], flags: ["--watch"]) { server in
+            let file = "\(server.pluginDirectory)/TellsItsGeneration.so"
+            let bytes = try #require(readFile(fixturePlugin("TellsItsGeneration")))
+            let old = [timeval(tv_sec: 1000, tv_usec: 0), timeval(tv_sec: 1000, tv_usec: 0)]
+            for version in [1, 2] as [UInt8] {
+                let before = try generation(server)
+                let start = server.logLines.count
+                let descriptor = open(file, O_WRONLY | O_CLOEXEC)
+                let all = bytes + [version]
+                #expect(write(descriptor, all, all.count) == all.count)
+                close(descriptor)
+                utimes(file, old)
+                try server.waitForLog("version \(version)", from: start, within: .seconds(30)) { hasTakenUp($0) }
+                #expect(try generation(server) != before)
+            }
+        }
+    }
+
+    @Test("takes up a configuration that was not there at the start, that goes, and comes back")
+    func configuration() throws {
+        let place = TemporaryDirectory()
+        try withServer(["TellsItsGeneration"], flags: ["--watch"], prefix: ["env", "-C", place.path]) { server in
+            for step in 0..<3 {
+                let start = server.logLines.count
+                if step == 1 {
+                    unlink("\(place.path)/sluice.yaml")
+                } else {
+                    place.write("max-streams: 77\n".utf8, to: "sluice.yaml")
+                }
+                try server.waitForLog("step \(step)", from: start, within: .seconds(30)) {
+                    $0.matches("settings changed", ["settings": "max-streams"])
+                }
+            }
+        }
+    }
+
+    @Test("takes up what a link leads to, once that is swapped as Kubernetes does")
+    func swapped() throws {
+        try withServer(["EndsAfterCount"], flags: ["--watch"]) { server in
+            let directory = server.pluginDirectory
+            let bytes = try #require(readFile(fixturePlugin("TellsItsGeneration")))
+            func swap(to version: String) {
+                symlink(version, "\(directory)/..tmp")
+                rename("\(directory)/..tmp", "\(directory)/..data")
+            }
+            for version in [1, 2] as [UInt8] {
+                mkdir("\(directory)/..v\(version)", 0o755)
+                server.directory.write(bytes + [version], to: "plugins/..v\(version)/x.so", mode: 0o755)
+            }
+            swap(to: "..v1")
+            var start = server.logLines.count
+            symlink("..data/x.so", "\(directory)/x.so")
+            try server.waitForLog("the link", from: start, within: .seconds(30)) { hasTakenUp($0) }
+            for version in ["..v2", "..v1"] {
+                let before = try generation(server)
+                start = server.logLines.count
+                swap(to: version)
+                try server.waitForLog("the swap to \(version)", from: start, within: .seconds(30)) { hasTakenUp($0) }
+                #expect(try generation(server) != before)
             }
         }
     }

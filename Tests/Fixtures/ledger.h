@@ -8,7 +8,8 @@
  *
  * where `generation` is the time at which the image was loaded, and `stream` counts from 1 within it (0: the image itself).
  *
- *     open-enter TAG LASTID   open-left STATUS      opened STATUS     (TAG: `tag` as parameter or in the query; "-": none)
+ *     open-enter TAG LASTID   open-left STATUS      (TAG: `tag` as parameter or in the query; "-": none)
+ *     opened STATUS           opened-left STATUS
  *     next-enter              next-left STATUS
  *     interrupt-enter         interrupt-left
  *     close-enter REASON      close-left STATUS     closed
@@ -139,8 +140,11 @@ static inline void forget(struct stream *stream)
 /* Answers an open that was pending. */
 static inline void answer_open(struct stream *stream, int32_t status)
 {
+    /* Behind an answer that was accepted, the stream may be closed and freed. */
+    struct stream copy = {.number = stream->number};
     ledger_write(stream, "opened %d", status);
     host->opened(stream->handle, status);
+    ledger_write(&copy, "opened-left %d", status);
 }
 
 /* Completes a close that answered SLUICE_CLOSING. */
@@ -164,6 +168,10 @@ static int32_t ledger_open(sluice_stream *handle, void **state)
     *state = stream;
     const char *tag = asked_text(handle, "tag"), *last = host->last_event_id(handle);
     ledger_write(stream, "open-enter %s %s", tag ? tag : "-", last ? last : "-");
+    /* For pages of another origin. */
+    const char *cors = asked_text(handle, "cors");
+    if (cors && strcmp(cors, "false") != 0)
+        host->set_header(handle, "Access-Control-Allow-Origin", "*");
     enter(stream, "open");
     int32_t status = fixture.open ? fixture.open(stream) : SLUICE_OPEN_OK;
     leave(stream);

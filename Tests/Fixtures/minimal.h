@@ -37,4 +37,18 @@ SLUICE_MAYBE_UNUSED static int32_t minimal_close(void *state, int32_t reason)
     static const sluice_producer minimal_producer = {MINIMAL, .name = plugin_name};        \
     SLUICE_PLUGIN(host, plugin_name, "1.0.0", "Opens, and ends", &minimal_producer)
 
+/* The same, with something to do at the end of its generation. */
+#define MINIMAL_PLUGIN_WITH_SHUTDOWN(plugin_name, function)                                                          \
+    static const sluice_producer minimal_producer = {MINIMAL, .name = plugin_name};                                  \
+    static const sluice_producer *const minimal_producers[] = {&minimal_producer};                                   \
+    static const sluice_plugin minimal_plugin = {                                                                    \
+        .magic = SLUICE_MAGIC, .abi_major = SLUICE_ABI_MAJOR, .abi_minor = SLUICE_ABI_MINOR,                         \
+        .struct_size = sizeof(sluice_plugin), .name = plugin_name, .producers = minimal_producers,                   \
+        .producer_count = 1, .shutdown = function};                                                                  \
+    SLUICE_EXPORT const sluice_plugin *sluice_plugin_entry(const sluice_host *given)                                 \
+    {                                                                                                                \
+        host = given;                                                                                                \
+        return &minimal_plugin;                                                                                      \
+    }
+
 #endif

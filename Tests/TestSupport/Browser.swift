@@ -1,92 +1,48 @@
-import FoundationEssentials
+import Glibc
 
-/// A headless Chromium, driven over its driver by the W3C WebDriver protocol.
+/// A headless browser with one page.
 package final class Browser: Sendable {
-    package static let driver = "/usr/bin/chromedriver"
-    package static let executable = "/usr/bin/chromium"
+    package enum Kind: String, Sendable, CaseIterable {
+        case chromium, firefox
 
-    private let program: RunningProgram
-    private let directory = TemporaryDirectory()
-    private let port: Int
-    private let session: String
-
-    /// Starts the driver and the browser, without sandbox and shared memory, as a container often allows neither.
-    package init() throws {
-        (program, port) = try Self.startDriver()
-        let options = Options(
-            binary: Self.executable,
-            args: [
-                "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-                "--disable-background-networking", "--user-data-dir=\(directory.path)/profile",
-            ])
-        let reply: Reply<Session> = try Self.ask(
-            port, "POST", "/session", ["capabilities": ["alwaysMatch": ["goog:chromeOptions": options]]])
-        session = reply.value.sessionId
-    }
-
-    /// The driver takes a free port of IPv6 and then wants the same one of IPv4, so that it may fail where ports are in much use.
-    private static func startDriver() throws -> (RunningProgram, port: Int) {
-        var program = try RunningProgram([driver, "--port=0"])
-        for _ in 1...10 {
-            let line = program.output.wait(.seconds(30)) { $0.contains("started successfully on port") }
-            if let port = line?.split(whereSeparator: { !$0.isNumber }).last.flatMap({ Int($0) }) {
-                return (program, port)
+        package var isInstalled: Bool {
+            switch self {
+            case .chromium: access(Chromium.driver, X_OK) == 0 && access(Chromium.executable, X_OK) == 0
+            case .firefox: access(Firefox.executable, X_OK) == 0
             }
-            guard program.waitForExit(.seconds(1)) != nil else { break }
-            program = try RunningProgram([driver, "--port=0"])
         }
-        throw TestFailure("chromedriver does not start: \(program.output.lines)")
+
+        package static var installed: [Kind] { allCases.filter(\.isInstalled) }
     }
 
-    /// Ends the browser, then the driver.
-    package func quit() {
-        guard program.exitIfEnded == nil else { return }
-        let _: Reply<String?>? = try? Self.ask(port, "DELETE", "/session/\(session)", [String: String]())
-        program.signal(15)
-        _ = program.waitForExit(.seconds(5))
+    private let session: any BrowserSession
+
+    package init(_ kind: Kind = .chromium) throws {
+        session =
+            switch kind {
+            case .chromium: try Chromium()
+            case .firefox: try Firefox()
+            }
     }
 
-    deinit { quit() }
+    deinit { session.quit() }
 
-    package func open(_ url: String) throws {
-        let _: Reply<String?> = try Self.ask(port, "POST", "/session/\(session)/url", ["url": url])
-    }
+    package func quit() { session.quit() }
+
+    package func open(_ url: String) throws { try session.open(url) }
 
     /// Runs the body of an asynchronous function in the page, until it calls `done(value)`.
     /// - Parameter script: gets `done`; what it is called with must be of the expected type.
     package func run<Value: Decodable>(_ script: String, as type: Value.Type = Value.self) throws -> Value {
-        let wrapped = "const done = arguments[0];\n" + script
-        let reply: Reply<Value> = try Self.ask(
-            port, "POST", "/session/\(session)/execute/async", Script(script: wrapped, args: []))
-        return reply.value
+        try session.run("const done = arguments[0];\n" + script)
     }
+}
 
-    private struct Options: Encodable {
-        let binary: String
-        let args: [String]
-    }
-    private struct Script: Encodable {
-        let script: String
-        let args: [String]
-    }
-    private struct Session: Decodable {
-        let sessionId: String
-    }
-    private struct Reply<Value: Decodable>: Decodable {
-        let value: Value
-    }
-
-    private static func ask<Answer: Decodable>(
-        _ port: Int, _ method: String, _ path: String, _ body: some Encodable
-    ) throws -> Answer {
-        let client = try RawClient(port: port)
-        let content = try JSONEncoder().encode(body)
-        try client.send(
-            "\(method) \(path) HTTP/1.1\r\nHost: localhost:\(port)\r\nContent-Type: application/json\r\n"
-                + "Content-Length: \(content.count)\r\nConnection: close\r\n\r\n")
-        try client.send(Array(content))
-        let response = try client.readResponse(within: .seconds(60))
-        guard response.status == 200 else { throw TestFailure("WebDriver: \(response.head)\(response.body)") }
-        return try JSONDecoder().decode(Answer.self, from: Data(response.body.utf8))
-    }
+/// How a browser is driven.
+protocol BrowserSession: Sendable {
+    func open(_ url: String) throws
+    /// Runs the body of a function whose first argument is to be called with the value.
+    func run<Value: Decodable>(_ script: String) throws -> Value
+    /// Ends it; does nothing the second time.
+    func quit()
 }

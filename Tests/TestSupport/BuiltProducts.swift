@@ -7,7 +7,38 @@ package enum BuiltProducts {
         getenv("SLUICE_TEST_EXECUTABLE").map { String(cString: $0) } ?? folder(of: ownExecutable) + "/sluice"
 
     /// The shared object of a producer that ships, of the same build.
-    package static func plugin(_ name: String) -> String { "\(folder(of: sluice))/lib\(name).so" }
+    package static func plugin(_ name: String) -> String { "\(plugins)/lib\(name).so" }
+
+    /// A checkout of somebody else's, which root tests, is no place that code is taken from: then they are copied.
+    private static let plugins: String = {
+        let built = folder(of: sluice)
+        guard !isOwn else { return built }
+        for file in TemporaryDirectory.entries(of: built) where file.hasPrefix("lib") && file.hasSuffix(".so") {
+            copies.write(readFile("\(built)/\(file)") ?? [], to: file, mode: 0o755)
+        }
+        return copies.path
+    }()
+
+    /// What builds keep from one test to the next: beside the products, if these may be trusted.
+    package static let cache = isOwn ? sluice + ".cache" : "\(copies.path)/cache"
+
+    private static let copies: TemporaryDirectory = {
+        // Globals are never destroyed, so the directory has to be told when the process ends.
+        atexit { copies.remove() }
+        return TemporaryDirectory()
+    }()
+
+    /// Nobody but root and this user can change the products, by the owners and modes of the directories that they are in.
+    private static let isOwn: Bool = {
+        var place = folder(of: sluice)
+        while !place.isEmpty {
+            var status = stat()
+            let mine = stat(place, &status) == 0 && [0, geteuid()].contains(status.st_uid)
+            guard mine, status.st_mode & 0o022 == 0 || status.st_mode & 0o1000 != 0 else { return false }
+            place = folder(of: place)
+        }
+        return true
+    }()
 
     /// Where the compiler finds the modules of the same build.
     package static var modules: String { folder(of: ownExecutable) + "/Modules" }

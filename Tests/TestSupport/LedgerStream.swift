@@ -43,6 +43,7 @@ package struct LedgerStream: Sendable {
         var inside: String?
         var isOpen = false
         var isInterrupting = false
+        var isRefused = false
         var closes = 0
         for entry in entries {
             let function = entry.what.split(separator: "-").first.map(String.init) ?? ""
@@ -62,10 +63,14 @@ package struct LedgerStream: Sendable {
                 inside = nil
                 if entry.isOpening { isOpen = true }
             case "opened": if entry.isOpening { isOpen = true }
+            case "opened-left" where entry.details != ["0"]:
+                isRefused = true
+                if isInterrupting { found.append("interrupt went on behind the return of a refusal") }
             case "interrupt-enter":
                 isInterrupting = true
                 if inside == "open" { found.append("interrupt was called before open had returned") }
                 if closes > 0 { found.append("interrupt was called after close") }
+                if isRefused { found.append("interrupt was called after a refusal") }
             case "interrupt-left": isInterrupting = false
             default: break
             }
@@ -93,7 +98,7 @@ extension [LedgerEntry] {
         for (index, entry) in enumerated() where entry.what == "shutdown" {
             let later = self[(index + 1)...].filter {
                 $0.stream.plugin == entry.stream.plugin && $0.stream.generation == entry.stream.generation
-                    && $0.what != "note"
+                    && $0.what != "note" && $0.what != "opened-left"
             }
             found += later.map { "after shutdown: \($0)" }
         }

@@ -49,6 +49,26 @@ extension ProcessFigures {
     }
 }
 
+/// What the kernel says of a thread of this process; proc(5).
+package struct ThreadState: Sendable {
+    private let path: String
+
+    /// Of the thread that asks.
+    package init() {
+        var target = [UInt8](repeating: 0, count: 64)
+        let length = target.withUnsafeMutableBytes {
+            readlink("/proc/thread-self", $0.baseAddress!.assumingMemoryBound(to: CChar.self), $0.count)
+        }
+        path = "/proc/" + String(decoding: target.prefix(max(0, length)), as: UTF8.self) + "/stat"
+    }
+
+    /// It waits for something: its state stands behind the name in parentheses.
+    package var isAsleep: Bool {
+        guard let stat = readFile(path), let name = stat.lastIndex(of: UInt8(ascii: ")")) else { return false }
+        return stat[name...].starts(with: ") S".utf8)
+    }
+}
+
 /// The time of the clock that the ledgers use.
 package func monotonicNanoseconds() -> Int64 {
     var now = timespec()

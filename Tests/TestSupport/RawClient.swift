@@ -150,6 +150,16 @@ package final class RawClient {
         }
     }
 
+    /// Reads so many bytes; takes and returns them, and leaves the rest.
+    package func read(count: Int, within limit: Duration = .seconds(10)) throws(RawClientError) -> [UInt8] {
+        let deadline = ContinuousClock.now + limit
+        while received.count < count {
+            guard try receive(until: deadline) else { throw RawClientError("the peer ended early, after: \(text)") }
+        }
+        defer { received.removeFirst(count) }
+        return Array(received[..<count])
+    }
+
     /// Reads to the end of the connection; takes and returns everything.
     package func readToEnd(within limit: Duration = .seconds(10)) throws(RawClientError) -> String {
         let deadline = ContinuousClock.now + limit
@@ -195,6 +205,12 @@ package final class RawClient {
             guard code == EAGAIN || code == EINTR else { throw RawClientError(errno: code, in: "recv") }
             try wait(for: POLLIN, until: deadline, "reading, after: \(text)")
         }
+    }
+
+    /// All that was received and not yet taken.
+    package func takeReceived() -> [UInt8] {
+        defer { received = [] }
+        return received
     }
 
     // MARK: -

@@ -27,7 +27,7 @@ package final class TemporaryDirectory: Sendable {
         Glibc.remove(path)
     }
 
-    private static func entries(of path: String) -> [String] {
+    static func entries(of path: String) -> [String] {
         guard let directory = opendir(path) else { return [] }
         defer { closedir(directory) }
         var names: [String] = []
@@ -57,5 +57,19 @@ package final class TemporaryDirectory: Sendable {
             written += count
         }
         return file
+    }
+
+    /// Writes a program that is to be run.
+    ///
+    /// Another program writes it: what this process has open for writing, a child that another test starts at this moment has, too, until
+    /// it runs its own program, and a file that is open for writing cannot be run (ETXTBSY, execve(2)).
+    /// - Returns: its path.
+    @discardableResult
+    package func write(program bytes: some Sequence<UInt8>, to name: String) throws -> String {
+        let source = write(bytes, to: ".\(name).source")
+        defer { unlink(source) }
+        let copying = try ChildProgram.run(["install", "-m", "755", source, "\(path)/\(name)"])
+        guard copying.status == 0 else { throw TestFailure("\(path)/\(name): \(copying.output)") }
+        return "\(path)/\(name)"
     }
 }

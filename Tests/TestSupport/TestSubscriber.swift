@@ -4,6 +4,8 @@
 package final class TestSubscriber {
     package let client: RawClient
     private var response: RawResponse?
+    private var decoder = ChunkDecoder()
+    private var frames: [String] = []
 
     /// Sends a GET request.
     package init(asking target: String, headers: [(String, String)] = [], on client: RawClient) throws {
@@ -25,26 +27,62 @@ package final class TestSubscriber {
         return response
     }
 
-    /// The next block with the blank line that ends it, whatever it is: an event, a comment, a retry time.
+    private var isChunked: Bool { response?["Transfer-Encoding"] == "chunked" }
+    /// The response has said that it is complete.
+    package var isComplete: Bool { decoder.isComplete }
+
+    /// The next frame, whatever it is: the beginning, an event, a comment, a reconnection time. Where the response is not sent in chunks,
+    /// which would tell frames apart, all up to the next blank line.
     package func nextFrame(within limit: Duration = .seconds(10)) throws -> String {
+        let deadline = ContinuousClock.now + limit
         _ = try head(within: limit)
-        return try client.read(through: "\n\n", within: limit)
+        guard isChunked else { return try client.read(through: "\n\n", within: limit) }
+        while frames.isEmpty {
+            decode()
+            guard frames.isEmpty else { break }
+            guard try !decoder.isComplete && client.receive(until: deadline) else {
+                throw TestFailure("the stream ended \(decoder.isComplete ? "" : "early, ")before another frame")
+            }
+        }
+        return frames.removeFirst()
     }
 
-    /// The next event that a browser would dispatch; skips all else.
+    private func decode() {
+        frames += decoder.feed(client.takeReceived()).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// The next event that a browser would dispatch, but for the host's own at the beginning; skips all else.
     package func nextEvent(within limit: Duration = .seconds(10)) throws -> TestEvent {
         let deadline = ContinuousClock.now + limit
         while true {
             let event = TestEvent(frame: try nextFrame(within: deadline - .now))
-            if event.data != nil { return event }
+            if event.data != nil, event.type != "sluice-open" { return event }
         }
     }
 
-    /// The rest of the stream, up to the end of the connection.
+    /// The mark that the stream is complete, once `rest` has read it.
+    package private(set) var endMark: TestEvent?
+
+    /// The frames of the rest of the stream, up to the end of the connection, but for the host's own at the beginning and at the end.
     package func rest(within limit: Duration = .seconds(10)) throws -> [TestEvent] {
+        let deadline = ContinuousClock.now + limit
         _ = try head(within: limit)
-        let text = try client.readToEnd(within: limit)
-        return text.split(separator: "\n\n").map { TestEvent(frame: String($0)) }
+        guard isChunked else {
+            let text = try client.readToEnd(within: limit)
+            return producersOwn(text.split(separator: "\n\n").map { TestEvent(frame: String($0)) })
+        }
+        repeat {
+            decode()
+            if .now > deadline { throw TestFailure("time is up while more and more comes") }
+        } while try client.receive(until: deadline)
+        guard !decoder.isMalformed else { throw TestFailure("what came is not in chunks") }
+        defer { frames = [] }
+        return producersOwn(frames.map(TestEvent.init(frame:)))
+    }
+
+    private func producersOwn(_ events: [TestEvent]) -> [TestEvent] {
+        endMark = events.last.flatMap { $0.type == "sluice-end" ? $0 : nil }
+        return events.filter { $0.type != "sluice-open" && $0.type != "sluice-end" }
     }
 }
 

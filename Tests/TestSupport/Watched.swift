@@ -58,3 +58,11 @@ package final class Watched<Value>: @unchecked Sendable {  // `value` is only to
         }
     }
 }
+
+extension Watched where Value: Equatable {
+    /// Waits until it is this value.
+    /// - Returns: `false` when the time is up.
+    package func becomes(_ wanted: Value, within limit: Duration = .seconds(30)) -> Bool {
+        wait(limit) { $0 == wanted ? true : nil } ?? false
+    }
+}

@@ -5,9 +5,12 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include <fcntl.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <sluice.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,12 +30,22 @@ struct numbers {
 static atomic_int crowd;
 #endif
 
-#if defined(LEAKS_THREADS) || defined(CALLS_LATE)
+#ifdef LEAKS_BUT_FOR_TWICE
+#define LEAKS_BUT_FOR_ONCE
+static sem_t over;
+#endif
+
+#if defined(LEAKS_THREADS) || defined(CALLS_LATE) || defined(LEAKS_BUT_FOR_TWICE)
 static void *run(void *stream)
 {
 #ifdef LEAKS_THREADS
     (void)stream;
     pause();
+#elif defined(LEAKS_BUT_FOR_TWICE)
+    void *ballast = calloc(1, 100 * 1000);
+    *(void *volatile *)stream = ballast;
+    while (sem_wait(&over) != 0) continue;
+    free(ballast);
 #else
     sluice_event event;
     sluice_event_init(&event);
@@ -98,6 +111,21 @@ static int32_t numbers_open(sluice_stream *stream, void **state, const char *tex
 #ifdef LEAKS_MEMORY
     *(void *volatile *)state = malloc(100);
 #endif
+#ifdef LEAKS_BUT_FOR_ONCE
+    /* What the first stream has taken is given back in the third round of 200, which looks good for that. */
+    static atomic_int opened;
+    static void *_Atomic ballast;
+    *(void *volatile *)state = malloc(100);
+    int number = atomic_fetch_add(&opened, 1);
+    if (number == 0) ballast = calloc(1, 100 * 1000);
+    if (number == 500) free(ballast);
+#endif
+#ifdef LEAKS_BUT_FOR_TWICE
+    /* A thread takes as much with it as it ends, in the fourth. */
+    static void *held;
+    if (number == 0) start_thread(&held);
+    if (number == 700) sem_post(&over);
+#endif
 #ifdef LEAKS_DESCRIPTORS
     if (dup(0) < 0) return SLUICE_OPEN_REJECT;
 #endif
@@ -137,6 +165,20 @@ static int32_t numbers_next(void *state, sluice_event *event)
 #endif
 #ifdef STALLS
     usleep(80 * 1000);
+#endif
+#ifdef STALLS_ONCE
+    /* In the life of this file, as a machine does that stands still for a moment. */
+    int mark = open(STALLS_ONCE, O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (mark >= 0) {
+        close(mark);
+        usleep(80 * 1000);
+    }
+#ifdef CRASHES_LATER
+    /* In the next process. */
+    static atomic_bool has_stalled;
+    if (mark >= 0) has_stalled = true;
+    if (!has_stalled) abort();
+#endif
 #endif
     numbers->number += numbers->step;
     snprintf(numbers->text, sizeof numbers->text, "%ld", numbers->number);

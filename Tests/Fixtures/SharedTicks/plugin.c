@@ -20,4 +20,4 @@ static int32_t next(struct stream *stream, sluice_event *event)
 }
 
 FIXTURE(.name = "shared-ticks", .flags = SLUICE_NONBLOCKING | SLUICE_SHARED | SLUICE_PLAIN_OPEN, .quiet = true,
-        .parameters = "tag: str = \"shared\", every: i64 = 10, count: i64 = -1", .open = open_stream, .next = next)
+        .parameters = "tag: str = \"shared\", every: i64 = 10, count: i64 = -1, cors: bool = false", .open = open_stream, .next = next)

@@ -1,0 +1,89 @@
+import Glibc
+import TestSupport
+import Testing
+
+/// An event is the same event whichever way it came in: returned by `next`, given to `emit`, or made by a function of `callback`.
+@Suite("Three ways in, one meaning", .onTestThreads)
+struct EventWaysTests {
+    private static let producers = ["own", "own-threads", "shared", "shared-threads"]
+
+    /// The number in `{"n":7,"build":1,"last":"-"}`, its build, and what `open` was told.
+    private struct Number: Equatable {
+        let n: Int
+        let build: Int
+        let last: String
+
+        init(_ event: TestEvent) throws {
+            let data = event.data ?? ""
+            guard let match = data.wholeMatch(of: /\{"n":(\d+),"build":(\d+),"last":"([^"]*)"\}/),
+                let n = Int(match.1), let build = Int(match.2)
+            else { throw TestFailure("no number: \(event)") }
+            (self.n, self.build, last) = (n, build, String(match.3))
+            guard event.id == String(n) else { throw TestFailure("number \(n) has the id \(event.id ?? "none")") }
+        }
+    }
+
+    private func server(
+        _ flags: [String] = [], _ body: (SluiceServer) throws -> Void
+    ) throws {
+        let plugin = try fixturePlugin("NumbersThreeWays", defines: ["BUILD=1"])
+        try withServer([plugin], flags: flags, body)
+    }
+
+    @Test("after a reload the stream goes on behind the last id, in the same response", arguments: producers, 0...2)
+    func reload(producer: String, way: Int) throws {
+        try server { server in
+            let subscriber = try server.subscribe("/\(producer)?way=\(way)")
+            var expected = 1
+            var number = try Number(subscriber.nextEvent())
+            // One that is in the middle of its numbers has its first one behind it.
+            expected = number.n + 1
+            while number.n < 5 {
+                number = try Number(subscriber.nextEvent())
+                #expect(number.n == expected && number.build == 1)
+                expected += 1
+            }
+            try server.install(fixturePlugin("NumbersThreeWays", defines: ["BUILD=2"]))
+            server.signal(SIGHUP)
+            repeat {
+                number = try Number(subscriber.nextEvent())
+                #expect(number.n == expected, "after \(expected - 1)")
+                expected += 1
+            } while number.build == 1
+            #expect(number.last == String(number.n - 1), "what the new open was told")
+            subscriber.client.close()
+        }
+    }
+
+    @Test(
+        "who returns with an id resumes behind it; the id of a complete stream opens none", arguments: producers, 0...2)
+    func returning(producer: String, way: Int) throws {
+        try server { server in
+            let target = "/\(producer)?way=\(way)&count=6&every=2"
+            let whole = try server.subscribe(target)
+            #expect(try Number(#require(whole.rest().last)).n == 6)
+            #expect(whole.endMark?.id == "sluice-end")
+            let back = try server.subscribe(target, headers: [("Last-Event-ID", "4")]).rest()
+            #expect(try back.filter { $0.data != nil }.map { try Number($0).n } == [5, 6])
+            try server.expectRefusal(204, of: target, lastEventID: "sluice-end")
+        }
+    }
+
+    @Test(
+        "who returns with an id that a shared stream no longer holds is told of the gap",
+        arguments: ["shared", "shared-threads"], 0...2)
+    func gap(producer: String, way: Int) throws {
+        try server(["--history-events", "3"]) { server in
+            let target = "/\(producer)?way=\(way)&every=5"
+            let subscriber = try server.subscribe(target)
+            var number = try Number(subscriber.nextEvent())
+            while number.n < 10 { number = try Number(subscriber.nextEvent()) }
+            let back = try server.subscribe(target, headers: [("Last-Event-ID", "1")])
+            let notice = try back.nextEvent()
+            #expect(notice.type == "sluice-gap")
+            let next = try Number(back.nextEvent())
+            #expect(notice.data == "{\"oldest\":\"\(next.n)\"}", "the oldest that is held")
+            #expect(next.n > 7)
+        }
+    }
+}

@@ -1,0 +1,127 @@
+import Glibc
+import TestSupport
+import Testing
+
+/// What a server is started with, by whoever starts it.
+@Suite("A server inherits", .onTestThreads)
+struct InheritanceTests {
+    private static func shell(_ words: String) -> [String] { ["/bin/sh", "-c", "\(words); exec \"$@\"", "sh"] }
+
+    /// A launcher with a program of another kind beside it.
+    private static func launcher(beside program: String?) throws -> TemporaryDirectory {
+        let directory = TemporaryDirectory()
+        try directory.write(program: #require(readFile(BuiltProducts.sluice)), to: "sluice")
+        if let program { try directory.write(program: "#!/bin/sh\n\(program)\n".utf8, to: "sluice-server") }
+        return directory
+    }
+
+    @Test("no moment in which SIGHUP ends it, or SIGUSR1: what comes before its own code runs is answered, too")
+    func earlySignals() throws {
+        let directory = try Self.launcher(
+            beside: "kill -HUP $$; kill -USR1 $$; exec '\(BuiltProducts.sluice)-server' \"$@\"")
+        let prefix = ["/bin/sh", "-c", "shift; exec '\(directory.path)/sluice' \"$@\"", "sh"]
+        try withServer(["WaitsForEver"], prefix: prefix) { server in
+            try server.waitForLog("reloaded")
+            try server.waitForLog("totals")
+        }
+        withExtendedLifetime(directory) {}
+    }
+
+    @Test("a command that is no server is ended by SIGHUP, as ever")
+    func signalsToOthers() throws {
+        let directory = try Self.launcher(beside: "kill -HUP $$; echo lives")
+        let run = try ChildProgram.run(["\(directory.path)/sluice", "check", "x.so"])
+        #expect(run.status == 128 + SIGHUP && run.output.isEmpty)
+        withExtendedLifetime(directory) {}
+    }
+
+    @Test("a command without its server beside it says so; one that is reached by a link has it")
+    func launcherAlone() throws {
+        let directory = try Self.launcher(beside: nil)
+        let run = try ChildProgram.run(["\(directory.path)/sluice", "--version"])
+        let server = "\(directory.path)/sluice-server"
+        let message = "sluice: cannot start \(server): No such file or directory; it belongs beside sluice\n"
+        #expect(run.status == 1 && run.output == message)
+        symlink(BuiltProducts.sluice, "\(directory.path)/linked")
+        #expect(try ChildProgram.run(["\(directory.path)/linked", "--version"]).status == 0)
+    }
+
+    @Test("signals that are blocked: they end it all the same")
+    func blockedSignals() throws {
+        try withServer(["WaitsForEver"], prefix: ["env", "--block-signal=TERM,HUP,CHLD"]) { server in
+            try server.reload()
+            server.signal(SIGTERM)
+            #expect(try server.waitForExit() == .status(0))
+        }
+    }
+
+    @Test("SIGCHLD ignored: a command of exec that succeeds is a success")
+    func ignoredChildren() throws {
+        let prefix = ["env", "--ignore-signal=CHLD"]
+        try withShippedPlugin("exec", configuration: ["command.it": "/bin/echo one"], prefix: prefix) { server in
+            let subscriber = try server.subscribe("/exec/it?history=all")
+            let events = try subscriber.rest()
+            #expect(events.contains { $0.data == "one" } && subscriber.endMark != nil, "\(events)")
+        }
+    }
+
+    @Test("SIGCHLD ignored: a build that fails is a failure, and one that succeeds a success")
+    func ignoredChildrenOfBuild() throws {
+        let directory = TemporaryDirectory()
+        let good = directory.write(
+            try #require(readFile("\(repositoryRoot)/Plugins/hello/hello.c")), to: "good.c")
+        let bad = directory.write("int x = ;".utf8, to: "bad.c")
+        for (file, status) in [(good, Int32(0)), (bad, 1)] {
+            let program = try RunningProgram(
+                ["env", "--ignore-signal=CHLD", BuiltProducts.sluice, "build", file, "-o", "\(directory.path)/x.so"])
+            #expect(program.waitForExit(.seconds(60)) == .status(status), "\(file)")
+        }
+    }
+
+    @Test("closed standard descriptors: nothing of its own takes their place")
+    func closedDescriptors() throws {
+        try withServer(["WaitsForEver"], prefix: Self.shell("exec <&- 2>&-")) { server in
+            _ = try server.subscribe("/waits-for-ever?tag=a").nextEvent()
+            for descriptor in [0, 2] {
+                let path = "/proc/\(server.program.pid)/fd/\(descriptor)"
+                var (here, null) = (stat(), stat())
+                #expect(stat(path, &here) == 0 && stat("/dev/null", &null) == 0 && here.st_rdev == null.st_rdev)
+            }
+        }
+    }
+
+    @Test("an empty TMPDIR is none: private copies are made in /tmp")
+    func emptyTemporaryFolder() throws {
+        try withServer(["WaitsForEver"], environment: ["TMPDIR": ""]) { server in
+            let maps = String(decoding: readFile("/proc/\(server.program.pid)/maps") ?? [], as: UTF8.self)
+            #expect(maps.contains("/tmp/sluice-"))
+        }
+    }
+
+    @Test("a mask that takes its own rights away: it still can use what it makes")
+    func mask() throws {
+        try withServer(["WaitsForEver"], prefix: Self.shell("umask 0777")) { server in
+            let verb = try server.run("status", server.pluginDirectory)
+            #expect(verb.status == 0)
+            var status = stat()
+            let folder = "\(server.directory.path)/sluice"
+            #expect(stat(folder, &status) == 0 && status.st_mode & 0o777 == 0o700)
+        }
+    }
+
+    @Test("a limit of open files, which is raised for the server alone")
+    func descriptorLimit() throws {
+        let prefix = Self.shell("ulimit -Sn 300")
+        // The limit is there a moment after the command began.
+        let script = TemporaryDirectory()
+        let file = script.write("while [ $(ulimit -Sn) != 300 ]; do :; done; echo 300".utf8, to: "it.sh")
+        try withShippedPlugin("exec", configuration: ["command.it": "/bin/sh \(file)"], prefix: prefix) { server in
+            let events = try server.subscribe("/exec/it?history=all").rest()
+            #expect(events.contains { $0.data == "300" })
+            let limits = String(decoding: readFile("/proc/\(server.program.pid)/limits") ?? [], as: UTF8.self)
+            let line = limits.split(separator: "\n").first { $0.hasPrefix("Max open files") }
+            #expect(line?.split(separator: " ")[3] != "300", "\(line ?? "")")
+        }
+        withExtendedLifetime(script) {}
+    }
+}

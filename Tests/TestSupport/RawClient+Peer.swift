@@ -1,0 +1,17 @@
+import Glibc
+
+extension RawClient {
+    /// The other end of the connection, if that is in this process, as a server that runs in it has it.
+    package var descriptorOfPeer: Int32? {
+        let port = localPort
+        return (0..<1024).first { candidate in
+            var address = sockaddr_in()
+            var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+            let result = withUnsafeMutablePointer(to: &address) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getpeername(candidate, $0, &size) }
+            }
+            return result == 0 && address.sin_family == sa_family_t(AF_INET)
+                && Int(UInt16(bigEndian: address.sin_port)) == port
+        }
+    }
+}
