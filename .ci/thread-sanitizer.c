@@ -1,13 +1,21 @@
-// Loaded before all else where tests run under the thread sanitizer: tells it of the waiting and waking of Swift's Mutex.
+// Loaded before all else where tests run under the thread sanitizer: tells it what Swift's own libraries, which are not built for it,
+// keep to themselves. It would else take for a race what they put in order.
 //
 // A Mutex of Swift's Synchronization is taken and given back by code that is compiled into its user; only when it has to wait, or to
-// wake another thread, does it do so inside the standard library, which is not built for the sanitizer. That would then miss who
-// had the lock before, and take each access under a contended lock for a race. Those calls pass through here.
+// wake another thread, does it do so inside the standard library. The sanitizer would miss who had the lock before.
+//
+// A task that waits for a continuation (`withUnsafeThrowingContinuation`, `EventLoopFuture.get()`) goes on with what the thread that
+// resumes it has written. The runtime tells the sanitizer so when the task is put into a queue again, but not when the continuation
+// was resumed before the task came to wait: then it just goes on.
+//
+// Those calls pass through here.
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 // In a program that is built for the sanitizer, these are there; in others, the calls go on as they are.
 extern void __tsan_acquire(void *address) __attribute__((weak));
@@ -42,4 +50,72 @@ SWIFT void unlock_slow(SELF) {
     __attribute__((swiftcall)) void (*next)(SELF) = dlsym(RTLD_NEXT, UNLOCK);
     if (__tsan_release) __tsan_release(lock);
     next(lock);
+}
+
+// ContinuationAsyncContext and its functions (include/swift/ABI/Task.h, stdlib/public/Concurrency/Task.cpp). A waiting task goes on
+// with the function in its continuation: one from here is put there that tells the sanitizer first. The true one is kept aside until
+// then, in lists whose locks the sanitizer must not see: it would find an order between all tasks.
+struct continuation;
+#define SWIFT_ASYNC __attribute__((swiftasynccall, visibility("default")))
+#define CONTEXT __attribute__((swift_async_context)) struct continuation *continuation
+typedef __attribute__((swiftasynccall)) void resume_function(CONTEXT);
+
+struct continuation {
+    void *parent;
+    resume_function *resume;
+};
+
+extern SWIFT void *swift_task_getCurrent(void) __attribute__((weak));
+
+struct waiting {
+    struct continuation *continuation;
+    resume_function *resume;
+    struct waiting *next;
+};
+
+enum { LISTS = 4096 };
+static struct list {
+    bool is_locked;
+    struct waiting *first;
+} lists[LISTS];
+
+static struct list *lock_list(struct continuation *continuation) {
+    struct list *list = &lists[(uintptr_t)continuation / 16 % LISTS];
+    while (__atomic_test_and_set(&list->is_locked, __ATOMIC_ACQUIRE)) sched_yield();
+    return list;
+}
+
+static void unlock_list(struct list *list) { __atomic_clear(&list->is_locked, __ATOMIC_RELEASE); }
+
+static __attribute__((swiftasynccall)) void resumed(CONTEXT) {
+    struct list *list = lock_list(continuation);
+    struct waiting **place = &list->first;
+    while ((*place)->continuation != continuation) place = &(*place)->next;
+    struct waiting *waiting = *place;
+    *place = waiting->next;
+    unlock_list(list);
+    resume_function *resume = waiting->resume;
+    free(waiting);
+    __tsan_acquire(swift_task_getCurrent());
+    __attribute__((musttail)) return resume(continuation);
+}
+
+SWIFT void *swift_continuation_init(struct continuation *continuation, size_t flags) {
+    SWIFT void *(*next)(struct continuation *, size_t) = dlsym(RTLD_NEXT, "swift_continuation_init");
+    if (__tsan_acquire) {
+        struct waiting *waiting = malloc(sizeof *waiting);
+        if (!waiting) abort();
+        struct list *list = lock_list(continuation);
+        *waiting = (struct waiting){continuation, continuation->resume, list->first};
+        list->first = waiting;
+        unlock_list(list);
+        continuation->resume = resumed;
+    }
+    return next(continuation, flags);
+}
+
+SWIFT_ASYNC void swift_continuation_await(struct continuation *continuation) {
+    __attribute__((swiftasynccall)) void (*next)(struct continuation *) = dlsym(RTLD_NEXT, "swift_continuation_await");
+    if (__tsan_release) __tsan_release(swift_task_getCurrent());
+    __attribute__((musttail)) return next(continuation);
 }
