@@ -1,5 +1,4 @@
 import EventStream
-import Glibc
 import PluginHost
 import StreamLoop
 import Synchronization
@@ -137,11 +136,11 @@ private final class CandidateLoad: Sendable {
     }
 
     private func refusal(in stage: PluginLoader.LoadStage, after limit: Int64) -> PluginRefusal {
-        let seconds = "\(limit / 1_000_000) ms"
+        let time = "\(limit / 1_000_000) ms"
         switch stage {
         case .entry:
             return PluginRefusal(
-                file: file.path, rule: "its entry did not return within \(seconds), as it did in its probe",
+                file: file.path, rule: "its entry did not return within \(time), as it did in its probe",
                 remedy: "do only what is needed for declaring producers; its thread is left to it", cause: .surroundings
             )
         case .constructors:
@@ -150,7 +149,7 @@ private final class CandidateLoad: Sendable {
                 return DynamicLoader.refusal(of: file.path, heldUpBy: holder)
             }
             return PluginRefusal(
-                file: file.path, rule: "its constructors did not return within \(seconds), as they did in its probe",
+                file: file.path, rule: "its constructors did not return within \(time), as they did in its probe",
                 remedy: "remove it, and start the server again: nothing else can be loaded until they do",
                 cause: .surroundings)
         }
@@ -172,6 +171,7 @@ private final class CandidateLoad: Sendable {
 /// Plugins that are probed, or whose constructors or entry run in this process, whether somebody waits for them or not.
 enum RunningLoads {
     private static let state = Mutex<(last: Int, files: [Int: String])>((0, [:]))
+    private static let oneEnded = Semaphore()
 
     fileprivate static func begin(_ file: String) -> Int {
         state.withLock { state in
@@ -181,7 +181,10 @@ enum RunningLoads {
         }
     }
 
-    fileprivate static func end(_ place: Int) { state.withLock { $0.files[place] = nil } }
+    fileprivate static func end(_ place: Int) {
+        state.withLock { $0.files[place] = nil }
+        oneEnded.post()
+    }
 
     static var files: [String] { state.withLock { $0.files.values.sorted() } }
 
@@ -189,8 +192,10 @@ enum RunningLoads {
     /// - Parameter deadline: monotonic nanoseconds.
     /// - Returns: those that there still are.
     static func waitForEnd(until deadline: Int64) -> [String] {
-        // Nobody tells, and it is the end of the process.
-        while !files.isEmpty, monotonicNanoseconds() < deadline { poll(nil, 0, 10) }
+        // Those that ended before make it look again, and no more.
+        while !files.isEmpty, case let rest = deadline - monotonicNanoseconds(), rest > 0 {
+            _ = oneEnded.wait(nanoseconds: rest)
+        }
         return files
     }
 }
