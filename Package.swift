@@ -114,16 +114,23 @@ let package = Package(
             name: "Launcher", cSettings: commandC,
             linkerSettings: [.unsafeFlags(["-nostartfiles", "-static-executable"], .when(configuration: .release))]),
         .target(name: "CStart", cSettings: commandC),
+        .target(name: "CCalls", cSettings: commandC),
+        .target(name: "CDeath", dependencies: ["CCalls"], cSettings: commandC),
         .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
         .target(name: "PluginLines", path: "Plugins/lines", publicHeadersPath: ".", cSettings: pluginC),
         .target(name: "EventStream", swiftSettings: settings),
         .target(name: "Sluice", dependencies: ["CSluice"], swiftSettings: settings),
         .target(name: "ForeignFunction", dependencies: ["CFFI"], swiftSettings: settings),
-        .target(name: "StreamLoop", dependencies: ["CLinux"], swiftSettings: settings),
+        .target(name: "Locks", dependencies: ["CLinux"], swiftSettings: settings),
+        .target(
+            name: "StreamLoop",
+            dependencies: [
+                "CDeath", "CLinux", "Locks", .product(name: "DequeModule", package: "swift-collections"),
+            ], swiftSettings: settings),
         .target(
             name: "StreamRuntime",
             dependencies: [
-                "EventStream", "StreamLoop",
+                "CCalls", "EventStream", "Locks", "StreamLoop",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -131,7 +138,8 @@ let package = Package(
         .target(
             name: "PluginHost",
             dependencies: [
-                "EventStream", "ForeignFunction", "CLinux", "CSluice", .product(name: "Logging", package: "swift-log"),
+                "CCalls", "CDeath", "EventStream", "ForeignFunction", "CLinux", "CSluice", "Locks",
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
         .target(
@@ -147,8 +155,8 @@ let package = Package(
         .executableTarget(
             name: "SluiceCommand",
             dependencies: [
-                "CLinux", "CStart", "EventStream", "ForeignFunction", "FrontDoor", "PluginHost", "StreamLoop",
-                "StreamRuntime",
+                "CCalls", "CDeath", "CLinux", "CStart", "EventStream", "ForeignFunction", "FrontDoor", "PluginHost",
+                "StreamLoop", "StreamRuntime",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),
@@ -162,9 +170,12 @@ let package = Package(
         unitTests("Sluice", also: ["CSluice"]),
         unitTests("EventStream", exclude: ["Golden"]),
         unitTests("ForeignFunction"),
+        unitTests("CCalls"),
+        unitTests("Locks"),
         unitTests("StreamLoop"),
         unitTests(
-            "StreamRuntime", also: ["EventStream", "StreamLoop", .product(name: "Logging", package: "swift-log")]),
+            "StreamRuntime",
+            also: ["EventStream", "Locks", "StreamLoop", .product(name: "Logging", package: "swift-log")]),
         unitTests(
             "PluginHost",
             also: [

@@ -4,6 +4,8 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
@@ -15,6 +17,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
 /** Names the calling thread, as ps and debuggers show it; prctl(2) is variadic, which Swift cannot call. */
@@ -80,6 +83,22 @@ static inline int sluice_pipe(int ends[2])
     return (int)syscall(SYS_pipe2, ends, O_CLOEXEC);
 }
 
+extern char **environ;
+
+/** The variables of this process, which Swift sees as a list that is always there; clearenv(3) leaves none. */
+static inline char *_Nullable *_Nullable sluice_environment(void)
+{
+    return environ;
+}
+
+static inline void sluice_set_environment(char *_Nullable *_Nonnull list)
+{
+    environ = list;
+}
+
+/** open(2): O_PATH, which the C library declares in GNU mode only. */
+static const int sluice_path_only = 010000000;
+
 /** A file in memory that can be sealed, and mapped as code; memfd_create(2), which the C library declares in GNU mode only. MFD_CLOEXEC,
     MFD_ALLOW_SEALING, and MFD_EXEC, which kernels before 6.3 do not know, nor need. -1: there is none. */
 static inline int sluice_memory_file(const char *_Nonnull name)
@@ -117,6 +136,32 @@ static inline void sluice_lower_limit(int pid, int resource, unsigned long soft)
     declares in GNU mode only (glibc 2.34); the asm label says whose definition is meant. */
 int sluice_spawn_closing_from(posix_spawn_file_actions_t *actions, int first)
     __asm__("posix_spawn_file_actions_addclosefrom_np");
+
+/** Sleeps while the word holds this value, until `sluice_futex_wake`, or the time; may return early. futex(2), which the C library does
+    not wrap; among the threads of this process only.
+    @param deadline monotonic nanoseconds; INT64_MAX: none */
+static inline void sluice_futex_wait(const void *_Nonnull word, uint32_t value, int64_t deadline)
+{
+    struct timespec time = {deadline / 1000000000, deadline % 1000000000};
+    syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, value, deadline == INT64_MAX ? NULL : &time, NULL,
+        FUTEX_BITSET_MATCH_ANY);
+}
+
+/** Wakes at most so many of the threads that sleep at the word. */
+static inline void sluice_futex_wake(const void *_Nonnull word, int count)
+{
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
+}
+
+/** For a loop that waits for another core: leaves the core's shared parts to its other thread for a moment. */
+static inline void sluice_pause(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("isb" ::: "memory");
+#endif
+}
 
 /** What dladdr(3) fills: `Dl_info`. */
 struct sluice_address_origin {

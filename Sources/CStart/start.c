@@ -7,6 +7,7 @@
 
 #include <signal.h>
 #include <stddef.h>
+#include <unistd.h>
 
 static const int kept[] = {SIGHUP, SIGUSR1};
 static volatile sig_atomic_t noted[sizeof kept / sizeof kept[0]];
@@ -38,4 +39,13 @@ int sluice_start_noted(int number)
         if (kept[i] == number)
             return noted[i];
     return 0;
+}
+
+extern void __lsan_do_leak_check(void) __attribute__((weak));
+
+void sluice_end(int status)
+{
+    if (status == 0 && __lsan_do_leak_check)
+        __lsan_do_leak_check();
+    _exit(status);
 }
