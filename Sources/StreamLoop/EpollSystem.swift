@@ -39,6 +39,16 @@ package final class EpollSystem: LoopSystem {
 
     package override func runDelay() -> Int64 { threadRunDelay() }
 
+    package override func processorTime() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    }
+
+    package override func runElsewhere(
+        _ call: @escaping @Sendable () -> Void, of owner: AnyObject, died: @escaping @Sendable () -> Void
+    ) { SpareThreads.shared.run(call, of: owner, died: died) }
+
     package override func wait(timeout: Int64, into events: UnsafeMutableBufferPointer<ReadyEvent>) -> Int {
         // Rounded up: a turn that comes a little late finds its timers due; one that comes early would spin.
         let milliseconds =

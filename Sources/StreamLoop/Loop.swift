@@ -1,5 +1,5 @@
 import Glibc
-import Synchronization
+import Locks
 
 /// What a loop calls, on its thread.
 package protocol LoopHandler: AnyObject {
@@ -9,9 +9,16 @@ package protocol LoopHandler: AnyObject {
     func woken(_ tag: UInt64)
     /// A slot's deadline is over. The handler must set another one, or remove it.
     func due(_ slot: UInt32)
-    /// All that was ready was handled.
-    /// - Returns: `true` if there is more to do at once: the loop then looks for what is ready, but does not sleep.
-    func turnEnded() -> Bool
+    /// All that was ready was handled, and all that was due.
+    func turnEnded() -> TurnEnd
+}
+
+package enum TurnEnd: Sendable {
+    case idle
+    /// There is more to do at once: the loop looks for what is ready, but does not sleep.
+    case more
+    /// Another thread has taken the loop over meanwhile: nothing of it may be touched by this one any more.
+    case lost
 }
 
 /// A thread with epoll and timers. All that it holds belongs to that thread, except where a comment says "any thread".
@@ -19,13 +26,15 @@ package final class Loop: @unchecked Sendable {
     // Unchecked: `mailbox` is behind its lock; everything else is only touched on the loop's thread, or before it starts.
     package let index: Int
     package let system: LoopSystem
-    package var timers = TimerHeap()
+    package private(set) var timers = TimerHeap()
+    /// While timers fire, the moment up to which they do; otherwise the beginning of time.
+    private var firingUntil = Int64.min
     /// The time at which the current turn began, or was last looked at; monotonic nanoseconds.
     package private(set) var now: Int64
     /// Outlives the loop: whoever makes both keeps it.
     package unowned(unsafe) var handler: (any LoopHandler)!
 
-    private let mailbox = Mutex(Mailbox())
+    private let mailbox = QuickMutex(Mailbox())
     private let events: UnsafeMutableBufferPointer<ReadyEvent>
     /// What was taken out of the mailbox, and how many of its calls have run.
     private var taken = Mailbox()
@@ -78,9 +87,21 @@ package final class Loop: @unchecked Sendable {
 
     // MARK: The loop's thread
 
-    /// Turns until `stop`.
+    /// Turns until `stop`, or until another thread has taken the loop over.
     package func run() {
-        while !isStopped { turn(waitingAtMost: -1) }
+        while !isStopped { guard turn(waitingAtMost: -1) else { return } }
+    }
+
+    /// Goes on in place of a thread that lost the loop at the end of a turn.
+    package func takeOver() {
+        hasMore = true
+        run()
+    }
+
+    /// Sets a slot's timer; `Int64.max` removes it. One that is set to a time that is over fires in the next turn.
+    package func setTimer(_ slot: UInt32, to deadline: Int64) {
+        // While timers fire, it would fire again in the same turn.
+        timers.set(slot, to: max(deadline, firingUntil == .min ? .min : firingUntil + 1))
     }
 
     package func stop() { isStopped = true }
@@ -94,7 +115,9 @@ package final class Loop: @unchecked Sendable {
 
     /// Waits for something to do and does it.
     /// - Parameter limit: nanoseconds; negative: no limit but the earliest timer's.
-    package func turn(waitingAtMost limit: Int64) {
+    /// - Returns: `false` if another thread has taken the loop over.
+    @discardableResult
+    package func turn(waitingAtMost limit: Int64) -> Bool {
         var timeout = hasMore ? 0 : limit
         if timeout != 0, timers.earliest != .max {
             let untilTimer = max(0, timers.earliest - system.now())
@@ -105,7 +128,14 @@ package final class Loop: @unchecked Sendable {
         for index in 0..<count { handler.ready(events[index].tag, events[index].readiness) }
         let isMailboxEmpty = emptyMailbox()
         fireTimers()
-        hasMore = handler.turnEnded() || !isMailboxEmpty
+        // What the next turn finds, should this one's end be another thread's.
+        hasMore = true
+        switch handler.turnEnded() {
+        case .lost: return false
+        case .more: break
+        case .idle: hasMore = !isMailboxEmpty
+        }
+        return true
     }
 
     /// - Returns: `false` if there was so much to do that some of it is left for the next turn: a burst of joins must not hold up
@@ -134,6 +164,8 @@ package final class Loop: @unchecked Sendable {
     private func fireTimers() {
         // Only what was due when the turn began: a timer that is set to "now" again and again must not hold the loop.
         let limit = now
+        firingUntil = limit
+        defer { firingUntil = .min }
         while let slot = timers.firstDue(at: limit) {
             handler.due(slot)
             precondition(

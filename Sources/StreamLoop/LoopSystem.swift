@@ -48,6 +48,17 @@ package class LoopSystem {
     /// How long the loop's thread has waited for a processor in all, in nanoseconds; 0 where that is unknown.
     package func runDelay() -> Int64 { fatalError("abstract") }
 
+    /// How much of a processor's time the loop's thread has used in all, in nanoseconds.
+    package func processorTime() -> Int64 { fatalError("abstract") }
+
+    /// Runs a call that may wait on another thread.
+    /// - Parameters:
+    ///   - owner: whose call it is; those of different owners do not wait for one another.
+    ///   - died: is called when the call has ended that thread, with pthread_exit(3).
+    package func runElsewhere(
+        _ call: @escaping @Sendable () -> Void, of owner: AnyObject, died: @escaping @Sendable () -> Void
+    ) { fatalError("abstract") }
+
     /// Waits until something is ready, `wakeUp` is called, or the time is over.
     /// - Parameter timeout: nanoseconds; negative waits without limit.
     /// - Returns: how many events were written.

@@ -101,6 +101,12 @@ package final class VirtualSystem: LoopSystem {
 
     package override func runDelay() -> Int64 { delay.load(ordering: .relaxed) }
 
+    package override func processorTime() -> Int64 { 0 }
+
+    package override func runElsewhere(
+        _ call: @escaping @Sendable () -> Void, of owner: AnyObject, died: @escaping @Sendable () -> Void
+    ) { call() }
+
     package override func wait(timeout: Int64, into events: UnsafeMutableBufferPointer<ReadyEvent>) -> Int {
         if edges.isEmpty {
             let wasWoken = isWoken.exchange(false, ordering: .acquiring)

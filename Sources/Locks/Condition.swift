@@ -1,0 +1,47 @@
+import CLinux
+import Synchronization
+
+/// A lock with a condition on the monotonic clock: what `Synchronization` does not have, and what a thread needs that waits for
+/// room, for time, or for the end of its stream, whichever comes first.
+package final class Condition: @unchecked Sendable {
+    // Unchecked: the counts are only touched with the lock held.
+    private let lock = QuickLock()
+    /// Counts broadcasts, for who is about to sleep: it does so only if there was none meanwhile.
+    private let broadcasts = Atomic<UInt32>(0)
+    private var waiting = 0
+    /// Threads are woken once the lock is free, as they want it first of all.
+    private var isWakeDue = false
+
+    package init() {}
+
+    package func withLock<Result>(_ body: () -> Result) -> Result {
+        lock.lock()
+        defer { unlock() }
+        return body()
+    }
+
+    private func unlock() {
+        let isWakeDue = isWakeDue
+        self.isWakeDue = false
+        lock.unlock()
+        if isWakeDue { withUnsafePointer(to: broadcasts) { sluice_futex_wake($0, .max) } }
+    }
+
+    /// Waits, with the lock held, for a `broadcast` or until the time; may return early.
+    /// - Parameter deadline: monotonic nanoseconds; `Int64.max`: none.
+    package func wait(until deadline: Int64) {
+        let seen = broadcasts.load(ordering: .relaxed)
+        waiting += 1
+        unlock()
+        withUnsafePointer(to: broadcasts) { sluice_futex_wait($0, seen, max(deadline, 0)) }
+        lock.lock()
+        waiting -= 1
+    }
+
+    /// Wakes all that wait. With the lock held.
+    package func broadcast() {
+        guard waiting > 0 else { return }
+        broadcasts.add(1, ordering: .relaxed)
+        isWakeDue = true
+    }
+}
