@@ -15,6 +15,8 @@ package enum EncodingFault: Error, Sendable, Equatable {
     case invalidUTF8(Field, offset: Int)
     /// The id is `EventID.finished`, the host's own.
     case reservedID
+    /// The id is longer than `EventID.maximumBytes`.
+    case idTooLong
     /// Data, type, id and comment together are longer than `EventEncoder.maximumEventBytes`.
     case tooLong(limit: Int)
 }
@@ -28,6 +30,7 @@ extension EncodingFault: CustomStringConvertible {
         case .nul(let field): "\(field.rawValue) holds a NUL"
         case .invalidUTF8(let field, let offset): "\(field.rawValue) is not valid UTF-8 at byte \(offset)"
         case .reservedID: "id is \"\(EventID.finished)\", which is the host's own"
+        case .idTooLong: "id is longer than \(EventID.maximumBytes) bytes"
         case .tooLong(let limit): "the event's data, type, id and comment are longer than \(limit) bytes"
         }
     }

@@ -40,6 +40,7 @@ package struct EventEncoder: Sendable {
         }
         if let id = fields.id {
             try take(id, from: &room)
+            if id.count > EventID.maximumBytes { throw .idTooLong }
             if isReserved(id) { throw .reservedID }
             try frames.appendLine(.id, id, of: .id)
         }

@@ -4,6 +4,10 @@ package enum EventID {
     /// reconnects to a stream that is complete.
     package static let finished = "sluice-end"
 
+    /// The longest id of an event, in bytes: a returning subscriber says it in a header or, three times as long, in the query, and must be
+    /// able to through every proxy.
+    package static let maximumBytes = 1024
+
     /// `true` if a returning subscriber has seen the stream's end: it is answered with 204, and stops reconnecting.
     package static func isFinished(_ lastEventID: String?) -> Bool {
         lastEventID == finished

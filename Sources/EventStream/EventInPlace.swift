@@ -3,7 +3,7 @@ extension EventEncoder {
     /// hold a line end, a NUL, or ill-formed UTF-8: see `FrameBuffer.appendOneLine` and `appendJSON`.
     /// - Parameters:
     ///   - type: appends the type, or answers `false` for none.
-    ///   - id: likewise. An id that is the host's own is left out.
+    ///   - id: likewise. An id that is the host's own, or too long to come back, is left out.
     ///   - data: appends the one line of data.
     /// - Throws: `tooLong`; `frames` then holds what it held before.
     package func encode(
@@ -14,7 +14,10 @@ extension EventEncoder {
         let typeLength = frames.appendLine(.event, type) ?? 0
         let idAt = frames.count
         var idLength = frames.appendLine(.id, id)
-        if let length = idLength, isReserved(frames.bytes[(frames.count - 1 - length)..<(frames.count - 1)]) {
+        if let length = idLength,
+            length > EventID.maximumBytes
+                || isReserved(frames.bytes[(frames.count - 1 - length)..<(frames.count - 1)])
+        {
             frames.truncate(to: idAt)
             idLength = nil
         }

@@ -58,6 +58,8 @@ package protocol EventProducer: AnyObject, Sendable {
     /// - Parameters:
     ///   - events: at most so many; 1 for a producer that may block, so that what is there is sent before it blocks again.
     ///   - bytes: no further event is asked for once `frames` holds so many.
+    ///
+    /// What is emitted meanwhile is moved to `frames` by `StreamServices.takeEmitted`, before the event that is encoded next.
     func pull(
         _ stream: StreamToken, state: UnsafeMutableRawPointer?, into frames: inout FrameBuffer, events: Int, bytes: Int
     ) -> PullOutcome
@@ -73,9 +75,17 @@ package protocol EventProducer: AnyObject, Sendable {
     /// - Returns: `true` when it is over; `false` when `StreamServices.closed` will say so.
     func close(_ stream: StreamToken, state: UnsafeMutableRawPointer?, reason: CloseReason) -> Bool
 
+    /// `interrupt` does something.
+    var hasInterrupt: Bool { get }
+
     /// Asks a blocking `pull` or a pending open to return soon. Any thread, also while `pull` runs, but not while `close` does. A
-    /// refusal through `StreamServices.opened` waits until it has returned.
+    /// refusal through `StreamServices.opened` waits until it has returned. It may wait, but not for long.
     func interrupt(_ stream: StreamToken, state: UnsafeMutableRawPointer?)
+
+    /// Calls a function that the producer wants to be called where its stream lives.
+    func perform(
+        _ stream: StreamToken, _ function: @convention(c) (UnsafeMutableRawPointer?) -> Void,
+        _ context: UnsafeMutableRawPointer?)
 
     /// The stream is over, or never opened, and its token stale: nothing more is kept for it. Once for each token.
     func forget(_ stream: StreamToken)
@@ -84,7 +94,14 @@ package protocol EventProducer: AnyObject, Sendable {
 extension EventProducer {
     package func save(_ stream: StreamToken, state: UnsafeMutableRawPointer?) -> [UInt8]? { nil }
     package func adopt(_ parameters: any ResolvedParameters) -> (any ResolvedParameters)? { parameters }
+    package func perform(
+        _ stream: StreamToken, _ function: @convention(c) (UnsafeMutableRawPointer?) -> Void,
+        _ context: UnsafeMutableRawPointer?
+    ) {
+        function(context)
+    }
     package func forget(_ stream: StreamToken) {}
+    package var hasInterrupt: Bool { true }
 }
 
 /// With the response headers that the producer added, whatever the response is.

@@ -10,6 +10,10 @@ package protocol StreamServices: AnyObject, Sendable {
         _ stream: StreamToken, whenFull policy: OverflowPolicy, _ encode: (inout FrameBuffer) -> Bool
     ) -> EmitOutcome
 
+    /// Moves what the stream's own `pull` has emitted, since it was called and on the calling thread, behind what that has encoded: what is
+    /// emitted within `next` comes before the event that this one returns, and so before those of later ones.
+    func takeEmitted(_ stream: StreamToken, into frames: inout FrameBuffer)
+
     /// Blocks the calling stream's thread.
     /// - Returns: `false` when the stream must end; `nil` when it lives on a loop, or is over, and must not sleep.
     func sleep(_ stream: StreamToken, milliseconds: Int64) -> Bool?
@@ -35,12 +39,19 @@ package protocol StreamServices: AnyObject, Sendable {
     func closed(_ stream: StreamToken) -> Bool
 
     /// Runs `function(context)` where the stream lives.
-    /// - Returns: `false` if the stream is over.
     func schedule(
         _ stream: StreamToken, afterNanoseconds: Int64,
         _ function: @escaping @convention(c) (UnsafeMutableRawPointer?) -> Void,
         _ context: UnsafeMutableRawPointer?
-    ) -> Bool
+    ) -> ScheduleOutcome
+}
+
+package enum ScheduleOutcome: Sendable, Equatable {
+    case accepted
+    /// The stream is over.
+    case over
+    /// So many wait already that no other is taken.
+    case tooMany
 }
 
 /// What becomes of an event for which a stream's queue has no room.
