@@ -1,3 +1,5 @@
+import EventStream
+import Locks
 import Synchronization
 
 /// How many of what there are, over all loops; any thread.
@@ -5,18 +7,23 @@ final class Census: Sendable {
     private let maxStreams: Atomic<Int>
     private let maxThreads: Atomic<Int>
     private let maxKeptBytes: Atomic<Int>
+    private let stackSize: Atomic<Int>
+    private let maxScheduled: Atomic<Int>
     private let streams = Atomic<Int>(0)
     private let threads = Atomic<Int>(0)
     private let keptBytes = Atomic<Int>(0)
     private let stuck = Atomic<Int>(0)
     private let refused = Atomic<Int>(0)
     private let evicted = Atomic<Int>(0)
+    private let hanging = Mutex(Hanging())
     private let idle = Condition()
 
     init(limits: Limits) {
         maxStreams = Atomic(limits.maxStreams)
         maxThreads = Atomic(limits.maxThreads)
         maxKeptBytes = Atomic(limits.maxKeptRequestBytes)
+        stackSize = Atomic(limits.stackBytes)
+        maxScheduled = Atomic(limits.maxScheduledCalls)
     }
 
     /// What is over a lower limit stays.
@@ -24,7 +31,13 @@ final class Census: Sendable {
         maxStreams.store(limits.maxStreams, ordering: .relaxed)
         maxThreads.store(limits.maxThreads, ordering: .relaxed)
         maxKeptBytes.store(limits.maxKeptRequestBytes, ordering: .relaxed)
+        stackSize.store(limits.stackBytes, ordering: .relaxed)
+        maxScheduled.store(limits.maxScheduledCalls, ordering: .relaxed)
     }
+
+    /// What the threads of streams get.
+    var stackBytes: Int { stackSize.load(ordering: .relaxed) }
+    var maxScheduledCalls: Int { maxScheduled.load(ordering: .relaxed) }
 
     /// Streams from before their `open` to after their `close`.
     var openStreams: Int { streams.load(ordering: .acquiring) }
@@ -52,6 +65,20 @@ final class Census: Sendable {
         return false
     }
 
+    enum ThreadTaken {
+        /// It needs none, or can do without.
+        case none
+        case taken
+        case refused
+    }
+
+    /// Takes a thread for a stream, if its producer's streams live on threads.
+    func takeThread(for entry: ProducerEntry, at now: Int64) -> ThreadTaken {
+        guard entry.usesThreads(at: now) else { return .none }
+        if takeThread() { return .taken }
+        return entry.needsThreads(at: now) ? .refused : .none
+    }
+
     /// For a stream that continues another: beyond the limit, until the other's thread is free. A loop has few of them at a time.
     func addThread() { threads.add(1, ordering: .relaxed) }
 
@@ -75,6 +102,32 @@ final class Census: Sendable {
 
     func countEvicted() { evicted.add(1, ordering: .relaxed) }
     func countRefused() { refused.add(1, ordering: .relaxed) }
+
+    // MARK: Calls that hang
+
+    private struct Hanging {
+        var calls: [HangingCall] = []
+        var tell: @Sendable ([HangingCall]) -> Void = { _ in }
+    }
+
+    func hangs(_ call: HangingCall) { changeHanging { $0.append(call) } }
+
+    func noLongerHangs(_ stream: StreamToken) { changeHanging { $0.removeAll { $0.stream == stream } } }
+
+    /// What is told is told in its order.
+    private func changeHanging(_ change: (inout [HangingCall]) -> Void) {
+        hanging.withLock { hanging in
+            let before = hanging.calls.count
+            change(&hanging.calls)
+            if hanging.calls.count != before { hanging.tell(hanging.calls) }
+        }
+    }
+
+    var hangingCalls: [HangingCall] { hanging.withLock { $0.calls } }
+
+    func observeHangingCalls(_ tell: @escaping @Sendable ([HangingCall]) -> Void) {
+        hanging.withLock { $0.tell = tell }
+    }
 
     /// A loop has no stream and no connection left.
     func loopIsIdle() { idle.withLock { idle.broadcast() } }

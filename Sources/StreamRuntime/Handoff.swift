@@ -1,4 +1,5 @@
 import EventStream
+import Locks
 import StreamLoop
 
 /// What passes between a stream's loop and another thread: the thread that a blocking stream lives on, or any that calls
@@ -141,6 +142,14 @@ final class Handoff: @unchecked Sendable {
             defer { isRoomWanted = false }
             if isThreaded { condition.broadcast() }
             return Taken(finish: finish, overflow: overflow, isRoomWanted: isRoomWanted)
+        }
+    }
+
+    /// Moves all frames behind those in `output`, in the middle of a call that has emitted them.
+    func takeFrames(into output: inout FrameBuffer) {
+        condition.withLock {
+            output.append(framesOf: frames)
+            frames.removeAll()
         }
     }
 

@@ -50,6 +50,8 @@ final class Hub: @unchecked Sendable {
     var isIDRefused = false
     /// The source has failed on trial, and one of the generation before opens in its place: how the hub ends if that does not.
     var fallingBack: HubReplica.Ending?
+    /// The trial of the generation in which the source has failed.
+    var doubted: Trial?
     /// What the source was handed by `save`, until its first event: it may have to be opened once more.
     var saved: [UInt8]?
     var numbering: HubNumbering

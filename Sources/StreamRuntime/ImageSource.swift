@@ -8,24 +8,28 @@ package struct LoadedImage: Sendable {
     package let content: String
     package let producers: [any EventProducer]
     package let shutdown: @Sendable () -> Void
+    /// Is told its number once it is a generation.
+    package let admitted: @Sendable (Int) -> Void
     /// The source's own.
     package let origin: any Sendable
 
     package init(
         plugin: String, path: String, content: String, producers: [any EventProducer], origin: any Sendable = (),
-        shutdown: @escaping @Sendable () -> Void
+        admitted: @escaping @Sendable (Int) -> Void = { _ in }, shutdown: @escaping @Sendable () -> Void
     ) {
         self.plugin = plugin
         self.path = path
         self.content = content
         self.producers = producers
         self.origin = origin
+        self.admitted = admitted
         self.shutdown = shutdown
     }
 
     func moved(to path: String) -> LoadedImage {
         LoadedImage(
-            plugin: plugin, path: path, content: content, producers: producers, origin: origin, shutdown: shutdown)
+            plugin: plugin, path: path, content: content, producers: producers, origin: origin, admitted: admitted,
+            shutdown: shutdown)
     }
 }
 

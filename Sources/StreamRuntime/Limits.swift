@@ -5,6 +5,10 @@ package struct Limits: Sendable {
     package var maxStreamsPerProducer = 100_000
     /// Streams of blocking producers at a time: each has a thread.
     package var maxThreads = 256
+    /// The stack of a stream's thread: address space, which takes memory as far as it is used. Bytes.
+    package var stackBytes = 8 << 20
+    /// Calls of one stream that are scheduled and have not run.
+    package var maxScheduledCalls = 10_000
     /// Shared streams of one producer at a time, each with parameters of its own.
     package var maxHubsPerProducer = 1_000
     /// What the requests take that are kept to open resumable streams anew.
@@ -24,6 +28,8 @@ package struct Limits: Sendable {
     package var retryMilliseconds: Int64 = 2_000
     /// A non-blocking producer that holds its loop for so long is moved to threads. Nanoseconds.
     package var stallLimit: Int64 = 50_000_000
+    /// A call of a non-blocking producer that has not returned after so long loses its loop. Nanoseconds.
+    package var callDeadline: Int64 = 1_000_000_000
     /// A stream that still runs so long after it should have ended is reported. Nanoseconds.
     package var stuckReport: Int64 = 5_000_000_000
 

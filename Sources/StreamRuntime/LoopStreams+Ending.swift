@@ -3,14 +3,13 @@ import StreamLoop
 
 /// The ends of a stream: its source's, its connection's, and both together.
 ///
-/// Exactly once is kept here: a source is closed where `source` goes from `.open` to `.closing`, and nowhere else.
+/// Exactly once is kept here: a source is closed because `source` goes from `.open` to `.closing`, and never else. Its `close` is called at
+/// the end of the same turn.
 extension LoopStreams {
     /// Closes an open source.
     func endSource(_ slot: UInt32, _ reason: CloseReason) {
         let record = table[slot]
         guard record.pointee.source == .open else { return }
-        let entry = record.pointee.entry!
-        let token = token(slot)
         if record.pointee.role == .member { return endMember(slot, reason) }
         endSuccession(slot, reason)
         record.pointee.source = .closing
@@ -26,15 +25,28 @@ extension LoopStreams {
             // Its thread closes it, as soon as what it runs has returned.
             let handoff = record.pointee.handoff!
             handoff.cancel(reason)
-            calls.run(token, if: { withGate(token) { !$0.isClosing } ?? false }) {
-                entry.producer.interrupt(token, state: record.pointee.state)
-            }
+            interrupt(slot) { !$0.isClosing }
             return reschedule(slot)
         }
-        let before = loop.updateNow()
-        let isOver = entry.producer.close(token, state: record.pointee.state, reason: reason)
-        noteStall(entry, "close", since: before)
-        if isOver { closed(slot) } else { reschedule(slot) }
+        dueCalls.append(.close(token(slot)))
+        reschedule(slot)
+    }
+
+    /// Has `interrupt` called, if the producer has one: elsewhere, as it may wait for what its own `next` or `open` holds.
+    /// - Parameter isAllowed: looks at the stream's gate just before.
+    func interrupt(_ slot: UInt32, if isAllowed: @escaping @Sendable (StreamGate) -> Bool) {
+        let (token, entry) = (token(slot), table[slot].pointee.entry!)
+        guard entry.producer.hasInterrupt else { return }
+        let address = UInt(bitPattern: table[slot].pointee.state)
+        let call = { @Sendable [self] in
+            _ = calls.run(token, if: { withGate(token) { isAllowed($0) } ?? false }) {
+                entry.producer.interrupt(token, state: UnsafeMutableRawPointer(bitPattern: address))
+            }
+        }
+        loop.system.runElsewhere(call, of: entry) { [self] in
+            calls.forgetThread()
+            log.endedThread(token, entry, "interrupt")
+        }
     }
 
     /// A stream's thread has seen the end of its source, and closes it by itself.
@@ -48,9 +60,19 @@ extension LoopStreams {
         reschedule(slot)
     }
 
-    /// What the end of a stream by itself says of its generation.
-    func noteTrial(_ entry: ProducerEntry, _ end: SourceEnd) {
-        if end.failure == nil { entry.generation.trial?.succeeded() } else { entry.generation.trial?.failed() }
+    /// What the end of a stream by itself says of its generation; of one that failed that is seen in the generation before.
+    func noteTrial(_ slot: UInt32, _ end: SourceEnd) {
+        if end.failure == nil { noteSuccess(table[slot]) } else { table[slot].pointee.doubted = nil }
+    }
+
+    /// A stream has produced an event, its first, or come to its own end.
+    func noteSuccess(_ record: UnsafeMutablePointer<StreamRecord>) {
+        let entry = record.pointee.entry!
+        entry.generation.trial?.succeeded()
+        record.pointee.doubted?.failed()
+        record.pointee.doubted = nil
+        // It was only kept to be compared with.
+        if !entry.description.isResumable { record.pointee.resumption = nil }
     }
 
     /// `close` is complete.
@@ -105,7 +127,7 @@ extension LoopStreams {
         precondition(
             record.pointee.source == .over && record.pointee.link == .none,
             "a record is released when both ends are over")
-        loop.timers.set(slot, to: .max)
+        loop.setTimer(slot, to: .max)
         forgetSink(slot)
         record.pointee.outbox = nil
         record.pointee.entry = nil
@@ -122,6 +144,8 @@ extension LoopStreams {
         record.pointee.resumption = nil
         record.pointee.succession = nil
         record.pointee.fallingBack = nil
+        record.pointee.doubted = nil
+        record.pointee.isReportedUnanswered = false
         record.pointee.isResting = false
         record.pointee.isKept = false
         record.pointee.isPending = false

@@ -4,8 +4,9 @@ import StreamLoop
 /// A generation on trial takes nobody down with it: a stream that fails there before its first event falls back, which is to say that it is
 /// opened anew in the generation before, in the same response, with all that the failed one was told.
 ///
-/// The failed one is closed as any other, at once, and counts against its generation. Its connection goes to the new one, which has it while
-/// its `open` is awaited; if that does not succeed, the subscriber is told of the failure after all.
+/// The failed one is closed as any other, at once. Its connection goes to the new one, which has it while its `open` is awaited; if that does
+/// not succeed, the subscriber is told of the failure after all. If it does, and what follows is no failure either, the first one counts
+/// against its generation.
 extension LoopStreams {
     /// - Parameter slot: a stream that has ended by itself, all that it has produced counted.
     /// - Returns: `true` if it goes on elsewhere: the failed one is closed, and its record may be gone.
@@ -23,6 +24,7 @@ extension LoopStreams {
         noteFallBack(token(slot), record.pointee.entry!, to: target)
         record.pointee.resumption = nil
         table[new].pointee.resumption = resumption
+        table[new].pointee.doubted = record.pointee.entry!.generation.trial
         table[new].pointee.fallingBack = FallingBack(
             failure, deadline: loop.now.addingSaturating(limits.migrationDeadline))
         // In the generation that it has just left again, nothing is to be had.
@@ -35,7 +37,42 @@ extension LoopStreams {
         return true
     }
 
-    private func noteFallBack(_ token: StreamToken, _ entry: ProducerEntry, to target: ProducerEntry) {
+    /// The open of a stream on trial has failed: it is tried in the generation before, and its answer is the one that the subscriber gets.
+    /// - Returns: `false` if there is nothing to try; otherwise the record is gone.
+    func openElsewhere(_ slot: UInt32, _ door: (any OpenAnswering)?) -> Bool {
+        let record = table[slot]
+        let entry = record.pointee.entry!
+        guard record.pointee.role == .stream, record.pointee.link == .waiting, record.pointee.reason == nil,
+            let door, let opening = record.pointee.opening, let resumption = record.pointee.resumption,
+            let target = entry.fallback
+        else { return false }
+        var request = resumption.current
+        guard let parameters = target.producer.adopt(request.parameters),
+            let new = addContinuation(by: target, peer: request.remoteAddress)
+        else { return false }
+        request.parameters = parameters
+        noteFallBack(token(slot), entry, to: target)
+        opening.door = door
+        opening.knownAs = opening.knownAs ?? token(slot)
+        movedDoors[opening.knownAs!] = token(new)
+        record.pointee.opening = nil
+        record.pointee.resumption = nil
+        table[new].pointee.link = .waiting
+        table[new].pointee.opening = opening
+        table[new].pointee.resumption = resumption
+        table[new].pointee.doubted = entry.generation.trial
+        table[new].pointee.isKept = true
+        neverOpened(slot)
+        openContinuation(new, request)
+        return true
+    }
+
+    /// The stream that the door means.
+    func takeMoved(_ token: StreamToken) -> StreamToken {
+        movedDoors.isEmpty ? token : movedDoors.removeValue(forKey: token) ?? token
+    }
+
+    private func noteFallBack(_ token: StreamToken?, _ entry: ProducerEntry, to target: ProducerEntry) {
         let count = target.countKept()
         if count & (count - 1) == 0 { log.fellBack(token, entry, to: target, count: count) }
     }
@@ -57,6 +94,8 @@ extension LoopStreams {
         }
         begin(slot)
         record.pointee.opening = nil
+        // Without `next` there is nothing more to fail in.
+        if !record.pointee.entry!.description.hasNext { noteWaiting(record) }
         // Meanwhile its subscriber may have left, or the server been told to stop.
         if let reason = record.pointee.reason { return end(slot, reason) }
         record.pointee.handoff?.attach()
@@ -91,22 +130,28 @@ extension LoopStreams {
     func fallback(ofSource slot: UInt32) -> ProducerEntry? {
         let record = table[slot]
         let hub = record.pointee.hub
-        guard record.pointee.events == 0, hub.state == .open, let target = record.pointee.entry!.fallback,
-            target.producer.adopt(hub.parameters) != nil
-        else { return nil }
+        return record.pointee.events == 0 && hub.state == .open ? fallback(of: hub) : nil
+    }
+
+    func fallback(of hub: Hub) -> ProducerEntry? {
+        guard let target = hub.entry.fallback, target.producer.adopt(hub.parameters) != nil else { return nil }
         return target
     }
 
     /// The hub gets a source of the generation before; its history, its ids and its subscribers stay.
     /// - Parameters:
-    ///   - failed: the source that is closed, or about to be.
+    ///   - failed: the source that is closed, or about to be; `nil`: it has not opened.
     ///   - ending: what the subscribers are told if that does not open.
-    func fallBack(_ hub: Hub, _ failed: StreamToken, to target: ProducerEntry, _ ending: HubReplica.Ending) {
+    ///   - trial: of the generation in which it has failed.
+    func fallBack(
+        _ hub: Hub, _ failed: StreamToken?, to target: ProducerEntry, _ ending: HubReplica.Ending, _ trial: Trial?
+    ) {
         noteFallBack(failed, hub.entry, to: target)
         if let parameters = target.producer.adopt(hub.parameters) { hub.parameters = parameters }
         directory.succeed(hub, by: target)
         for index in [loop.index] + hub.links.map(\.loop) { send(to: index) { $0.rehome(hub, target) } }
         hub.fallingBack = ending
+        hub.doubted = trial
         openSource(hub)
     }
 }

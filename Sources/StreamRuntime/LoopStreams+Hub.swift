@@ -71,8 +71,11 @@ extension LoopStreams {
             entry.generation.leave()
             return sourceExceeds("max-streams", hub)
         }
-        let usesThread = entry.usesThreads
-        guard !usesThread || census.takeThread() else {
+        let usesThread: Bool
+        switch census.takeThread(for: entry, at: loop.now) {
+        case .none: usesThread = false
+        case .taken: usesThread = true
+        case .refused:
             census.streamIsOver()
             entry.generation.leave()
             return sourceExceeds("max-threads", hub)
@@ -100,7 +103,10 @@ extension LoopStreams {
         takeOver(hub)
         var request = sourceRequest(hub)
         if hub.fallingBack != nil { request.saved = hub.saved }
-        guard let handoff else { return open(token, request) }
+        guard let handoff else {
+            dueCalls.append(.open(token, request))
+            return
+        }
         if !StreamThread.start(token, entry, handoff, self, .open(request)) {
             census.threadIsFree()
             skipOpening(slot)
@@ -148,6 +154,8 @@ extension LoopStreams {
         // In the generation that it has just left again, nothing is to be had.
         table[slot].pointee.isKept = hub.fallingBack != nil
         hub.fallingBack = nil
+        table[slot].pointee.doubted = hub.doubted
+        hub.doubted = nil
         hub.opened.headers = headers
         hub.master.opened = hub.opened
         table[slot].pointee.handoff?.attach()
@@ -169,18 +177,26 @@ extension LoopStreams {
         hub.state = .idle
         hub.source = nil
         if let ending = hub.fallingBack {
-            hub.fallingBack = nil
+            (hub.fallingBack, hub.doubted) = (nil, nil)
+            answerRequests(hub, answer)
             return endHub(hub, ending)
+        }
+        if case .failed(let code) = answer, let target = fallback(of: hub) {
+            return fallBack(hub, nil, to: target, .failed(code), hub.entry.generation.trial)
         }
         if case .rejected = answer, !hub.isIDRefused, sourceRequest(hub).lastEventID != nil, !hub.requests.isEmpty {
             hub.isIDRefused = true
             return openSource(hub)
         }
         hub.isIDRefused = false
+        answerRequests(hub, answer)
+        unused(hub)
+    }
+
+    private func answerRequests(_ hub: Hub, _ answer: OpenAnswer) {
         let requests = hub.requests
         hub.requests = []
         for request in requests { send(to: request.loop) { $0.requestFailed(hub, request.serial, answer) } }
-        unused(hub)
     }
 
     /// `close` of the source is complete.
@@ -194,36 +210,62 @@ extension LoopStreams {
         if hub.requests.isEmpty { unused(hub) } else { openSource(hub) }
     }
 
-    /// Fetches what the source has, and publishes it.
+    /// Publishes what was emitted, or has come from the source's thread; what its producer is to be asked for waits for the end of the turn.
     func pumpSource(_ slot: UInt32) {
         let record = table[slot]
-        let hub = record.pointee.hub
-        guard record.pointee.source == .open, !record.pointee.isQueued else { return }
+        guard record.pointee.source == .open, !record.pointee.isQueued, !isCongested(slot) else { return }
+        if isPullDue(record, at: loop.now) { return queue(slot) }
+        output.removeAll()
+        if let sourceEnd = takeHandoff(slot) { return finishSource(slot, sourceEnd) }
+        publish(slot)
+        // There may be room again for what was refused.
+        if isPullDue(record, at: loop.now) { queue(slot) }
+        reschedule(slot)
+    }
+
+    /// At the end of a turn: fetches what the source has, and publishes it.
+    /// - Returns: `false` if the loop is lost.
+    func serveSource(_ slot: UInt32) -> Bool {
+        let record = table[slot]
+        guard record.pointee.source == .open, !isCongested(slot) else { return true }
+        output.removeAll()
+        // What a handoff holds is marked already; here the producer's own encoder notes where its frames are.
+        output.isMarked = true
+        var sourceEnd = takeHandoff(slot)
+        var hasMore = false
+        if sourceEnd == nil, isPullDue(record, at: loop.now), output.count < Self.batchBytes, !movesToThread(slot) {
+            switch pull(slot) {
+            case .lost: return false
+            case .all: noteWaiting(record)
+            case .more: hasMore = true
+            case .end(let end): sourceEnd = end
+            }
+        }
+        if let sourceEnd {
+            finishSource(slot, sourceEnd)
+        } else {
+            publish(slot)
+            if hasMore, record.pointee.source == .open { queue(slot) }
+            reschedule(slot)
+        }
+        output.isMarked = false
+        return true
+    }
+
+    /// A loop is too far behind to be sent more: the source goes on when that has caught up.
+    private func isCongested(_ slot: UInt32) -> Bool {
+        let hub = table[slot].pointee.hub
         for link in hub.links where link.isCongested {
             // Looked at again behind the flag: the loop may have caught up just before it could see it.
             link.isAwaited.store(true, ordering: .sequentiallyConsistent)
             if link.isCongested {
                 hub.isHeld = true
-                return reschedule(slot)
+                reschedule(slot)
+                return true
             }
         }
         hub.isHeld = false
-        output.removeAll()
-        // What a handoff holds is marked already; here the producer's own encoder notes where its frames are.
-        output.isMarked = true
-        defer { output.isMarked = false }
-        var sourceEnd = takeHandoff(slot)
-        var hasMore = false
-        if sourceEnd == nil, isPullDue(record, at: loop.now), output.count < Self.batchBytes {
-            if !record.pointee.entry!.usesThreads || !moveToThread(slot) { sourceEnd = pull(slot, &hasMore) }
-        }
-        if let sourceEnd { return finishSource(slot, sourceEnd) }
-        publish(slot)
-        if hasMore, record.pointee.source == .open {
-            record.pointee.isQueued = true
-            runQueue.append(token(slot))
-        }
-        reschedule(slot)
+        return false
     }
 
     /// Puts what is in the output into the history, and sends it to all subscribers.
@@ -252,7 +294,8 @@ extension LoopStreams {
         let record = table[slot]
         let hub = record.pointee.hub
         let token = token(slot)
-        noteTrial(hub.entry, end)
+        let trial = hub.entry.generation.trial
+        noteTrial(slot, end)
         var ending = HubReplica.Ending.completed
         if let failure = end.failure {
             log.failed(token, hub.entry, failure.log, during: end.function)
@@ -262,7 +305,7 @@ extension LoopStreams {
         publish(slot)
         let fallback = mayFallBack && end.failure != nil ? fallback(ofSource: slot) : nil
         closeEnded(slot, end)
-        if let fallback { fallBack(hub, token, to: fallback, ending) } else { endHub(hub, ending) }
+        if let fallback { fallBack(hub, token, to: fallback, ending, trial) } else { endHub(hub, ending) }
     }
 
     /// Ends the source from outside.
@@ -313,7 +356,7 @@ extension LoopStreams {
                 return endSource(slot, .disconnected)
             }
         }
-        if isPullDue(record, at: loop.now), !record.pointee.isQueued, !hub.isHeld { return pumpSource(slot) }
+        if isPullDue(record, at: loop.now), !hub.isHeld { queue(slot) }
         reschedule(slot)
     }
 

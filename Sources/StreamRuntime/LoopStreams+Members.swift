@@ -208,7 +208,7 @@ extension LoopStreams {
     /// No subscriber of the hub is left on this loop.
     private func abandon(_ hub: Hub, _ replica: HubReplica) {
         if replica.clock != 0 {
-            loop.timers.set(replica.clock, to: .max)
+            loop.setTimer(replica.clock, to: .max)
             table[replica.clock].pointee.role = .stream
             table[replica.clock].pointee.shared = nil
             if table.release(replica.clock) == 0 { census.loopIsIdle() }
@@ -263,12 +263,12 @@ extension LoopStreams {
     }
 
     private func setClock(_ slot: UInt32, _ replica: HubReplica) {
-        loop.timers.set(slot, to: max(loop.now + 1, replica.lastSent.addingSaturating(limits.keepAlive)))
+        loop.setTimer(slot, to: replica.lastSent.addingSaturating(limits.keepAlive))
     }
 
     func dueClock(_ slot: UInt32) {
         guard let replica = replicas[ObjectIdentifier(table[slot].pointee.hub)] else {
-            return loop.timers.set(slot, to: .max)
+            return loop.setTimer(slot, to: .max)
         }
         if loop.now >= replica.lastSent.addingSaturating(limits.keepAlive) {
             replica.lastSent = loop.now

@@ -49,36 +49,42 @@ extension LoopStreams {
         }
     }
 
-    /// - Returns: `true` if there are more that can be done at once.
+    /// There are chores that can be done at once.
+    var hasChores: Bool { !chores.isEmpty && successorsOpening < Self.successorsOpeningMax }
+
+    /// At the end of a turn.
+    /// - Returns: `false` if the loop is lost.
     func doChores() -> Bool {
-        guard !chores.isEmpty else { return false }
+        guard !chores.isEmpty else { return true }
         let began = loop.updateNow()
         for _ in 0..<Self.choresPerTurn {
             guard successorsOpening < Self.successorsOpeningMax, let (token, chore) = chores.popFirst() else { break }
             if let slot = slot(token) {
                 switch chore {
-                case .migrate: if isMigratable(slot) { migrate(slot) }
-                // One that stays was told to by its successor's answer, and not by its own lateness.
+                case .migrate: if isMigratable(slot) { guard migrate(slot) else { return false } }
+                // One whose successor is about to be opened waits for that; one that stays was told to by its answer.
+                case .end(.reloaded) where isAboutToBeContinued(slot): chores.append((token, chore))
                 case .end(let reason): if reason != .reloaded || !table[slot].pointee.isKept { end(slot, reason) }
                 }
             }
             if loop.updateNow() - began > Self.choreTime { break }
         }
-        return !chores.isEmpty && successorsOpening < Self.successorsOpeningMax
+        return true
     }
 
     // MARK: The old stream comes to rest
 
-    private func migrate(_ slot: UInt32) {
+    /// - Returns: `false` if the loop is lost.
+    private func migrate(_ slot: UInt32) -> Bool {
         let record = table[slot]
         let entry = record.pointee.entry!
         let succession = Succession(of: token(slot), by: entry.successor!)
         record.pointee.succession = succession
         if record.pointee.isThreaded, entry.description.savesState || !isPlaced(slot) {
             succession.rest = record.pointee.handoff!.wantRest()
-        } else {
-            rest(slot, succession, saved: nil)
+            return true
         }
+        return rest(slot, succession, saved: nil)
     }
 
     /// What a successor is told says exactly how far the stream came, wherever it is in its `next`.
@@ -100,10 +106,11 @@ extension LoopStreams {
         guard let slot = slot(token), let succession = table[slot].pointee.succession, succession.rest == number,
             !table[slot].pointee.isResting
         else { return }
-        rest(slot, succession, saved: saved)
+        _ = rest(slot, succession, saved: saved)
     }
 
-    private func rest(_ slot: UInt32, _ succession: Succession, saved: [UInt8]?) {
+    /// - Returns: `false` if the loop is lost; on a thread the producer is asked there, and it is not.
+    private func rest(_ slot: UInt32, _ succession: Succession, saved: [UInt8]?) -> Bool {
         let record = table[slot]
         let entry = record.pointee.entry!
         // An emit may have made the queue only just now.
@@ -119,27 +126,28 @@ extension LoopStreams {
             publish(slot)
         } else {
             count(record)
-            guard transmit(slot) else { return }
+            guard transmit(slot) else { return true }
         }
         guard !hasEnded else {
             // By itself, a moment ago: its thread will say so.
             endSuccession(slot, .completed)
-            return pump(slot)
+            pump(slot)
+            return true
         }
-        guard record.pointee.succession === succession else { return }
+        guard record.pointee.succession === succession else { return true }
         if record.pointee.isThreaded, succession.rest == nil, !isPlaced(slot) {
             // Its first event, just now, had no id: how far it comes is known only when its thread rests.
             goOn(slot)
             succession.rest = record.pointee.handoff!.wantRest()
-            return pump(slot)
+            pump(slot)
+            return true
         }
         var saved = saved
         if !record.pointee.isThreaded, entry.description.savesState {
-            let before = loop.updateNow()
-            saved = entry.producer.save(token(slot), state: record.pointee.state)
-            noteStall(entry, "save", since: before)
+            guard save(slot, &saved) else { return false }
         }
         openSuccessor(slot, succession, saved: saved)
+        return true
     }
 
     // MARK: The new stream opens
@@ -151,11 +159,11 @@ extension LoopStreams {
             ? successorRequest(table[old].pointee.hub) : table[old].pointee.resumption!.current
         guard let parameters = target.producer.adopt(request.parameters) else {
             let text = "its parameters do not fit the new signature (\(target.description.parameters))"
-            return keep(old, insteadOf: target, text)
+            return keep(old, insteadOf: target, text, isFailure: false)
         }
         guard let slot = addContinuation(by: target, peer: request.remoteAddress) else {
             let text = "the new generation is over, or there is no place for another stream"
-            return keep(old, insteadOf: target, text)
+            return keep(old, insteadOf: target, text, isFailure: false)
         }
         request.parameters = parameters
         request.saved = saved
@@ -181,7 +189,8 @@ extension LoopStreams {
         census.addStream()
         target.addPlace()
         let isShared = target.description.isShared
-        let handoff = target.usesThreads ? Handoff(limitBytes: limits.handoffBytes, isMarked: isShared) : nil
+        let handoff =
+            target.usesThreads(at: loop.now) ? Handoff(limitBytes: limits.handoffBytes, isMarked: isShared) : nil
         handoff?.becomeThreaded(with: [])
         let epoch = openGate(slot, target, handoff, isShared: isShared)
         let record = table[slot]
@@ -190,6 +199,7 @@ extension LoopStreams {
         record.pointee.entry = target
         record.pointee.handoff = handoff
         record.pointee.isThreaded = handoff != nil
+        record.pointee.lastActivity = loop.now
         record.pointee.opening = Opening(door: nil, peer: isShared ? "shared" : peer)
         return slot
     }
@@ -197,7 +207,10 @@ extension LoopStreams {
     /// Calls its `open`, here or on its thread.
     func openContinuation(_ slot: UInt32, _ request: StreamRequest) {
         let (token, entry) = (token(slot), table[slot].pointee.entry!)
-        guard let handoff = table[slot].pointee.handoff else { return open(token, request) }
+        guard let handoff = table[slot].pointee.handoff else {
+            dueCalls.append(.open(token, request))
+            return
+        }
         census.addThread()
         if !StreamThread.start(token, entry, handoff, self, .open(request)) {
             census.threadIsFree()
@@ -215,7 +228,7 @@ extension LoopStreams {
         if old != nil { successorsOpening -= 1 }
         guard case .opened? = outcome else {
             neverOpened(slot)
-            if let old { keep(old, insteadOf: succession.target, Self.refusal(outcome)) }
+            if let old { keep(old, insteadOf: succession.target, outcome.refusal, isFailure: outcome.isFailure) }
             return
         }
         begin(slot)
@@ -245,15 +258,6 @@ extension LoopStreams {
             handOver(from: old, to: slot, saved: saved)
         }
         considerMigrating(token)
-    }
-
-    private static func refusal(_ outcome: OpenOutcome?) -> String {
-        switch outcome {
-        case .rejected(let status, let message, _): "rejected with \(status): \(message)"
-        case .failed(let text): text
-        case .ended: "nothing more to send"
-        case .opened, .pending, nil: "not opened"
-        }
     }
 
     /// An emit may have made the stream's queue while it rested.
@@ -338,7 +342,9 @@ extension LoopStreams {
         defer { if self.slot(token) != nil { reschedule(slot) } }
         guard let old = self.slot(succession.old), table[old].pointee.succession === succession else { return }
         endSuccession(old, .reloaded)
-        keep(old, insteadOf: succession.target, "no answer within \(limits.migrationDeadline / 1_000_000) ms")
+        keep(
+            old, insteadOf: succession.target, "no answer within \(limits.migrationDeadline / 1_000_000) ms",
+            isFailure: true)
     }
 
     /// The stream ends, or goes on by itself: whoever was to continue it is not needed.
@@ -359,7 +365,7 @@ extension LoopStreams {
         goOn(slot)
     }
 
-    private func goOn(_ slot: UInt32) {
+    func goOn(_ slot: UInt32) {
         let record = table[slot]
         record.pointee.isResting = false
         record.pointee.handoff?.endRest()
@@ -372,12 +378,13 @@ extension LoopStreams {
     }
 
     /// The generation that was asked does not want the stream: it stays where it is.
-    private func keep(_ slot: UInt32, insteadOf target: ProducerEntry, _ text: String) {
+    /// - Parameter isFailure: it counts against that generation.
+    private func keep(_ slot: UInt32, insteadOf target: ProducerEntry, _ text: String, isFailure: Bool) {
         let record = table[slot]
         let token = token(slot)
         endRest(slot)
         record.pointee.isKept = true
-        target.generation.trial?.failed()
+        if isFailure { target.generation.trial?.failed() }
         let count = record.pointee.entry!.countKept()
         // One line for the first, and for each time that there are twice as many.
         if count & (count - 1) == 0 { log.kept(token, record.pointee.entry!, text, count: count) }

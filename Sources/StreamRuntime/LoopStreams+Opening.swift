@@ -24,7 +24,7 @@ extension LoopStreams {
             record.pointee.isThreaded = handoff != nil
             record.pointee.lastActivity = loop.now
             record.pointee.reason = endOfAll
-            if endOfAll != nil { cancelOpening(slot) }
+            if endOfAll != nil { cancelOpening(slot) } else if handoff != nil { reschedule(slot) }
         }
         return StreamToken(loop: loop.index, slot: slot, epoch: epoch)
     }
@@ -38,33 +38,14 @@ extension LoopStreams {
     /// Any thread. Begins a new use of a slot.
     /// - Returns: its epoch.
     func openGate(_ slot: UInt32, _ entry: ProducerEntry, _ handoff: Handoff?, isShared: Bool) -> UInt32 {
-        table.withGate(slot) { gate in
-            var epoch = gate.epoch &+ 1
-            if epoch == 0 { epoch = 1 }
-            gate = StreamGate()
-            gate.epoch = epoch
-            gate.isLive = true
-            gate.isOpening = true
-            gate.isThreaded = handoff != nil
-            gate.isShared = isShared
-            gate.entry = entry
-            gate.handoff = handoff
-            return epoch
-        }
-    }
-
-    /// Calls `open` of a non-blocking producer.
-    func open(_ token: StreamToken, _ request: StreamRequest) {
-        guard let slot = slot(token) else { return }
-        let record = table[slot]
-        guard record.pointee.reason == nil else { return skipOpening(slot) }
-        let entry = record.pointee.entry!
-        let before = loop.updateNow()
-        var state: UnsafeMutableRawPointer?
-        let outcome = entry.producer.open(token, request, state: &state)
-        noteStall(entry, "open", since: before)
-        record.pointee.state = state
-        opened(slot, outcome)
+        var gate = StreamGate()
+        gate.isLive = true
+        gate.isOpening = true
+        gate.isThreaded = handoff != nil
+        gate.isShared = isShared
+        gate.entry = entry
+        gate.handoff = handoff
+        return table.beginUse(slot, with: gate)
     }
 
     /// The peer left, or the server stops, before anything began: nothing was opened, so nothing is closed.
@@ -86,7 +67,7 @@ extension LoopStreams {
         let token = token(slot)
         if case .pending = outcome {
             record.pointee.isPending = true
-            if record.pointee.reason != nil { cancelOpening(slot) }
+            if record.pointee.reason != nil { cancelOpening(slot) } else { reschedule(slot) }
             return
         }
         record.pointee.isPending = false
@@ -113,7 +94,7 @@ extension LoopStreams {
             answer = .rejected(status: status, message: message, headers: headers)
         case .failed(let text):
             log.failed(token, entry, text, during: "open")
-            entry.generation.trial?.failed()
+            if openElsewhere(slot, door) { return }
             answer = .failed(code: token.description)
         case .pending:
             preconditionFailure("handled above")
@@ -137,7 +118,7 @@ extension LoopStreams {
 
     /// The front door lost the peer, or can't send the response.
     func leave(_ token: StreamToken) {
-        guard let slot = slot(token), table[slot].pointee.link == .waiting else { return }
+        guard let slot = slot(takeMoved(token)), table[slot].pointee.link == .waiting else { return }
         table[slot].pointee.link = .none
         table[slot].pointee.opening?.door = nil
         switch table[slot].pointee.source {
@@ -164,10 +145,7 @@ extension LoopStreams {
         }
         record.pointee.handoff?.cancel(record.pointee.reason!)
         guard record.pointee.isPending else { return }
-        let (producer, token, state) = (record.pointee.entry!.producer, token(slot), record.pointee.state)
-        calls.run(token, if: { withGate(token) { $0.isOpening } ?? false }) {
-            producer.interrupt(token, state: state)
-        }
+        interrupt(slot) { $0.isOpening }
     }
 
     func applyWriteDeadline(to descriptor: Int32) {
@@ -175,7 +153,8 @@ extension LoopStreams {
     }
 
     /// The connection of an opened stream is here.
-    func attach(_ token: StreamToken, to transport: StreamTransport, head: [UInt8], form: ResponseForm) {
+    func attach(_ known: StreamToken, to transport: StreamTransport, head: [UInt8], form: ResponseForm) {
+        let token = takeMoved(known)
         guard let slot = slot(token), table[slot].pointee.link == .waiting, table[slot].pointee.source != .opening
         else {
             switch transport {
@@ -198,6 +177,7 @@ extension LoopStreams {
             // What was emitted before stays in front.
             let waiting = record.pointee.outbox
             record.pointee.outbox = Outbox(sink: sink)
+            if known != token { (movedSinks[known], sinkTokens[token]) = (token, known) }
             if let waiting { record.pointee.outbox!.append(waiting.bytes) }
         }
         record.pointee.link = .connected
@@ -236,17 +216,19 @@ extension LoopStreams {
     /// The place of a stream whose `open` never answered OK is free again.
     func neverOpened(_ slot: UInt32) {
         let record = table[slot]
+        if let known = record.pointee.opening?.knownAs { movedDoors[known] = nil }
         record.pointee.source = .over
         record.pointee.link = .none
         record.pointee.opening = nil
         sourceIsOver(slot)
     }
 
-    /// Logs a producer that held the loop for too long, and has its streams live on threads from now on.
+    /// Logs a producer that held the loop for too long. One that makes a habit of it gets threads for its streams, for a while.
     func noteStall(_ entry: ProducerEntry, _ function: String, since before: Int64) {
         let now = loop.updateNow()
-        let elapsed = stallWatch.ownTime(from: before, to: now, limit: limits.stallLimit, on: loop.system)
-        guard elapsed > limits.stallLimit, entry.description.isNonblocking, entry.demote() else { return }
-        log.demoted(entry, function, elapsed: elapsed, limit: limits.stallLimit)
+        guard let stall = stallWatch.stall(from: before, to: now, limit: limits.stallLimit, on: loop.system),
+            entry.description.isNonblocking, !entry.usesThreads(at: now)
+        else { return }
+        log.stalled(entry, function, stall, limit: limits.stallLimit, penalty: entry.noteStall(at: now))
     }
 }

@@ -22,7 +22,7 @@ extension LoopStreams {
         var isOverflow: Bool { if case .overflowed = self { true } else { false } }
     }
 
-    /// Fetches what there is and sends it, until the socket is full, nothing is left, or others must have their turn.
+    /// Sends what was emitted, or has come from the stream's thread; what its producer is to be asked for waits for the end of the turn.
     func pump(_ slot: UInt32) {
         let record = table[slot]
         switch record.pointee.role {
@@ -34,37 +34,80 @@ extension LoopStreams {
         guard record.pointee.link == .connected, !record.pointee.isQueued, record.pointee.source != .opening else {
             return
         }
-        if record.pointee.hasPending {
-            // What is over ends now, behind what the socket has yet to take.
-            guard record.pointee.handoff?.hasOverflowed == true else { return }
-            output.removeAll()
-            if let sourceEnd = takeHandoff(slot) { finish(slot, sourceEnd) }
-            return
-        }
-        let began = loop.now
-        for _ in 0..<Self.batchesPerTurn {
-            output.removeAll()
-            var sourceEnd = takeHandoff(slot)
-            var hasMore = false
-            if sourceEnd == nil, isPullDue(record, at: loop.now), output.count < Self.batchBytes {
-                // On a thread it goes on by itself; what was emitted before is still to be sent.
-                if !record.pointee.entry!.usesThreads || !moveToThread(slot) { sourceEnd = pull(slot, &hasMore) }
-            }
-            guard record.pointee.link == .connected else { return }
-            if let sourceEnd { return finish(slot, sourceEnd) }
-            if !output.isEmpty {
-                count(record)
-                guard transmit(slot) else { return }
-                if record.pointee.hasPending { return reschedule(slot) }
-            }
-            if !hasMore { return reschedule(slot) }
-            if loop.now - began > 1_000_000 { break }
-        }
-        if isPullDue(record, at: loop.now) {
-            record.pointee.isQueued = true
-            runQueue.append(token(slot))
+        if record.pointee.hasPending { return endIfOverflowed(slot) }
+        if isPullDue(record, at: loop.now) { return queue(slot) }
+        output.removeAll()
+        if let sourceEnd = takeHandoff(slot) { return finish(slot, sourceEnd) }
+        if !output.isEmpty {
+            count(record)
+            guard transmit(slot) else { return }
+            // There may be room again for what was refused.
+            if !record.pointee.hasPending, isPullDue(record, at: loop.now) { queue(slot) }
         }
         reschedule(slot)
+    }
+
+    /// What is over ends now, behind what the socket has yet to take.
+    private func endIfOverflowed(_ slot: UInt32) {
+        guard table[slot].pointee.handoff?.hasOverflowed == true else { return }
+        output.removeAll()
+        if let sourceEnd = takeHandoff(slot) { finish(slot, sourceEnd) }
+    }
+
+    /// At the end of a turn: fetches what there is and sends it, until the socket is full, nothing is left, or others must have their turn.
+    /// - Returns: `false` if the loop is lost.
+    func serve(_ slot: UInt32) -> Bool {
+        let record = table[slot]
+        guard record.pointee.link == .connected, record.pointee.source != .opening else { return true }
+        if record.pointee.hasPending {
+            endIfOverflowed(slot)
+            return true
+        }
+        let began = loop.now
+        var hasMore = true
+        for _ in 0..<Self.batchesPerTurn where hasMore {
+            output.removeAll()
+            hasMore = false
+            var sourceEnd = takeHandoff(slot)
+            // On a thread it goes on by itself; what was emitted before is still to be sent.
+            if sourceEnd == nil, isPullDue(record, at: loop.now), output.count < Self.batchBytes, !movesToThread(slot) {
+                switch pull(slot) {
+                case .lost: return false
+                case .all: noteWaiting(record)
+                case .more: hasMore = true
+                case .end(let end): sourceEnd = end
+                }
+            }
+            if let sourceEnd {
+                finish(slot, sourceEnd)
+                return true
+            }
+            if !output.isEmpty {
+                count(record)
+                guard transmit(slot) else { return true }
+                if record.pointee.hasPending {
+                    reschedule(slot)
+                    return true
+                }
+            }
+            if loop.now - began > 1_000_000 { break }
+        }
+        if hasMore || isPullDue(record, at: loop.now) {
+            queue(slot)
+        } else if loop.now >= keepAliveDue(slot) {
+            // However often it was asked.
+            keepAlive(slot)
+            return true
+        }
+        reschedule(slot)
+        return true
+    }
+
+    /// The producer was asked, and did not fail: so it has not in what it is compared with.
+    func noteWaiting(_ record: UnsafeMutablePointer<StreamRecord>) {
+        guard let doubted = record.pointee.doubted else { return }
+        record.pointee.doubted = nil
+        doubted.failed()
     }
 
     /// Moves what `emit` and the stream's thread have left into the output.
@@ -85,36 +128,6 @@ extension LoopStreams {
         }
     }
 
-    /// Has the producer fill the output.
-    func pull(_ slot: UInt32, _ hasMore: inout Bool) -> SourceEnd? {
-        let record = table[slot]
-        let entry = record.pointee.entry!
-        // Looked up anew, so that no producer is blamed for what was done before it in this turn.
-        let before = loop.updateNow()
-        // Whatever it answers, a wake from now on is a new one.
-        record.pointee.nextDue = .max
-        let outcome = entry.producer.pull(
-            token(slot), state: record.pointee.state, into: &output, events: .max, bytes: Self.batchBytes)
-        noteStall(entry, "next", since: before)
-        switch outcome {
-        case .more:
-            record.pointee.nextDue = 0
-            hasMore = true
-        case .wait(let milliseconds):
-            // Zero means "again", but not at the cost of everyone else.
-            let wait = max(1, milliseconds)
-            if milliseconds >= 0 {
-                let (nanoseconds, overflow) = wait.multipliedReportingOverflow(by: 1_000_000)
-                record.pointee.nextDue = overflow ? .max : before.addingSaturating(nanoseconds)
-            }
-        case .ended:
-            return .completed
-        case .failed(let failure):
-            return .failed(failure)
-        }
-        return nil
-    }
-
     /// The source is at its end: closes it, and sends what was produced and what the end is told by.
     /// - Parameter mayFallBack: it may go on in the generation before.
     func finish(_ slot: UInt32, _ end: SourceEnd, mayFallBack: Bool = true) {
@@ -122,7 +135,7 @@ extension LoopStreams {
         let entry = record.pointee.entry!
         let token = token(slot)
         let failure = end.failure
-        noteTrial(entry, end)
+        noteTrial(slot, end)
         if let failure { log.failed(token, entry, failure.log, during: end.function) }
         // What it emitted in its last call came before its end.
         if endsByItsThread(slot, end) { count(record) } else { takeProduced(slot) }
@@ -166,7 +179,7 @@ extension LoopStreams {
 
     /// Adds the producer's frames in the output to the stream's count.
     func count(_ record: UnsafeMutablePointer<StreamRecord>) {
-        if record.pointee.events == 0, output.frameCount > 0 { record.pointee.entry!.generation.trial?.succeeded() }
+        if record.pointee.events == 0, output.frameCount > 0 { noteSuccess(record) }
         record.pointee.events += output.frameCount
         record.pointee.bytes += output.count - output.frameCount * Chunk.overhead
         if output.newestRetry >= 0 { record.pointee.form.insert(.hasProducersRetry) }

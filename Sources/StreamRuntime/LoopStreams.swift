@@ -1,6 +1,7 @@
 import DequeModule
 import EventStream
 import StreamLoop
+import Synchronization
 
 /// The streams that live on one loop.
 ///
@@ -25,11 +26,18 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
     var replicas: [ObjectIdentifier: HubReplica] = [:]
     var replicaSerial: UInt64 = 0
 
-    /// Where frames are encoded before they are sent.
-    var output = FrameBuffer(capacity: batchBytes + 16 * 1024, isChunked: true)
-    /// Streams that have more to send at once.
-    var runQueue: [StreamToken] = []
-    private var running: [StreamToken] = []
+    /// Where frames are encoded before they are sent; its memory stays with a call that never returns.
+    var outputPlace = makeOutput()
+    var output: FrameBuffer {
+        @inline(__always) _read { yield outputPlace.pointee }
+        @inline(__always) _modify { yield &outputPlace.pointee }
+    }
+    /// Calls of `open` and `close`, in the order in which they are to be made.
+    var dueCalls: Deque<DueCall> = []
+    /// Streams that are to be served at the end of the turn: their producers are asked, or they have more to send.
+    var runQueue: Deque<StreamToken> = []
+    /// The timer of `scheduled` has fired.
+    var isScheduleDue = false
     /// What is done in portions at the ends of turns.
     var chores: Deque<(StreamToken, Chore)> = []
     /// Successors whose open has not answered.
@@ -37,13 +45,25 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
     /// Whom a sink means by the token that it was given, once that stream was continued by another; and the other way round.
     var movedSinks: [StreamToken: StreamToken] = [:]
     var sinkTokens: [StreamToken: StreamToken] = [:]
+    /// Whom a door means by the token that it was given, once the open of that stream has failed and another is tried.
+    var movedDoors: [StreamToken: StreamToken] = [:]
     var scheduled = ScheduledCalls()
     /// How many of the calls in `scheduled` are of streams that are over.
-    private var callsOfEnded = 0
+    var callsOfEnded = 0
     /// Why all streams ended, once they were told to: one whose request was under way then ends, too.
     var endOfAll: CloseReason?
 
     var stallWatch = StallWatch()
+    /// The call of a producer that the loop is in.
+    let mark = CallMark()
+    /// When it began, or the newest one did.
+    var callBegan: Int64 = 0
+    /// The thread that the loop is on.
+    var seat = LoopSeat()
+    /// What is left to threads that have lost the loop.
+    let left = LeftStreams()
+    /// Any thread. A call has been holding the loop for some time: newcomers go elsewhere.
+    let isHeld = Atomic(false)
 
     /// Bytes that are gathered for one `send`: large enough that the call is cheap, small enough to stay in the cache and, with
     /// the event that goes over it, to be one segment on the loopback interface (at most 65,483 bytes): 64 KiB are two, and a
@@ -68,6 +88,17 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
         self.directory = directory
         self.peers = peers
         loop.handler = self
+    }
+
+    deinit {
+        outputPlace.deinitialize(count: 1)
+        outputPlace.deallocate()
+    }
+
+    static func makeOutput() -> UnsafeMutablePointer<FrameBuffer> {
+        let place = UnsafeMutablePointer<FrameBuffer>.allocate(capacity: 1)
+        place.initialize(to: FrameBuffer(capacity: batchBytes + 16 * 1024, isChunked: true))
+        return place
     }
 
     /// Takes over new limits, and looks anew at when each stream is due.
@@ -98,10 +129,7 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
     /// Any thread. Runs the body with the gate of a stream that is not over.
     /// - Returns: `nil` if it is over.
     func withGate<Result>(_ token: StreamToken, _ body: (inout StreamGate) -> Result) -> Result? {
-        table.withGate(ifAllocated: token.slot) { gate in
-            guard gate.isLive, gate.epoch == token.epoch else { return nil }
-            return body(&gate)
-        }
+        table.withGate(of: token, body)
     }
 
     /// Any thread. The producer has said that the stream is over: whoever uses its handle from now on is told so.
@@ -122,20 +150,22 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
     func woken(_ tag: UInt64) {
         guard let token = StreamToken(raw: tag), let slot = slot(token) else { return }
         let record = table[slot]
-        let wasWoken = table.withGate(slot) { gate in
-            defer { gate.isWakePending = false }
-            return gate.isWakePending
-        }
+        let wasWoken = table.takeWake(slot)
         if wasWoken, record.pointee.source == .open, record.pointee.entry!.description.hasNext {
             record.pointee.nextDue = 0
         }
         // An emit on a stream that had none before has made its queue.
         if record.pointee.handoff == nil { record.pointee.handoff = table.withGate(slot) { $0.handoff } }
+        // It was told before the stream moved to its thread.
+        if wasWoken, record.pointee.isThreaded { record.pointee.handoff?.wakeThread() }
         pump(slot)
     }
 
     func due(_ slot: UInt32) {
-        if slot == Self.scheduleSlot { return runScheduled() }
+        if slot == Self.scheduleSlot {
+            isScheduleDue = true
+            return loop.setTimer(slot, to: .max)
+        }
         let now = loop.now
         let record = table[slot]
         switch record.pointee.role {
@@ -163,32 +193,25 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
         }
         reportIfStuck(slot)
         if record.pointee.role == .stream, record.pointee.link == .connected, !record.pointee.hasPending {
-            // One that stands in the run queue is pulled from there, in its turn.
-            if isPullDue(record, at: now), !record.pointee.isQueued { return pump(slot) }
-            if now >= keepAliveDue(slot) { return keepAlive(slot) }
+            // One that is to be served may have something to say; whether it had is looked at behind that.
+            if isPullDue(record, at: now) { queue(slot) }
+            if now >= keepAliveDue(slot), !record.pointee.isQueued { return keepAlive(slot) }
         }
         reschedule(slot)
     }
 
-    /// Tells once of a stream whose producer does not come to its end.
+    /// Tells once of a stream whose producer does not come to its end, or does not answer its open.
     func reportIfStuck(_ slot: UInt32) {
         let record = table[slot]
-        let since = loop.now - record.pointee.closingSince
-        guard isOverdue(record), since >= limits.stuckReport else { return }
-        record.pointee.isReportedStuck = true
-        log.stuck(token(slot), record.pointee.entry!, reason: record.pointee.reason, since: since)
-        census.countStuck()
-    }
-
-    func turnEnded() -> Bool {
-        swap(&runQueue, &running)
-        for token in running {
-            guard let slot = slot(token) else { continue }
-            table[slot].pointee.isQueued = false
-            pump(slot)
+        guard let due = reportDue(record), loop.now >= due else { return }
+        let (entry, since) = (record.pointee.entry!, loop.now - due + limits.stuckReport)
+        if isUnanswered(record) {
+            record.pointee.isReportedUnanswered = true
+            return log.unanswered(token(slot), entry, since: since)
         }
-        running.removeAll(keepingCapacity: true)
-        return doChores() || !runQueue.isEmpty
+        record.pointee.isReportedStuck = true
+        log.stuck(token(slot), entry, reason: record.pointee.reason, since: since)
+        census.countStuck()
     }
 
     // MARK: Time
@@ -198,10 +221,20 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
             && record.pointee.nextDue <= now
     }
 
-    /// Its producer was told to end it, or its open to hurry, has not done so, and this was not reported yet.
-    private func isOverdue(_ record: UnsafeMutablePointer<StreamRecord>) -> Bool {
-        guard !record.pointee.isReportedStuck else { return false }
-        return record.pointee.source == .closing || record.pointee.source == .opening && record.pointee.reason != nil
+    /// When it is to be reported that its producer, told to end it, or its open to hurry, has not done so, or that its open has not answered;
+    /// `nil`: there is no such thing, or it was reported.
+    private func reportDue(_ record: UnsafeMutablePointer<StreamRecord>) -> Int64? {
+        guard !record.pointee.isReportedStuck else { return nil }
+        if isUnanswered(record) { return record.pointee.lastActivity.addingSaturating(limits.stuckReport) }
+        let isEnding = record.pointee.source == .closing || record.pointee.source == .opening
+        return isEnding && record.pointee.reason != nil
+            ? record.pointee.closingSince.addingSaturating(limits.stuckReport) : nil
+    }
+
+    /// Its open was called, nobody has told it to hurry, and this was not reported yet.
+    private func isUnanswered(_ record: UnsafeMutablePointer<StreamRecord>) -> Bool {
+        record.pointee.source == .opening && record.pointee.reason == nil && !record.pointee.isReportedUnanswered
+            && (record.pointee.isPending || record.pointee.isThreaded)
     }
 
     /// Up to a tenth earlier than asked for, by slot, so that streams which began together don't all speak together.
@@ -240,11 +273,8 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
             let answer = record.pointee.succession?.deadline ?? record.pointee.fallingBack?.deadline
             deadline = min(deadline, answer ?? .max)
         }
-        if isOverdue(record) {
-            deadline = min(deadline, record.pointee.closingSince + limits.stuckReport)
-        }
-        // A due timer that is set to a time that is over would fire again in the same turn.
-        loop.timers.set(slot, to: deadline == .max ? .max : max(deadline, loop.now + 1))
+        if let report = reportDue(record) { deadline = min(deadline, report) }
+        loop.setTimer(slot, to: deadline)
     }
 
     // MARK: Scheduled calls
@@ -260,29 +290,12 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
         } else {
             table[slot].pointee.calls += 1
             scheduled.insert(due: due, stream: token, function, context)
-            loop.timers.set(Self.scheduleSlot, to: max(scheduled.earliest, loop.now + 1))
+            setScheduleTimer()
         }
-    }
-
-    private func runScheduled() {
-        let now = loop.now
-        while let call = scheduled.popDue(at: now) {
-            guard isLive(call.stream) else {
-                callsOfEnded -= 1
-                continue
-            }
-            table[call.stream.slot].pointee.calls -= 1
-            let before = loop.updateNow()
-            guard run(call) else { continue }
-            // The call may have answered an open or a close, but that takes effect in a later turn: the record is there.
-            noteStall(table[call.stream.slot].pointee.entry!, "schedule", since: before)
-        }
-        loop.timers.set(
-            Self.scheduleSlot, to: scheduled.earliest == .max ? .max : max(scheduled.earliest, loop.now + 1))
     }
 
     /// The source of this stream is not over.
-    private func isLive(_ token: StreamToken) -> Bool {
+    func isLive(_ token: StreamToken) -> Bool {
         slot(token).map { table[$0].pointee.source != .over } ?? false
     }
 
@@ -291,7 +304,18 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
     /// - Returns: `false` if it was.
     @discardableResult
     func run(_ call: ScheduledCall) -> Bool {
-        calls.run(call.stream, if: { withGate(call.stream) { _ in true } ?? false }) { call.function(call.context) }
+        var producer: (any EventProducer)?
+        let findProducer = {
+            producer =
+                self.withGate(call.stream) { gate in
+                    gate.scheduledCalls -= 1
+                    return gate.entry?.producer
+                } ?? nil
+            return producer != nil
+        }
+        return calls.run(call.stream, if: findProducer) {
+            producer?.perform(call.stream, call.function, call.context)
+        }
     }
 
     /// A stream's source is over: its calls never run. They are cleared away when they are more than half of all, as looking for

@@ -8,7 +8,10 @@ package final class ProducerEntry: Sendable {
     package let generation: Generation
     private let opens = Atomic<Int>(0)
     private let closes = Atomic<Int>(0)
-    private let demoted = Atomic<Bool>(false)
+    private let habit = Mutex(StallHabit())
+    /// When its streams need no threads any more for its stalls, and when none of them may do without for a call that hung.
+    private let distrustedUntil = Atomic<Int64>(0)
+    private let hungUntil = Atomic<Int64>(0)
     private let reasons = Mutex([Int](repeating: 0, count: CloseReason.allCases.count + 1))
     private let leaves = Mutex([Int](repeating: 0, count: CloseReason.allCases.count + 1))
     /// The entry of a newer generation that continues its streams.
@@ -27,8 +30,13 @@ package final class ProducerEntry: Sendable {
         self.generation = generation
     }
 
-    /// Its streams live on threads: because it says so, or because it stalled a loop.
-    package var usesThreads: Bool { !description.isNonblocking || demoted.load(ordering: .relaxed) }
+    /// Its streams live on threads: because it says so, or because it makes a habit of stalling loops.
+    package func usesThreads(at now: Int64) -> Bool {
+        !description.isNonblocking || now < distrustedUntil.load(ordering: .relaxed)
+    }
+
+    /// Its streams can't live on a loop, even where there is no thread for them.
+    func needsThreads(at now: Int64) -> Bool { !description.isNonblocking || now < hungUntil.load(ordering: .relaxed) }
 
     /// Where its streams are to go on, if they can; `nil` for an entry that serves, or whose streams can't be continued.
     var successor: ProducerEntry? { next.withLock { $0 } }
@@ -56,6 +64,14 @@ package final class ProducerEntry: Sendable {
         description.isResumable && other.description.isResumable && description.isShared == other.description.isShared
             && description.name == other.description.name
     }
+
+    /// While the other is on trial, this one shows whether what fails there fails here, too: the same producer of the generation before.
+    func canStandIn(for other: ProducerEntry) -> Bool {
+        description.name == other.description.name && description.isShared == other.description.isShared
+    }
+
+    /// Whether the requests of its streams are kept until their first events, to be compared with.
+    var isOnTrial: Bool { generation.trial?.verdict == .open }
 
     /// Events that streams accepted while they changed over, and left to their successors, which make them again.
     package var supersededEvents: Int { superseded.load(ordering: .relaxed) }
@@ -117,8 +133,24 @@ package final class ProducerEntry: Sendable {
         closes.add(1, ordering: .releasing)
     }
 
-    /// - Returns: `true` the first time.
-    func demote() -> Bool { !demoted.exchange(true, ordering: .relaxed) }
+    /// A call of it held its loop for too long.
+    /// - Returns: for how long its streams get threads, if that is a habit.
+    func noteStall(at now: Int64) -> Int64? {
+        habit.withLock { habit in
+            guard let penalty = habit.stalled(at: now) else { return nil }
+            distrustedUntil.store(habit.end, ordering: .relaxed)
+            return penalty
+        }
+    }
+
+    /// A call of it does not return.
+    func noteHang(at now: Int64) {
+        habit.withLock { habit in
+            habit.hung(at: now)
+            distrustedUntil.store(habit.end, ordering: .relaxed)
+            hungUntil.store(habit.end, ordering: .relaxed)
+        }
+    }
 }
 
 /// The account of a producer's generations that are over.

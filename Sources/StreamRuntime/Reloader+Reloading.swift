@@ -14,6 +14,7 @@ extension Reloader {
     private struct Round {
         /// All files that there are.
         let paths: [String]
+        let isForced: Bool
         var candidates: [Candidate] = []
         /// Loaded, and not admitted yet.
         var waiting: [LoadedImage] = []
@@ -24,10 +25,13 @@ extension Reloader {
     ///
     /// Candidates that answer together are decided together, so that two may swap their routes. One that hangs holds up only those that
     /// want what another file still has.
-    /// - Parameter meanwhile: is called now and then, and may call `endRetired`.
+    /// - Parameters:
+    ///   - isForced: what was refused or taken back before is tried again, and what comes now is not on trial.
+    ///   - meanwhile: is called now and then, and may call `endRetired`.
     /// - Throws: what is wrong with the directory, or that the server stops; then nothing (more) changes.
-    package func reload(meanwhile: () -> Void = {}) throws -> Report {
-        var round = Round(paths: try source.scan())
+    package func reload(isForced: Bool = false, meanwhile: () -> Void = {}) throws -> Report {
+        var round = Round(paths: try source.scan(), isForced: isForced)
+        if isForced { state.withLock { $0.refused = [:] } }
         examine(&round)
         let rest = source.load(round.candidates.map(\.path), meanwhile: meanwhile) { outcomes in
             take(outcomes, of: &round)
@@ -153,7 +157,8 @@ extension Reloader {
         guard isLast || !images.isEmpty else { return }
         images.sort { $0.path < $1.path }
         for image in images {
-            serving[image.path] = admit(image, replacing: before.values.first { $0.image.plugin == image.plugin })
+            serving[image.path] = admit(
+                image, replacing: before.values.first { $0.image.plugin == image.plugin }, isForced: round.isForced)
             if before[image.path] == nil {
                 round.report.loaded.append(image.plugin)
             } else {

@@ -8,7 +8,8 @@ import Synchronization
 ///
 /// That one is held until then: it is retired and its streams go on in the new one, but its `shutdown` waits, so that the very image
 /// that worked takes over, with all that it has in memory, and nothing has to be loaded at the moment when something is wrong already.
-/// A resumable stream that fails at once goes back there right away, before anything is decided: its subscriber notices nothing.
+/// A stream that fails at once goes back there right away, before anything is decided: its subscriber notices nothing. Only if it does not fail
+/// there, too, does that count against the new generation: a request that is wrong in itself says nothing about it.
 extension Reloader {
     struct OnTrial: Sendable {
         /// With a trial.
@@ -21,7 +22,7 @@ extension Reloader {
         func begin() {
             fallback.generation.hold()
             for entry in candidate.entries {
-                entry.setFallback(fallback.entries.first { $0.canContinue(in: entry) })
+                entry.setFallback(fallback.entries.first { $0.canStandIn(for: entry) })
             }
         }
 

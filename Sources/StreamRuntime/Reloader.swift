@@ -135,14 +135,16 @@ package final class Reloader: Sendable {
         }
     }
 
-    func admit(_ image: LoadedImage, replacing previous: Serving?) -> Serving {
+    func admit(_ image: LoadedImage, replacing previous: Serving?, isForced: Bool) -> Serving {
         let number = state.withLock { state in
             state.numbers[image.plugin, default: 0] += 1
             return state.numbers[image.plugin]!
         }
+        image.admitted(number)
         let place = live.begin("\(image.plugin) (generation \(number))")
         let rules = rules.withLock(\.self)
-        let trial = rules.isOn && previous != nil ? Trial(failuresMax: rules.failuresMax, whenSettled: attention) : nil
+        let hasTrial = rules.isOn && previous != nil && !isForced
+        let trial = hasTrial ? Trial(failuresMax: rules.failuresMax, whenSettled: attention) : nil
         let generation = Generation(plugin: image.plugin, number: number, trial: trial) { [live] in
             live.shutDown(place, image.shutdown)
         }

@@ -1,5 +1,6 @@
 import EventStream
 import Glibc
+import Locks
 import StreamLoop
 
 /// The calls that another thread may have to wait for: of `interrupt`, and of scheduled functions. One for each loop: of the calls that
@@ -13,6 +14,8 @@ final class RunningCalls: @unchecked Sendable {
     private let condition = Condition()
     private var calls: [(stream: StreamToken, thread: pthread_t)] = []
     private var waiting = 0
+    /// What follows the end of a stream's calls.
+    private var followers: [(stream: StreamToken, run: @Sendable () -> Void)] = []
 
     /// Runs a call of the stream's producer.
     /// - Parameter isAllowed: looks at the gate.
@@ -23,14 +26,48 @@ final class RunningCalls: @unchecked Sendable {
         condition.withLock { calls.append((stream, thread)) }
         let isAllowed = isAllowed()
         if isAllowed { call() }
-        condition.withLock {
+        let following = condition.withLock {
             // The newest of this thread: it comes to its end first.
             if let index = calls.lastIndex(where: { $0.stream == stream && $0.thread == thread }) {
                 calls.remove(at: index)
             }
             if waiting > 0 { condition.broadcast() }
+            return takeFollowers()
         }
+        for follow in following { follow() }
         return isAllowed
+    }
+
+    private func takeFollowers() -> [@Sendable () -> Void] {
+        guard !followers.isEmpty else { return [] }
+        var taken: [@Sendable () -> Void] = []
+        followers.removeAll { follower in
+            if calls.contains(where: { $0.stream == follower.stream }) { return false }
+            taken.append(follower.run)
+            return true
+        }
+        return taken
+    }
+
+    /// Whether no call of the stream runs.
+    /// - Parameter follow: if one does, is called when it is over.
+    func isOver(_ stream: StreamToken, otherwise follow: @escaping @Sendable () -> Void) -> Bool {
+        condition.withLock {
+            guard calls.contains(where: { $0.stream == stream }) else { return true }
+            followers.append((stream, follow))
+            return false
+        }
+    }
+
+    /// The calling thread ends in the middle of its calls.
+    func forgetThread() {
+        let thread = pthread_self()
+        let following = condition.withLock {
+            calls.removeAll { $0.thread == thread }
+            condition.broadcast()
+            return takeFollowers()
+        }
+        for follow in following { follow() }
     }
 
     /// Waits until no call of the stream runs, but for one that this is called from.

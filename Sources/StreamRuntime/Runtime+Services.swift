@@ -1,3 +1,4 @@
+import CCalls
 package import EventStream
 import StreamLoop
 
@@ -10,23 +11,23 @@ extension Runtime: StreamServices {
     }
 
     @discardableResult package func wake(_ stream: StreamToken) -> Bool {
-        enum Told {
-            case already
-            case loop
-            case thread(Handoff)
+        guard stream.loop < loops.count else { return false }
+        let streams = loops[stream.loop]
+        while true {
+            switch streams.table.markWoken(stream) {
+            case .pending: return true
+            case .first:
+                streams.loop.wake(stream.raw)
+                return true
+            case .notDirect: break
+            }
+            guard let handoff = streams.withGate(stream, { $0.isThreaded ? $0.handoff : nil }) else { return false }
+            if let handoff {
+                handoff.wakeThread()
+                return true
+            }
+            // It came back to its loop just now.
         }
-        let told = withGate(stream) { gate -> Told in
-            if gate.isThreaded, let handoff = gate.handoff { return .thread(handoff) }
-            defer { gate.isWakePending = true }
-            return gate.isWakePending ? .already : .loop
-        }
-        switch told {
-        case nil: return false
-        case .already: break
-        case .loop: loops[stream.loop].loop.wake(stream.raw)
-        case .thread(let handoff): handoff.wakeThread()
-        }
-        return true
     }
 
     package func emit(
@@ -56,7 +57,13 @@ extension Runtime: StreamServices {
         }
         let (outcome, tellLoop) = handoff.emit(whenFull: policy, encode)
         if tellLoop { loops[stream.loop].loop.wake(stream.raw) }
+        sluice_note_emit(stream.raw)
         return outcome
+    }
+
+    package func takeEmitted(_ stream: StreamToken, into frames: inout FrameBuffer) {
+        guard let handoff = withGate(stream, { $0.handoff }) else { return }
+        handoff?.takeFrames(into: &frames)
     }
 
     package func sleep(_ stream: StreamToken, milliseconds: Int64) -> Bool? {
@@ -102,7 +109,7 @@ extension Runtime: StreamServices {
             let streams = loops[stream.loop]
             // Behind the return of `open`, which may still be running.
             streams.loop.post {
-                if let slot = streams.slot(stream) { streams.opened(slot, outcome) }
+                streams.answered(stream, outcome)
             }
         }
         return true
@@ -132,7 +139,7 @@ extension Runtime: StreamServices {
             let streams = loops[stream.loop]
             // Behind the return of `close`, which may still be running.
             streams.loop.post {
-                if let slot = streams.slot(stream) { streams.closed(slot) }
+                streams.answeredClose(stream)
             }
         }
         return true
@@ -153,8 +160,15 @@ extension Runtime: StreamServices {
         _ stream: StreamToken, afterNanoseconds: Int64,
         _ function: @escaping @convention(c) (UnsafeMutableRawPointer?) -> Void,
         _ context: UnsafeMutableRawPointer?
-    ) -> Bool {
-        guard withGate(stream, { _ in true }) != nil else { return false }
+    ) -> ScheduleOutcome {
+        let limit = census.maxScheduledCalls
+        let isTaken = withGate(stream) { gate in
+            guard gate.scheduledCalls < limit else { return false }
+            gate.scheduledCalls += 1
+            return true
+        }
+        guard let isTaken else { return .over }
+        guard isTaken else { return .tooMany }
         let streams = loops[stream.loop]
         // By way of the loop even for a stream with a thread: only the loop knows which it is at that moment.
         let address = UInt(bitPattern: context)
@@ -162,6 +176,6 @@ extension Runtime: StreamServices {
             let due = streams.loop.system.now().addingSaturating(max(0, afterNanoseconds))
             streams.schedule(stream, due: due, function, UnsafeMutableRawPointer(bitPattern: address))
         }
-        return true
+        return .accepted
     }
 }

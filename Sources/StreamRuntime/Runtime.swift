@@ -13,6 +13,7 @@ package final class Runtime: Sendable {
     private let peers: LoopSet
     private let routes = Mutex(RouteTable())
     private let nextLoop = Atomic<Int>(0)
+    let watch: LoopWatch
 
     /// - Parameter systems: one for each loop.
     package init(systems: [LoopSystem], limits: Limits, logger: Logger) {
@@ -31,16 +32,18 @@ package final class Runtime: Sendable {
                 directory: directory, peers: peers)
         }
         peers.loops = loops
+        watch = LoopWatch(loops, limits: limits)
     }
 
-    deinit { peers.loops = [] }
+    deinit {
+        watch.stop()
+        peers.loops = []
+    }
 
-    /// Starts a thread for each loop.
+    /// Starts a thread for each loop, and the one that watches them.
     /// - Returns: `false` if the system has none to give.
     package func start() -> Bool {
-        loops.allSatisfy { streams in
-            startThread(named: "sluice-loop-\(streams.loop.index)", stackBytes: 8 << 20) { streams.loop.run() }
-        }
+        loops.allSatisfy { $0.start() } && watch.start()
     }
 
     /// One turn of each loop on the calling thread, for tests on virtual time.
@@ -54,6 +57,7 @@ package final class Runtime: Sendable {
     package func replaceLimits(_ limits: Limits) {
         currentLimits.withLock { $0 = limits }
         census.replaceLimits(limits)
+        watch.takeLimits(limits)
         for streams in loops { streams.loop.post { streams.takeLimits(limits) } }
     }
 
@@ -68,6 +72,14 @@ package final class Runtime: Sendable {
     package var keptRequestBytes: Int { census.keptRequestBytes }
     package var refusedRequests: Int { census.refusedRequests }
     package var evictedHubs: Int { census.evictedHubs }
+    /// Calls that hold a thread of a loop which went on without it; the oldest first.
+    package var hangingCalls: [HangingCall] { census.hangingCalls }
+
+    /// - Parameter tell: is called with all of them when one hangs or returns, from any thread.
+    package func observeHangingCalls(_ tell: @escaping @Sendable ([HangingCall]) -> Void) {
+        census.observeHangingCalls(tell)
+    }
+
     /// Streams and connections that hold a place in a table.
     package var recordsInUse: Int { loops.reduce(0) { $0 + $1.table.inUse } }
 
@@ -111,16 +123,19 @@ extension Runtime: StreamOpener {
         }
         let isShared = entry.description.isShared
         var resumption: Resumption?
-        if entry.description.isResumable, !isShared {
+        if entry.description.isResumable || entry.isOnTrial, !isShared {
             resumption = Resumption(request, in: census)
-            guard resumption != nil else {
+            guard resumption != nil || !entry.description.isResumable else {
                 giveBack(entry)
                 throw refusal("max-kept-request-bytes")
             }
         }
         // The thread of a shared stream is its hub's.
-        let usesThread = entry.usesThreads && !isShared
-        if usesThread, !census.takeThread() {
+        let usesThread: Bool
+        switch isShared ? .none : census.takeThread(for: entry, at: loops[0].loop.system.now()) {
+        case .none: usesThread = false
+        case .taken: usesThread = true
+        case .refused:
             giveBack(entry)
             throw refusal("max-threads")
         }
@@ -130,7 +145,7 @@ extension Runtime: StreamOpener {
             return try openSuccessor(of: entry, request, door)
         }
         if isShared { return try join(entry, request, door) }
-        let streams = loops[nextLoop.add(1, ordering: .relaxed).oldValue % loops.count]
+        let streams = loopForNewcomer
         let handoff = usesThread ? Handoff(limitBytes: limits.handoffBytes, isMarked: false) : nil
         handoff?.becomeThreaded(with: [])
         guard
@@ -144,7 +159,7 @@ extension Runtime: StreamOpener {
             throw refusal("max-streams")
         }
         guard let handoff else {
-            streams.loop.post { streams.open(token, request) }
+            streams.loop.post { streams.dueCalls.append(.open(token, request)) }
             return token
         }
         if !StreamThread.start(token, entry, handoff, streams, .open(request)) {
@@ -154,6 +169,15 @@ extension Runtime: StreamOpener {
             }
         }
         return token
+    }
+
+    /// One after the other; those that a call holds are left out, unless all are held.
+    private var loopForNewcomer: LoopStreams {
+        for _ in 1..<loops.count {
+            let streams = loops[nextLoop.add(1, ordering: .relaxed).oldValue % loops.count]
+            if !streams.isHeld.load(ordering: .relaxed) { return streams }
+        }
+        return loops[nextLoop.add(1, ordering: .relaxed).oldValue % loops.count]
     }
 
     /// The producer was replaced between the match and here, and has ended, or its successor has the hub: what serves the path now is asked instead.
@@ -172,8 +196,8 @@ extension Runtime: StreamOpener {
     private func join(
         _ entry: ProducerEntry, _ request: StreamRequest, _ door: any OpenAnswering
     ) throws(Overload) -> StreamToken {
-        let index = nextLoop.add(1, ordering: .relaxed).oldValue % loops.count
-        let streams = loops[index]
+        let streams = loopForNewcomer
+        let index = streams.loop.index
         let (name, asked) = (entry.description.name, historyAsked(entry, request))
         let key = HubKey(
             plugin: entry.description.plugin, producer: name, parameters: request.parameters.canonical)

@@ -78,12 +78,45 @@ struct StreamLog: Sendable {
             { $1 })
     }
 
-    func demoted(_ entry: ProducerEntry, _ function: String, elapsed: Int64, limit: Int64) {
+    /// - Parameter penalty: for how long its streams get threads; `nil`: it is no habit yet.
+    func stalled(
+        _ entry: ProducerEntry, _ function: String, _ stall: StallWatch.Stall, limit: Int64, penalty: Int64?
+    ) {
+        let consequence = penalty.map { "; its streams get threads for the next \($0 / 1_000_000_000) s" } ?? ""
         logger.warning(
-            "producer stalls its loop in spite of SLUICE_NONBLOCKING; its streams get threads from now on",
+            "producer stalls its loop in spite of SLUICE_NONBLOCKING\(consequence)",
             metadata: identity(nil, entry).merging([
-                "function": "\(function)", "took_ms": "\(elapsed / 1_000_000)", "limit_ms": "\(limit / 1_000_000)",
+                "function": "\(function)", "took_ms": "\(stall.elapsed / 1_000_000)",
+                "processor_ms": "\(stall.processorTime / 1_000_000)", "limit_ms": "\(limit / 1_000_000)",
             ]) { $1 })
+    }
+
+    func hangs(_ token: StreamToken, _ entry: ProducerEntry, _ function: String, for elapsed: Int64) {
+        logger.error(
+            "producer does not return in spite of SLUICE_NONBLOCKING; its loop goes on without it, and its other streams get threads",
+            metadata: identity(token, entry).merging([
+                "function": "\(function)", "for_ms": "\(elapsed / 1_000_000)",
+            ]) { $1 })
+    }
+
+    func returned(_ token: StreamToken, _ entry: ProducerEntry, _ function: String, after elapsed: Int64) {
+        logger.warning(
+            "producer has returned after all; its stream goes on, on a thread of its own",
+            metadata: identity(token, entry).merging([
+                "function": "\(function)", "took_ms": "\(elapsed / 1_000_000)",
+            ]) { $1 })
+    }
+
+    func endedThread(_ token: StreamToken, _ entry: ProducerEntry, _ function: String) {
+        logger.error(
+            "producer has ended a thread of the server (pthread_exit); another one takes its place",
+            metadata: identity(token, entry).merging(["function": "\(function)"]) { $1 })
+    }
+
+    func cannotTakeOver(_ token: StreamToken) {
+        logger.error(
+            "a producer does not return, and the system has no thread to go on with the other streams of its loop",
+            metadata: ["stream": "\(token)"])
     }
 
     /// - Parameter count: how many of this producer's streams stayed so far.
@@ -94,7 +127,7 @@ struct StreamLog: Sendable {
     }
 
     /// - Parameter count: how many of this producer's streams came back or stayed so far.
-    func fellBack(_ token: StreamToken, _ entry: ProducerEntry, to former: ProducerEntry, count: Int) {
+    func fellBack(_ token: StreamToken?, _ entry: ProducerEntry, to former: ProducerEntry, count: Int) {
         logger.warning(
             "stream goes back to the generation before, as it failed at once in the new one",
             metadata: identity(token, entry).merging([
@@ -107,6 +140,12 @@ struct StreamLog: Sendable {
         logger.warning(
             "events that came while their stream changed over were not sent: its new generation makes them again",
             metadata: identity(token, entry).merging(["events_so_far": "\(count)"]) { $1 })
+    }
+
+    func unanswered(_ token: StreamToken, _ entry: ProducerEntry, since: Int64) {
+        logger.warning(
+            "stream waits for its open, which has not answered",
+            metadata: identity(token, entry).merging(["for_ms": "\(since / 1_000_000)"]) { $1 })
     }
 
     func stuck(_ token: StreamToken, _ entry: ProducerEntry, reason: CloseReason?, since: Int64) {

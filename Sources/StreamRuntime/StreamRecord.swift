@@ -55,8 +55,10 @@ struct StreamRecord: ~Copyable {
     var isResting = false
     /// The newest generation did not want it: it stays on its own.
     var isKept = false
-    /// It was reported that the stream does not end, or that its open does not answer.
+    /// It was reported that the stream does not end, or that its open does not hurry.
     var isReportedStuck = false
+    /// It was reported that its open does not answer.
+    var isReportedUnanswered = false
     /// A member's place in its replica; -1: none yet.
     var memberIndex: Int32 = -1
     /// How many calls are scheduled for it on the loop.
@@ -87,10 +89,11 @@ struct StreamRecord: ~Copyable {
         var resumption: Resumption?
         var succession: Succession?
         var fallingBack: FallingBack?
+        var doubted: Trial?
 
         var isEmpty: Bool {
             handoff == nil && opening == nil && outbox == nil && resumption == nil && succession == nil
-                && fallingBack == nil
+                && fallingBack == nil && doubted == nil
         }
     }
 
@@ -129,6 +132,12 @@ struct StreamRecord: ~Copyable {
         set { setRarity(isNil: newValue == nil) { $0.fallingBack = newValue } }
     }
 
+    /// The trial of a generation in which this stream has failed before its first event: it has failed if that comes here.
+    var doubted: Trial? {
+        get { rarities?.doubted }
+        set { setRarity(isNil: newValue == nil) { $0.doubted = newValue } }
+    }
+
     @inline(__always)
     private mutating func setRarity(isNil: Bool, _ change: (Rarities) -> Void) {
         if rarities == nil {
@@ -159,6 +168,8 @@ struct StreamRecord: ~Copyable {
 final class Opening {
     var door: (any OpenAnswering)?
     let peer: String
+    /// The token that the door has, if the open of that stream has failed, and another is tried.
+    var knownAs: StreamToken?
     /// What a subscriber of a hub has seen last.
     let lastEventID: String?
     /// How much of a hub's history it asked for.

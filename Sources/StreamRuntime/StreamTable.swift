@@ -1,20 +1,19 @@
 import EventStream
-import Synchronization
+import Locks
 
 /// What other threads may ask of a stream, under a lock of four bytes that is never taken to move an event. It lies apart from the
 /// record, which is the loop's alone.
 struct StreamGate {
-    /// How often the slot was used: a token with another epoch is stale.
-    var epoch: UInt32 = 0
-    private var flags = Flags()
     var entry: ProducerEntry?
     var handoff: Handoff?
+    private var flags = Flags()
+    /// Calls that are scheduled for it and have not run.
+    var scheduledCalls: UInt16 = 0
 
     // Two bytes for all, because each subscriber has a gate.
     private struct Flags: OptionSet {
         let rawValue: UInt16
         static let live = Flags(rawValue: 1)
-        static let wakePending = Flags(rawValue: 2)
         static let cancelled = Flags(rawValue: 4)
         static let opening = Flags(rawValue: 8)
         static let closing = Flags(rawValue: 16)
@@ -32,11 +31,6 @@ struct StreamGate {
     var isLive: Bool {
         get { self[.live] }
         set { self[.live] = newValue }
-    }
-    /// The loop has been told, and has not looked yet.
-    var isWakePending: Bool {
-        get { self[.wakePending] }
-        set { self[.wakePending] = newValue }
     }
     var isCancelled: Bool {
         get { self[.cancelled] }
@@ -79,29 +73,32 @@ final class StreamTable: @unchecked Sendable {
     private static let chunkSize = 512
     private static let chunkCount = 1 << 15
     private let chunks: UnsafeMutablePointer<Chunk?>
-    private let free = Mutex(Free())
+    private let free = QuickMutex(Free())
 
     /// One allocation, in whole pages: what the allocator gives back to the system around it is no more than a page.
     private struct Chunk {
         let records: UnsafeMutablePointer<StreamRecord>
-        let gates: UnsafeMutablePointer<Mutex<StreamGate>>
+        private let cells: UnsafeMutableRawPointer
 
         init() {
             let size = StreamTable.chunkSize
             let recordBytes = MemoryLayout<StreamRecord>.stride * size
-            let gateBytes = MemoryLayout<Mutex<StreamGate>>.stride * size
-            let memory = UnsafeMutableRawPointer.allocate(byteCount: recordBytes + gateBytes, alignment: 4096)
+            let memory = UnsafeMutableRawPointer.allocate(
+                byteCount: recordBytes + StreamCell.bytes * size, alignment: 4096)
             records = memory.bindMemory(to: StreamRecord.self, capacity: size)
-            gates = (memory + recordBytes).bindMemory(to: Mutex<StreamGate>.self, capacity: size)
+            cells = memory + recordBytes
             for index in 0..<size {
                 (records + index).initialize(to: StreamRecord())
-                (gates + index).initialize(to: Mutex(StreamGate()))
+                cell(index).initialize()
             }
         }
 
+        @inline(__always)
+        func cell(_ index: Int) -> StreamCell { StreamCell(at: cells + index * StreamCell.bytes) }
+
         func deallocate() {
             records.deinitialize(count: StreamTable.chunkSize)
-            gates.deinitialize(count: StreamTable.chunkSize)
+            for index in 0..<StreamTable.chunkSize { cell(index).deinitialize() }
             records.deallocate()
         }
     }
@@ -167,20 +164,54 @@ final class StreamTable: @unchecked Sendable {
     /// Any thread. Runs the body with the gate of a slot that was allocated.
     @inline(__always)
     func withGate<Result>(_ slot: UInt32, _ body: (inout StreamGate) -> Result) -> Result {
-        gate(of: slot, in: chunks[Int(slot) / Self.chunkSize].unsafelyUnwrapped).pointee.withLock { body(&$0) }
+        cell(of: slot).withGate(body)
     }
 
-    /// Any thread. Runs the body with the gate of a slot that anybody may have made up.
-    /// - Returns: `nil` if there is none.
-    func withGate<Result>(ifAllocated slot: UInt32, _ body: (inout StreamGate) -> Result?) -> Result? {
-        guard slot > 0, let chunk = chunks[Int(slot) / Self.chunkSize] else { return nil }
-        return gate(of: slot, in: chunk).pointee.withLock { body(&$0) }
+    /// Any thread. Runs the body with the gate of a stream that is not over. The token may be made up.
+    /// - Returns: `nil` if the stream is over, or never was.
+    @inline(__always)
+    func withGate<Result>(of token: StreamToken, _ body: (inout StreamGate) -> Result) -> Result? {
+        guard let cell = cell(ifAllocated: token.slot) else { return nil }
+        return cell.withGate { gate in
+            // Whoever begins another use of the slot holds the lock, too.
+            guard gate.isLive, cell.mark.pointee.epoch == token.epoch else { return nil }
+            return body(&gate)
+        }
+    }
+
+    /// Any thread. Begins a new use of a slot that was allocated.
+    /// - Returns: its epoch.
+    func beginUse(_ slot: UInt32, with gate: StreamGate) -> UInt32 {
+        let cell = cell(of: slot)
+        return cell.withGate {
+            $0 = gate
+            let epoch = cell.mark.pointee.epoch &+ 1
+            cell.mark.pointee.epoch = epoch == 0 ? 1 : epoch
+            return cell.mark.pointee.epoch
+        }
+    }
+
+    /// Any thread. Marks a stream as woken. The token may be made up.
+    @inline(__always)
+    func markWoken(_ token: StreamToken) -> WakeMark.Outcome {
+        cell(ifAllocated: token.slot)?.mark.pointee.set(epoch: token.epoch) ?? .notDirect
+    }
+
+    /// The loop's: takes back the mark of a slot that is in use.
+    /// - Returns: whether the stream was woken.
+    func takeWake(_ slot: UInt32) -> Bool { cell(of: slot).mark.pointee.take() }
+
+    @inline(__always)
+    func cell(of slot: UInt32) -> StreamCell {
+        chunks[Int(slot) / Self.chunkSize].unsafelyUnwrapped.cell(Int(slot) % Self.chunkSize)
     }
 
     @inline(__always)
-    private func gate(of slot: UInt32, in chunk: Chunk) -> UnsafeMutablePointer<Mutex<StreamGate>> {
-        chunk.gates + Int(slot) % Self.chunkSize
+    private func cell(ifAllocated slot: UInt32) -> StreamCell? {
+        guard slot > 0, let chunk = chunks[Int(slot) / Self.chunkSize] else { return nil }
+        return chunk.cell(Int(slot) % Self.chunkSize)
     }
+
     /// The record of a slot that anybody may have made up.
     func record(ifAllocated slot: UInt32) -> UnsafeMutablePointer<StreamRecord>? {
         guard slot > 0, let chunk = chunks[Int(slot) / Self.chunkSize] else { return nil }

@@ -1,76 +1,91 @@
 import EventStream
 import StreamLoop
-import Synchronization
 
 /// The thread of one blocking stream: calls its `open`, `next` and `close`, and hands what they yield to the stream's loop.
 ///
 /// It is told to end through the handoff; what it runs is asked to hurry by the loop (`interrupt`). A `next` that never returns keeps
 /// the thread, its stream and its memory for ever, and nothing else.
-final class StreamThread: Sendable {
+final class StreamThread: @unchecked Sendable {
+    // Unchecked: what changes is the thread's own, and that of the one that follows it when a producer has ended it.
     private let token: StreamToken
     private let entry: ProducerEntry
     private let handoff: Handoff
     private let streams: LoopStreams
-    private let beginning: Mutex<Beginning?>
+    private var beginning: Beginning?
+    /// The call of the producer that the thread is in, or the newest.
+    private var function = CallMark.Function.open
+    private var phase = StreamRecord.Source.opening
+    private var state: UnsafeMutableRawPointer?
+    private var reason = CloseReason.failed
 
     enum Beginning: @unchecked Sendable {
         // Unchecked: the state pointer is handed over to the thread, and only used there.
         case open(StreamRequest)
         /// The stream lived on its loop so far.
         case running(state: UnsafeMutableRawPointer?)
+        // The same, and what the loop has called there has returned.
+        case opened(OpenOutcome, state: UnsafeMutableRawPointer?)
+        case pulled(PullOutcome, EncodedFrames?, state: UnsafeMutableRawPointer?)
+        /// `close` was called; `false`: `closed` will follow.
+        case closing(isOver: Bool, CloseReason)
     }
 
-    private static let stackBytes = 512 * 1024
+    static let name = "sluice-stream"
 
-    private init(
+    init(
         _ token: StreamToken, _ entry: ProducerEntry, _ handoff: Handoff, _ streams: LoopStreams, _ beginning: Beginning
     ) {
         self.token = token
         self.entry = entry
         self.handoff = handoff
         self.streams = streams
-        self.beginning = Mutex(beginning)
+        self.beginning = beginning
     }
 
     /// - Returns: `false` if the system has no thread to give.
     static func start(
         _ token: StreamToken, _ entry: ProducerEntry, _ handoff: Handoff, _ streams: LoopStreams, _ beginning: Beginning
     ) -> Bool {
-        let thread = StreamThread(token, entry, handoff, streams, beginning)
-        return startThread(named: "sluice-stream", stackBytes: stackBytes) { thread.run() }
+        StreamThread(token, entry, handoff, streams, beginning).start()
     }
 
-    private func run() {
-        var state: UnsafeMutableRawPointer?
-        guard begin(&state) else { return }
-        close(state, produce(state))
+    private func start() -> Bool {
+        startThread(named: Self.name, stackBytes: streams.census.stackBytes, died: { self.died() }, { self.run() })
     }
 
-    /// - Returns: `false` if nothing was opened.
-    private func begin(_ state: inout UnsafeMutableRawPointer?) -> Bool {
-        // Taken away, so that a stream does not keep its request, with its body, for as long as it lives.
-        switch beginning.withLock({ $0.take() }) {
-        case .open(let request)?:
-            guard open(request, &state) else { return false }
-            while let call = handoff.waitUntilAttached() { streams.run(call) }
-        case .running(let running)?:
-            state = running
-        case nil:
-            preconditionFailure("a thread begins once")
+    /// The stream's life on the calling thread, until its end.
+    func run() {
+        switch begin() {
+        case .opened(let outcome, let state)?: opened(outcome, state)
+        case .running(let state)?: close(state, produce(state))
+        case .pulled(let outcome, let frames, let state)?: close(state, produce(state, behind: outcome, frames))
+        case .closing(let isOver, let reason)?: closed(isOver, reason)
+        case .open?, nil: break
         }
-        return true
     }
 
-    /// - Returns: `false` if nothing was opened.
-    private func open(_ request: StreamRequest, _ state: inout UnsafeMutableRawPointer?) -> Bool {
+    /// Calls `open`, if it was not called yet. The request is gone behind this: a stream does not keep it, with its body, for as long as it lives.
+    /// - Returns: `nil` if it ended before.
+    private func begin() -> Beginning? {
+        let beginning = beginning.take()
+        guard case .open(let request)? = beginning else { return beginning }
         if handoff.isCancelled != nil {
             streams.census.threadIsFree()
             streams.loop.post { [streams, token] in
                 if let slot = streams.slot(token) { streams.skipOpening(slot) }
             }
-            return false
+            return nil
         }
-        var outcome = entry.producer.open(token, request, state: &state)
+        var state: UnsafeMutableRawPointer?
+        function = .open
+        let outcome = entry.producer.open(token, request, state: &state)
+        return .opened(outcome, state: state)
+    }
+
+    /// `open` has returned.
+    private func opened(_ outcome: OpenOutcome, _ state: UnsafeMutableRawPointer?) {
+        self.state = state
+        var outcome = outcome
         if case .pending = outcome {
             answer(.pending, state)
             wait: while true {
@@ -79,7 +94,7 @@ final class StreamThread: Sendable {
                     outcome = later
                     break wait
                 case .call(let call):
-                    streams.run(call)
+                    run(call)
                 }
             }
         }
@@ -87,11 +102,12 @@ final class StreamThread: Sendable {
             streams.handleIsStale(token)
             // Before the answer, upon which the loop may want a thread for another try.
             streams.census.threadIsFree()
-            answer(outcome, state)
-            return false
+            return answer(outcome, state)
         }
+        phase = .open
         answer(outcome, state)
-        return true
+        while let call = handoff.waitUntilAttached() { run(call) }
+        close(state, produce(state))
     }
 
     private func answer(_ outcome: OpenOutcome, _ state: UnsafeMutableRawPointer?) {
@@ -104,16 +120,23 @@ final class StreamThread: Sendable {
     }
 
     /// Calls `next` until the stream ends.
+    /// - Parameter first: what it has answered already.
     /// - Returns: why it ended.
-    private func produce(_ state: UnsafeMutableRawPointer?) -> CloseReason {
+    private func produce(
+        _ state: UnsafeMutableRawPointer?, behind first: PullOutcome = .more, _ encoded: EncodedFrames? = nil
+    ) -> CloseReason {
+        (self.state, phase) = (state, .open)
+        if let reason = encoded.flatMap({ put($0.frames) }) { return reason }
         var frames = FrameBuffer(capacity: 1024, isChunked: true)
         frames.isMarked = entry.description.isShared
-        var deadline: Int64 = entry.description.hasNext ? 0 : .max
+        var deadline: Int64 = .max
+        if let end = note(first, &deadline) { return finish(end) }
+        if !entry.description.hasNext { deadline = .max }
         while true {
             switch handoff.wait(until: deadline) {
             case .cancelled(let reason): return reason
             case .call(let call):
-                streams.run(call)
+                run(call)
                 continue
             case .rest(let number):
                 rest(number, state)
@@ -122,48 +145,84 @@ final class StreamThread: Sendable {
             case .woken, .time: break
             }
             frames.removeAll()
+            function = .next
             let outcome = entry.producer.pull(token, state: state, into: &frames, events: 1, bytes: .max)
-            let (reason, tellLoop) = handoff.put(frames)
-            if let reason { return reason }
-            if tellLoop { streams.loop.wake(token.raw) }
-            switch outcome {
-            case .more:
-                deadline = 0
-            case .wait(let milliseconds):
-                let (nanoseconds, overflow) = max(1, milliseconds).multipliedReportingOverflow(by: 1_000_000)
-                deadline = milliseconds < 0 || overflow ? .max : monotonicNanoseconds().addingSaturating(nanoseconds)
-            case .ended:
-                return finish(.ended, .completed)
-            case .failed(let failure):
-                return finish(.failed(failure), .failed)
-            }
+            if let reason = put(frames) { return reason }
+            if let end = note(outcome, &deadline) { return finish(end) }
         }
+    }
+
+    /// - Returns: why the stream ends, if it was told to before there was room.
+    private func put(_ frames: borrowing FrameBuffer) -> CloseReason? {
+        let (reason, tellLoop) = handoff.put(frames)
+        if reason == nil, tellLoop { streams.loop.wake(token.raw) }
+        return reason
+    }
+
+    private func run(_ call: ScheduledCall) {
+        function = .schedule
+        streams.run(call)
+    }
+
+    /// - Parameter deadline: when `next` is worth calling again.
+    /// - Returns: how the source ended, if it has.
+    private func note(_ outcome: PullOutcome, _ deadline: inout Int64) -> Handoff.Finish? {
+        switch outcome {
+        case .more:
+            deadline = 0
+        case .wait(let milliseconds):
+            let (nanoseconds, overflow) = max(1, milliseconds).multipliedReportingOverflow(by: 1_000_000)
+            deadline = milliseconds < 0 || overflow ? .max : monotonicNanoseconds().addingSaturating(nanoseconds)
+        case .ended: return .ended
+        case .failed(let failure): return .failed(failure)
+        }
+        return nil
     }
 
     /// Between two calls of `next`: says what a successor should know, and waits for what becomes of it.
     private func rest(_ number: Int, _ state: UnsafeMutableRawPointer?) {
+        function = .save
         let saved = entry.description.savesState ? entry.producer.save(token, state: state) : nil
         streams.loop.post { [streams, token] in streams.rested(token, number, saved) }
-        while let call = handoff.waitWhileResting() { streams.run(call) }
+        while let call = handoff.waitWhileResting() { run(call) }
     }
 
-    private func finish(_ end: Handoff.Finish, _ reason: CloseReason) -> CloseReason {
+    private func finish(_ end: Handoff.Finish) -> CloseReason {
         if let given = handoff.finish(end) { return given }
         streams.loop.wake(token.raw)
-        return reason
+        return if case .ended = end { .completed } else { .failed }
     }
 
     private func close(_ state: UnsafeMutableRawPointer?, _ reason: CloseReason) {
         _ = streams.withGate(token) { $0.isClosing = true }
         // From here on there is no interrupt.
         streams.calls.wait(for: token)
-        if entry.producer.close(token, state: state, reason: reason) {
+        function = .close
+        self.reason = reason
+        closed(entry.producer.close(token, state: state, reason: reason), reason)
+    }
+
+    /// `close` has returned.
+    private func closed(_ isOver: Bool, _ reason: CloseReason) {
+        (self.reason, phase) = (reason, .closing)
+        if isOver {
             // What other threads ask of it from now on is told so, even if the loop does not know yet.
             streams.handleIsStale(token)
         } else {
-            while let call = handoff.waitUntilClosed() { streams.run(call) }
+            while let call = handoff.waitUntilClosed() { run(call) }
         }
         over(reason)
+    }
+
+    /// The producer has ended the thread: another one goes on, with a call that failed.
+    func died() {
+        streams.calls.forgetThread()
+        let next = Beginning.behindDeath(in: function, phase, state, reason)
+        streams.log.endedThread(token, entry, function.name)
+        if !Self.start(token, entry, handoff, streams, next) {
+            // Here at the latest, on what is left of this one.
+            StreamThread(token, entry, handoff, streams, next).run()
+        }
     }
 
     /// The last thing that the thread does for its stream.
@@ -202,17 +261,8 @@ extension LoopStreams {
         let entry = record.pointee.entry!
         guard census.takeThread() else { return false }
         let token = token(slot)
-        let handoff = table.withGate(slot) { gate in
-            let handoff = gate.handoff ?? Handoff(limitBytes: limits.handoffBytes, isMarked: entry.description.isShared)
-            gate.handoff = handoff
-            gate.isThreaded = true
-            return handoff
-        }
-        handoff.becomeThreaded(with: scheduled.remove(of: token))
-        record.pointee.calls = 0
+        let handoff = becomeThreaded(slot)
         handoff.attach()
-        record.pointee.handoff = handoff
-        record.pointee.isThreaded = true
         let running = StreamThread.Beginning.running(state: record.pointee.state)
         if StreamThread.start(token, entry, handoff, self, running) { return true }
         // Without a thread to be had, everything stays as it was; a wake that went to the handoff is made good by the pull that

@@ -42,3 +42,20 @@ enum Chore {
     /// End it.
     case end(CloseReason)
 }
+
+/// What a successor's open said; `nil`: it was not even called.
+extension OpenOutcome? {
+    /// For the log.
+    var refusal: String {
+        switch self {
+        case .rejected(let status, let message, _)?: "rejected with \(status): \(message)"
+        case .failed(let text)?: text
+        case .ended?: "nothing more to send"
+        case .opened?, .pending?, nil: "not opened"
+        }
+    }
+
+    /// It counts against its generation. One that says no says so to a request, which a stranger can have made; one that breaks the contract
+    /// has not done so before.
+    var isFailure: Bool { if case .failed? = self { true } else { false } }
+}

@@ -2,7 +2,8 @@ import Synchronization
 
 /// The first time of a generation that has replaced another: whether its streams live, or fail one after the other.
 ///
-/// Any thread. One success settles it: a stream that has produced an event, or has come to its own end.
+/// Any thread. One success settles it: a stream that has produced an event, or has come to its own end. What counts as a failure is one that the
+/// generation before does not share.
 package final class Trial: Sendable {
     package struct Rules: Sendable, Equatable {
         /// So many failures without a success, and the generation is taken back; 0: never.
@@ -40,7 +41,7 @@ package final class Trial: Sendable {
     }
 
     package var verdict: Verdict { settled.load(ordering: .acquiring) }
-    /// Streams that failed so far.
+    /// Streams that failed so far, and not in the generation before.
     package var failureCount: Int { failures.load(ordering: .relaxed) }
 
     func succeeded() { settle(.passed) }

@@ -1,0 +1,55 @@
+package import EventStream
+import Locks
+import Synchronization
+
+/// A call of a non-blocking producer that has not returned for so long that its loop went on without it.
+package struct HangingCall: Sendable {
+    package let plugin: String
+    package let producer: String
+    package let generation: Int
+    /// "next".
+    package let function: String
+    package let stream: StreamToken
+    /// Monotonic nanoseconds.
+    package let since: Int64
+}
+
+/// What a loop leaves to the thread that has lost it: with this that thread goes on as the stream's own, once its call returns.
+final class LeftStreams: @unchecked Sendable {
+    // Unchecked: what changes is only touched within `condition.withLock`.
+    private let condition = Condition()
+    private var left: [UInt64: LeftStream] = [:]
+
+    struct LeftStream {
+        let token: StreamToken
+        let entry: ProducerEntry
+        let function: CallMark.Function
+        let handoff: Handoff
+        /// Of a `next`: where it puts what it makes.
+        let frames: EncodedFrames?
+        let state: UnsafeMutableRawPointer?
+        /// What it was in when the call was taken for one that hangs.
+        let source: StreamRecord.Source
+        /// What `close` was told.
+        let reason: CloseReason?
+        let since: Int64
+    }
+
+    /// The loop's new thread, once it has everything in order.
+    func leave(_ stream: LeftStream, to call: UInt64) {
+        condition.withLock {
+            left[call] = stream
+            condition.broadcast()
+        }
+    }
+
+    /// The thread that has lost the loop: waits for what is left to it.
+    func take(_ call: UInt64) -> LeftStream {
+        condition.withLock {
+            while true {
+                if let stream = left.removeValue(forKey: call) { return stream }
+                condition.wait(until: .max)
+            }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+import EventStream
+import StreamLoop
+
+/// One thread of a loop, from the moment that it has the loop until it ends, as the loop's or as a stream's.
+final class LoopSeat: @unchecked Sendable {
+    // Unchecked: only touched by that thread, and by the one that follows it when a producer has ended it.
+    /// The newest call of a producer that it made for the loop.
+    var call: UInt64 = 0
+    /// Since it has lost the loop, the stream that it belongs to.
+    var stream: StreamThread?
+}
+
+/// Frames that a call has made which lost its loop, in the memory that it took with it.
+final class EncodedFrames: @unchecked Sendable {
+    // Unchecked: they go from one thread to the other.
+    private let place: UnsafeMutablePointer<FrameBuffer>
+    var frames: FrameBuffer { _read { yield place.pointee } }
+
+    init(_ place: UnsafeMutablePointer<FrameBuffer>) { self.place = place }
+
+    deinit {
+        place.deinitialize(count: 1)
+        place.deallocate()
+    }
+}
+
+/// A plugin that calls pthread_exit(3) ends a thread of the server: another one takes its place, and the call counts as failed.
+extension StreamThread.Beginning {
+    /// - Parameters:
+    ///   - function: that has ended the thread.
+    ///   - phase: what its stream was in.
+    static func behindDeath(
+        in function: CallMark.Function, _ phase: StreamRecord.Source, _ state: UnsafeMutableRawPointer?,
+        _ reason: CloseReason
+    ) -> StreamThread.Beginning {
+        let text =
+            "the contract of sluice.h was broken: \(function.name) has ended a thread of the server (pthread_exit)"
+        return switch phase {
+        case .opening: .opened(.failed(log: text), state: state)
+        case .open where function != .close:
+            .pulled(.failed(StreamFailure(message: nil, log: text)), nil, state: state)
+        case .open, .closing, .over: .closing(isOver: true, reason)
+        }
+    }
+}
+
+extension LoopStreams {
+    /// Starts the loop's first thread.
+    func start() -> Bool {
+        startThread { [self] seat in
+            self.seat = seat
+            loop.run()
+        }
+    }
+
+    func startThread(_ run: @escaping @Sendable (LoopSeat) -> Void) -> Bool {
+        let seat = LoopSeat()
+        return StreamLoop.startThread(
+            named: "sluice-loop-\(loop.index)", stackBytes: 8 << 20, died: { self.died(seat) }, { run(seat) })
+    }
+
+    /// A producer has ended a thread of the loop, or one that had lost the loop to another.
+    private func died(_ seat: LoopSeat) {
+        if let stream = seat.stream { return stream.died() }
+        calls.forgetThread()
+        // What follows waits for others, and has a thread of its own for that.
+        let isStarted = startThread { [self] heir in
+            if let call = mark.running, call.number == seat.call, mark.end(call.number) {
+                // The loop was still its own.
+                let other = startThread { [self] next in takeOver(next, from: call, isDead: true) }
+                if !other { return takeOver(heir, from: call, isDead: true) }
+            }
+            let stream = left.take(seat.call)
+            census.noLongerHangs(stream.token)
+            log.endedThread(stream.token, stream.entry, stream.function.name)
+            let next = StreamThread.Beginning.behindDeath(
+                in: stream.function, stream.source, stream.state, stream.reason ?? .failed)
+            heir.stream = StreamThread(stream.token, stream.entry, stream.handoff, self, next)
+            nameThread(StreamThread.name)
+            heir.stream?.run()
+        }
+        if !isStarted { log.cannotTakeOver(StreamToken(loop: loop.index, slot: 0, epoch: 0)) }
+    }
+}
