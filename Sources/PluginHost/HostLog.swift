@@ -2,6 +2,7 @@ import CSluice
 import EventStream
 import ForeignFunction
 import Glibc
+import Locks
 import Logging
 import Synchronization
 
@@ -15,7 +16,7 @@ package enum HostLog {
     static func use(_ logger: Logger) {
         current.withLock { $0 = logger }
         // Made here, where there is room.
-        _ = (HostThread.shared, limit)
+        _ = (HostThread.shared, limit, budget)
     }
 
     /// Writes what was said before: for whoever logs something that is to come after it, and at the end of the process.
@@ -34,10 +35,25 @@ package enum HostLog {
             LoadThread.hear(PluginText.line(message), level: Logger.Level(pluginLevel: level))
             return
         }
+        let speaker = Speaker(of: token)
+        let (isAdmitted, leftOut) = speaker.budget.admit(now: monotonicNanoseconds())
+        guard isAdmitted else { return untold.note(speaker.callbacks) }
         let text = CopiedText(message, bytesMax: PluginText.messageBytesMax)
-        let producer = producer(of: token)
         HostThread.shared.write(bytes: text.count) {
-            logger(for: token, of: producer)?.log(level: Logger.Level(pluginLevel: level), "\(text.line)")
+            LogBudget.tell(leftOut, speaker.logger(for: nil))
+            speaker.logger(for: token)?.log(level: Logger.Level(pluginLevel: level), "\(text.line)")
+        }
+    }
+
+    /// Tells how many lines were left out in seconds that are over, also of those who have fallen silent since. To be called once a second.
+    package static func tellLeftOut() {
+        let now = monotonicNanoseconds()
+        for callbacks in untold.take() {
+            if let leftOut = (callbacks?.logBudget ?? budget).takeLeftOut(now: now) {
+                LogBudget.tell(leftOut, callbacks?.currentLogger ?? current.withLock(\.self))
+            } else {
+                untold.note(callbacks)
+            }
         }
     }
 
@@ -51,11 +67,11 @@ package enum HostLog {
         _ function: StaticString, _ problem: @escaping @autoclosure @Sendable () -> String, more lines: [String] = [],
         stream: StreamToken?
     ) {
-        let producer = producer(of: stream)
-        guard let unwritten = limit.admit(kind(function, producer), now: monotonicNanoseconds()) else { return }
+        let speaker = Speaker(of: stream)
+        guard let unwritten = limit.admit(kind(function, speaker), now: monotonicNanoseconds()) else { return }
         HostThread.shared.write {
             let more = unwritten == 0 ? "" : " (\(unwritten) more such lines were left out)"
-            let logger = logger(for: stream, of: producer)
+            let logger = speaker.logger(for: stream)
             logger?.warning("host->\(function) \(problem())\(more)")
             for line in lines { logger?.warning("\(line)") }
         }
@@ -76,28 +92,57 @@ package enum HostLog {
     }
 
     private static let limit = LogLimit()
+    /// Of all lines of those who are not known.
+    private static let budget = LogBudget()
+    private static let untold = Untold()
 
-    private static func producer(of stream: StreamToken?) -> PluginProducer? {
-        guard let stream else { return nil }
-        return ConnectedRuntime.producer(of: stream)
+    /// Whose line it is: that of a stream's producer, also when the stream is over.
+    private struct Speaker: Sendable {
+        private let producer: PluginProducer?
+        /// `nil` if nobody is known.
+        let callbacks: ProducerCallbacks?
+
+        init(of stream: StreamToken?) {
+            producer = stream.flatMap(ConnectedRuntime.producer)
+            callbacks = producer?.callbacks ?? stream.flatMap(ProducerCallbacks.of)
+        }
+
+        var budget: LogBudget { callbacks?.logBudget ?? HostLog.budget }
+
+        /// - Parameter stream: is named, if there is one.
+        func logger(for stream: StreamToken?) -> Logger? {
+            guard let stream else { return callbacks?.currentLogger ?? HostLog.current.withLock(\.self) }
+            if let logger = producer?.logger(for: stream) ?? callbacks?.logger(for: stream) { return logger }
+            var logger = HostLog.current.withLock(\.self)
+            logger?[metadataKey: "stream"] = "\(stream)"
+            return logger
+        }
     }
 
-    /// A number for each function and producer: FNV-1a of the name, and the producer's address.
-    private static func kind(_ function: StaticString, _ producer: PluginProducer?) -> UInt {
+    /// Those of whose lines some were left out, and nobody was told yet; `nil` for those who are not known.
+    private final class Untold: Sendable {
+        private let speakers = Mutex<[Int: ProducerCallbacks?]>([:])
+
+        func note(_ callbacks: ProducerCallbacks?) {
+            speakers.withLock { _ = $0.updateValue(callbacks, forKey: callbacks?.number ?? -1) }
+        }
+
+        func take() -> [ProducerCallbacks?] {
+            speakers.withLock { speakers in
+                defer { speakers = [:] }
+                return Array(speakers.values)
+            }
+        }
+    }
+
+    /// A number for each function and producer: FNV-1a of the name, and the address of what is kept for the producer.
+    private static func kind(_ function: StaticString, _ speaker: Speaker) -> UInt {
         var kind: UInt = 0xcbf2_9ce4_8422_2325
         for index in 0..<function.utf8CodeUnitCount {
             kind = (kind ^ UInt(function.utf8Start[index])) &* 0x100_0000_01b3
         }
-        guard let producer else { return kind }
-        return kind ^ UInt(bitPattern: Unmanaged.passUnretained(producer).toOpaque())
-    }
-
-    private static func logger(for stream: StreamToken?, of producer: PluginProducer?) -> Logger? {
-        guard let stream else { return current.withLock(\.self) }
-        if let producer { return producer.logger(for: stream) }
-        var logger = current.withLock(\.self)
-        logger?[metadataKey: "stream"] = "\(stream)"
-        return logger
+        guard let callbacks = speaker.callbacks else { return kind }
+        return kind ^ UInt(bitPattern: Unmanaged.passUnretained(callbacks).toOpaque())
     }
 }
 
@@ -140,12 +185,12 @@ final class LogLimit: Sendable {
         var count = 0
     }
 
-    private let kinds: Mutex<Kinds>
+    private let kinds: QuickMutex<Kinds>
 
     init() {
         let memory = UnsafeMutablePointer<Kind>.allocate(capacity: Self.kindsMax)
         memory.initialize(repeating: Kind(), count: Self.kindsMax)
-        kinds = Mutex(Kinds(memory: memory))
+        kinds = QuickMutex(Kinds(memory: memory))
     }
 
     deinit { kinds.withLock { $0.memory.deallocate() } }

@@ -58,9 +58,15 @@ enum HostTable {
                 HostLog.misuse("schedule", "was given no function", stream: token)
                 return false
             }
-            return ConnectedRuntime.ask {
+            let outcome = ConnectedRuntime.ask {
                 $0.schedule(token, afterNanoseconds: max(nanoseconds, 0), function, context)
-            } ?? false
+            }
+            if outcome == .tooMany {
+                HostLog.misuse(
+                    "schedule", "was refused: the stream has as many calls scheduled as it may (max-scheduled-calls)",
+                    stream: token)
+            }
+            return outcome == .accepted
         }
         host.fail = { stream, message in
             guard let token = HandleLookUp.liveToken(stream, "fail") else { return }

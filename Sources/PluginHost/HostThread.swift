@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import Locks
 import Synchronization
 
 /// A thread of the host's own that does for the threads of plugins what takes more stack than they may have: 16 KiB is the least that the
@@ -9,7 +10,7 @@ import Synchronization
 /// an answer are waited for: they come before all lines, and always find a place.
 package final class HostThread: @unchecked Sendable {
     // Unchecked: links of the queue are only touched behind its lock, or by the one who has taken it.
-    private let queue = Mutex(Queue())
+    private let queue = QuickMutex(Queue())
     /// Held by the one who does what waits.
     private let turn = Mutex(())
     private let worker = Atomic<pthread_t>(0)

@@ -1,3 +1,4 @@
+import CCalls
 import CLinux
 import CSluice
 import EventStream
@@ -14,6 +15,7 @@ struct Image {
 
     static let entryName = "sluice_plugin_entry"
     let entry: Entry
+    private let original: String
 
     /// Maps a file that nobody will ever change. This runs the constructors of the plugin and of what it depends on.
     /// - Parameters:
@@ -22,6 +24,7 @@ struct Image {
     ///   - original: what errors call it.
     /// - Precondition: `ELFImage.check` accepts the bytes.
     init(mapping copy: String, madeFrom original: String) throws(Defect) {
+        self.original = original
         let place = try DynamicLoader.enter(original)
         defer { DynamicLoader.leave(place) }
         var failure = ""
@@ -41,7 +44,7 @@ struct Image {
     ) -> UnsafeMutableRawPointer? {
         // All symbols now, so that a missing one is refused here instead of ending the process at its first call; none of them for
         // others to see.
-        let handle = dlopen(copy, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE)
+        let handle = PluginCallee(plugin: original).call(.load) { dlopen(copy, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE) }
         if handle == nil { failure = loaderError(of: copy, madeFrom: original) }
         return handle
     }
@@ -57,7 +60,9 @@ struct Image {
     /// Calls the entry.
     /// - Throws: what the plugin says, if it refuses to be loaded.
     func declared(logger: Logger) throws(Defect) -> UnsafePointer<sluice_plugin> {
-        let (declared, lines) = LoadThread.run(logger: logger) { entry(HostTable.pointer) }
+        let (declared, lines) = LoadThread.run(logger: logger) {
+            PluginCallee(plugin: original).call(.entry) { entry(HostTable.pointer) }
+        }
         guard let declared else {
             let reason = lines.isEmpty ? "and gives no reason" : "and says: " + lines.joined(separator: " / ")
             throw Defect(

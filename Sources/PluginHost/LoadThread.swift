@@ -1,3 +1,4 @@
+import ForeignFunction
 import Glibc
 import Logging
 import Synchronization
@@ -8,6 +9,7 @@ enum LoadThread {
     private struct Speaker {
         let logger: Logger
         var lines: [String] = []
+        let budget = LogBudget()
     }
 
     private static let speakers = Mutex<[pthread_t: Speaker]>([:])
@@ -21,7 +23,10 @@ enum LoadThread {
         let thread = pthread_self()
         speakers.withLock { $0[thread] = Speaker(logger: logger) }
         let answer = body()
-        return (answer, speakers.withLock { $0.removeValue(forKey: thread)?.lines ?? [] })
+        let speaker = speakers.withLock { $0.removeValue(forKey: thread) }
+        // Its second need not be over: it says nothing more.
+        LogBudget.tell(speaker?.budget.takeLeftOut(now: .max) ?? 0, logger)
+        return (answer, speaker?.lines ?? [])
     }
 
     /// The calling thread is a load thread.
@@ -30,11 +35,14 @@ enum LoadThread {
     /// Only on a load thread.
     static func hear(_ message: String, level: Logger.Level) {
         let thread = pthread_self()
-        let logger = speakers.withLock { speakers -> Logger? in
+        let speaker = speakers.withLock { speakers -> Speaker? in
             guard let lines = speakers[thread]?.lines else { return nil }
             if lines.count < linesMax { speakers[thread]?.lines.append(message) }
-            return speakers[thread]?.logger
+            return speakers[thread]
         }
-        logger?.log(level: level, "\(message)")
+        guard let speaker else { return }
+        let (isAdmitted, leftOut) = speaker.budget.admit(now: monotonicNanoseconds())
+        LogBudget.tell(leftOut, speaker.logger)
+        if isAdmitted { speaker.logger.log(level: level, "\(message)") }
     }
 }

@@ -1,3 +1,4 @@
+import CCalls
 import EventStream
 import Logging
 import Synchronization
@@ -16,13 +17,17 @@ package final class LoadedPlugin: Sendable {
     package let mappedPath: String
     package let producers: [PluginProducer]
 
+    private let code: PluginCode
+    private let callee: PluginCallee
     private let shutdownFunction: ShutdownFunction?
     private let isShutDown = Atomic(false)
     private let logger: Logger
 
     init(
-        _ manifest: Manifest, probed: ProbedPlugin, producers: [PluginProducer], logger: Logger
+        _ manifest: Manifest, _ code: PluginCode, probed: ProbedPlugin, producers: [PluginProducer], logger: Logger
     ) {
+        self.code = code
+        callee = PluginCallee(plugin: manifest.name)
         name = manifest.name
         version = manifest.version
         summary = manifest.summary
@@ -41,7 +46,14 @@ package final class LoadedPlugin: Sendable {
     /// Further calls do nothing.
     package func shutdown() {
         guard !isShutDown.exchange(true, ordering: .acquiringAndReleasing), let shutdownFunction else { return }
-        _ = LoadThread.run(logger: logger) { shutdownFunction.call() }
+        _ = LoadThread.run(logger: logger) { callee.call(.shutdown) { shutdownFunction.call() } }
+    }
+
+    /// It serves as this generation: for a line about its code, or a call of it.
+    package func serves(as generation: Int) {
+        code.serves(as: generation)
+        callee.serves(as: generation)
+        for producer in producers { producer.callee.serves(as: generation) }
     }
 }
 

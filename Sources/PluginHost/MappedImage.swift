@@ -5,6 +5,8 @@ import Glibc
 struct MappedImage {
     /// As the loader opened it.
     let path: String
+    /// From its lowest address to behind its highest.
+    let addresses: Range<UInt>
     /// The names of the libraries that it needs.
     let needed: [String]
 
@@ -24,6 +26,10 @@ struct MappedImage {
     private init(_ image: sluice_mapped_image) {
         path = image.file_name.map { String(cString: $0) } ?? ""
         let segments = UnsafeBufferPointer(start: image.segments, count: Int(image.segment_count))
+        let loaded = segments.filter { $0.p_type == 1 }
+        let lowest = loaded.map(\.p_vaddr).min() ?? 0
+        let highest = loaded.map { $0.p_vaddr + $0.p_memsz }.max() ?? 0
+        addresses = UInt(image.base) &+ UInt(lowest)..<UInt(image.base) &+ UInt(highest)
         guard let dynamic = segments.first(where: { $0.p_type == 2 }),
             let entries = UnsafePointer<Elf64_Dyn>(bitPattern: Int(image.base) &+ Int(dynamic.p_vaddr))
         else {

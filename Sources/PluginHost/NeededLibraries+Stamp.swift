@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import Synchronization
 
@@ -5,7 +6,7 @@ extension NeededLibraries {
     /// Tells whether what the dynamic loader would find for these names has changed: the files themselves, wherever they may be, those
     /// that these need in turn, and the loader's own list of them; ld.so(8).
     var stamp: String {
-        let named = getenv("LD_LIBRARY_PATH").map { String(cString: $0) } ?? ""
+        let named = ProcessEnvironment.value(of: "LD_LIBRARY_PATH") ?? ""
         let others = named.split(separator: ":").map(String.init) + Self.standardFolders
         var found: [String: FileStamp] = [:]
         found["/etc/ld.so.cache"] = FileStamp(of: "/etc/ld.so.cache")

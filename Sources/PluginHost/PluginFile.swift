@@ -17,7 +17,8 @@ package struct PluginFile: Sendable {
     init(reading path: String, insecure: Bool) throws(PluginRefusal) {
         do throws(Defect) {
             self.path = path
-            (bytes, stamp) = try Self.read(path, insecure: insecure)
+            (bytes, stamp) = try Self.read(
+                StartFolder.ofThisProcess.absolute(path), writtenAs: path, insecure: insecure)
             contentID = bytes.withUnsafeBytes { ContentID(of: $0) }
         } catch {
             throw error.refusal(of: path)
@@ -38,9 +39,11 @@ package struct PluginFile: Sendable {
         if let defect { throw defect }
     }
 
-    private static func read(_ path: String, insecure: Bool) throws(Defect) -> ([UInt8], FileStamp) {
+    private static func read(_ path: String, writtenAs name: String, insecure: Bool) throws(Defect) -> (
+        [UInt8], FileStamp
+    ) {
         // Who can write to a plugin's file runs code in the server. What only the right ones can change stays as it is looked at here.
-        if !insecure, let objection = WriteAccess.ofThisProcess.objection(to: path) {
+        if !insecure, let objection = WriteAccess.ofThisProcess.objection(to: path, writtenAs: name) {
             throw Defect(objection.rule, remedy: objection.remedy, cause: .moment)
         }
         // Not blocking, or a named pipe of that name would stop the server.

@@ -49,14 +49,15 @@ package final class PluginLoader: Sendable {
     /// The plugin files of a directory: all `*.so` but hidden ones, sorted by name.
     /// - Throws: if the directory can't be read, or is not one that only the operator can write to.
     package func scan(_ directory: String) throws(PluginRefusal) -> [String] {
-        guard let listing = opendir(directory) else {
+        let place = StartFolder.ofThisProcess.absolute(directory)
+        guard let listing = opendir(place) else {
             throw PluginRefusal(
                 file: directory, rule: "the plugin directory can't be read (\(systemError()))",
                 remedy: "create it, or name another one")
         }
         defer { closedir(listing) }
         if !settings.withLock(\.isInsecure),
-            let objection = WriteAccess.ofThisProcess.objection(to: directory)
+            let objection = WriteAccess.ofThisProcess.objection(to: place, writtenAs: directory)
         {
             throw PluginRefusal(
                 file: directory, rule: objection.rule, remedy: objection.remedy, cause: .moment)
@@ -114,6 +115,9 @@ package final class PluginLoader: Sendable {
             var entryLogger = logger
             entryLogger[metadataKey: "file"] = "\(plugin.path)"
             plugin.copy.willBeMapped()
+            // What was changed until now is not this one's doing.
+            ProcessState.check()
+            defer { ProcessState.checkLoad(of: plugin.path) }
             reached(.constructors)
             let image = try Image(mapping: plugin.copy.path, madeFrom: plugin.path)
             reached(.entry)
@@ -129,7 +133,8 @@ package final class PluginLoader: Sendable {
                 producers.append(
                     try PluginProducer(producer, encoder: encoder, configuration: configuration, logger: logger))
             }
-            return LoadedPlugin(manifest, probed: plugin, producers: producers, logger: logger)
+            let code = PluginCode(ofImageAt: plugin.copy.path, named: manifest.name, file: plugin.path)
+            return LoadedPlugin(manifest, code, probed: plugin, producers: producers, logger: logger)
         } catch {
             throw error.refusal(of: plugin.path)
         }

@@ -1,3 +1,4 @@
+import CCalls
 import CSluice
 package import EventStream
 import ForeignFunction
@@ -13,6 +14,16 @@ extension PluginProducer {
     package func pull(
         _ stream: StreamToken, state: UnsafeMutableRawPointer?, into frames: inout FrameBuffer, events: Int, bytes: Int
     ) -> PullOutcome {
+        // All of it is one call: what a producer lends may be an address that is none.
+        callee.call(.next, of: stream) {
+            pullEvents(stream, state: state, into: &frames, events: events, bytes: bytes)
+        }
+    }
+
+    @inline(__always)
+    private func pullEvents(
+        _ stream: StreamToken, state: UnsafeMutableRawPointer?, into frames: inout FrameBuffer, events: Int, bytes: Int
+    ) -> PullOutcome {
         guard let next = functions.next else { return .wait(milliseconds: -1) }
         let encoder = encoder
         let end = events > 1 ? monotonicNanoseconds() &+ Self.pullNanosecondsMax : .max
@@ -23,6 +34,7 @@ extension PluginProducer {
             event = .reset
             let answer = next(state, &event)
             let wait = event.wait_ms
+            if sluice_take_emit() { takeEmitted(stream, into: &frames) }
             guard wait >= -1 else { return broken("next set wait_ms to \(wait), which is below -1") }
 
             if answer != NextAnswer.event {
@@ -42,6 +54,11 @@ extension PluginProducer {
             }
         } while count < events && frames.count < bytes
         return .more
+    }
+
+    @inline(never)
+    private func takeEmitted(_ stream: StreamToken, into frames: inout FrameBuffer) {
+        ConnectedRuntime.ask { $0.takeEmitted(stream, into: &frames) }
     }
 
     /// What `next` answered other than an event.

@@ -1,3 +1,4 @@
+import CCalls
 import CSluice
 package import EventStream
 package import ForeignFunction
@@ -13,6 +14,7 @@ package final class PluginProducer: EventProducer {
     let functions: ProducerFunctions
     let declaration: ProducerDeclaration
     let callbacks: ProducerCallbacks
+    let callee: PluginCallee
     /// How `open` is called with its parameters; `nil` for one without typed arguments.
     private let openCall: TypedCall?
     private let configuration: OperatorConfiguration
@@ -27,6 +29,7 @@ package final class PluginProducer: EventProducer {
         functions = manifest.functions
         declaration = manifest.declaration
         self.encoder = encoder
+        callee = PluginCallee(plugin: manifest.description.plugin, producer: manifest.description.name)
         self.configuration = configuration
         var logger = logger
         logger[metadataKey: "plugin"] = "\(manifest.description.plugin)"
@@ -65,6 +68,7 @@ package final class PluginProducer: EventProducer {
         guard let parameters = request.parameters as? PluginParameters, parameters.signature == signature else {
             preconditionFailure("a request's parameters are resolved by the producer that opens it")
         }
+        StreamOwners.remember(stream, number: callbacks.number)
         let opening = OpeningStream(
             request: request, parameters: parameters,
             arguments: openCall == nil ? nil : ArgumentStorage(values: parameters.values),
@@ -87,14 +91,16 @@ package final class PluginProducer: EventProducer {
         withUnsafeMutablePointer(to: &state) { state in
             switch functions.open {
             case .plain(let open):
-                return open(stream.handle, state)
+                return callee.call(.open, of: stream) { open(stream.handle, state) }
             case .typed(let open):
                 guard let openCall, let arguments = opening.arguments else {
                     preconditionFailure("a typed open has its call and its arguments")
                 }
-                return openCall.call(
-                    open, leading: [UnsafeMutableRawPointer(stream.handle), UnsafeMutableRawPointer(state)],
-                    arguments: arguments)
+                return callee.call(.open, of: stream) {
+                    openCall.call(
+                        open, leading: [UnsafeMutableRawPointer(stream.handle), UnsafeMutableRawPointer(state)],
+                        arguments: arguments)
+                }
             }
         }
     }
@@ -102,7 +108,7 @@ package final class PluginProducer: EventProducer {
     package func save(_ stream: StreamToken, state: UnsafeMutableRawPointer?) -> [UInt8]? {
         guard let save = functions.save else { return nil }
         StreamTables.saving[stream] = .some(nil)
-        save(state, stream.handle)
+        callee.call(.save, of: stream) { save(state, stream.handle) }
         return StreamTables.saving.remove(stream) ?? nil
     }
 
@@ -114,14 +120,25 @@ package final class PluginProducer: EventProducer {
 
     package func close(_ stream: StreamToken, state: UnsafeMutableRawPointer?, reason: CloseReason) -> Bool {
         StreamClosures.beginClose(of: stream)
-        let isOver = functions.close(state, reason.rawValue) != Int32(SLUICE_CLOSING)
+        let isOver =
+            callee.call(.close, of: stream) { functions.close(state, reason.rawValue) } != Int32(SLUICE_CLOSING)
         StreamTables.failure.remove(stream)
         if isOver { StreamClosures.retire(stream) }
         return isOver
     }
 
+    package var hasInterrupt: Bool { functions.interrupt != nil }
+
     package func interrupt(_ stream: StreamToken, state: UnsafeMutableRawPointer?) {
-        functions.interrupt?(state)
+        guard let interrupt = functions.interrupt else { return }
+        callee.call(.interrupt, of: stream) { interrupt(state) }
+    }
+
+    package func perform(
+        _ stream: StreamToken, _ function: @convention(c) (UnsafeMutableRawPointer?) -> Void,
+        _ context: UnsafeMutableRawPointer?
+    ) {
+        callee.call(.scheduled, of: stream) { function(context) }
     }
 
     package func forget(_ stream: StreamToken) {

@@ -20,7 +20,9 @@ final class PrivateCopy: Sendable {
     private static let count = Atomic<UInt64>(0)
 
     private enum Place {
-        case directory(String, isKept: Bool)
+        case folder(TemporaryFolder)
+        /// In a folder that another removes.
+        case kept
         case memory(descriptor: Int32)
     }
 
@@ -32,10 +34,10 @@ final class PrivateCopy: Sendable {
         var failures: [TemporaryPlaces.Failure] = []
         for parent in folder.map({ [$0] }) ?? places {
             switch Self.write(file.bytes, to: name, in: parent) {
-            case .success(let directory):
-                path = "\(directory)/\(name)"
+            case .success(let made):
+                path = "\(made.path)/\(name)"
                 mappedPath = path
-                place = .directory(directory, isKept: folder != nil)
+                place = folder == nil ? .folder(made) : .kept
                 return
             case .failure(let failure): failures.append(failure)
             }
@@ -60,10 +62,10 @@ final class PrivateCopy: Sendable {
 
     deinit {
         switch place {
-        case .directory(_, isKept: true): break
-        case .directory(let directory, isKept: false):
+        case .kept: break
+        case .folder(let folder):
             unlink(path)
-            rmdir(directory)
+            folder.remove()
         case .memory(let descriptor):
             if !isMapped.load(ordering: .relaxed) { close(descriptor) }
         }
@@ -85,16 +87,16 @@ final class PrivateCopy: Sendable {
 
     // MARK: A file in a directory
 
-    /// - Returns: the directory that was made for it.
+    /// - Returns: the folder that was made for it.
     private static func write(
         _ bytes: [UInt8], to name: String, in parent: String
-    ) -> Result<String, TemporaryPlaces.Failure> {
-        TemporaryPlaces.makeDirectory(in: parent).flatMap { directory in
-            let path = "\(directory)/\(name)"
+    ) -> Result<TemporaryFolder, TemporaryPlaces.Failure> {
+        TemporaryFolder.make(in: parent).flatMap { folder in
+            let path = "\(folder.path)/\(name)"
             let failure = writeCode(bytes, to: path)
-            guard failure != 0 else { return .success(directory) }
+            guard failure != 0 else { return .success(folder) }
             unlink(path)
-            rmdir(directory)
+            folder.remove()
             return .failure(TemporaryPlaces.Failure(parent, systemError(failure)))
         }
     }

@@ -162,13 +162,7 @@ package struct Prober: Sendable {
     }
 
     private static func environment() -> [String] {
-        var variables: [String] = []
-        var place = environ
-        while let entry = place.pointee {
-            variables.append(String(cString: entry))
-            place += 1
-        }
-        return variables.filter { !$0.hasPrefix("\(variable)=") } + ["\(variable)=1"]
+        ProcessEnvironment.variables.filter { !$0.hasPrefix("\(variable)=") } + ["\(variable)=1"]
     }
 }
 

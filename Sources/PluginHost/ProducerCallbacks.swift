@@ -3,14 +3,23 @@ package import ForeignFunction
 package import Logging
 import Synchronization
 
-/// What C functions were made for one producer, and what came of them. It outlives the generations of its plugin, as a C library may
-/// call at any time: one for each name, for ever.
+/// What C functions were made for one producer, and what came of them; and what it has said. It outlives the generations of its plugin, as a
+/// C library may call at any time: one for each name, for ever.
 package final class ProducerCallbacks: Sendable {
     /// So many different signatures one producer may use: their families are kept.
     static let familyCountMax = 256
 
-    private static let all = Mutex<[String: ProducerCallbacks]>([:])
+    private struct All {
+        var byName: [String: ProducerCallbacks] = [:]
+        var inOrder: [ProducerCallbacks] = []
+    }
 
+    private static let all = Mutex(All())
+
+    /// How many there were before it.
+    let number: Int
+    /// Of the lines that it logs itself.
+    let logBudget = LogBudget()
     private let families = Mutex<[String: ClosureFamily]>([:])
     private let logger: Mutex<Logger>
     private let late = Atomic(0)
@@ -24,16 +33,36 @@ package final class ProducerCallbacks: Sendable {
     package static func of(plugin: String, producer: String, logger: Logger) -> ProducerCallbacks {
         let callbacks = all.withLock { all in
             let name = "\(plugin)/\(producer)"
-            if let callbacks = all[name] { return callbacks }
-            let callbacks = ProducerCallbacks(logger)
-            all[name] = callbacks
+            if let callbacks = all.byName[name] { return callbacks }
+            let callbacks = ProducerCallbacks(logger, number: all.inOrder.count)
+            all.byName[name] = callbacks
+            all.inOrder.append(callbacks)
             return callbacks
         }
         callbacks.logger.withLock { $0 = logger }
         return callbacks
     }
 
-    private init(_ logger: Logger) { self.logger = Mutex(logger) }
+    private init(_ logger: Logger, number: Int) {
+        self.logger = Mutex(logger)
+        self.number = number
+    }
+
+    /// Of a stream that may be over: those of the producer that it was of, as far as is known.
+    static func of(_ stream: StreamToken) -> ProducerCallbacks? {
+        guard let number = StreamOwners.number(of: stream) else { return nil }
+        return all.withLock { $0.inOrder[number] }
+    }
+
+    /// That of the newest generation.
+    var currentLogger: Logger { logger.withLock(\.self) }
+
+    /// For lines about a stream that is over.
+    func logger(for stream: StreamToken) -> Logger {
+        var logger = currentLogger
+        logger[metadataKey: "stream"] = "\(stream)"
+        return logger
+    }
 
     /// The family of that name.
     /// - Parameter make: is called if there is none yet.

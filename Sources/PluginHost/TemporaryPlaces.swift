@@ -2,27 +2,15 @@ import Glibc
 
 /// Where this process may put what lives for a while.
 package enum TemporaryPlaces {
-    /// `TMPDIR`, if that can be meant (an empty or relative one names another place in each program), and /tmp.
-    package static var all: [String] {
+    /// `TMPDIR`, if that can be meant (an empty or relative one names another place in each program), and /tmp. Once for all: a plugin may
+    /// change the environment.
+    package static let all: [String] = {
         let named = getenv("TMPDIR").map { String(cString: $0) } ?? ""
         return named.hasPrefix("/") && named != "/tmp" ? [named, "/tmp"] : ["/tmp"]
-    }
+    }()
 
-    /// What the names of all such directories begin with.
+    /// What the names of all such folders begin with.
     static let prefix = "sluice-"
-
-    /// Makes a directory that nobody else can enter, or put another in its place.
-    /// - Returns: its path, or why there is none.
-    package static func makeDirectory(in parent: String) -> Result<String, Failure> {
-        var template = Array("\(parent)/\(prefix)XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { return .failure(Failure(parent, systemError())) }
-        let path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
-        if let objection = WriteAccess.ofThisProcess.objection(to: path) {
-            rmdir(path)
-            return .failure(Failure(parent, objection.rule))
-        }
-        return .success(path)
-    }
 
     /// Why a place is none.
     package struct Failure: Error, Sendable, CustomStringConvertible {

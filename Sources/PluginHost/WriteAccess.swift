@@ -52,10 +52,13 @@ package struct WriteAccess {
     /// Whether nobody but the user is in a group.
     let isOwnGroup: (UInt32) -> Bool
 
-    /// - Parameter path: of a file or a directory; one that is not there is left to whoever opens it.
-    package func objection(to path: String) -> Objection? {
+    /// - Parameters:
+    ///   - path: of a file or a directory; one that is not there is left to whoever opens it.
+    ///   - name: as the operator wrote it, if that is not the path.
+    package func objection(to path: String, writtenAs name: String? = nil) -> Objection? {
+        let written = name ?? path
         let steps = PathSteps(path) { status($0)?.target }
-        if let root = status("/"), let objection = objection(to: root, at: "/", of: path, isLast: false) {
+        if let root = status("/"), let objection = objection(to: root, at: "/", of: written, isLast: false) {
             return objection
         }
         for step in steps {
@@ -65,10 +68,12 @@ package struct WriteAccess {
             if let directory = status(step.directory), writers(directory) != nil, !isMine(found),
                 !isReadOnly(step.directory)
             {
-                return foreign(found, at: step.path, of: path, isLast: step.isLast)
+                return foreign(found, at: step.path, of: written, isLast: step.isLast)
             }
             guard found.target == nil else { continue }
-            if let objection = objection(to: found, at: step.path, of: path, isLast: step.isLast) { return objection }
+            if let objection = objection(to: found, at: step.path, of: written, isLast: step.isLast) {
+                return objection
+            }
         }
         return nil
     }

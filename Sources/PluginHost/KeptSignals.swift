@@ -1,0 +1,63 @@
+import Glibc
+
+/// What becomes of the signals that the host lives by. Which of them are blocked is each thread's own, and the one that takes them, which the
+/// runtime of Swift makes of the main thread, runs no code of a plugin's.
+struct KeptSignals: KeptPart {
+    private struct Disposition: Equatable {
+        /// The function, or SIG_DFL or SIG_IGN, which are no addresses.
+        let handler: Int
+        let flags: Int32
+
+        init(_ action: sigaction) {
+            handler = withUnsafeBytes(of: action.__sigaction_handler) { $0.load(as: Int.self) }
+            // The C library sets a flag of its own (SA_RESTORER).
+            flags = action.sa_flags & (SA_SIGINFO | SA_RESTART | SA_NODEFER | Int32(bitPattern: UInt32(SA_RESETHAND)))
+        }
+    }
+
+    private struct Kept: @unchecked Sendable {
+        // Unchecked: a value of numbers and an address of code.
+        let number: Int32
+        let name: String
+        let action: sigaction
+    }
+
+    private static let ignored = 1
+    /// Those that the host has handlers for, or ignores.
+    private static let own: [(number: Int32, name: String)] = [
+        (SIGTERM, "SIGTERM"), (SIGINT, "SIGINT"), (SIGHUP, "SIGHUP"), (SIGUSR1, "SIGUSR1"), (SIGPIPE, "SIGPIPE"),
+    ]
+
+    private let kept: [Kept]
+
+    init() {
+        kept = (Self.own + [(SIGCHLD, "SIGCHLD")]).map {
+            Kept(number: $0.number, name: $0.name, action: Self.action(of: $0.number))
+        }
+    }
+
+    mutating func putBack(isLoading: Bool) -> [String] {
+        var changed: [String] = []
+        for kept in kept {
+            let now = Self.action(of: kept.number)
+            guard kept.number == SIGCHLD ? Self.losesChildren(now) : Disposition(now) != Disposition(kept.action) else {
+                continue
+            }
+            var action = kept.action
+            sigaction(kept.number, &action, nil)
+            changed.append(kept.name)
+        }
+        return changed.isEmpty ? [] : ["the disposition of \(changed.joined(separator: " "))"]
+    }
+
+    private static func action(of number: Int32) -> sigaction {
+        var action = sigaction()
+        sigaction(number, nil, &action)
+        return action
+    }
+
+    /// A handler for ended children is a library's business; without their exit status the host learns nothing of its own.
+    private static func losesChildren(_ action: sigaction) -> Bool {
+        Disposition(action).handler == ignored || action.sa_flags & SA_NOCLDWAIT != 0
+    }
+}

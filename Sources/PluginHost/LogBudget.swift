@@ -1,0 +1,49 @@
+import Logging
+import Synchronization
+
+/// How many lines one speaker may write a second. What is over is counted, and told in one line when the second is over: a plugin that
+/// logs in each `next` would fill a disk.
+final class LogBudget: Sendable {
+    static let linesPerSecond = 1000
+    static let periodNanoseconds: UInt64 = 1_000_000_000
+
+    private struct State {
+        var periodStart: UInt64 = 0
+        var written = 0
+        var leftOut = 0
+    }
+
+    private let state = Mutex(State())
+
+    /// - Returns: `false` if the line is one too many. Otherwise `leftOut` is how many were, in seconds before, and is to be told now.
+    func admit(now: UInt64) -> (isAdmitted: Bool, leftOut: Int) {
+        state.withLock { state in
+            if now &- state.periodStart >= Self.periodNanoseconds {
+                let leftOut = state.leftOut
+                state = State(periodStart: now, written: 1)
+                return (true, leftOut)
+            }
+            guard state.written < Self.linesPerSecond else {
+                state.leftOut += 1
+                return (false, 0)
+            }
+            state.written += 1
+            return (true, 0)
+        }
+    }
+
+    /// What was left out and has not been told; `nil` as long as its second is not over.
+    func takeLeftOut(now: UInt64) -> Int? {
+        state.withLock { state in
+            guard now &- state.periodStart >= Self.periodNanoseconds else { return nil }
+            defer { state.leftOut = 0 }
+            return state.leftOut
+        }
+    }
+
+    static func tell(_ leftOut: Int, _ logger: Logger?) {
+        guard leftOut > 0 else { return }
+        logger?.warning(
+            "log lines left out: more than \(linesPerSecond) came in one second", metadata: ["count": "\(leftOut)"])
+    }
+}
