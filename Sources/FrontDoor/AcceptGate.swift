@@ -4,7 +4,7 @@ import NIOCore
 import Synchronization
 
 /// Stands on the listening channel and stops accepting for a while when the process runs out of descriptors or the
-/// front door is full; meanwhile clients wait in the kernel's backlog, and nothing spins.
+/// front door is full, and nobody there can make room; meanwhile clients wait in the kernel's backlog, and nothing spins.
 final class AcceptGate: ChannelDuplexHandler {
     typealias InboundIn = any Channel
     typealias InboundOut = any Channel
@@ -15,11 +15,14 @@ final class AcceptGate: ChannelDuplexHandler {
     private let fullness: QuietLog
     private var context: ChannelHandlerContext?
     private var isReadHeld = false
+    private var isResumeSet = false
     /// The next pause when descriptors are short; doubled until an accept succeeds.
     private var pause = AcceptGate.shortestPause
 
     private static let shortestPause = TimeAmount.milliseconds(100)
     private static let longestPause = TimeAmount.seconds(1)
+    /// For the threads to let go of connections.
+    private static let letGoTime = TimeAmount.milliseconds(2)
 
     init(_ population: Population, logger: Logger) {
         self.population = population
@@ -40,9 +43,18 @@ final class AcceptGate: ChannelDuplexHandler {
     }
 
     func read(context: ChannelHandlerContext) {
-        if population.hasRoomElseWait() {
-            context.read()
-        } else {
+        switch population.roomElseWait(at: context.eventLoop.now) {
+        case .now: context.read()
+        case .at(let time):
+            isReadHeld = true
+            guard !isResumeSet else { return }
+            isResumeSet = true
+            let gate = NIOLoopBound(self, eventLoop: context.eventLoop)
+            context.eventLoop.scheduleTask(deadline: time) {
+                gate.value.isResumeSet = false
+                gate.value.resume()
+            }
+        case .none:
             isReadHeld = true
             fullness.warn(
                 "accepting is paused: the front door is full", ["limit": "max-connections=\(population.limit)"])
@@ -57,6 +69,8 @@ final class AcceptGate: ChannelDuplexHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         guard let error = error as? IOError else { return context.fireErrorCaught(error) }
         switch error.errnoCode {
+        case EMFILE where population.makeDescriptors(at: context.eventLoop.now):
+            pauseAccepting(on: context, for: Self.letGoTime)
         case EMFILE, ENFILE, ENOBUFS, ENOMEM:
             exhaustion.warn(
                 "accepting is paused: no descriptor or memory is left",
@@ -64,16 +78,19 @@ final class AcceptGate: ChannelDuplexHandler {
                     "error": "\(String(cString: strerror(error.errnoCode)))",
                     "pause": "\(pause.nanoseconds / 1_000_000) ms",
                 ])
-            // Holding back `read` is not enough: after an accept that failed, the channel is still registered as
-            // wanting to read.
-            try? context.channel.syncOptions?.setOption(.autoRead, value: false)
-            let gate = NIOLoopBound(self, eventLoop: context.eventLoop)
-            context.eventLoop.scheduleTask(in: pause) {
-                try? gate.value.context?.channel.syncOptions?.setOption(.autoRead, value: true)
-            }
+            pauseAccepting(on: context, for: pause)
             pause = min(pause + pause, Self.longestPause)
         case ECONNABORTED: break
         default: context.fireErrorCaught(error)
+        }
+    }
+
+    /// Holding back `read` is not enough: after an accept that failed, the channel is still registered as wanting to read.
+    private func pauseAccepting(on context: ChannelHandlerContext, for time: TimeAmount) {
+        try? context.channel.syncOptions?.setOption(.autoRead, value: false)
+        let gate = NIOLoopBound(self, eventLoop: context.eventLoop)
+        context.eventLoop.scheduleTask(in: time) {
+            try? gate.value.context?.channel.syncOptions?.setOption(.autoRead, value: true)
         }
     }
 

@@ -31,9 +31,13 @@ extension ConnectionHandler {
     }
 
     func received(_ piece: ByteBuffer) {
-        body.append(piece)
+        guard body.count + piece.readableBytes <= settings.maxBodyBytes else {
+            return respond(Refusal.bodyTooLarge(settings), last: true)
+        }
+        guard let growth = reserve(for: piece) else { return turnAway(.overload("max-arriving-bytes")) }
+        let isProgress = body.append(piece, growingBy: growth)
+        if isProgress { hasProgressed() }
         awaitBody()
-        if body.count > settings.maxBodyBytes { respond(Refusal.bodyTooLarge(settings), last: true) }
     }
 
     private func awaitBody() {
@@ -44,7 +48,7 @@ extension ConnectionHandler {
         guard let head = request else { return }
         scan.reset()
         let verdict = roster.rules.verdict(on: head, body: body.bytes, from: remoteAddress)
-        body = RequestBody()
+        endBody()
         switch verdict {
         case .respond(let response): respond(response)
         case .streamHead: respondWithStreamHead()

@@ -37,6 +37,7 @@ extension ConnectionHandler {
                 "target": "\(request?.uri ?? "-")", "peer": "\(remoteAddress)",
             ])
         request = nil
+        endBody()
         if last { return linger() }
         phase = .idle
         wait(settings.idleTimeout)

@@ -23,6 +23,7 @@ extension ConnectionHandler {
         let phase = phase
         self.phase = .over
         request = nil
+        endBody()
         switch phase {
         case .opening(let pending, let token):
             pending.cancel()

@@ -33,6 +33,14 @@ final class ConnectionHandler: ChannelDuplexHandler {
         /// Answered for the last time; waits for the client to end its side.
         case lingering
         case over
+
+        /// It is the client's turn: for a newcomer, the connection can be let go.
+        var isWaiting: Bool {
+            switch self {
+            case .idle, .head, .body, .lingering: true
+            case .opening, .flushing, .streaming, .finishing, .over: false
+            }
+        }
     }
 
     let roster: ConnectionRoster
@@ -43,11 +51,13 @@ final class ConnectionHandler: ChannelDuplexHandler {
     var place: Int?
     /// When `deadlinePassed` is due.
     var deadline = NIODeadline.distantFuture
-    var phase = Phase.idle
+    var phase = Phase.idle {
+        didSet { if isActive { phaseChanged() } }
+    }
     /// `nil` outside the pipeline: on the doorstep, and when all is over.
     private(set) var context: ChannelHandlerContext?
     /// It can be written to.
-    private var isActive = false
+    private(set) var isActive = false
     /// What is to be done when it can.
     private var onceActive: (() -> Void)?
     /// What is being answered; `nil` between requests.
@@ -62,7 +72,14 @@ final class ConnectionHandler: ChannelDuplexHandler {
     var body = RequestBody()
     /// The parser has given up on the method, and it is not told yet whether it is one (501) or nonsense (400).
     private var isMethodUnknown = false
-    private var isReadHeld = false
+    private(set) var isReadHeld = false
+
+    /// Among those that wait for their clients.
+    private(set) lazy var seat = WaitingLine.Seat(of: self)
+    /// Among those whose bodies are kept.
+    private(set) lazy var uploadSeat = WaitingLine.Seat(of: self)
+    /// The front door counts it.
+    var isCounted = true
 
     init(roster: ConnectionRoster, channel: any Channel) {
         self.roster = roster
@@ -95,6 +112,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     func channelActive(context: ChannelHandlerContext) {
         isActive = true
         if case .idle = phase { wait(settings.headTimeout) }
+        phaseChanged()
         roster.join(self)
         context.fireChannelActive()
         if let body = onceActive.take() {

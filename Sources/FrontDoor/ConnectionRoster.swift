@@ -10,10 +10,12 @@ final class ConnectionRoster {
     private(set) var settings: ServerSettings
     let opener: any StreamOpener
     let population: Population
+    let arriving: ArrivingBytes
     let rules: RequestRules
     let logger: Logger
     let shedding: QuietLog
     let oddities: QuietLog
+    let evictions: QuietLog
     let carrier: ChannelCarrier
     var date = HTTPDate()
     /// The head of streams to which their producers add nothing, and the date in it.
@@ -22,24 +24,33 @@ final class ConnectionRoster {
     /// Every response is its connection's last.
     private(set) var isStopping = false
 
-    private let loop: any EventLoop
+    let loop: any EventLoop
+    /// The connections that wait for their clients: for a request, for the rest of one, or for their end.
+    var waiting = WaitingLine()
+    /// Those whose bodies are kept while they arrive.
+    var uploads = WaitingLine()
+    /// For `population`.
+    private(set) var thread = 0
     /// Walked as it was when the walk began: connections leave it on the way.
     private var connections: [ConnectionHandler] = []
     private var isTicking = false
 
     init(
-        _ settings: ServerSettings, opener: any StreamOpener, population: Population, logger: Logger,
-        on loop: any EventLoop
+        _ settings: ServerSettings, opener: any StreamOpener, population: Population, arriving: ArrivingBytes,
+        logger: Logger, on loop: any EventLoop
     ) {
         self.settings = settings
         self.opener = opener
         self.population = population
+        self.arriving = arriving
         self.logger = logger
         self.loop = loop
         carrier = ChannelCarrier(opener: opener, on: loop)
         rules = RequestRules(opener: opener, frontPage: settings.frontPage)
         shedding = QuietLog(logger)
         oddities = QuietLog(logger)
+        evictions = QuietLog(logger)
+        thread = addToPopulation()
     }
 
     /// For all waits that begin from now on, and all requests.

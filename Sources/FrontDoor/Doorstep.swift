@@ -33,6 +33,7 @@ final class Doorstep {
     func arrived(_ channel: any Channel, by reception: NIOLoopBound<Reception>) {
         self.reception = reception
         roster.population.joined()
+        roster.population.makeRoom()
         arrivals.append(channel)
         guard arrivals.count == 1 else { return }
         let roster = NIOLoopBound(roster, eventLoop: loop)
@@ -86,7 +87,7 @@ final class Doorstep {
     func takeIn(_ connection: ConnectionHandler) {
         forget(connection)
         let channel = connection.channel
-        channel.closeFuture.whenComplete { [population = roster.population] _ in population.left() }
+        channel.closeFuture.assumeIsolated().whenComplete { _ in connection.leftFrontDoor() }
         do {
             try connection.addHandlers()
         } catch {

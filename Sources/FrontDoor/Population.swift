@@ -1,16 +1,26 @@
 import Synchronization
 
 /// How many connections the front door has, on all its threads, and who waits for them to become fewer.
+///
+/// When it is full, a newcomer takes the place of the connection that has waited longest for its client.
 final class Population: Sendable {
-    private let state: Mutex<State>
+    let state: Mutex<State>
 
-    private struct State {
+    struct State {
         var limit: Int
         var count = 0
         var turnedAway = 0
+        var madeRoom = 0
+        /// Those that are about to be.
+        var lettingGo = 0
+        /// Those that wait for their clients, on each thread.
+        var waiting: [WaitingThread] = []
         /// Connections that came since the last burst was over.
         var arrivals = 0
+        /// Somebody waits until one leaves.
         var wantsRoom = false
+        /// Or until one begins to wait for its client, and so can make room.
+        var wantsWaiting = false
         var room: (@Sendable () -> Void)?
         var empty: (@Sendable () -> Void)?
         var burstOver: (@Sendable () -> Void)?
@@ -45,16 +55,9 @@ final class Population: Sendable {
         state.withLock { $0.turnedAway += 1 }
     }
 
-    /// Called, from any thread, each time that there is room again after `hasRoomElseWait` said no.
+    /// Called, from any thread, each time that there is room again after `roomElseWait` said no.
     func whenThereIsRoom(_ room: (@Sendable () -> Void)?) {
         state.withLock { $0.room = room }
-    }
-
-    func hasRoomElseWait() -> Bool {
-        state.withLock { state in
-            state.wantsRoom = state.count >= state.limit
-            return !state.wantsRoom
-        }
     }
 
     func joined() {
@@ -68,8 +71,9 @@ final class Population: Sendable {
         let calls = state.withLock { state in
             state.count -= 1
             var calls: [(@Sendable () -> Void)?] = []
-            if state.wantsRoom, state.count < state.limit {
+            if state.wantsRoom, state.count < state.limit || state.wantsWaiting && state.canMakeRoom {
                 state.wantsRoom = false
+                state.wantsWaiting = false
                 calls.append(state.room)
             }
             if state.count == 0 { calls.append(state.empty.take()) }

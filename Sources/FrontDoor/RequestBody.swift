@@ -6,7 +6,10 @@ struct RequestBody {
     var isKept = false
     var pace: BodyPace
     private(set) var count = 0
-    private var buffer: ByteBuffer?
+    /// What has come, if it is kept.
+    private(set) var bytes: [UInt8] = []
+    /// What is reserved for them.
+    private(set) var heldBytes = 0
 
     /// The length that its head gave, if it did.
     private let length: Int?
@@ -26,16 +29,32 @@ struct RequestBody {
     /// Of a body in chunks: the bytes around its data, beyond those that each byte may need.
     var excessFraming: Int { chunks.excess }
 
-    var bytes: [UInt8] { buffer.map { Array($0.readableBytesView) } ?? [] }
+    /// What must be reserved beside `heldBytes` before this piece can be appended. It doubles, so that growing costs little,
+    /// but to no more than the length that was announced: only what has come may be counted, not what a head promises.
+    func growth(for piece: ByteBuffer) -> Int {
+        let needed = bytes.count + piece.readableBytes
+        guard isKept, needed > heldBytes else { return 0 }
+        return max(needed, min(max(2 * heldBytes, Self.firstReserve), length ?? .max)) - heldBytes
+    }
 
-    mutating func append(_ piece: ByteBuffer) {
+    private static let firstReserve = 2048
+
+    /// An upload that brings so much is getting on. Less is a sign of life, which costs a hostile client nothing.
+    static let progressBytes = 64 * 1024
+
+    /// - Parameter growth: as `growth(for:)` has said.
+    /// - Returns: whether this completes further `progressBytes`.
+    mutating func append(_ piece: ByteBuffer, growingBy growth: Int) -> Bool {
+        let before = count / Self.progressBytes
         count += piece.readableBytes
-        guard isKept else { return }
-        if buffer == nil {
-            buffer = piece
-        } else {
-            buffer?.writeImmutableBuffer(piece)
+        if isKept {
+            if growth > 0 {
+                heldBytes += growth
+                bytes.reserveCapacity(heldBytes)
+            }
+            piece.withUnsafeReadableBytes { bytes.append(contentsOf: $0) }
         }
+        return count / Self.progressBytes > before
     }
 
     /// The length that a head announces; 1 for a body of unknown length, 0 for none. What is ambiguous was refused

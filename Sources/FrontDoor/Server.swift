@@ -11,6 +11,7 @@ package final class Server: Sendable {
     private let opener: any StreamOpener
     private let logger: Logger
     private let population: Population
+    private let arriving: ArrivingBytes
     private let state = Mutex(State())
 
     private struct State {
@@ -24,16 +25,24 @@ package final class Server: Sendable {
         self.opener = opener
         self.logger = logger
         population = Population(limit: settings.maxConnections)
+        arriving = ArrivingBytes(limit: settings.maxArrivingBytes)
     }
 
     /// Takes over other limits and times while it serves. Where it listens, on how many threads, and how its sockets are made, stays.
     package func replaceSettings(_ settings: ServerSettings) {
         population.replaceLimit(settings.maxConnections)
+        arriving.replaceLimit(settings.maxArrivingBytes)
         for roster in state.withLock(\.rosters) { roster.onLoop { $0.replaceSettings(settings) } }
     }
 
     /// Connections that the front door has now; those that became streams are not among them.
     package var connectionCount: Int { population.count }
+
+    /// Connections that made room for newcomers since the start.
+    package var madeRoomCount: Int { population.madeRoomCount }
+
+    /// What the bodies take that have not arrived in full.
+    package var arrivingBytes: Int { arriving.count }
 
     /// Subscribers that were turned away since the start: a limit was reached, or their producer is about to go.
     package var turnedAwayCount: Int { population.turnedAwayCount }
@@ -45,12 +54,16 @@ package final class Server: Sendable {
             throw ServerError(host: settings.host, port: settings.port, "a port is a number from 0 to 65535")
         }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, settings.threads))
+        EventPolls.closeOnExec()
         do {
             var rosters: [ObjectIdentifier: NIOLoopBound<ConnectionRoster>] = [:]
             for loop in group.makeIterator() {
-                rosters[ObjectIdentifier(loop)] = try await loop.submit { [settings, opener, population, logger] in
+                rosters[ObjectIdentifier(loop)] = try await loop.submit {
+                    [settings, opener, population, arriving, logger] in
                     NIOLoopBound(
-                        ConnectionRoster(settings, opener: opener, population: population, logger: logger, on: loop),
+                        ConnectionRoster(
+                            settings, opener: opener, population: population, arriving: arriving, logger: logger,
+                            on: loop),
                         eventLoop: loop)
                 }.get()
             }

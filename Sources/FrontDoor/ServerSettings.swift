@@ -11,7 +11,8 @@ package struct ServerSettings: Sendable {
     /// Threads that accept and speak HTTP; streams are not among their work.
     package var threads = 1
 
-    /// Connections that the front door keeps at a time, streams not counted; further ones wait in the backlog.
+    /// Connections that the front door keeps at a time, streams not counted. A further one takes the place of the one that has
+    /// waited longest for its client; if none waits, it waits itself, in the backlog.
     package var maxConnections = 4096
     /// Request line and headers, with their line ends: 431.
     package var maxHeadBytes = 16 * 1024
@@ -19,6 +20,10 @@ package struct ServerSettings: Sendable {
     package var maxHeaderCount = 100
     /// 413.
     package var maxBodyBytes = 1024 * 1024
+    /// What the bodies take together that have not arrived in full. A request beyond it is turned away.
+    package var maxArrivingBytes = 64 * 1024 * 1024
+    /// When they take so much, an upload that has brought little (`RequestBody.progressBytes`) for so long makes room for others.
+    package var uploadPatience: Duration = .seconds(5)
 
     /// From the first byte of a request's head to its last, and from accepting a connection to its first byte.
     package var headTimeout: Duration = .seconds(10)
