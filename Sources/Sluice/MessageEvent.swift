@@ -3,8 +3,8 @@ import FoundationEssentials
 /// One event as a browser's `EventSource` receives it: the fields of a Server-Sent Event (WHATWG HTML, section 9.2.6).
 ///
 /// Each line of `data` becomes a line of the stream; an event without `data` is not dispatched by browsers, but its `id` is kept. The
-/// server refuses what would break the stream: a line end or NUL in `type` or `id`, or more bytes than its limit. Then the stream
-/// ends as failed, and the log names the rule.
+/// server refuses what would break the stream: a line end or NUL in `type` or `id`, an `id` of more than 1024 bytes, or more bytes
+/// than its limit in all. Then the stream ends as failed, and the log names the rule.
 public struct MessageEvent: Sendable, Equatable {
     /// The payload; any text, also of several lines.
     public var data: String?

@@ -31,12 +31,16 @@ struct ConfigurationFile: Sendable, Equatable {
     let hubs: [String: [String: Entry]]
 
     /// Reads and checks a file.
-    /// - Parameter insecure: also one that others could change: it may name programs that are run, and where code comes from.
-    init(path: String, insecure: Bool = false) throws(SettingError) {
-        if !insecure, let objection = WriteAccess.ofThisProcess.objection(to: path) {
+    /// - Parameters:
+    ///   - path: as errors shall name it.
+    ///   - location: where it is, if that is not found by the path alone.
+    ///   - insecure: also one that others could change: it may name programs that are run, and where code comes from.
+    init(path: String, at location: String? = nil, insecure: Bool = false) throws(SettingError) {
+        let location = location ?? path
+        if !insecure, let objection = WriteAccess.ofThisProcess.objection(to: location, writtenAs: path) {
             throw SettingError("\(path): \(objection)")
         }
-        try self.init(parsing: Self.read(path), path: path)
+        try self.init(parsing: Self.read(location, as: path), path: path)
     }
 
     /// - Parameter path: as errors shall name it.
@@ -146,9 +150,9 @@ struct ConfigurationFile: Sendable, Equatable {
         return "; did you mean '\(key)'?"
     }
 
-    private static func read(_ path: String) throws(SettingError) -> String {
+    private static func read(_ location: String, as path: String) throws(SettingError) -> String {
         let unreadable = { (code: Int32) in SettingError("\(path): \(String(cString: strerror(code)))") }
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        let descriptor = open(location, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw unreadable(errno) }
         defer { close(descriptor) }
         var bytes: [UInt8] = []

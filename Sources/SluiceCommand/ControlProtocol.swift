@@ -4,6 +4,7 @@
 ///     {"protocol":1,"ok":true,…}
 ///     {"command":"reload"}
 ///     {"protocol":1,"ok":false,"error":"…"}
+///     {"command":"reload","force":true}      what was refused or taken back is tried again
 ///
 /// A client that knows protocol 1 ignores members that it does not know.
 enum ControlProtocol {
@@ -13,25 +14,28 @@ enum ControlProtocol {
     /// An answer has a line for each producer and generation, at most. Bytes.
     static let answerBytesMax = 64 << 20
 
-    enum Command: String, CaseIterable {
-        case reload, status
+    enum Command: CaseIterable {
+        case reload, forcedReload, status
+
+        var name: String { self == .status ? "status" : "reload" }
     }
 
     /// - Throws: what is wrong with a line.
     static func command(in line: [UInt8]) throws(CommandFailure) -> Command {
-        let names = Command.allCases.map { "'\($0.rawValue)'" }.joined(separator: " or ")
+        let names = "'reload' or 'status'"
         guard let request = JSONParser.parse(line), case .object = request else {
             throw CommandFailure("expected one JSON object on a line, as {\"command\":\"status\"}")
         }
         guard let name = request["command"]?.text else { throw CommandFailure("expected a 'command': \(names)") }
-        guard let command = Command(rawValue: name) else {
+        guard let command = Command.allCases.first(where: { $0.name == name }) else {
             throw CommandFailure("unknown command '\(name.prefix(40))'; expected \(names)")
         }
-        return command
+        return command == .reload && request["force"]?.bool == true ? .forcedReload : command
     }
 
     static func request(_ command: Command) -> [UInt8] {
-        line(.object([("command", .text(command.rawValue))]))
+        let force: [(name: String, value: JSONValue)] = command == .forcedReload ? [("force", .bool(true))] : []
+        return line(.object([("command", .text(command.name))] + force))
     }
 
     /// - Parameter members: of the answer, behind the two that each has.

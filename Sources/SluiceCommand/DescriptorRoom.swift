@@ -4,8 +4,8 @@ import Glibc
 /// there is none; so it is found out before, and said in one line.
 enum DescriptorRoom {
     /// Each loop has two, and each thread of the front door three. The rest is for signals, the control socket, the address that is
-    /// listened on, one connection, and a plugin that is probed, with some to spare.
-    private static func needed(loops: Int, doorThreads: Int) -> Int { 16 + loops * 2 + doorThreads * 3 }
+    /// listened on, one connection, a plugin that is probed, and what is kept of the process's state, with some to spare.
+    private static func needed(loops: Int, doorThreads: Int) -> Int { 20 + loops * 2 + doorThreads * 3 }
 
     /// Before anything else is opened.
     /// - Throws: if there are fewer.

@@ -24,11 +24,10 @@ struct DevCommand: AsyncParsableCommand {
 
     func run() async throws {
         // By now its folder is gone.
-        let end = try await serve()
-        end.leave()
+        ProcessEnd.leave(try await serve())
     }
 
-    private func serve() async throws -> ProcessEnd {
+    private func serve() async throws -> Int32 {
         var options = options
         options.times.drainDeadline = options.times.drainDeadline ?? "0"
         options.times.shutdownDeadline = options.times.shutdownDeadline ?? "0"

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import PluginHost
 
 /// The limit of open descriptors that this process was started with, which a server raises for itself, and not for its children: many
 /// programs do worse with a high one (select(2), or closing each descriptor that there may be).
@@ -19,7 +20,7 @@ enum InheritedLimits {
 
     /// Gives a child that has just been started what this process had; posix_spawn(3) has no attribute for it.
     static func restore(in child: pid_t) {
-        guard let soft = getenv(variable).flatMap({ UInt(String(cString: $0)) }) else { return }
+        guard let soft = ProcessEnvironment.value(of: variable).flatMap({ UInt($0) }) else { return }
         sluice_lower_limit(child, Int32(RLIMIT_NOFILE.rawValue), soft)
     }
 }

@@ -59,9 +59,10 @@ struct LedgerLog: Sendable {
                 "functions": "\(functions.live)", "tombstones": "\(functions.tombstones)",
                 "function_bytes": "\(functions.bytes)",
                 "open_streams": "\(runtime.openStreams)", "threads": "\(runtime.usedThreads)",
-                "stuck": "\(runtime.stuckStreams)",
+                "stuck": "\(runtime.stuckStreams)", "hanging_calls": "\(runtime.hangingCalls.count)",
                 "refused": "\(runtime.refusedRequests)", "evicted": "\(runtime.evictedHubs)",
                 "connections": "\(door.connectionCount)", "turned_away": "\(door.turnedAwayCount)",
+                "made_room": "\(door.madeRoomCount)", "arriving_bytes": "\(door.arrivingBytes)",
                 "kept_request_bytes": "\(runtime.keptRequestBytes)",
             ])
     }

@@ -68,7 +68,8 @@ final class PluginDirectory: ImageSource {
                 round.withLock { $0.loaded[outcome.path] = plugin.contentID }
                 return LoadedImage(
                     plugin: plugin.name, path: plugin.file, content: "\(plugin.contentID)",
-                    producers: plugin.producers, origin: plugin, shutdown: plugin.shutdown)
+                    producers: plugin.producers, origin: plugin, admitted: plugin.serves,
+                    shutdown: plugin.shutdown)
             }
         )
     }

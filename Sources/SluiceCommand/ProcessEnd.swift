@@ -1,28 +1,22 @@
+import CStart
 import Glibc
-import Logging
 import StreamLoop
 
-/// How a serving process ends, once all is done that it could do.
-struct ProcessEnd {
-    /// 0; 1 if something was left behind.
-    let status: Int32
-    let logFormat: LogFormat
+/// The end of this program, whatever it was asked for.
+enum ProcessEnd {
+    /// The longest that flushing may take: a thread of a plugin may hold the lock of a stream of the C library. Seconds.
+    private static let flushSeconds = 1
 
-    /// The longest that destructors and functions of atexit(3) may take. Nanoseconds.
-    static let grace: Int64 = 2_000_000_000
-
-    /// Plugins and their libraries may have destructors, and these may never return: they run on a thread of their own.
-    func leave() -> Never {
-        // A thread that never returned from a plugin must not meet the destructors of its own library.
-        if status != 0 { _exit(status) }
+    /// Ends the process without what plugins and their libraries have left for it, destructors and functions of atexit(3): they would run
+    /// among threads that go on, and may hang, or crash. What a plugin has to do at its end, its `shutdown` does.
+    static func leave(_ status: Int32) -> Never {
         ExitWatch.end()
-        guard startThread(named: "sluice-exit", stackBytes: 8 << 20, { exit(0) }) else { _exit(status) }
-        let deadline = monotonicNanoseconds() + Self.grace
-        while monotonicNanoseconds() < deadline { poll(nil, 0, 100) }
-        let line = LogLine(
-            time: .now, level: .error,
-            message: "stopped, but a destructor of a plugin or of one of its libraries does not return", metadata: [:])
-        writeFully(logFormat == .json ? line.json : line.text, to: STDERR_FILENO)
-        _exit(1)
+        let flushed = Semaphore()
+        let isStarted = startThread(named: "sluice-flush", stackBytes: 64 * 1024) {
+            fflush(nil)
+            flushed.post()
+        }
+        if isStarted { _ = flushed.wait(seconds: flushSeconds) }
+        sluice_end(status)
     }
 }

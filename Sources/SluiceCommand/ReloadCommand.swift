@@ -13,10 +13,14 @@ struct ReloadCommand: ParsableCommand {
 
             Examples:
               sluice reload ./plugins
+              sluice reload --force ./plugins
               sluice reload --control /run/sluice/control.sock
             """)
 
     @OptionGroup var server: ControlOptions
+
+    @Flag(help: "Also take up what was refused or taken back before, and take it back no more.")
+    var force = false
 
     @Flag(help: "Write the answer as one JSON object.")
     var json = false
@@ -35,7 +39,7 @@ struct ReloadCommand: ParsableCommand {
     }
 
     func run() throws {
-        let answer = try server.ask(.reload, seconds: timeout)
+        let answer = try server.ask(force ? .forcedReload : .reload, seconds: timeout)
         let text = json ? answer.pretty() + "\n" : Self.text(answer)
         writeFully(Array(text.utf8), to: STDOUT_FILENO)
         if !(answer["refusals"]?.elements ?? []).isEmpty { throw ExitCode(1) }

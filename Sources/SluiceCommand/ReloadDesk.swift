@@ -50,6 +50,8 @@ final class ReloadDesk: Sendable {
         var record = Record()
         /// Questions so far; each is a ticket.
         var asked = 0
+        /// One of those that the next reload answers wants it by force.
+        var isForced = false
         var outcome = ReloadOutcome()
         var waiting: [(ticket: Int, semaphore: Semaphore)] = []
     }
@@ -60,13 +62,15 @@ final class ReloadDesk: Sendable {
 
     /// Asks for a reload, and waits for its end.
     /// - Parameters:
+    ///   - isForced: what was refused or taken back is tried again.
     ///   - seconds: how long.
     ///   - post: tells the one who reloads.
     /// - Returns: `nil` when the time is up.
-    func ask(seconds: Int, post: () -> Void) -> ReloadOutcome? {
+    func ask(isForced: Bool = false, seconds: Int, post: () -> Void) -> ReloadOutcome? {
         let semaphore = Semaphore()
         state.withLock { state in
             state.asked += 1
+            if isForced { state.isForced = true }
             state.waiting.append((state.asked, semaphore))
         }
         post()
@@ -78,11 +82,12 @@ final class ReloadDesk: Sendable {
     }
 
     /// A reload begins: it answers all questions that were asked so far.
-    /// - Returns: what `end` wants to know.
-    func begin() -> Int {
+    /// - Returns: what `end` wants to know, and whether one of them wants it by force.
+    func begin() -> (ticket: Int, isForced: Bool) {
         state.withLock { state in
             state.record.isReloading = true
-            return state.asked
+            defer { state.isForced = false }
+            return (state.asked, state.isForced)
         }
     }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CDeath
 import CLinux
 import EventStream
 import Glibc
@@ -73,8 +74,9 @@ struct RunCommand: ParsableCommand {
 
         try DescriptorRoom.check(loops: 1, doorThreads: 0)
         let scratch = try ScratchFolder()
-        ExitWatch.begin { [writer, path = scratch.path] in
-            logger.critical("the plugin, or a library of it, has called exit(3)")
+        sluice_death_watch(STDERR_FILENO, try sources.required(SettingTable.logFormat) == .json)
+        ExitWatch.begin { [writer, path = scratch.path] caller in
+            logger.critical("the plugin, or a library of it, has called exit(3)", metadata: caller)
             writer.finish()
             removeTree(path)
         }
@@ -99,8 +101,7 @@ struct RunCommand: ParsableCommand {
         ).run()
         writer.finish()
         removeTree(scratch.path)
-        // Not `exit`: a thread that never returned from a plugin must not meet the destructors of its own library.
-        if status != 0 { _exit(status) }
+        ProcessEnd.leave(status)
     }
 
     /// Loads the plugin, which is built first if it is a source.

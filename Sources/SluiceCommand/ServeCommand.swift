@@ -26,7 +26,6 @@ struct ServeCommand: AsyncParsableCommand {
 
     func run() async throws {
         var process = try ServingProcess(options)
-        let end = try await process.run()
-        end.leave()
+        ProcessEnd.leave(try await process.run())
     }
 }

@@ -90,8 +90,11 @@ struct LimitOptions: ParsableArguments {
     @Option(help: SettingTable.maxStreams.help) var maxStreams: String?
     @Option(help: SettingTable.maxStreamsPerProducer.help) var maxStreamsPerProducer: String?
     @Option(help: SettingTable.maxThreads.help) var maxThreads: String?
+    @Option(help: SettingTable.stackSize.help) var stackSize: String?
+    @Option(help: SettingTable.maxScheduledCalls.help) var maxScheduledCalls: String?
     @Option(help: SettingTable.maxEventBytes.help) var maxEventBytes: String?
     @Option(help: SettingTable.maxBodyBytes.help) var maxBodyBytes: String?
+    @Option(help: SettingTable.maxArrivingBytes.help) var maxArrivingBytes: String?
     @Option(help: SettingTable.minBodyRate.help) var minBodyRate: String?
     @Option(help: SettingTable.maxHubsPerProducer.help) var maxHubsPerProducer: String?
     @Option(help: SettingTable.maxKeptRequestBytes.help) var maxKeptRequestBytes: String?
@@ -101,9 +104,10 @@ struct LimitOptions: ParsableArguments {
         [
             "max-connections": maxConnections, "max-streams": maxStreams,
             "max-streams-per-producer": maxStreamsPerProducer, "max-threads": maxThreads,
+            "stack-size": stackSize, "max-scheduled-calls": maxScheduledCalls,
             "max-event-bytes": maxEventBytes, "max-body-bytes": maxBodyBytes, "min-body-rate": minBodyRate,
             "max-hubs-per-producer": maxHubsPerProducer, "handoff-bytes": handoffBytes,
-            "max-kept-request-bytes": maxKeptRequestBytes,
+            "max-kept-request-bytes": maxKeptRequestBytes, "max-arriving-bytes": maxArrivingBytes,
         ]
     }
 }
@@ -129,6 +133,7 @@ struct TimeOptions: ParsableArguments {
     @Option(help: SettingTable.maxAge.help) var maxAge: String?
     @Option(help: SettingTable.retry.help) var retry: String?
     @Option(help: SettingTable.stallLimit.help) var stallLimit: String?
+    @Option(help: SettingTable.callDeadline.help) var callDeadline: String?
     @Option(help: SettingTable.drainDeadline.help) var drainDeadline: String?
     @Option(help: SettingTable.shutdownDeadline.help) var shutdownDeadline: String?
     @Option(help: SettingTable.headTimeout.help) var headTimeout: String?
@@ -139,7 +144,7 @@ struct TimeOptions: ParsableArguments {
     var flags: [String: String?] {
         [
             "keep-alive": keepAlive, "write-deadline": writeDeadline, "max-age": maxAge, "retry": retry,
-            "stall-limit": stallLimit, "drain-deadline": drainDeadline,
+            "stall-limit": stallLimit, "call-deadline": callDeadline, "drain-deadline": drainDeadline,
             "shutdown-deadline": shutdownDeadline, "head-timeout": headTimeout,
             "body-timeout": bodyTimeout, "body-grace": bodyGrace, "idle-timeout": idleTimeout,
         ]

@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import StreamLoop
+import StreamRuntime
 
 /// Tells the service manager how it stands with this process, if it wants to know (`Type=notify`, `Type=notify-reload`); sd_notify(3).
 ///
@@ -18,6 +19,13 @@ struct ServiceNotice: Sendable {
     func ready() { send("READY=1") }
     func reloading() { send("RELOADING=1\nMONOTONIC_USEC=\(monotonicNanoseconds() / 1000)") }
     func stopping() { send("STOPPING=1") }
+
+    /// What `systemctl status` shows beside the state.
+    func hanging(_ calls: [HangingCall]) {
+        guard let call = calls.first else { return send("STATUS=") }
+        let others = calls.count == 1 ? "" : ", and \(calls.count - 1) other calls"
+        send("STATUS=does not return: \(call.function) of \(call.plugin)/\(call.producer)\(others)")
+    }
 
     /// Nobody is told when it fails: the service manager has a time-out of its own.
     private func send(_ text: String) {

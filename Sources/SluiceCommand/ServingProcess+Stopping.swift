@@ -2,6 +2,7 @@ import EventStream
 import FrontDoor
 import Glibc
 import Logging
+import PluginHost
 import StreamLoop
 import StreamRuntime
 
@@ -17,12 +18,13 @@ extension ServingProcess {
         static let answers: Int64 = 200_000_000
         /// For hanging up, after a second signal. Nanoseconds.
         static let urged: Int64 = 50_000_000
-        /// All of it, with the grace of destructors, and rounded up for what takes some time itself. Seconds.
+        /// All of it, with what flushing may take, and rounded up for what takes some time itself. Seconds.
         static let sum = 4
     }
 
     /// Ends every stream, gives what was produced until the deadline to be sent, and every producer until then to close.
-    func stop() async -> ProcessEnd {
+    /// - Returns: 0; 1 if something was left behind.
+    mutating func stop() async -> Int32 {
         notice.stopping()
         control?.stop()
         development?.stop()
@@ -45,6 +47,7 @@ extension ServingProcess {
         // First, so that one stream that does not end takes nothing from the others' time.
         let unfinished = reloader.retireAll(deadline: last) + RunningLoads.waitForEnd(until: last)
         _ = runtime.waitUntilIdle(deadline: last)
+        HostLog.tellLeftOut()
         account.write()
         await door.stop(within: .nanoseconds(Grace.answers))
         let left = runtime.openStreams
@@ -52,22 +55,22 @@ extension ServingProcess {
             logger.error(
                 "stopped, leaving behind what does not end",
                 metadata: ["streams": "\(left)", "plugins": "\(unfinished.joined(separator: ", "))"])
-            return ProcessEnd(status: 1, logFormat: settings.logFormat)
+            return 1
         }
         logger.info("stopped")
-        return ProcessEnd(status: 0, logFormat: settings.logFormat)
+        return 0
     }
 
     /// - Parameters:
     ///   - begun, deadline: monotonic nanoseconds.
-    private func waitForStreams(since begun: Int64, until deadline: Int64) {
+    private mutating func waitForStreams(since begun: Int64, until deadline: Int64) {
         _ = startThread(named: "sluice-drain", stackBytes: 512 * 1024) { [runtime, events] in
             _ = runtime.waitUntilIdle(deadline: deadline)
             events.post(.drained)
         }
         var patience = begun + Grace.sockets
         while monotonicNanoseconds() < deadline {
-            for event in events.next(until: min(patience, deadline), now: monotonicNanoseconds) {
+            for event in events.next(until: min(patience, deadline, round.due), now: monotonicNanoseconds) {
                 switch event {
                 case .drained: return
                 case .reload: refuseReload()
@@ -75,6 +78,7 @@ extension ServingProcess {
                 case .terminate, .settled: break
                 }
             }
+            round.makeIfDue()
             if monotonicNanoseconds() >= patience {
                 patience = .max
                 var limits = settings.limits

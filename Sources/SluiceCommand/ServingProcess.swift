@@ -1,3 +1,4 @@
+import CDeath
 import FrontDoor
 import Glibc
 import Logging
@@ -22,6 +23,7 @@ struct ServingProcess {
     private let libraries = LibraryReport()
     private(set) var control: ControlServer?
     let development: Development?
+    var round = HousekeepingRound()
     /// When the reloader wants to be looked after; monotonic nanoseconds.
     private var attention: Int64?
 
@@ -38,15 +40,20 @@ struct ServingProcess {
         InheritedLimits.raise()
         try DescriptorRoom.check(loops: settings.loopCount, doorThreads: settings.frontDoor.threads)
         events = try ControlEvents()
-        writer = try LogWriter(format: settings.logFormat)
+        let errors = Self.ownErrorOutput()
+        writer = try LogWriter(descriptor: errors, format: settings.logFormat)
         logger = writer.logger(level: settings.logLevel)
-        ExitWatch.begin { [writer, logger] in
+        ProcessState.keep(logger)
+        sluice_death_watch(errors, settings.logFormat == .json)
+        ExitWatch.begin { [writer, logger] caller in
             logger.critical(
-                "a plugin, or a library of one, has called exit(3): the process ends, and all streams with it")
+                "a plugin, or a library of one, has called exit(3): the process ends, and all streams with it",
+                metadata: caller)
             writer.finish()
         }
         let systems = (0..<settings.loopCount).map { _ in EpollSystem() }
         runtime = Runtime(systems: systems, limits: settings.limits, logger: logger)
+        runtime.observeHangingCalls { [notice] in notice.hanging($0) }
         ConnectedRuntime.connect(runtime)
         loader = PluginLoader(
             settings: settings.loading(copies: development?.copies),
@@ -62,14 +69,25 @@ struct ServingProcess {
         ledger = LedgerLog(runtime: runtime, reloader: reloader, door: door, logger: logger)
     }
 
+    /// Standard error under a number of the log's own: a plugin may close or replace the other, and a connection get that number.
+    private static func ownErrorOutput() -> Int32 {
+        let copy = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)
+        return copy >= 0 ? copy : STDERR_FILENO
+    }
+
     /// Serves until a signal ends it. It can be told so at any time: what takes long ends early then, and no code of a plugin runs on
     /// this thread.
-    mutating func run() async throws -> ProcessEnd {
+    /// - Returns: the status to end with.
+    mutating func run() async throws -> Int32 {
         let startedAt = monotonicNanoseconds()
         defer { writer.finish() }
         let socket = try controlSocket()
         defer { socket?.shut() }
         guard endAtOnceIfUrged(socket) else { throw CommandFailure("the system has no thread to give (ulimit -u?)") }
+        let leftBehind = ScratchFolder.removeLeftBehind()
+        if leftBehind > 0 {
+            logger.info("removed what killed processes had left behind", metadata: ["folders": "\(leftBehind)"])
+        }
         development?.build(begun: notices.begin, failed: notices.tell)
         // Before anything is loaded: what changes from then on is told.
         let watch = settings.watches ? directoryWatch : nil
@@ -138,8 +156,10 @@ struct ServingProcess {
         let server = ControlServer(socket, logger: logger) { [desk, events] command in
             switch command {
             case .status: status.json
-            case .reload:
-                desk.ask(seconds: Self.reloadSecondsMax) { events.post(.reload) }?.json
+            case .reload, .forcedReload:
+                desk.ask(isForced: command == .forcedReload, seconds: Self.reloadSecondsMax) {
+                    events.post(.reload)
+                }?.json
                     ?? ControlProtocol.refusal("the reload did not end within \(Self.reloadSecondsMax) s")
             }
         }
@@ -149,9 +169,10 @@ struct ServingProcess {
 
     private var directoryWatch: DirectoryWatch {
         // The one that would be read if it were there, too.
-        let configuration = settings.configurationPath ?? ConfigurationFile.defaultPath
-        return DirectoryWatch(directory: settings.pluginDirectory, others: [configuration], logger: logger) {
-            [events] in
+        let configuration =
+            settings.configurationPath ?? StartFolder.ofThisProcess.absolute(ConfigurationFile.defaultPath)
+        let directory = StartFolder.ofThisProcess.absolute(settings.pluginDirectory)
+        return DirectoryWatch(directory: directory, others: [configuration], logger: logger) { [events] in
             events.post(.reload)
         }
     }
@@ -159,7 +180,7 @@ struct ServingProcess {
     /// Reloads as asked to, until the process is to end.
     private mutating func serve() {
         while true {
-            for event in events.next(until: attention, now: monotonicNanoseconds) {
+            for event in events.next(until: min(attention ?? .max, round.due), now: monotonicNanoseconds) {
                 switch event {
                 case .terminate: return
                 case .reload: reload()
@@ -167,6 +188,7 @@ struct ServingProcess {
                 case .drained, .settled: break
                 }
             }
+            round.makeIfDue()
             attention = reloader.endRetired(after: settings.drainDeadlineNanoseconds)
         }
     }
@@ -175,6 +197,7 @@ struct ServingProcess {
     private mutating func attend() {
         let arrived = events.take([.ledger, .settled])
         if arrived.contains(.ledger) { ledger.write() }
+        round.makeIfDue()
         let now = monotonicNanoseconds()
         guard arrived.contains(.settled) || now >= attention ?? 0 else { return }
         // What is loaded meanwhile may want to be looked after, too.
@@ -183,13 +206,14 @@ struct ServingProcess {
     }
 
     private mutating func reload() {
-        let ticket = desk.begin()
+        let (ticket, isForced) = desk.begin()
         notice.reloading()
-        desk.end(ticket, reloaded(), at: Int64(time(nil)))
+        desk.end(ticket, reloaded(isForced: isForced), at: Int64(time(nil)))
         notice.ready()
     }
 
-    private mutating func reloaded() -> ReloadOutcome {
+    private mutating func reloaded(isForced: Bool) -> ReloadOutcome {
+        ProcessState.check()
         // First, so that all of it is there to be loaded.
         let built = development?.takeFresh() ?? []
         logger.info("reloading", metadata: ["directory": "\(settings.pluginDirectory)"])
@@ -197,7 +221,7 @@ struct ServingProcess {
             // The configuration first, all of it or nothing: what is loaded may need its new section.
             let change = SettingsChange(from: settings, to: try Settings.load(options))
             apply(change)
-            let report = try reloader.reload { attend() }
+            let report = try reloader.reload(isForced: isForced) { attend() }
             libraries.look(at: reloader, logger)
             tell(built, refusals: report.refusals)
             logger.info(

@@ -1,4 +1,5 @@
 import Glibc
+import PluginHost
 import StreamRuntime
 
 /// Where a setting's value may come from, and which of them wins.
@@ -15,17 +16,18 @@ struct SettingSources: Sendable {
     }
 
     /// Reads the configuration file: the one that is named by flag or environment, which must exist, or else the default one if it does.
+    /// - Parameter folder: where relative paths begin.
     init(
         flags: [String: String], environment: [String: String], configurationPath: String?,
-        defaultPath: String = ConfigurationFile.defaultPath
+        defaultPath: String = ConfigurationFile.defaultPath, folder: StartFolder = .ofThisProcess
     ) throws(SettingError) {
         let named = Self.configurationPath(configurationPath, environment)
-        let path = named ?? (access(defaultPath, F_OK) == 0 ? defaultPath : nil)
+        let path = named ?? (access(folder.absolute(defaultPath), F_OK) == 0 ? defaultPath : nil)
         self.init(flags: flags, environment: environment, file: nil)
         guard let path else { return }
         // The file itself has no say in whether it may be trusted.
         let isInsecure = try required(SettingTable.insecurePlugins)
-        file = try ConfigurationFile(path: path, insecure: isInsecure)
+        file = try ConfigurationFile(path: path, at: folder.absolute(path), insecure: isInsecure)
     }
 
     /// The configuration file that is named; `nil`: the default one is read if there is one.

@@ -76,7 +76,8 @@ enum SettingTable {
 
     static let maxConnections = Setting(
         "max-connections", .count(1...10_000_000), initial: "4096",
-        "Connections at a time that are no streams; further ones wait to be accepted.")
+        "Connections at a time that are no streams; for a further one, that which waited longest for its client is closed."
+    )
     static let maxStreams = Setting("max-streams", .count(1...10_000_000), initial: "100000", "Open streams at a time.")
     static let maxStreamsPerProducer = Setting(
         "max-streams-per-producer", .count(1...10_000_000), initial: "100000", "Open streams of one producer at a time."
@@ -84,10 +85,19 @@ enum SettingTable {
     static let maxThreads = Setting(
         "max-threads", .count(1...32_768), initial: "256",
         "Open streams of blocking producers at a time: each has a thread.")
+    static let stackSize = Setting(
+        "stack-size", .bytes((256 << 10)...(1 << 30)), initial: "8M",
+        "The stack of such a thread: address space, which takes memory as far as it is used.")
+    static let maxScheduledCalls = Setting(
+        "max-scheduled-calls", .count(1...65_535), initial: "10000",
+        "Calls of one stream that plugins have scheduled and that have not run.")
     static let maxEventBytes = Setting(
         "max-event-bytes", .bytes(64...(64 << 20)), initial: "1M", "The size of one event.")
     static let maxBodyBytes = Setting(
         "max-body-bytes", .bytes(0...(64 << 20)), initial: "1M", "The size of a request's body.")
+    static let maxArrivingBytes = Setting(
+        "max-arriving-bytes", .bytes((64 << 10)...(1 << 40)), initial: "64M",
+        "What the bodies of requests take together that have not arrived in full.")
     static let maxKeptRequestBytes = Setting(
         "max-kept-request-bytes", .bytes((1 << 20)...(1 << 40)), initial: "256M",
         "The requests of resumable streams, headers and bodies, which are kept for a reload.")
@@ -116,7 +126,11 @@ enum SettingTable {
         "The time after which subscribers are told to reconnect, jittered.")
     static let stallLimit = Setting(
         "stall-limit", .time(.milliseconds(1)...(.seconds(10))), initial: "50ms",
-        "A non-blocking producer that holds its loop for so long is moved to threads.")
+        "A call of a non-blocking producer that takes longer is logged; three within 10 s, and its streams get threads for a while."
+    )
+    static let callDeadline = Setting(
+        "call-deadline", .time(.milliseconds(100)...(.seconds(600))), initial: "1s",
+        "A call of a non-blocking producer that has not returned by then is named, and its loop goes on without it.")
     static let drainDeadline = Setting(
         "drain-deadline", .time(.milliseconds(10)...(.seconds(3600)), zero: "at once"), initial: "30s",
         "How long streams of old code may go on after a reload.")
@@ -157,10 +171,11 @@ enum SettingTable {
         [
             plugins.key, listen.key, loops.key, insecurePlugins.key, control.key, watch.key, logLevel.key,
             logFormat.key, maxConnections.key,
-            maxStreams.key, maxStreamsPerProducer.key, maxThreads.key, maxEventBytes.key, maxBodyBytes.key,
+            maxStreams.key, maxStreamsPerProducer.key, maxThreads.key, stackSize.key, maxScheduledCalls.key,
+            maxEventBytes.key, maxBodyBytes.key, maxArrivingBytes.key,
             maxHubsPerProducer.key, maxKeptRequestBytes.key, handoffBytes.key, keepAlive.key, writeDeadline.key,
             maxAge.key, retry.key,
-            stallLimit.key, drainDeadline.key, shutdownDeadline.key,
+            stallLimit.key, callDeadline.key, drainDeadline.key, shutdownDeadline.key,
             headTimeout.key, bodyTimeout.key, bodyGrace.key, minBodyRate.key, idleTimeout.key, probeDeadline.key,
             probeMemory.key,
             trialFailures.key, trialPeriod.key,

@@ -20,6 +20,9 @@ extension Settings {
         limits.maxAge = maxAgeNanoseconds
         limits.retryMilliseconds = retryMilliseconds
         limits.stallLimit = stallLimitNanoseconds
+        limits.callDeadline = callDeadlineNanoseconds
+        limits.stackBytes = stackBytes
+        limits.maxScheduledCalls = scheduledCallCountMax
         return limits
     }
 
@@ -49,6 +52,7 @@ extension Settings {
         door.threads = max(1, min(4, loopCount / 2))
         door.maxConnections = connectionCountMax
         door.maxBodyBytes = bodyBytesMax
+        door.maxArrivingBytes = arrivingBytesMax
         door.headTimeout = .nanoseconds(headTimeoutNanoseconds)
         door.bodyTimeout = .nanoseconds(bodyTimeoutNanoseconds)
         door.bodyGrace = .nanoseconds(bodyGraceNanoseconds)

@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import Logging
+import PluginHost
 import StreamRuntime
 
 /// All that an operator can decide, resolved: flags before environment before `sluice.yaml` before defaults.
@@ -21,8 +22,13 @@ struct Settings: Sendable, Equatable {
     var streamCountPerProducerMax: Int
     /// Streams of blocking producers.
     var threadCountMax: Int
+    /// Of a stream's thread.
+    var stackBytes: Int
+    /// Of one stream.
+    var scheduledCallCountMax: Int
     var eventBytesMax: Int
     var bodyBytesMax: Int
+    var arrivingBytesMax: Int
     var hubCountPerProducerMax: Int
     var keptRequestBytesMax: Int
     var handoffBytes: Int
@@ -36,6 +42,7 @@ struct Settings: Sendable, Equatable {
     var maxAgeNanoseconds: Int64
     var retryMilliseconds: Int64
     var stallLimitNanoseconds: Int64
+    var callDeadlineNanoseconds: Int64
     var drainDeadlineNanoseconds: Int64
     var shutdownDeadlineNanoseconds: Int64
     var headTimeoutNanoseconds: Int64
@@ -59,12 +66,18 @@ struct Settings: Sendable, Equatable {
     var configurationPath: String?
 
     /// Reads everything anew; may be called as often as one likes, e.g. on a reload.
-    /// - Parameter environment: the process's own if `nil`.
-    static func load(_ options: ServeOptions, environment: [String: String]? = nil) throws(SettingError) -> Settings {
-        try Settings(
+    /// - Parameters:
+    ///   - environment: the process's own if `nil`.
+    ///   - folder: where relative paths begin: a plugin may change the working directory.
+    static func load(
+        _ options: ServeOptions, environment: [String: String]? = nil, in folder: StartFolder = .ofThisProcess
+    ) throws(SettingError) -> Settings {
+        var settings = try Settings(
             SettingSources(
                 flags: options.flags, environment: environment ?? Self.processEnvironment(),
-                configurationPath: options.config))
+                configurationPath: options.config, folder: folder))
+        settings.configurationPath = settings.configurationPath.map(folder.absolute)
+        return settings
     }
 
     /// The variables that may be settings.
@@ -72,7 +85,7 @@ struct Settings: Sendable, Equatable {
         var variables: [String: String] = [:]
         for key in SettingTable.keys + ["config"] {
             let name = SettingTable.variable(of: key)
-            if let value = getenv(name) { variables[name] = String(cString: value) }
+            if let value = ProcessEnvironment.value(of: name) { variables[name] = value }
         }
         return variables
     }
@@ -95,8 +108,11 @@ struct Settings: Sendable, Equatable {
         streamCountMax = try sources.required(SettingTable.maxStreams)
         streamCountPerProducerMax = try sources.required(SettingTable.maxStreamsPerProducer)
         threadCountMax = try sources.required(SettingTable.maxThreads)
+        stackBytes = try sources.required(SettingTable.stackSize)
+        scheduledCallCountMax = try sources.required(SettingTable.maxScheduledCalls)
         eventBytesMax = try sources.required(SettingTable.maxEventBytes)
         bodyBytesMax = try sources.required(SettingTable.maxBodyBytes)
+        arrivingBytesMax = try sources.required(SettingTable.maxArrivingBytes)
         hubCountPerProducerMax = try sources.required(SettingTable.maxHubsPerProducer)
         keptRequestBytesMax = try sources.required(SettingTable.maxKeptRequestBytes)
         hub = try sources.hub()
@@ -107,6 +123,7 @@ struct Settings: Sendable, Equatable {
         maxAgeNanoseconds = try sources.required(SettingTable.maxAge)
         retryMilliseconds = try sources.required(SettingTable.retry) / 1_000_000
         stallLimitNanoseconds = try sources.required(SettingTable.stallLimit)
+        callDeadlineNanoseconds = try sources.required(SettingTable.callDeadline)
         drainDeadlineNanoseconds = try sources.required(SettingTable.drainDeadline)
         shutdownDeadlineNanoseconds = try sources.required(SettingTable.shutdownDeadline)
         headTimeoutNanoseconds = try sources.required(SettingTable.headTimeout)

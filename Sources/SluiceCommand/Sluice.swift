@@ -29,14 +29,11 @@ struct Sluice: AsyncParsableCommand {
             } else {
                 try command.run()
             }
-            ExitWatch.end()
+            ProcessEnd.leave(0)
         } catch {
             let end = CommandEnd(error)
             writeFully(Array(end.text.utf8), to: end.status == 0 ? STDOUT_FILENO : STDERR_FILENO)
-            // A failure runs no destructor of a plugin that is loaded already: it may never return.
-            if end.status != 0 { _exit(end.status) }
-            ExitWatch.end()
-            Glibc.exit(0)
+            ProcessEnd.leave(end.status)
         }
     }
 }

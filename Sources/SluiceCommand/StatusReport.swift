@@ -10,6 +10,7 @@ import StreamRuntime
 ///     reloads, last_reload (seconds since 1970, or null), is_reloading
 ///     open_streams, stuck_streams, threads, refused_requests, connections
 ///     kept_request_bytes          what the requests of resumable streams take, which are kept for a reload
+///     hanging_calls: array of plugin, producer, generation, function, stream, seconds     calls that do not return, and whose loops go on without them
 ///     images, image_bytes         every image that was ever loaded stays mapped: how many, and how much address space they have
 ///     generations: array of
 ///         plugin, generation, state ("serving", "draining"), reason (of draining, or null), file, content, age_seconds,
@@ -49,6 +50,7 @@ struct StatusReport {
             ("threads", .integer(runtime.usedThreads)), ("refused_requests", .integer(runtime.refusedRequests)),
             ("connections", .integer(connectionCount())),
             ("kept_request_bytes", .integer(runtime.keptRequestBytes)),
+            ("hanging_calls", .array(runtime.hangingCalls.map { Self.json($0, now) })),
             ("images", .integer(images.count)), ("image_bytes", .integer(images.bytes)),
             ("generations", .array(reloader.standings.map { Self.json($0, survey, images, now) })),
             (
@@ -88,6 +90,14 @@ struct StatusReport {
             ("holders", .array((share?.holders ?? []).map(json))),
         ]
         return .object(members)
+    }
+
+    private static func json(_ call: HangingCall, _ now: Int64) -> JSONValue {
+        .object([
+            ("plugin", .text(call.plugin)), ("producer", .text(call.producer)),
+            ("generation", .integer(call.generation)), ("function", .text(call.function)),
+            ("stream", .text("\(call.stream)")), ("seconds", seconds(now - call.since)),
+        ])
     }
 
     private static func json(_ trial: Reloader.OnTrialStanding, _ now: Int64) -> JSONValue {

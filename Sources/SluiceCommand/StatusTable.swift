@@ -20,6 +20,10 @@ struct StatusTable {
         if !trials.isEmpty {
             lines += ["", "on trial, and taken back if their streams fail"] + Self.aligned(trials).map { "  " + $0 }
         }
+        let hanging = hangingCalls
+        if !hanging.isEmpty {
+            lines += ["", "calls that do not return"] + Self.aligned(hanging).map { "  " + $0 }
+        }
         let holders = drainHolders
         if !holders.isEmpty {
             lines += ["", "draining generations are held by"] + Self.aligned(holders).map { "  " + $0 }
@@ -82,6 +86,15 @@ struct StatusTable {
             return [
                 Self.name(generation), "\(failures) of \(trial["failures_max"]?.integer ?? 0) failures",
                 "\(Self.age(trial["seconds_left"])) left",
+            ]
+        }
+    }
+
+    private var hangingCalls: [[String]] {
+        (status["hanging_calls"]?.elements ?? []).map { call in
+            [
+                Self.name(call), call["producer"]?.text ?? "?", call["function"]?.text ?? "?",
+                "stream \(call["stream"]?.text ?? "?")", "for \(Self.age(call["seconds"]))",
             ]
         }
     }

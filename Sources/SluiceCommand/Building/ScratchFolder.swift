@@ -3,26 +3,28 @@ import PluginHost
 
 /// A folder of one's own, for what lives only as long as its owner.
 struct ScratchFolder: ~Copyable {
-    let path: String
+    private let folder: TemporaryFolder
+
+    var path: String { folder.path }
 
     /// What compilers need at least. Bytes.
     private static let roomMin: off_t = 4 << 20
     /// Where there is room when /tmp has none, or is read-only.
-    private static let otherPlaces = ["/var/tmp", "/dev/shm"]
+    static let otherPlaces = ["/var/tmp", "/dev/shm"]
 
     /// Nobody else can look into it, or put something there.
     /// - Parameter places: the first one that has room is taken.
     init(in places: [String] = TemporaryPlaces.all + otherPlaces) throws(CommandFailure) {
         var failures: [TemporaryPlaces.Failure] = []
         for parent in places {
-            switch TemporaryPlaces.makeDirectory(in: parent) {
+            switch TemporaryFolder.make(in: parent) {
             case .success(let made):
-                let failure = Self.lackOfRoom(in: made)
+                let failure = Self.lackOfRoom(in: made.path)
                 guard failure != 0 else {
-                    path = made
+                    folder = made
                     return
                 }
-                removeTree(made)
+                made.removeAll()
                 failures.append(TemporaryPlaces.Failure(parent, systemError(failure)))
             case .failure(let failure): failures.append(failure)
             }
@@ -45,7 +47,23 @@ struct ScratchFolder: ~Copyable {
         return code == EOPNOTSUPP || code == EINVAL ? 0 : code
     }
 
-    deinit { removeTree(path) }
+    deinit { folder.removeAll() }
+
+    /// Removes what servers and commands left behind that were killed: copies of plugins that were being loaded, and what was being built.
+    /// - Returns: how many folders that were.
+    static func removeLeftBehind(in places: [String] = TemporaryPlaces.all + otherPlaces) -> Int {
+        let folders = places.flatMap(TemporaryFolder.leftBehind)
+        for folder in folders { folder.removeAll() }
+        return folders.count
+    }
+}
+
+extension TemporaryFolder {
+    /// The mark last: without it, nobody would know what the rest is.
+    fileprivate func removeAll() {
+        for name in (try? names(in: path)) ?? [] where name != Self.mark { removeTree("\(path)/\(name)") }
+        removeTree(path)
+    }
 }
 
 /// Removes a file, or a folder and all in it; a symbolic link, not what it leads to.

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import PluginHost
 import StreamLoop
 import Synchronization
 
@@ -157,12 +158,7 @@ final class SpawnedProgram: Sendable {
 
     /// This process's own, but for the place of temporary files.
     private func environment() -> [String] {
-        var variables: [String] = []
-        var place = environ
-        while let entry = place.pointee {
-            variables.append(String(cString: entry))
-            place += 1
-        }
+        let variables = ProcessEnvironment.variables
         guard let temporary else { return variables }
         return variables.filter { !$0.hasPrefix("TMPDIR=") } + ["TMPDIR=\(temporary)"]
     }

@@ -1,4 +1,5 @@
 import Glibc
+import PluginHost
 
 /// The compilers of this machine, as the environment names and finds them.
 struct Toolchain: Sendable {
@@ -59,7 +60,7 @@ struct Toolchain: Sendable {
     static func ownEnvironment() -> [String: String] {
         var variables: [String: String] = [:]
         for name in ["PATH", "CC", "CFLAGS", "LDFLAGS", "LDLIBS", "SWIFTC", "SWIFTFLAGS", "XDG_CACHE_HOME", "HOME"] {
-            if let value = getenv(name) { variables[name] = String(cString: value) }
+            if let value = ProcessEnvironment.value(of: name) { variables[name] = value }
         }
         return variables
     }

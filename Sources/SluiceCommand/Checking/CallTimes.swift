@@ -44,6 +44,8 @@ final class TimedProducer: EventProducer {
 
     func adopt(_ parameters: any ResolvedParameters) -> (any ResolvedParameters)? { plugin.adopt(parameters) }
 
+    var hasInterrupt: Bool { plugin.hasInterrupt }
+
     func interrupt(_ stream: StreamToken, state: UnsafeMutableRawPointer?) {
         plugin.interrupt(stream, state: state)
     }
@@ -106,6 +108,9 @@ final class TimedServices: StreamServices {
     ) -> EmitOutcome {
         services.emit(stream, whenFull: policy, encode)
     }
+    func takeEmitted(_ stream: StreamToken, into frames: inout FrameBuffer) {
+        services.takeEmitted(stream, into: &frames)
+    }
     func sleep(_ stream: StreamToken, milliseconds: Int64) -> Bool? {
         services.sleep(stream, milliseconds: milliseconds)
     }
@@ -116,7 +121,7 @@ final class TimedServices: StreamServices {
     func schedule(
         _ stream: StreamToken, afterNanoseconds: Int64,
         _ function: @escaping @convention(c) (UnsafeMutableRawPointer?) -> Void, _ context: UnsafeMutableRawPointer?
-    ) -> Bool {
+    ) -> ScheduleOutcome {
         services.schedule(stream, afterNanoseconds: afterNanoseconds, function, context)
     }
 }

@@ -59,7 +59,9 @@ final class TrialBench: @unchecked Sendable {
     var description: ProducerDescription { producer.description }
 
     /// Streams at a time: those with threads are few.
-    func crowd(_ count: Int) -> Int { entry.usesThreads && !description.isShared ? min(count, 64) : count }
+    func crowd(_ count: Int) -> Int {
+        entry.usesThreads(at: monotonicNanoseconds()) && !description.isShared ? min(count, 64) : count
+    }
 
     // MARK: Requests
 
