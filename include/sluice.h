@@ -19,20 +19,20 @@
  *         │                         └─────────────────────────┤          ▲  └─CLOSING─▶ closed() ─▶ gone
  *         └──END, REJECT──▶ gone (no close)                   └──END, ERROR, or the stream's end from outside
  *
- *   `close` runs exactly once for every `open` that answered SLUICE_OPEN_OK (at once, or later through `host->opened`), whatever
- *   happened in between; never before that answer, never while another function of the stream runs, and never after the
- *   `shutdown` of its generation. It does not run after END or REJECT.
+ *   `close` runs exactly once for every `open` that answered SLUICE_OPEN_OK (at once, or later through `host->opened`), whatever happened in between; never before
+ *   that answer, never while another function of the stream runs, and never after the `shutdown` of its generation. It does not run after END or REJECT.
  *
  * THREADS
  *   [stream-thread]  the functions of one stream never overlap, and each sees what the one before wrote. That is all: they may
  *                    run on different threads of the host, and different streams run at the same time.
  *   [any-thread]     may be called from every thread, also from a plugin's own (16 KiB of stack are enough), and from inside the stream's functions.
  *   [load-thread]    a thread of the call's own; calls for different plugins or generations may run at the same time.
- *   Signal handlers are no threads: none of the host's functions may be called from one.
+ *   Signal handlers are no threads: none of the host's functions may be called from one. Working directory, environment, signals, umask and
+ *   limits are the whole process's: a plugin must not change them, and the host puts them back. Locales are set per thread, with uselocale.
  *
  * MEMORY
- *   Who made memory frees it. A pointer given to the host is read before the call returns, unless its comment says otherwise; a
- *   pointer received from the host is valid until the moment that its comment names. Text is UTF-8.
+ *   Who made memory frees it. A pointer given to the host is read before the call returns, unless its comment says otherwise; a pointer
+ *   received from the host is valid until the moment that its comment names. Text is UTF-8.
  *
  * GROWTH
  *   Each struct that crosses says its own size first (`sluice_plugin`: after magic and version). The side that reads a member
@@ -109,9 +109,9 @@ enum { SLUICE_LOG_DEBUG = 0, SLUICE_LOG_INFO = 1, SLUICE_LOG_WARNING = 2, SLUICE
 
 /** Bits of `sluice_producer.flags`. A bit that is not listed is reserved and must be 0; a plugin that sets one is refused. */
 enum {
-    /** `open`, `next` and `close` return in under a millisecond and never block: they run on the host's own loop threads, and
-        tens of thousands of streams are cheap. Without it each stream gets a thread of its own, of which there are few. A producer that promises this and is
-        caught stalling a loop (by default for 50 ms) is logged and moved to threads. */
+    /** All functions return in under a millisecond and never block: they run on the host's own loop threads, and tens of thousands of streams are cheap.
+        Without it each stream has a thread of its own (few of them, with 8 MiB of stack). A call that stalls a loop (50 ms) is logged; three in 10 s, or
+        one that has not returned after a second, and the producer's streams get threads for a while. No function may end its thread (pthread_exit). */
     SLUICE_NONBLOCKING = 1 << 0,
     /** One stream serves all subscribers whose parameters are equal. As it belongs to none of them, `open` sees parameters and
         configuration, but no header, query, address or body; and a last event id only with SLUICE_RESUMABLE, the one that the
@@ -120,7 +120,7 @@ enum {
     /** A new `open` that is given the last event id goes on exactly behind it, so the host may re-open the stream at will: a reload continues its streams in
         the new generation, in the same response. `open` sees there the request of old, as last event id the one that the stream gave last, and what `save`
         handed over. If it gave none, the request's own, or none: an event without id is no place to go on from, and may come again; a producer without ids has
-        `save`. A stream that fails there before its first event is opened in the old generation again. The functions of both may run at the same time. */
+        `save`. A stream of any producer that fails there before its first event is opened in the old generation again. The functions of both may run at the same time. */
     SLUICE_RESUMABLE = 1 << 2,
     /** Requests may be POST with a body (of limited size), read through `host->body`. */
     SLUICE_BODY = 1 << 3,
@@ -155,8 +155,8 @@ typedef struct sluice_event {
     /** The event's name, for addEventListener; NULL: "message". No newline, no NUL. */
     const char *type;
     size_t type_length;
-    /** What a returning subscriber sends as Last-Event-ID; keep it short and plain ASCII. No newline, no NUL. "sluice-end" is
-        the host's own. An empty id resets the browser's. */
+    /** What a returning subscriber sends as Last-Event-ID: plain ASCII at best, 1024 bytes at most. No newline, no NUL. "sluice-end"
+        is the host's own. An empty id resets the browser's. */
     const char *id;
     size_t id_length;
     /** A comment, seen by no browser script; may have several lines. */
@@ -203,7 +203,7 @@ typedef struct sluice_producer {
     /**
      * Asks a `next` that blocks to return soon, as the stream must end; also a pending open. It may run while `next`, `save` or a scheduled function
      * runs, and more than once, one at a time; never before `open` has returned, once `close` was called, or behind a refusal through `host->opened`.
-     * Other streams wait meanwhile: it returns at once, and waits for no thread that may be in `host->opened`. May be NULL.  [any-thread]
+     * It may wait for a lock that `next` holds, but for no thread that may be in `host->opened`: the stream ends behind it. May be NULL.  [any-thread]
      */
     void (*interrupt)(void *state);
     /** On a reload, after the last `next` and before `close`: hand what the new generation should know to `host->save`. May
@@ -223,8 +223,8 @@ typedef struct sluice_plugin {
     const char *description; /**< one line for people; may be NULL */
     const sluice_producer *const *producers; /**< `producer_count` pointers, at least one */
     size_t producer_count;
-    /** Frees what the generation holds, after its last close (also if it never had a stream). Handlers of `host->bind`, and a thread that is
-        about to return from `host->closed`, may still be running. May be NULL. [load-thread] [once] */
+    /** Frees what the generation holds, after its last close, or without one, also when the process ends: destructors and atexit(3) functions
+        never run there. Handlers of `host->bind`, and a thread about to leave `host->closed`, may still run. May be NULL. [load-thread] [once] */
     void (*shutdown)(void);
 } sluice_plugin;
 
@@ -240,12 +240,12 @@ typedef struct sluice_host {
     uint32_t reserved;
     const char *version; /**< of the host, for people */
 
-    /** Writes one line to the server's log, with plugin, producer and stream named. `stream` may be NULL.       [any-thread] */
+    /** Writes one line to the server's log, with plugin, producer and stream named; of one producer's 1,000 a second. `stream` may be NULL. [any-thread] */
     void (*log)(const sluice_stream *stream, int32_t level, const char *message);
 
     /** `next` is worth calling again. Cheap; many calls become one; also before `open` has answered.           [any-thread] */
     void (*wake)(sluice_stream *stream);
-    /** Sends an event without `next`. Never blocks. The queue is bounded; SLUICE_EMIT_… says what happened. Not before `open` was called. [any-thread] */
+    /** Sends an event without `next`; within `next`, before the one that it returns. Never blocks. The queue is bounded; SLUICE_EMIT_… says what happened. Not before `open` was called. [any-thread] */
     int32_t (*emit)(sluice_stream *stream, const sluice_event *event);
 
     /** Sleeps; true when the time is over or the stream was woken, false at once when the stream must end. Only for producers
@@ -291,8 +291,8 @@ typedef struct sluice_host {
     void (*closed)(sluice_stream *stream);
 
     /** Runs `function(context)` where the stream lives, `after_ns` nanoseconds from now, never overlapping the stream's own functions. Calls with
-        the same time run in the order of their scheduling. True: it will run, unless the handle is stale before: then it never does, and
-        `context` stays the plugin's to free.                                                                  [any-thread] */
+        the same time run in the order of their scheduling. True: it will run, unless the handle is stale before: then it never does, and `context`
+        stays the plugin's to free. False: the handle is stale, or 10,000 of the stream's calls (max-scheduled-calls) have not run. [any-thread] */
     bool (*schedule)(sluice_stream *stream, int64_t after_ns, void (*function)(void *context), void *context);
 
     /** In `open`: what the generation before handed to `save` for this stream, or NULL. Valid until open answers. [any-thread] */
@@ -325,7 +325,7 @@ typedef struct sluice_host {
      * - `_` leaves an argument out. Text that is not UTF-8 is repaired (U+FFFD), NULL is null, a ptr is "0x7f…", numbers that are not finite are
      *   null; 64-bit numbers keep all of their digits, of which JavaScript rounds those beyond 2^53.
      * - An argument named `@type` or `@id` becomes the event's type or id: as text in which line ends are blanks, and not at all where it is NULL,
-     *   not finite, or the host's own "sluice-end".
+     *   not finite, or as an id longer than 1024 bytes or the host's own "sluice-end".
      * - Behind the arguments may follow "-> R", a result that is always zero, and options: "; full=drop-oldest, type=row". `type` is that of all its
      *   events. `full` says what happens to an event when the stream's queue, that of `emit`, has no room: drop-newest (it is not sent, the default),
      *   drop-oldest (it is, and older ones are not), or fail (the stream ends, reason SLUICE_CLOSE_FAILED). What is dropped is counted and logged.
