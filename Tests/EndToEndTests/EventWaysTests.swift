@@ -30,6 +30,17 @@ struct EventWaysTests {
         try withServer([plugin], flags: flags, body)
     }
 
+    @Test(
+        "what is emitted within next comes before what that returns, and so before all later ones",
+        arguments: ["0", "SLUICE_NONBLOCKING", "SLUICE_SHARED", "SLUICE_SHARED | SLUICE_NONBLOCKING"])
+    func emittedWithinNext(flags: String) throws {
+        try withServer([fixturePlugin("EmitsInNext", defines: ["FLAGS=(\(flags))"])]) { server in
+            let events = try server.subscribe("/emits-in-next").rest().compactMap(\.data)
+            let expected = (1...200).flatMap { ["emitted \($0)", "returned \($0)"] }
+            #expect(events.filter { !$0.isEmpty } == expected)
+        }
+    }
+
     @Test("after a reload the stream goes on behind the last id, in the same response", arguments: producers, 0...2)
     func reload(producer: String, way: Int) throws {
         try server { server in

@@ -124,4 +124,35 @@ struct InheritanceTests {
         }
         withExtendedLifetime(script) {}
     }
+
+    /// What a plugin starts must hold neither a port, nor a connection, nor anything else of the server's.
+    @Test("descriptors, and hands on none of its own but the standard ones")
+    func descriptorsOfItsOwn() throws {
+        try withServer(["WaitsForEver", "SleepsInNext", "SharedTicks"], flags: ["--watch", "--loops", "4"]) { server in
+            let streams = try ["/waits-for-ever", "/sleeps-in-next", "/shared-ticks"].map { try server.subscribe($0) }
+            for stream in streams { _ = try stream.nextEvent() }
+            let idle = try server.connect()
+            try idle.send("GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n")
+            #expect(try idle.readResponse().status == 404)
+            let folder = "/proc/\(server.program.pid)"
+            let numbers = try ChildProgram.run(["ls", "\(folder)/fd"]).output.split(separator: "\n").compactMap {
+                Int($0)
+            }
+            #expect(numbers.count > 20)
+            // Whoever runs the tests may have left some open for all.
+            for number in numbers where number > 2 && !isInherited(number, by: server) {
+                let text = String(decoding: readFile("\(folder)/fdinfo/\(number)") ?? [], as: UTF8.self)
+                let flags = text.split(separator: "\n").first { $0.hasPrefix("flags:") }?.split(separator: "\t").last
+                let target = linkTarget("\(folder)/fd/\(number)") ?? "?"
+                #expect(flags.flatMap { Int($0, radix: 8) }.map { $0 & 0o2000000 != 0 } == true, "\(number): \(target)")
+            }
+        }
+    }
+
+    /// This process has the same under that number.
+    private func isInherited(_ number: Int, by server: SluiceServer) -> Bool {
+        let own = linkTarget("/proc/self/fd/\(number)")
+        return own != nil && own == linkTarget("/proc/\(server.program.pid)/fd/\(number)")
+            && fcntl(Int32(number), F_GETFD) & FD_CLOEXEC == 0
+    }
 }

@@ -112,22 +112,74 @@ struct LimitTests {
         }
     }
 
-    @Test("connections beyond the limit wait their turn")
+    @Test("connections beyond the limit wait while all the others are being answered")
     func connections() throws {
-        try withServer(["WaitsForEver"], flags: ["--max-connections", "2"]) { server in
-            let idle = try (0..<2).map { _ in try server.connect() }
-            // Each has been accepted when it is answered.
-            for client in idle {
-                try client.send("GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n")
-                #expect(try client.readResponse().status == 404)
-            }
+        try withServer(["OpensAtTheGate", "WaitsForEver"], flags: ["--max-connections", "2"]) { server in
+            let opening = try (0..<2).map { try server.subscribe("/opens-at-the-gate?tag=\($0)") }
+            for index in 0..<2 { try server.ledger.wait(for: "open-enter", "\(index)") }
             let waiting = try server.subscribe("/waits-for-ever")
             try server.waitForLog("warning that the front door is full") {
                 $0.level == "warning" && $0.description.contains("max-connections")
             }
             #expect(throws: RawClientError.self) { _ = try waiting.head(within: .milliseconds(100)) }
-            idle[0].close()
+            server.openGate(times: 2)
             #expect(try waiting.nextEvent().data == "the only one")
+            for subscriber in opening { #expect(try subscriber.nextEvent().data == "through") }
+        }
+    }
+
+    @Test("connections that wait for their clients lock no newcomer out: the longest makes room, counted and told")
+    func idleConnections() throws {
+        try withServer(["WaitsForEver"], flags: ["--max-connections", "20"]) { server in
+            let trickling = try (0..<20).map { _ in
+                let client = try server.connect()
+                try client.send("GET /waits-for-ever HTTP/1.1\r\nX: ")
+                return client
+            }
+            let subscribers = try (0..<5).map { _ in try server.subscribe("/waits-for-ever") }
+            for subscriber in subscribers { #expect(try subscriber.nextEvent().data == "the only one") }
+            for client in trickling[..<5] { #expect(try client.readToEnd() == "") }
+            try server.waitForLog("line of a connection that makes room") {
+                $0.level == "warning" && $0.message.contains("makes room for a newcomer")
+                    && $0.description.contains("max-connections=20")
+            }
+            server.signal(SIGUSR1)
+            try server.waitForLog("totals", ["made_room": "5"])
+        }
+    }
+
+    @Test("bodies that arrive take no more memory than their limit, however many there are")
+    func arrivingBodies() throws {
+        try withServer(["TellsTheRequest"], flags: ["--max-arriving-bytes", "8M"]) { server in
+            let before = try ProcessFigures(of: server.program.pid).residentBytes
+            let head = "POST /tells-the-request HTTP/1.1\r\nHost: a\r\nContent-Length: 1000001\r\n\r\n"
+            let body = [UInt8](repeating: 120, count: 1_000_000)
+            let uploads = try (0..<100).map { _ in
+                let client = try server.connect()
+                try client.send(head)
+                // Who is turned away may find its connection closed.
+                try? client.send(body)
+                return client
+            }
+            // Eight have room, all but the last byte of each.
+            let isTold = try blockingEventually {
+                let start = server.logLines.count
+                server.signal(SIGUSR1)
+                return try server.waitForLog("totals", from: start).members["turned_away"] == "92"
+            }
+            #expect(isTold)
+            let growth = try ProcessFigures(of: server.program.pid).residentBytes - before
+            print("100 bodies of 1 MB in arrival, 92 of them turned away: \(growth >> 10) KiB more")
+            #expect(growth < 40 << 20)
+            for client in uploads { client.close() }
+            // It learns of that one connection after the other.
+            let isServed = try blockingEventually {
+                let later = try server.connect()
+                try later.send(head)
+                try? later.send(body + [120])
+                return try TestSubscriber(on: later).head().status == 200
+            }
+            #expect(isServed)
         }
     }
 

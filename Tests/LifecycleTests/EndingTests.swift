@@ -55,10 +55,11 @@ struct EndingTests {
         arguments: [
             ("NextAnswersNonsense", "next-answers-nonsense", "42"), ("IdHoldsNewline", "id-holds-newline", "id"),
             ("IdHoldsNul", "id-holds-nul", "NUL"), ("TypeHoldsNewline", "type-holds-newline", "type"),
-            ("DataIsNotUTF8", "data-is-not-utf8", "UTF-8"), ("DataIsTooBig", "data-is-too-big?bytes=5000", "1000"),
+            ("DataIsNotUTF8", "data-is-not-utf8", "UTF-8"), ("DataIsTooBig", "data-is-too-big?bytes=5000", "2000"),
+            ("IdIsTooLong", "id-is-too-long", "1024"),
         ])
     func brokenContract(_ fixture: String, _ target: String, _ rule: String) throws {
-        try withServer([fixture], flags: ["--max-event-bytes", "1000"]) { server in
+        try withServer([fixture], flags: ["--max-event-bytes", "2000"]) { server in
             var events = try server.subscribe("/\(target)\(target.contains("?") ? "&" : "?")tag=a").rest()
             try server.expectClose(of: "a", .failed)
             let error = events.removeLast()

@@ -1,0 +1,15 @@
+/* What it leaves for the end of the process crashes. */
+#include "../minimal.h"
+#include <stdlib.h>
+
+static void crash(void)
+{
+    abort();
+}
+
+static void shut_down(void)
+{
+    atexit(crash);
+}
+
+MINIMAL_PLUGIN_WITH_SHUTDOWN("atexit-crashes", shut_down)
