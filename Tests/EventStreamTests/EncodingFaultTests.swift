@@ -68,6 +68,15 @@ struct EncodingFaultTests {
         }
     }
 
+    @Test("an id of 1024 bytes is the longest that is accepted")
+    func longID() throws {
+        let id = String(repeating: "é", count: 512)
+        #expect(try encode(Event(id: id)) == Array("id: \(id)\n\n".utf8))
+        #expect(throws: EncodingFault.idTooLong) { try encode(Event(data: "x", id: id + "x")) }
+        // Whatever else is wrong with it: as much as an event may have is not looked through for that.
+        #expect(throws: EncodingFault.idTooLong) { try encode(Event(data: "x", id: id + "\n")) }
+    }
+
     @Test("an event without any field is refused")
     func empty() {
         #expect(throws: EncodingFault.empty) { try encode(Event()) }
@@ -99,7 +108,8 @@ struct EncodingFaultTests {
         let long = String(repeating: "long ", count: 100)
         let refused = [
             Event(data: long, type: "t", id: "a\nb"), Event(data: long, type: "a\0b"), Event(),
-            Event(data: long, id: "sluice-end", comment: long), Event(data: String(repeating: "x", count: 2000)),
+            Event(data: long, id: "sluice-end", comment: long), Event(data: long, id: long + long + long),
+            Event(data: String(repeating: "x", count: 2000)),
         ]
         let encoder = EventEncoder(maximumEventBytes: 1500)
         var frames = FrameBuffer(capacity: 16)
@@ -127,6 +137,7 @@ struct EncodingFaultTests {
             (.nul(.type), "type holds a NUL"),
             (.invalidUTF8(.data, offset: 7), "data is not valid UTF-8 at byte 7"),
             (.reservedID, "id is \"sluice-end\", which is the host's own"),
+            (.idTooLong, "id is longer than 1024 bytes"),
             (.tooLong(limit: 1024), "the event's data, type, id and comment are longer than 1024 bytes"),
         ] as [(EncodingFault, String)])
     func description(fault: EncodingFault, text: String) {

@@ -33,6 +33,7 @@ struct RandomFields {
             switch Int.random(in: 0..<200, using: &random) {
             case 0: text += bad.randomElement(using: &random) ?? []
             case 1: text.append(0)
+            case 199: text += [UInt8](repeating: 0x79, count: 1000)
             case 2..<60 where hasLineEnds: text += Array((lineEnds.randomElement(using: &random) ?? "").utf8)
             case 60..<90: text += [UInt8](repeating: 0x78, count: Int.random(in: 0..<70, using: &random))
             default: text += Array((pieces.randomElement(using: &random) ?? "").utf8)
@@ -50,7 +51,7 @@ struct RandomFields {
         for text in [type, id] {
             if let text, text.contains(where: { [0x00, 0x0A, 0x0D].contains($0) }) { return nil }
         }
-        if let id, id == Array("sluice-end".utf8) { return nil }
+        if let id, id == Array("sluice-end".utf8) || id.count > 1024 { return nil }
         return Event(
             data: data.map(Self.withLineFeeds), type: type.map { String(decoding: $0, as: UTF8.self) },
             id: id.map { String(decoding: $0, as: UTF8.self) }, comment: comment.map(Self.withLineFeeds),

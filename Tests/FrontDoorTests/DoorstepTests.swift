@@ -6,39 +6,22 @@ import Testing
 
 @testable import FrontDoor
 
-/// Connections whose request is there when they are accepted: the door is full until they have sent it.
+/// Connections whose request is there when they are accepted: until then, the kernel holds them back (TCP_DEFER_ACCEPT).
 @Suite("On the doorstep", .timeLimit(.minutes(3)))
 struct DoorstepTests {
-    /// Sends requests on connections of their own while the door is full, then makes room.
-    private func arrive(_ server: RunningServer, _ requests: String...) async throws -> [RawClient] {
-        let first = try server.connect()
-        #expect(await eventually { server.server.connectionCount == 1 })
-        let clients = try requests.map { request in
-            let client = try server.connect()
-            try client.send(request)
-            return client
-        }
-        first.close()
-        return clients
-    }
-
-    private func withFullServer(
-        _ change: (inout ServerSettings) -> Void = { _ in }, _ body: (RunningServer) async throws -> Void
-    ) async throws {
-        try await withServer {
-            $0.maxConnections = 1
-            change(&$0)
-        } _: { server in
-            try await body(server)
-        }
+    /// Sends a request on a connection of its own.
+    private func arrive(_ server: RunningServer, _ request: String) throws -> RawClient {
+        let client = try server.connect()
+        try client.send(request)
+        return client
     }
 
     @Test("A plain request for a stream gets it", arguments: [true, false])
     func stream(handsOver: Bool) async throws {
-        try await withFullServer {
+        try await withServer {
             $0.allowsHandOver = handsOver
         } _: { server in
-            let client = try await arrive(server, get("/once", "Last-Event-ID: 7", "Accept: text/event-stream"))[0]
+            let client = try arrive(server, get("/once", "Last-Event-ID: 7", "Accept: text/event-stream"))
             let response = try client.readToEnd()
             #expect(response.hasPrefix("HTTP/1.1 200 OK\r\n") && response.hasSuffix("\r\n\r\ndata: hi\n\n"))
             let request = try await server.opened().request
@@ -53,8 +36,8 @@ struct DoorstepTests {
         "What comes to no stream gets its answer, and the connection goes on",
         arguments: [("/ended", 204), ("/rejected/418", 418), ("/failed", 500), ("/missing", 404), ("/number?n=x", 400)])
     func answers(target: String, status: Int) async throws {
-        try await withFullServer { server in
-            let client = try await arrive(server, get(target))[0]
+        try await withServer { server in
+            let client = try arrive(server, get(target))
             try #expect(client.readResponse().status == status)
             try client.send(get("/once"))
             try #expect(client.readToEnd().hasSuffix("data: hi\n\n"))
@@ -63,8 +46,8 @@ struct DoorstepTests {
 
     @Test("Those who are turned away are told", arguments: ["/full", "/unavailable"])
     func turnedAway(target: String) async throws {
-        try await withFullServer { server in
-            let client = try await arrive(server, get(target))[0]
+        try await withServer { server in
+            let client = try arrive(server, get(target))
             let response = try client.readResponse()
             #expect(response.status == 503)
             #expect(response["Connection"] == "close")
@@ -75,15 +58,15 @@ struct DoorstepTests {
 
     @Test("A request that comes in pieces, or with more behind it, is answered as ever")
     func unusual() async throws {
-        try await withFullServer { server in
+        try await withServer { server in
             let request = get("/once")
-            let client = try await arrive(server, String(request.prefix(20)))[0]
+            let client = try arrive(server, String(request.prefix(20)))
             #expect(await eventually { server.server.connectionCount == 1 })
             try client.send(String(request.dropFirst(20)))
             try #expect(client.readToEnd().hasSuffix("data: hi\n\n"))
         }
-        try await withFullServer { server in
-            let client = try await arrive(server, get("/missing") + get("/once"))[0]
+        try await withServer { server in
+            let client = try arrive(server, get("/missing") + get("/once"))
             try #expect(client.readResponse().status == 404)
             try #expect(client.readToEnd().hasSuffix("data: hi\n\n"))
         }
@@ -93,8 +76,8 @@ struct DoorstepTests {
         "A stream that takes long to open gets its connection, or learns that the peer has left",
         arguments: [true, false])
     func slowOpen(stays: Bool) async throws {
-        try await withFullServer { server in
-            let client = try await arrive(server, get("/slow"))[0]
+        try await withServer { server in
+            let client = try arrive(server, get("/slow"))
             let opened = try await server.opened()
             if stays {
                 opened.door.answer(.stream(headers: [.init("X-Extra", "1")]))
@@ -123,14 +106,11 @@ struct DoorstepTests {
         "A peer that ends its side while the stream opens gets it all the same; one that resets does not",
         arguments: PeerLeavingTests.Leaving.allCases)
     func leaving(leaving: PeerLeavingTests.Leaving) async throws {
-        try await withFullServer { server in
-            let first = try server.connect()
-            #expect(await eventually { server.server.connectionCount == 1 })
+        try await withServer { server in
             // The server's thread has it only while the test waits.
             nonisolated(unsafe) let client = try server.connect()
-            try client.send(get("/held"))
             server.opener.whenOpening { leaving.act(client) }
-            first.close()
+            try client.send(get("/held"))
             let token = try await server.opened().token
             #expect(await eventually { server.opener.left.count + server.opener.attachCount > 0 })
             #expect(await eventually { server.server.connectionCount == 0 })
@@ -142,8 +122,8 @@ struct DoorstepTests {
 
     @Test("A server that stops answers whoever waits for a stream")
     func stopping() async throws {
-        try await withFullServer { server in
-            let client = try await arrive(server, get("/slow"))[0]
+        try await withServer { server in
+            let client = try arrive(server, get("/slow"))
             let opened = try await server.opened()
             async let stopped: Void = server.server.stop(within: .seconds(10))
             opened.door.answer(.rejected(status: 503, message: "Not now."))

@@ -11,12 +11,14 @@ final class EmbeddedConnection {
     let opener = FakeOpener()
     private let channel = EmbeddedChannel()
     private let roster: ConnectionRoster
+    private let arriving: ArrivingBytes
 
     init(_ change: (inout ServerSettings) -> Void = { _ in }) throws {
         var settings = ServerSettings()
         change(&settings)
+        arriving = ArrivingBytes(limit: settings.maxArrivingBytes)
         roster = ConnectionRoster(
-            settings, opener: opener, population: Population(limit: 10),
+            settings, opener: opener, population: Population(limit: 10), arriving: arriving,
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }), on: channel.eventLoop)
         try ConnectionHandler(roster: roster, channel: channel).addHandlers()
         try channel.connect(to: SocketAddress(ipAddress: "192.0.2.7", port: 7)).wait()
@@ -53,6 +55,8 @@ final class EmbeddedConnection {
         while let bytes = try channel.readOutbound(as: ByteBuffer.self) { text += String(buffer: bytes) }
         return text
     }
+
+    var arrivingBytes: Int { arriving.count }
 
     /// The body that came to a producer; `nil` as long as nothing did.
     var bodyBytes: Int? { opener.opened.first?.request.body.count }

@@ -1,4 +1,5 @@
 import Logging
+import NIOCore
 import Synchronization
 import Testing
 
@@ -12,13 +13,13 @@ struct PopulationTests {
         let population = Population(limit: 2)
         population.whenThereIsRoom { calls.withLock { $0.append("room") } }
         population.joined()
-        #expect(population.hasRoomElseWait())
+        #expect(population.roomElseWait(at: .now()) == .now)
         population.joined()
         population.left()
         #expect(calls.withLock { $0 } == [])
         population.joined()
         population.joined()
-        #expect(!population.hasRoomElseWait())
+        #expect(population.roomElseWait(at: .now()) == .none)
         population.left()
         #expect(calls.withLock { $0 } == [], "two of two are no room")
         population.whenEmpty { calls.withLock { $0.append("empty") } }
@@ -61,12 +62,12 @@ struct PopulationTests {
         let population = Population(limit: 1)
         population.whenThereIsRoom { calls.withLock { $0 += 1 } }
         population.joined()
-        #expect(!population.hasRoomElseWait())
+        #expect(population.roomElseWait(at: .now()) == .none)
         population.replaceLimit(2)
-        #expect(calls.withLock { $0 } == 1 && population.hasRoomElseWait())
+        #expect(calls.withLock { $0 } == 1 && population.roomElseWait(at: .now()) == .now)
         population.joined()
         population.replaceLimit(1)
-        #expect(population.count == 2 && !population.hasRoomElseWait())
+        #expect(population.count == 2 && population.roomElseWait(at: .now()) == .none)
         population.left()
         #expect(calls.withLock { $0 } == 1, "one of one is no room")
     }

@@ -103,12 +103,16 @@ struct CallbackTests {
         hook(nil, nil, 3)
         hook("", "", 4)
         hook("sluice", "sluice-end", 5)
+        let longest = String(repeating: "i", count: 1024)
+        hook(nil, longest, 6)
+        hook(nil, longest + "i", 7)
         var frames: [String] = []
         FakeRuntime.shared.change(stream.token) { frames = $0.emitted }
         #expect(
             frames == [
                 "event: row\nid: 17\ndata: {\"n\":1}\n\n", "event: a  b\nid: x y\ndata: {\"n\":2}\n\n",
                 "data: {\"n\":3}\n\n", "event: \nid: \ndata: {\"n\":4}\n\n", "event: sluice\ndata: {\"n\":5}\n\n",
+                "id: \(longest)\ndata: {\"n\":6}\n\n", "data: {\"n\":7}\n\n",
             ])
     }
 

@@ -94,6 +94,8 @@ final class FakeRuntime: StreamServices {
         return copy.isQueueFull ? .displaced(1) : .accepted
     }
 
+    func takeEmitted(_ stream: StreamToken, into frames: inout FrameBuffer) {}
+
     func sleep(_ stream: StreamToken, milliseconds: Int64) -> Bool? {
         ask(stream) { stream in
             stream.slept.append(milliseconds)
@@ -132,8 +134,8 @@ final class FakeRuntime: StreamServices {
     func schedule(
         _ stream: StreamToken, afterNanoseconds: Int64,
         _ function: @escaping @convention(c) (UnsafeMutableRawPointer?) -> Void, _ context: UnsafeMutableRawPointer?
-    ) -> Bool {
-        ask(stream) { $0.scheduled.append(afterNanoseconds) } != nil
+    ) -> ScheduleOutcome {
+        ask(stream) { $0.scheduled.append(afterNanoseconds) } == nil ? .over : .accepted
     }
 }
 

@@ -239,6 +239,7 @@ struct HostTableTests {
         // An older header's event ends before its id.
         #expect(emit("three", size: 40, id: "not read") == Int32(SLUICE_EMIT_OK))
         #expect(emit("x", id: "1\n2") == Int32(SLUICE_EMIT_INVALID))
+        #expect(emit("x", id: String(repeating: "i", count: 1025)) == Int32(SLUICE_EMIT_INVALID))
         #expect(emit("x", size: 0) == Int32(SLUICE_EMIT_INVALID))
         #expect(host.emit(handle, nil) == Int32(SLUICE_EMIT_INVALID))
         FakeRuntime.shared.change(stream.token) { $0.isQueueFull = true }
@@ -252,6 +253,7 @@ struct HostTableTests {
         #expect(
             RecordedLog.lines("stream", "\(stream.token)").map(\.text) == [
                 "host->emit was given an event in which id holds a newline",
+                "host->emit was given an event in which id is longer than 1024 bytes",
                 "host->emit was given an event that sluice_event_init never saw",
                 "host->emit was given an event that sluice_event_init never saw",
             ])

@@ -13,12 +13,14 @@ struct SettingsTests {
         "control": "/run/s.sock",
         "watch": "true",
         "log-format": "json", "max-connections": "11", "max-streams": "12", "max-streams-per-producer": "13",
-        "max-threads": "14", "max-event-bytes": "15k", "max-body-bytes": "16k", "handoff-bytes": "17k",
+        "max-threads": "14", "stack-size": "15M", "max-scheduled-calls": "16", "call-deadline": "17s",
+        "max-event-bytes": "15k", "max-body-bytes": "16k", "handoff-bytes": "17k",
         "keep-alive": "18s", "write-deadline": "19", "max-age": "20m", "retry": "21.5", "stall-limit": "22ms",
         "drain-deadline": "23s", "shutdown-deadline": "9s", "probe-deadline": "7s", "probe-memory": "32M",
         "trial-failures": "5",
         "trial-period": "29s", "head-timeout": "24s", "body-timeout": "36s", "body-grace": "31s", "min-body-rate": "32",
-        "max-kept-request-bytes": "33M", "idle-timeout": "25s", "max-hubs-per-producer": "26",
+        "max-arriving-bytes": "37M", "max-kept-request-bytes": "33M", "idle-timeout": "25s",
+        "max-hubs-per-producer": "26",
         "history-events": "27", "history-bytes": "28k", "linger": "forever", "slow-policy": "skip", "anchor": "false",
     ]
 
@@ -44,8 +46,11 @@ struct SettingsTests {
         #expect(settings.streamCountMax == 100_000)
         #expect(settings.streamCountPerProducerMax == 100_000)
         #expect(settings.threadCountMax == 256)
+        #expect(settings.stackBytes == 8 << 20 && settings.scheduledCallCountMax == 10_000)
+        #expect(settings.callDeadlineNanoseconds == 1_000_000_000)
         #expect(settings.eventBytesMax == 1 << 20)
         #expect(settings.bodyBytesMax == 1 << 20)
+        #expect(settings.arrivingBytesMax == 64 << 20)
         #expect(settings.handoffBytes == 64 << 10)
         #expect(settings.keepAliveNanoseconds == 15_000_000_000)
         #expect(settings.writeDeadlineNanoseconds == 30_000_000_000)
@@ -122,6 +127,8 @@ struct SettingsTests {
         #expect(settings.streamCountMax == 12)
         #expect(settings.streamCountPerProducerMax == 13)
         #expect(settings.threadCountMax == 14)
+        #expect(settings.stackBytes == 15 << 20 && settings.scheduledCallCountMax == 16)
+        #expect(settings.callDeadlineNanoseconds == 17_000_000_000)
         #expect(settings.eventBytesMax == 15 << 10)
         #expect(settings.bodyBytesMax == 16 << 10)
         #expect(settings.handoffBytes == 17 << 10)
@@ -138,6 +145,7 @@ struct SettingsTests {
         #expect(settings.bodyBytesPerSecondMin == 32)
         #expect(settings.idleTimeoutNanoseconds == 25_000_000_000)
         #expect(settings.keptRequestBytesMax == 33 << 20)
+        #expect(settings.arrivingBytesMax == 37 << 20)
         #expect(settings.probeDeadlineNanoseconds == 7_000_000_000)
         #expect(settings.probeMemoryBytes == 32 << 20)
         #expect(settings.control == "/run/s.sock" && settings.watches)

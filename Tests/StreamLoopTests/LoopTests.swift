@@ -16,12 +16,12 @@ struct LoopTests {
 
         func due(_ slot: UInt32) {
             heard.append("due \(slot)")
-            loop?.timers.set(slot, to: interval.map { loop!.now + $0 } ?? .max)
+            loop?.setTimer(slot, to: interval.map { loop!.now + $0 } ?? .max)
         }
 
-        func turnEnded() -> Bool {
+        func turnEnded() -> TurnEnd {
             turnsLeft -= 1
-            return turnsLeft > 0
+            return turnsLeft > 0 ? .more : .idle
         }
     }
 
@@ -39,7 +39,7 @@ struct LoopTests {
     func order() {
         let descriptor = system.makeSocket()
         #expect(system.add(descriptor, tag: 7) == 0)
-        loop.timers.set(3, to: loop.now)
+        loop.setTimer(3, to: loop.now)
         loop.wake(5)
         loop.wake(5)
         let loop = loop
@@ -56,7 +56,7 @@ struct LoopTests {
 
     @Test("what was posted takes several turns if it takes long, in its order, and what is due comes in between")
     func manyPosts() {
-        loop.timers.set(3, to: loop.now)
+        loop.setTimer(3, to: loop.now)
         let loop = loop
         nonisolated(unsafe) let (listener, system) = (listener, system)
         for index in 0..<70 {
@@ -75,7 +75,7 @@ struct LoopTests {
         #expect(listener.heard.last == "63")
         loop.turn(waitingAtMost: -1)
         #expect(listener.heard.suffix(7) == ["64", "65", "66", "67", "68", "69", "woken 5"])
-        loop.timers.set(3, to: .max)
+        loop.setTimer(3, to: .max)
         let beforeLast = system.time
         loop.turn(waitingAtMost: 1000)
         #expect(listener.heard.last == "posted by it")
@@ -85,13 +85,13 @@ struct LoopTests {
     @Test("it sleeps until the earliest timer, at most as long as it may, and not at all while there is more to do")
     func sleeps() {
         let began = system.time
-        loop.timers.set(3, to: began + 500)
+        loop.setTimer(3, to: began + 500)
         loop.turn(waitingAtMost: 200)
         #expect(system.time == began + 200 && listener.heard == [])
         loop.turn(waitingAtMost: -1)
         #expect(system.time == began + 500 && listener.heard == ["due 3"] && loop.now == system.time)
         listener.turnsLeft = 2
-        loop.timers.set(3, to: began + 600)
+        loop.setTimer(3, to: began + 600)
         loop.wake(1)
         loop.turn(waitingAtMost: -1)
         loop.turn(waitingAtMost: -1)
@@ -104,7 +104,7 @@ struct LoopTests {
         "timers fire in their order, each at its time, and one that is always due does not keep the others from theirs")
     func timers() {
         listener.interval = 1
-        for slot in UInt32(0)..<5 { loop.timers.set(slot, to: loop.now + Int64(5 - slot)) }
+        for slot in UInt32(0)..<5 { loop.setTimer(slot, to: loop.now + Int64(5 - slot)) }
         loop.turn(waitingAtMost: -1)
         #expect(listener.heard == ["due 4"])
         system.advance(nanoseconds: 10)
@@ -156,12 +156,12 @@ struct LoopTests {
                 func ready(_ tag: UInt64, _ readiness: Readiness) {}
                 func woken(_ tag: UInt64) {}
                 func due(_ slot: UInt32) {}
-                func turnEnded() -> Bool { false }
+                func turnEnded() -> TurnEnd { .idle }
             }
             let lazy = Lazy()
             let loop = Loop(index: 0, system: VirtualSystem())
             loop.handler = lazy
-            loop.timers.set(1, to: loop.now)
+            loop.setTimer(1, to: loop.now)
             loop.turn(waitingAtMost: 0)
             _ = lazy
         }

@@ -1,3 +1,4 @@
+import CCalls
 import EventStream
 import StreamLoop
 import Testing
@@ -97,6 +98,32 @@ struct EmittingTests {
         #expect(visitor.text == frame("pulled") + frame("emitted") + finished)
         #expect(producer.violations == [])
         #expect(producer.only.closeReasons == [.completed])
+    }
+
+    @Test(
+        "what is emitted within a call is behind what was encoded before, and before what that call returns",
+        arguments: [true, false])
+    func emittedWithinCall(isShared: Bool) throws {
+        let stage = stage
+        unowned let runtime = stage.runtime
+        // As PluginProducer does it.
+        let step = FakeProducer.Step(times: 3) { stream, frames in
+            let number = stream.stepsTaken
+            for half in ["a", "b"] {
+                _ = runtime.emit(stream.token) {
+                    try! EventEncoder().encode(Event(data: "\(number)\(half)"), into: &$0); return true
+                }
+            }
+            if sluice_take_emit() { runtime.takeEmitted(stream.token, into: &frames) }
+            try! EventEncoder().encode(Event(data: "\(number)c"), into: &frames)
+            return nil
+        }
+        let visitor = try stage.subscribe(FakeProducer([step, .wait(-1)], isShared: isShared))
+        let expected = (1...3).flatMap { number in ["a", "b", "c"].map { frame("\(number)\($0)") } }.joined()
+        #expect(visitor.text.replacing(/id: .*\n/, with: "") == expected)
+        #expect(!sluice_take_emit(), "nothing is left over for the next stream")
+        #expect(stage.emit(visitor, "later") == .accepted)
+        #expect(!sluice_take_emit(), "it was not called")
     }
 
     @Test("nothing is emitted by a stream that is over, or being closed")

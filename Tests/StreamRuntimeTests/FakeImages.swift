@@ -1,4 +1,5 @@
 import EventStream
+import Locks
 import Synchronization
 
 @testable import StreamRuntime

@@ -113,7 +113,7 @@ struct LimitTests {
 @Suite("Stalls and fairness")
 struct StallTests {
     @Test(
-        "a producer that stalls its loop is named once, and its streams move to threads",
+        "a producer that stalls its loop is named, and when it makes a habit of it, its streams move to threads",
         arguments: ["open", "next", "close"])
     func demoted(_ function: String) async throws {
         let stage = Stage()
@@ -135,19 +135,23 @@ struct StallTests {
                 return true
             })
         let entry = stage.entry(producer)
-        let visitor = try stage.open(entry)
-        stage.turn()
-        visitor.attach()
-        stage.turn()
-        visitor.hangUp()
-        stage.turn()
-        // A thread that took the stream over comes to its end in real time.
+        for _ in 0..<StallHabit.stallsMax {
+            #expect(!entry.usesThreads(at: system.time))
+            let visitor = try stage.open(entry)
+            stage.turn()
+            visitor.attach()
+            stage.turn()
+            visitor.hangUp()
+            stage.turn()
+        }
+        // A thread that took a stream over comes to its end in real time.
         let isOver = await eventually {
             stage.turn()
             return stage.isIdle
         }
-        #expect(isOver && entry.usesThreads)
-        #expect(stage.log.lines.count { $0.contains("function=\(function)") && $0.contains("took_ms=51") } == 1)
+        #expect(isOver && entry.usesThreads(at: system.time))
+        let lines = stage.log.lines.filter { $0.contains("function=\(function)") && $0.contains("took_ms=51") }
+        #expect(lines.count == 3 && lines.map { $0.contains("get threads for the next 60 s") } == [false, false, true])
     }
 
     @Test("a producer within the limit is left alone, whatever others did in the same turn")
@@ -169,7 +173,7 @@ struct StallTests {
             stage.turn()
         }
         stage.pass(milliseconds: 1000)
-        #expect(!quick.usesThreads && !slow.usesThreads)
+        #expect(!quick.usesThreads(at: system.time) && !slow.usesThreads(at: system.time))
     }
 
     @Test("a producer is not blamed for a machine that runs other threads meanwhile")
@@ -189,11 +193,11 @@ struct StallTests {
         stage.turn()
         visitor.attach()
         stage.pass(milliseconds: 20_000)
-        #expect(!entry.usesThreads)
+        #expect(!entry.usesThreads(at: system.time))
         own.withLock { $0 = 51_000_000 }
         stage.pass(milliseconds: 1000)
-        #expect(entry.usesThreads)
-        #expect(stage.log.lines.count { $0.contains("function=next") && $0.contains("took_ms=51") } == 1)
+        #expect(entry.usesThreads(at: system.time))
+        #expect(stage.log.lines.count { $0.contains("function=next") && $0.contains("took_ms=51") } == 3)
     }
 
     @Test("a stream that always has more to say sends four batches a turn, and others have theirs between")

@@ -1,4 +1,5 @@
 import EventStream
+import Locks
 import StreamLoop
 import Synchronization
 import TestSupport

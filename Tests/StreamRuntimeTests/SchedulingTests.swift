@@ -23,7 +23,7 @@ struct SchedulingTests {
             visitor.stage.runtime.schedule(
                 visitor.token, afterNanoseconds: afterMilliseconds * 1_000_000,
                 { Unmanaged<Call>.fromOpaque($0!).takeUnretainedValue().run() },
-                Unmanaged.passUnretained(self).toOpaque())
+                Unmanaged.passUnretained(self).toOpaque()) == .accepted
         }
 
         private func run() {
@@ -176,7 +176,7 @@ struct SchedulingTests {
         withExtendedLifetime(kept) {}
     }
 
-    @Test("a scheduled call that stalls the loop has its producer moved to threads, and no other")
+    @Test("scheduled calls that stall the loop have their producer moved to threads, and no other")
     func stalls() throws {
         let stage = stage
         nonisolated(unsafe) let system = stage.system
@@ -186,12 +186,16 @@ struct SchedulingTests {
         let other = try stage.open(innocent)
         stage.turn()
         other.attach()
-        let call = Call("slow", log)
-        #expect(call.schedule(visitor, afterMilliseconds: 10))
-        stage.pass(milliseconds: 200)
-        #expect(log.all == ["slow"])
-        #expect(guilty.usesThreads && !innocent.usesThreads)
-        #expect(stage.log.lines.count { $0.contains("function=schedule") } == 1)
-        withExtendedLifetime(call) {}
+        let calls = (0..<StallHabit.stallsMax).map { Call("slow \($0)", log) }
+        for (call, time) in zip(calls, [10, 100, 200]) {
+            #expect(!guilty.usesThreads(at: system.time))
+            #expect(call.schedule(visitor, afterMilliseconds: Int64(time)))
+            stage.pass(milliseconds: 250)
+        }
+        #expect(log.all == ["slow 0", "slow 1", "slow 2"])
+        #expect(guilty.usesThreads(at: system.time) && !innocent.usesThreads(at: system.time))
+        #expect(stage.log.lines.count { $0.contains("function=schedule") } == 3)
+        #expect(stage.log.lines.count { $0.contains("function=schedule") && $0.contains("threads") } == 1)
+        withExtendedLifetime(calls) {}
     }
 }

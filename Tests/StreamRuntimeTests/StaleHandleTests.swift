@@ -80,7 +80,9 @@ struct StaleHandleTests {
             closing: { stream, _ in
                 _ = startThread(named: "hammer", stackBytes: 64 * 1024) {
                     begun.count()
-                    while runtime.schedule(stream.token, afterNanoseconds: 1 << 50, { _ in }, nil) { usleep(5) }
+                    while runtime.schedule(stream.token, afterNanoseconds: 1 << 50, { _ in }, nil) != .over {
+                        usleep(5)
+                    }
                     ended.count()
                 }
                 begun.wait()

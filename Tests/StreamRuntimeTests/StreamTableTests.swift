@@ -1,6 +1,5 @@
 import EventStream
 import StreamLoop
-import Synchronization
 import Testing
 
 @testable import StreamRuntime
@@ -34,12 +33,15 @@ struct StreamTableTests {
         #expect(table.record(ifAllocated: 1) == nil)
         #expect(table.record(ifAllocated: 1 << 24 - 1) == nil)
         _ = table.allocate()
-        #expect(table.withGate(ifAllocated: 2) { $0.isLive } == false)
+        let stranger = StreamToken(loop: 0, slot: 2, epoch: 1)
+        #expect(table.withGate(of: stranger) { _ in true } == nil)
+        #expect(table.markWoken(stranger) == .notDirect)
+        #expect(table.markWoken(StreamToken(loop: 0, slot: 1 << 24 - 1, epoch: 1)) == .notDirect)
     }
 
     @Test("an idle stream's record is small")
     func size() {
-        #expect(MemoryLayout<StreamRecord>.stride <= 112 && MemoryLayout<Mutex<StreamGate>>.stride <= 32)
+        #expect(MemoryLayout<StreamRecord>.stride <= 112 && StreamCell.bytes <= 32)
         #expect(MemoryLayout<HubReplica.Member>.stride == 16)
     }
 
@@ -48,7 +50,7 @@ struct StreamTableTests {
         let stage = Stage()
         let first = try stage.open(FakeProducer(opening: { _ in .ended() }))
         stage.turn()
-        stage.streams.table.withGate(first.token.slot) { $0.epoch = .max }
+        stage.streams.table.cell(of: first.token.slot).mark.pointee.epoch = .max
         let second = try stage.open(FakeProducer())
         #expect(second.token.slot == first.token.slot && second.token.epoch == 1)
         stage.turn()

@@ -66,23 +66,24 @@ struct StreamThreadTests {
         var limits = Limits()
         limits.stallLimit = 5_000_000
         let stage = ThreadStage(limits)
+        let stall = FakeProducer.Step.act { _ in
+            spin(milliseconds: 200)
+            return nil
+        }
         let producer = FakeProducer([
-            .event("a"),
-            .act { _ in
-                spin(milliseconds: 200)
-                return nil
-            },
-            .event("b", wait: -1), .event("c", wait: 1), .event("d"), .end,
+            .event("a"), stall, .event("b", wait: 1), stall, .event("c", wait: 1), stall, .event("d", wait: -1),
+            .event("e", wait: 1), .event("f"), .end,
         ])
         let entry = stage.entry(producer)
         let visitor = try await stage.subscribe(entry)
-        #expect(await visitor.receives(frame("a") + frame("b")))
-        #expect(entry.usesThreads && stage.runtime.usedThreads == 0)
+        let before = frame("a") + frame("b") + frame("c") + frame("d")
+        #expect(await visitor.receives(before))
+        #expect(entry.usesThreads(at: StreamLoop.monotonicNanoseconds()) && stage.runtime.usedThreads == 0)
         #expect(visitor.emit("emitted") == .accepted)
         #expect(stage.runtime.wake(visitor.token))
         #expect(
             await visitor.receives(
-                frame("a") + frame("b") + frame("emitted") + frame("c") + frame("d") + finished))
+                before + frame("emitted") + frame("e") + frame("f") + finished))
         visitor.hangUp()
         #expect(await stage.isIdle())
         #expect(producer.only.closeReasons == [.completed] && producer.violations == [])

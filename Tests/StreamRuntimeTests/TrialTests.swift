@@ -28,9 +28,9 @@ final class TrialTests {
         return .wait(milliseconds: 10)
     }.repeated()
 
-    private func put(_ content: String, steps: [FakeProducer.Step]? = nil) {
+    private func put(_ content: String, steps: [FakeProducer.Step]? = nil, isResumable: Bool = true) {
         images["a.so"] = FakeImages.File(
-            content: content, plugin: "a", routes: ["/a"], steps: steps ?? [Self.counting], isResumable: true)
+            content: content, plugin: "a", routes: ["/a"], steps: steps ?? [Self.counting], isResumable: isResumable)
     }
 
     private func subscribe() throws -> Visitor {
@@ -106,6 +106,109 @@ final class TrialTests {
         stage.turn()
         let entries = reloader.allEntries
         #expect(entries.count == 1 && entries[0].ledger.opens == 4 && entries[0].ledger.open == 0)
+    }
+
+    @Test(
+        "a request that fails in the generation before, too, counts for nothing, however often it is made",
+        arguments: [true, false])
+    func wrongRequests(isResumable: Bool) throws {
+        put("1", steps: [.fail("no such thing")], isResumable: isResumable)
+        _ = try reloader.reload()
+        put("2", steps: [.fail("no such thing")], isResumable: isResumable)
+        _ = try reloader.reload()
+        for _ in 0..<10 {
+            let visitor = try subscribe()
+            #expect(visitor.text.hasSuffix("event: stream-error\ndata: no such thing\n\n"))
+            visitor.hangUp()
+        }
+        #expect(attend() != nil, "it is still on trial")
+        #expect(serving == 2 && reloader.standings[0].trial?.failures == 0)
+    }
+
+    @Test(
+        "streams that are not resumable fall back, too, and what the generation before makes of them counts",
+        arguments: ["an event", "a wait", "an end"])
+    func notResumable(answer: String) throws {
+        let steps: [String: [FakeProducer.Step]] = [
+            "an event": [.event("fine", wait: -1)], "a wait": [.wait(-1)], "an end": [.end],
+        ]
+        put("1", steps: steps[answer], isResumable: false)
+        _ = try reloader.reload()
+        put("2", steps: [.fail("oh")], isResumable: false)
+        _ = try reloader.reload()
+        for number in 1...3 {
+            let visitor = try subscribe()
+            #expect(visitor.text == ["an event": frame("fine"), "a wait": "", "an end": finished][answer])
+            #expect(reloader.standings.first { $0.trial != nil }?.trial?.failures == number)
+            visitor.hangUp()
+        }
+        attend()
+        #expect(serving == 1 && stage.log.contains("error: plugin rolled back"))
+        #expect(stage.runtime.keptRequestBytes == 0)
+    }
+
+    @Test("an open that breaks its contract is answered by the generation before, and counts if that opens")
+    func failingOpens() throws {
+        put("1", steps: [.event("fine", wait: -1)], isResumable: false)
+        _ = try reloader.reload()
+        let outcome = Mutex(OpenOutcome.failed(log: "nonsense"))
+        images.opening = { _ in outcome.withLock { $0 } }
+        put("2", isResumable: false)
+        _ = try reloader.reload()
+        images.opening = nil
+        let visitors = try (0..<3).map { _ in try subscribe() }
+        for visitor in visitors {
+            #expect(visitor.door.answers == ["stream"] && visitor.text == frame("fine"))
+            visitor.hangUp()
+        }
+        attend()
+        #expect(serving == 1 && stage.streams.movedDoors.isEmpty && stage.runtime.keptRequestBytes == 0)
+        #expect(reloader.allEntries.map(\.ledger.open) == [0])
+    }
+
+    @Test(
+        "a peer that leaves while the generation before opens its stream leaves nothing behind",
+        arguments: [true, false])
+    func leavesMeanwhile(isAnswered: Bool) throws {
+        let old = Mutex(OpenOutcome.opened(headers: []))
+        images.opening = { _ in old.withLock { $0 } }
+        put("1", steps: [.event("fine", wait: -1)], isResumable: false)
+        _ = try reloader.reload()
+        images.opening = { _ in .failed(log: "nonsense") }
+        put("2", isResumable: false)
+        _ = try reloader.reload()
+        images.opening = nil
+        if !isAnswered { old.withLock { $0 = .pending } }
+        let door = FakeDoor()
+        let match = stage.runtime.route(for: "/a")!
+        let visitor = Visitor(stage, try stage.runtime.open(match, .plain, answering: door), door)
+        stage.turn()
+        #expect(door.answers == (isAnswered ? ["stream"] : []))
+        visitor.leave()
+        stage.turn()
+        #expect(stage.streams.movedDoors.isEmpty)
+        if !isAnswered {
+            let token = StreamToken(loop: 0, slot: 2, epoch: 1)
+            #expect(stage.runtime.opened(token, .opened(headers: [])))
+            stage.turn()
+        }
+        #expect(stage.runtime.openStreams == 0 && stage.runtime.recordsInUse == 0)
+    }
+
+    @Test("what was taken back is taken up by force, without a trial")
+    func forced() throws {
+        put("1")
+        _ = try reloader.reload()
+        put("2", steps: [.fail("oh")])
+        _ = try reloader.reload()
+        for _ in 0..<3 { try subscribe().hangUp() }
+        attend()
+        #expect(try reloader.reload().refusals.count == 1 && serving == 1)
+        let report = try reloader.reload(isForced: true)
+        #expect(report.replaced == ["a"] && report.refusals.isEmpty)
+        for _ in 0..<5 { try subscribe().hangUp() }
+        attend()
+        #expect(reloader.standings.allSatisfy { $0.trial == nil } && serving == 3)
     }
 
     @Test("a success settles it: failures that follow are ordinary, and the old generation shuts down")
@@ -208,7 +311,8 @@ final class TrialTests {
 
     @Test("what the old generation would need is taken: it is not brought back")
     func conflict() throws {
-        put("1")
+        images["a.so"] = FakeImages.File(
+            content: "1", plugin: "a", routes: ["/a", "/b"], steps: [.event("b", wait: -1)])
         _ = try reloader.reload()
         images["a.so"] = FakeImages.File(content: "2", plugin: "a", routes: ["/b"], steps: [.fail("oh")])
         images["z.so"] = FakeImages.File(content: "1", plugin: "z", routes: ["/a"])
@@ -219,7 +323,9 @@ final class TrialTests {
             stage.turn()
             visitor.attach()
             stage.turn()
+            visitor.hangUp()
         }
+        stage.turn()
         attend()
         #expect(serving == 1 && stage.runtime.route(for: "/a")?.entry.generation.plugin == "z")
         #expect(stage.log.contains("error: plugin not rolled back: another has taken what it needs"))

@@ -71,12 +71,15 @@ struct TidyTests {
         let layers: [String: Set<String>] = [
             "EventStream": [],
             "ForeignFunction": ["CFFI"],
-            "StreamLoop": ["CLinux"],
-            "StreamRuntime": ["CLinux", "EventStream", "StreamLoop"],
-            "PluginHost": ["CLinux", "CSluice", "EventStream", "ForeignFunction"],
+            "Locks": ["CLinux"],
+            "StreamLoop": ["CDeath", "CLinux", "Locks"],
+            "StreamRuntime": ["CCalls", "CLinux", "EventStream", "Locks", "StreamLoop"],
+            "PluginHost": ["CCalls", "CDeath", "CLinux", "CSluice", "EventStream", "ForeignFunction", "Locks"],
             "FrontDoor": ["CLinux", "EventStream", "StreamRuntime"],
         ]
-        let own = Set(layers.keys).union(["CFFI", "CLinux", "CSluice", "CStart", "Launcher", "SluiceCommand"])
+        let own = Set(layers.keys).union([
+            "CCalls", "CDeath", "CFFI", "CLinux", "CSluice", "CStart", "Launcher", "SluiceCommand",
+        ])
         for (target, below) in layers {
             let files = try Repository.files(in: "Sources/\(target)", ".swift")
             #expect(!files.isEmpty, "\(target)")

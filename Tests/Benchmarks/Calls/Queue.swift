@@ -22,6 +22,7 @@ final class Queue: StreamServices {
     func wake(_ stream: StreamToken) -> Bool { true }
     func sleep(_ stream: StreamToken, milliseconds: Int64) -> Bool? { nil }
     func isCancelled(_ stream: StreamToken) -> Bool { false }
+    func takeEmitted(_ stream: StreamToken, into frames: inout FrameBuffer) {}
     func isLive(_ stream: StreamToken) -> Bool { true }
     func producer(of stream: StreamToken) -> (any EventProducer)? { nil }
     func opened(_ stream: StreamToken, _ outcome: OpenOutcome) -> Bool { false }
@@ -29,5 +30,5 @@ final class Queue: StreamServices {
     func schedule(
         _ stream: StreamToken, afterNanoseconds: Int64,
         _ function: @escaping @convention(c) (UnsafeMutableRawPointer?) -> Void, _ context: UnsafeMutableRawPointer?
-    ) -> Bool { false }
+    ) -> ScheduleOutcome { .over }
 }

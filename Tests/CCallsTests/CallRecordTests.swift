@@ -1,0 +1,100 @@
+import CCalls
+import TestSupport
+import Testing
+
+@Suite("The record of calls", .onTestThreads)
+struct CallRecordTests {
+    @Test("a call is read while it runs, and no longer")
+    func oneCall() {
+        let record = sluice_call_record_here()
+        #expect(read(record) == nil)
+        let outer = sluice_call_begin(Callees.clock, .next, 7)
+        #expect(read(record) == Read("clock", .next, 7))
+        #expect(sluice_call_serial(record) % 2 == 1)
+        sluice_call_end(outer)
+        #expect(read(record) == nil)
+    }
+
+    @Test("behind an inner call the outer one goes on, with another number")
+    func innerCall() {
+        let record = sluice_call_record_here()
+        let none = sluice_call_begin(Callees.clock, .next, 7)
+        let first = sluice_call_serial(record)
+        let outer = sluice_call_begin(Callees.tail, .interrupt, 8)
+        #expect(read(record) == Read("tail", .interrupt, 8))
+        let inner = sluice_call_serial(record)
+        sluice_call_end(outer)
+        #expect(read(record) == Read("clock", .next, 7))
+        #expect(Set([first, inner, sluice_call_serial(record)]).count == 3)
+        sluice_call_end(none)
+        #expect(read(record) == nil)
+    }
+
+    @Test("a callee keeps its texts")
+    func callee() {
+        #expect(Callees.clock.pointee.producer == nil && Callees.clock.pointee.generation == 1)
+        #expect(Callees.tail.pointee.producer.map { String(cString: $0) } == "lines")
+        #expect(String(cString: Callees.tail.pointee.plugin) == "tail")
+    }
+
+    @Test("another thread reads a whole call, or none")
+    func otherThread() throws {
+        let given = Watched<RecordAddress?>(nil)
+        let isOver = Watched(false)
+        let mayEnd = Watched(false)
+        startThread {
+            given.update { $0 = RecordAddress(sluice_call_record_here()) }
+            for number in 1...200_000 as ClosedRange<UInt64> {
+                let outer = sluice_call_begin(Callees.clock, .next, number * 2)
+                if number % 3 == 0 {
+                    let clock = sluice_call_begin(Callees.tail, .interrupt, number * 2 + 1)
+                    sluice_call_end(clock)
+                }
+                sluice_call_end(outer)
+            }
+            isOver.update { $0 = true }
+            // Its record is there as long as it is.
+            _ = mayEnd.becomes(true, within: .seconds(60))
+        }
+        let record = try #require(given.wait(.seconds(60), until: { $0 }))
+        var broken: [Read] = []
+        while !isOver.read({ $0 }) {
+            guard let call = read(record.pointer) else { continue }
+            let isWhole =
+                call.stream % 2 == 0
+                ? call.plugin == "clock" && call.function == .next
+                : call.plugin == "tail" && call.function == .interrupt
+            if !isWhole { broken.append(call) }
+        }
+        #expect(broken.isEmpty)
+        #expect(sluice_call_serial(record.pointer) % 2 == 0)
+        mayEnd.update { $0 = true }
+    }
+}
+
+private struct Read: Equatable, Sendable {
+    let plugin: String
+    let function: sluice_function
+    let stream: UInt64
+
+    init(_ plugin: String, _ function: sluice_function, _ stream: UInt64) {
+        (self.plugin, self.function, self.stream) = (plugin, function, stream)
+    }
+}
+
+private func read(_ record: UnsafePointer<sluice_call_record>) -> Read? {
+    var call = sluice_call()
+    guard sluice_call_read(record, &call), let callee = call.callee else { return nil }
+    return Read(String(cString: callee.pointee.plugin), call.function, call.stream)
+}
+
+private struct RecordAddress: @unchecked Sendable {  // what it points to is made to be read by other threads
+    let pointer: UnsafeMutablePointer<sluice_call_record>
+    init(_ pointer: UnsafeMutablePointer<sluice_call_record>) { self.pointer = pointer }
+}
+
+private enum Callees {
+    // For ever, as calls want it; never written again.
+    nonisolated(unsafe) static let clock = sluice_callee_make("clock", nil, 1)
+    nonisolated(unsafe) static let tail = sluice_callee_make("tail", "lines", 2)
+}

@@ -1,0 +1,72 @@
+import Glibc
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Locks
+
+@Suite("Conditions", .onTestThreads)
+struct ConditionTests {
+    private static func now() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    }
+
+    @Test("a wait ends at its deadline, and not before", arguments: [0, 3_000_000, 1_000_000_001] as [Int64])
+    func deadline(_ nanoseconds: Int64) {
+        let condition = Condition()
+        let deadline = Self.now() + nanoseconds
+        condition.withLock { while Self.now() < deadline { condition.wait(until: deadline) } }
+        #expect(Self.now() >= deadline)
+    }
+
+    @Test("a deadline that is long over is no reason to wait", arguments: [.min, -1, 0, 1] as [Int64])
+    func over(_ deadline: Int64) {
+        let condition = Condition()
+        condition.withLock { condition.wait(until: deadline) }
+    }
+
+    @Test("a broadcast wakes all that wait, without a deadline and with one")
+    func broadcast() {
+        let shared = Shared()
+        onThreads(13) { index in
+            if index == 12 {
+                // Once all others wait: they count with the lock held, which a wait gives back.
+                while shared.condition.withLock({ shared.count }) < 12 { sched_yield() }
+                shared.condition.withLock {
+                    shared.isOpen = true
+                    shared.condition.broadcast()
+                }
+            } else {
+                shared.condition.withLock {
+                    shared.count += 1
+                    while !shared.isOpen { shared.condition.wait(until: index % 2 == 0 ? .max : Self.now() + 1 << 50) }
+                }
+            }
+        }
+    }
+
+    @Test("no broadcast is lost between the look and the wait")
+    func nothingLost() {
+        // Two pairs of threads pass a ball; each waits without a deadline for the other.
+        let games = [Shared(), Shared()]
+        onThreads(4) { index in
+            let (shared, side) = (games[index / 2], index % 2)
+            for _ in 0..<5_000 {
+                shared.condition.withLock {
+                    while shared.count % 2 != side { shared.condition.wait(until: .max) }
+                    shared.count += 1
+                    shared.condition.broadcast()
+                }
+            }
+        }
+        #expect(games.map(\.count) == [10_000, 10_000])
+    }
+
+    private final class Shared: @unchecked Sendable {  // only touched with the lock held
+        let condition = Condition()
+        var count = 0
+        var isOpen = false
+    }
+}

@@ -1,0 +1,38 @@
+import ArgumentParser
+import PluginHost
+import TestSupport
+import Testing
+
+@testable import SluiceCommand
+
+@Suite("Where relative paths begin")
+struct StartFolderTests {
+    @Test(
+        "a relative path begins where the process was started; links and .. are the kernel's to follow",
+        arguments: [
+            ("plugins", "/srv/plugins"), ("./plugins/", "/srv/plugins/"), (".//./a", "/srv/a"), (".", "/srv"),
+            ("./", "/srv"), ("../a", "/srv/../a"), ("/b", "/b"), ("", ""),
+        ])
+    func absolute(path: String, expected: String) {
+        #expect(StartFolder(path: "/srv").absolute(path) == expected)
+        #expect(StartFolder(path: "").absolute(path) == path, "it can't be told")
+    }
+
+    @Test("at the root")
+    func root() { #expect(StartFolder(path: "/").absolute("a") == "/a") }
+
+    @Test("settings are read there; what is told names paths as they were given")
+    func settings() throws {
+        let folder = TemporaryDirectory()
+        folder.write("plugins: some\nmax-streams: 3\n".utf8, to: "sluice.yaml")
+        let start = StartFolder(path: folder.path)
+        let settings = try Settings.load(ServeOptions.parse(["--insecure-plugins"]), environment: [:], in: start)
+        #expect(settings.pluginDirectory == "some" && settings.streamCountMax == 3)
+        #expect(settings.configurationPath == "\(folder.path)/sluice.yaml")
+        folder.write("max-streams: many\n".utf8, to: "sluice.yaml")
+        let error = try #require(throws: SettingError.self) {
+            _ = try Settings.load(ServeOptions.parse(["p", "--insecure-plugins"]), environment: [:], in: start)
+        }
+        #expect(error.description.hasPrefix("sluice.yaml:1: max-streams: expected"))
+    }
+}
