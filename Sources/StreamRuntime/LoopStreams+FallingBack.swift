@@ -13,22 +13,10 @@ extension LoopStreams {
     func fallBack(_ slot: UInt32, _ end: SourceEnd) -> Bool {
         let record = table[slot]
         guard let failure = end.failure, record.pointee.events == 0, record.pointee.link == .connected, endOfAll == nil,
-            let resumption = record.pointee.resumption, let target = record.pointee.entry!.fallback
+            let (new, request) = addStandIn(for: slot)
         else { return false }
-        var request = resumption.current
-        guard let parameters = target.producer.adopt(request.parameters),
-            let new = addContinuation(by: target, peer: request.remoteAddress)
-        else { return false }
-        request.parameters = parameters
-        request.saved = resumption.saved
-        noteFallBack(token(slot), record.pointee.entry!, to: target)
-        record.pointee.resumption = nil
-        table[new].pointee.resumption = resumption
-        table[new].pointee.doubted = record.pointee.entry!.generation.trial
         table[new].pointee.fallingBack = FallingBack(
             failure, deadline: loop.now.addingSaturating(limits.migrationDeadline))
-        // In the generation that it has just left again, nothing is to be had.
-        table[new].pointee.isKept = true
         moveConnection(from: slot, to: new)
         closeEnded(slot, end)
         let token = token(new)
@@ -37,31 +25,40 @@ extension LoopStreams {
         return true
     }
 
+    /// Takes a place in the generation before for a stream that has failed on trial.
+    /// - Returns: `nil` if that has no such producer, or its request was not kept.
+    private func addStandIn(for slot: UInt32) -> (slot: UInt32, request: StreamRequest)? {
+        let record = table[slot]
+        let entry = record.pointee.entry!
+        guard let resumption = record.pointee.resumption, let target = entry.fallback else { return nil }
+        var request = resumption.current
+        guard let parameters = target.producer.adopt(request.parameters),
+            let new = addContinuation(by: target, peer: request.remoteAddress)
+        else { return nil }
+        request.parameters = parameters
+        request.saved = resumption.saved
+        noteFallBack(token(slot), entry, to: target)
+        record.pointee.resumption = nil
+        table[new].pointee.resumption = resumption
+        table[new].pointee.doubted = entry.generation.trial
+        // In the generation that it has just left again, nothing is to be had.
+        table[new].pointee.isKept = true
+        return (new, request)
+    }
+
     /// The open of a stream on trial has failed: it is tried in the generation before, and its answer is the one that the subscriber gets.
     /// - Returns: `false` if there is nothing to try; otherwise the record is gone.
     func openElsewhere(_ slot: UInt32, _ door: (any OpenAnswering)?) -> Bool {
         let record = table[slot]
-        let entry = record.pointee.entry!
         guard record.pointee.role == .stream, record.pointee.link == .waiting, record.pointee.reason == nil,
-            let door, let opening = record.pointee.opening, let resumption = record.pointee.resumption,
-            let target = entry.fallback
+            let door, let opening = record.pointee.opening, let (new, request) = addStandIn(for: slot)
         else { return false }
-        var request = resumption.current
-        guard let parameters = target.producer.adopt(request.parameters),
-            let new = addContinuation(by: target, peer: request.remoteAddress)
-        else { return false }
-        request.parameters = parameters
-        noteFallBack(token(slot), entry, to: target)
         opening.door = door
         opening.knownAs = opening.knownAs ?? token(slot)
         movedDoors[opening.knownAs!] = token(new)
         record.pointee.opening = nil
-        record.pointee.resumption = nil
         table[new].pointee.link = .waiting
         table[new].pointee.opening = opening
-        table[new].pointee.resumption = resumption
-        table[new].pointee.doubted = entry.generation.trial
-        table[new].pointee.isKept = true
         neverOpened(slot)
         openContinuation(new, request)
         return true
