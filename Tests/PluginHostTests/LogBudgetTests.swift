@@ -84,6 +84,7 @@ struct StreamOwnersTests {
     func stale() throws {
         let stream = HandDrivenStream(try loadFixture("NextAsTold", log: "stale-owner").producers[0])
         _ = try stream.open()
+        #expect(stream.close(.completed))
         stream.end()
         host.wake(stream.token.handle)
         host.log(stream.token.handle, 1, "late")
