@@ -138,7 +138,7 @@ extension LoopStreams {
     }
 
     enum Pulled {
-        /// Nothing before the time that is noted in the record.
+        /// Nothing more before the time that is noted in the record.
         case all
         case more
         case end(SourceEnd)
@@ -146,8 +146,20 @@ extension LoopStreams {
         case lost
     }
 
+    /// Fills the output with what there is: what was emitted, and what `next` gives if it is time to ask.
+    func fetch(_ slot: UInt32) -> Pulled {
+        if let end = takeHandoff(slot) { return .end(end) }
+        // On a thread it goes on by itself; what was emitted before is still to be sent.
+        guard isPullDue(table[slot], at: loop.now), output.count < Self.batchBytes, !movesToThread(slot) else {
+            return .all
+        }
+        let pulled = pull(slot)
+        if case .all = pulled { noteWaiting(table[slot]) }
+        return pulled
+    }
+
     /// Has the producer fill the output.
-    func pull(_ slot: UInt32) -> Pulled {
+    private func pull(_ slot: UInt32) -> Pulled {
         // Whatever it answers, a wake from now on is a new one.
         table[slot].pointee.nextDue = .max
         let (state, place) = (table[slot].pointee.state, outputPlace)
@@ -176,7 +188,7 @@ extension LoopStreams {
     }
 
     /// Moves the stream to a thread if its producer stalls loops, and there is one to be had.
-    func movesToThread(_ slot: UInt32) -> Bool {
+    private func movesToThread(_ slot: UInt32) -> Bool {
         table[slot].pointee.entry!.usesThreads(at: loop.now) && moveToThread(slot)
     }
 

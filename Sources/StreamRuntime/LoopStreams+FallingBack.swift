@@ -151,4 +151,11 @@ extension LoopStreams {
         hub.doubted = trial
         openSource(hub)
     }
+
+    /// The producer was asked, and did not fail: so it has not in what it is compared with.
+    func noteWaiting(_ record: UnsafeMutablePointer<StreamRecord>) {
+        guard let doubted = record.pointee.doubted else { return }
+        record.pointee.doubted = nil
+        doubted.failed()
+    }
 }

@@ -231,21 +231,13 @@ extension LoopStreams {
         output.removeAll()
         // What a handoff holds is marked already; here the producer's own encoder notes where its frames are.
         output.isMarked = true
-        var sourceEnd = takeHandoff(slot)
-        var hasMore = false
-        if sourceEnd == nil, isPullDue(record, at: loop.now), output.count < Self.batchBytes, !movesToThread(slot) {
-            switch pull(slot) {
-            case .lost: return false
-            case .all: noteWaiting(record)
-            case .more: hasMore = true
-            case .end(let end): sourceEnd = end
-            }
-        }
-        if let sourceEnd {
-            finishSource(slot, sourceEnd)
-        } else {
+        let fetched = fetch(slot)
+        switch fetched {
+        case .lost: return false
+        case .end(let end): finishSource(slot, end)
+        case .all, .more:
             publish(slot)
-            if hasMore, record.pointee.source == .open { queue(slot) }
+            if case .more = fetched, record.pointee.source == .open { queue(slot) }
             reschedule(slot)
         }
         output.isMarked = false

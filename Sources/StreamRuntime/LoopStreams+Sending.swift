@@ -68,18 +68,12 @@ extension LoopStreams {
         for _ in 0..<Self.batchesPerTurn where hasMore {
             output.removeAll()
             hasMore = false
-            var sourceEnd = takeHandoff(slot)
-            // On a thread it goes on by itself; what was emitted before is still to be sent.
-            if sourceEnd == nil, isPullDue(record, at: loop.now), output.count < Self.batchBytes, !movesToThread(slot) {
-                switch pull(slot) {
-                case .lost: return false
-                case .all: noteWaiting(record)
-                case .more: hasMore = true
-                case .end(let end): sourceEnd = end
-                }
-            }
-            if let sourceEnd {
-                finish(slot, sourceEnd)
+            switch fetch(slot) {
+            case .lost: return false
+            case .all: break
+            case .more: hasMore = true
+            case .end(let end):
+                finish(slot, end)
                 return true
             }
             if !output.isEmpty {
@@ -101,13 +95,6 @@ extension LoopStreams {
         }
         reschedule(slot)
         return true
-    }
-
-    /// The producer was asked, and did not fail: so it has not in what it is compared with.
-    func noteWaiting(_ record: UnsafeMutablePointer<StreamRecord>) {
-        guard let doubted = record.pointee.doubted else { return }
-        record.pointee.doubted = nil
-        doubted.failed()
     }
 
     /// Moves what `emit` and the stream's thread have left into the output.

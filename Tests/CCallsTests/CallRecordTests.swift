@@ -10,7 +10,7 @@ struct CallRecordTests {
         #expect(read(record) == nil)
         let outer = sluice_call_begin(Callees.clock, .next, 7)
         #expect(read(record) == Read("clock", .next, 7))
-        #expect(sluice_call_serial(record) % 2 == 1)
+        #expect(serial(record) % 2 == 1)
         sluice_call_end(outer)
         #expect(read(record) == nil)
     }
@@ -19,13 +19,13 @@ struct CallRecordTests {
     func innerCall() {
         let record = sluice_call_record_here()
         let none = sluice_call_begin(Callees.clock, .next, 7)
-        let first = sluice_call_serial(record)
+        let first = serial(record)
         let outer = sluice_call_begin(Callees.tail, .interrupt, 8)
         #expect(read(record) == Read("tail", .interrupt, 8))
-        let inner = sluice_call_serial(record)
+        let inner = serial(record)
         sluice_call_end(outer)
         #expect(read(record) == Read("clock", .next, 7))
-        #expect(Set([first, inner, sluice_call_serial(record)]).count == 3)
+        #expect(Set([first, inner, serial(record)]).count == 3)
         sluice_call_end(none)
         #expect(read(record) == nil)
     }
@@ -67,7 +67,7 @@ struct CallRecordTests {
             if !isWhole { broken.append(call) }
         }
         #expect(broken.isEmpty)
-        #expect(sluice_call_serial(record.pointer) % 2 == 0)
+        #expect(serial(record.pointer) % 2 == 0)
         mayEnd.update { $0 = true }
     }
 }
@@ -86,6 +86,13 @@ private func read(_ record: UnsafePointer<sluice_call_record>) -> Read? {
     var call = sluice_call()
     guard sluice_call_read(record, &call), let callee = call.callee else { return nil }
     return Read(String(cString: callee.pointee.plugin), call.function, call.stream)
+}
+
+/// Odd while a call runs.
+private func serial(_ record: UnsafePointer<sluice_call_record>) -> UInt64 {
+    var call = sluice_call()
+    _ = sluice_call_read(record, &call)
+    return call.serial
 }
 
 private struct RecordAddress: @unchecked Sendable {  // what it points to is made to be read by other threads

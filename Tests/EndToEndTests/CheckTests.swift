@@ -53,6 +53,7 @@ struct CheckTests {
         ("REPEATS_THE_LAST", "resume", "resume"), ("NEVER_ANSWERS", "events", "hang"),
         ("HANGS_IN_NEXT", "events", "never-ends"), ("BLOCKS_A_LITTLE", "events", "blocking"),
         ("BLOCKS_IN_OPEN", "moments", "blocking"), ("STALLS", "events", "blocking"),
+        ("NEVER_RETURNS", "events", "blocking"), ("ENDS_ITS_THREAD", "events", "contract"),
         ("NEVER_CLOSES", "events", "never-ends"), ("CALLS_LATE", "late", "late"),
         ("REFUSES_ITS_BOUND", "parameters", "contract"), ("ANSWERS_NONSENSE", "events", "contract"),
         ("BREAKS_A_LINE", "events", "contract"),

@@ -23,6 +23,25 @@ struct ServiceNoticeTests {
         }
     }
 
+    @Test("is told which call does not return, and when it has returned after all")
+    func hangingCalls() throws {
+        let directory = TemporaryDirectory()
+        let place = "\(directory.path)/notify"
+        let socket = try Self.bind(place)
+        defer { close(socket) }
+        let flags = ["--loops", "1", "--call-deadline", "200ms"]
+        try withServer(["HangsAsTold"], flags: flags, environment: ["NOTIFY_SOCKET": place]) { server in
+            #expect(try Self.receive(socket) == "READY=1")
+            let stream = try server.subscribe("/hangs-as-told?in=next&tag=a")
+            #expect(try Self.receive(socket) == "STATUS=does not return: next of hangs-as-told/hangs-as-told")
+            server.openGate()
+            #expect(try Self.receive(socket) == "STATUS=")
+            #expect(try stream.nextEvent().data == "first")
+            stream.client.close()
+            try server.expectClose(of: "a", .disconnected)
+        }
+    }
+
     private static func bind(_ path: String) throws -> Int32 {
         let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
         var address = sockaddr_un()

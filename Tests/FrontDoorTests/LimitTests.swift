@@ -172,14 +172,7 @@ struct LimitTests {
         try await withServer {
             $0.maxConnections = 2
         } _: { server in
-            // Each sends at once: one that said nothing for a second would count as waiting for a moment.
-            var busy: [RawClient] = []
-            for index in 0..<2 {
-                let client = try server.connect()
-                try client.send(get("/slow"))
-                _ = try await server.opened(index)
-                busy.append(client)
-            }
+            let busy = try await server.busy(2)
 
             // The kernel completes the connection, and nobody answers it.
             let third = try server.connect()
@@ -191,6 +184,7 @@ struct LimitTests {
             try await server.opened(0).door.answer(.stream(headers: []))
             try #expect(third.readResponse().status == 404)
             #expect(await eventually { server.server.connectionCount == 2 })
+            for client in busy { client.close() }
         }
     }
 }

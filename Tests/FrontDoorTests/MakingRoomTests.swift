@@ -93,14 +93,7 @@ struct MakingRoomTests {
         try await withServer {
             $0.maxConnections = 2
         } _: { server in
-            // Each sends at once: one that said nothing for a second would count as waiting for a moment.
-            var busy: [RawClient] = []
-            for index in 0..<2 {
-                let client = try server.connect()
-                try client.send(get("/slow"))
-                _ = try await server.opened(index)
-                busy.append(client)
-            }
+            let busy = try await server.busy(2)
             let newcomer = try server.connect()
             try newcomer.send(get("/missing"))
             try await server.opened(1).door.answer(.rejected(status: 404, message: "Nothing."))

@@ -43,6 +43,19 @@ struct RunningServer {
         return try client.readResponse(toHead: isHead)
     }
 
+    /// Connections whose requests are being answered, the first that a server sees.
+    func busy(_ count: Int) async throws -> [RawClient] {
+        var clients: [RawClient] = []
+        for index in 0..<count {
+            // Each sends at once: one that said nothing for a second would count as waiting for a moment.
+            let client = try connect()
+            try client.send(get("/slow"))
+            _ = try await opened(index)
+            clients.append(client)
+        }
+        return clients
+    }
+
     /// Waits until a stream was opened, and returns it.
     func opened(_ index: Int = 0) async throws -> FakeOpener.Opened {
         guard await eventually({ opener.opened.count > index }) else { throw RunningServerError.nothingOpened }

@@ -36,10 +36,18 @@ struct TrialTests {
         #expect(finding("stream failed", ["error": "the sensor is unplugged", "during": "next"]) == nil)
         #expect(finding("host->emit was called for a stream that is over")?.kind == .late)
         #expect(finding("host->set_header was given a name that HTTP forbids")?.kind == .misuse)
+        let stall = "producer stalls its loop in spite of SLUICE_NONBLOCKING; its streams get threads for the next 60 s"
+        #expect(finding(stall)?.kind == .blocking)
+        let hangs = finding(
+            "producer does not return in spite of SLUICE_NONBLOCKING; its loop goes on without it", ["function": "open"]
+        )
         #expect(
-            finding("producer stalls its loop in spite of SLUICE_NONBLOCKING; its streams get threads from now on")?
-                .kind
-                == .blocking)
+            hangs
+                == Finding(
+                    kind: .blocking, text: "open does not return, and SLUICE_NONBLOCKING promises less than 1 ms"))
+        #expect(
+            finding("producer has ended a thread of the server (pthread_exit)", ["function": "next"])?.kind == .contract
+        )
         #expect(finding("the plugin says so") == nil)
     }
 }

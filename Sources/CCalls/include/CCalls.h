@@ -72,7 +72,7 @@ static inline struct sluice_call_record *_Nonnull sluice_call_record_here(void)
     return &sluice_own_call_record;
 }
 
-/** The call that a record is of; any thread, and signal handlers.
+/** The call that a record is of; any thread, and signal handlers. The serial number is read in any case.
     @return false if none runs, or the thread is about to begin or end one. */
 static inline bool sluice_call_read(const struct sluice_call_record *_Nonnull record, struct sluice_call *_Nonnull call)
 {
@@ -81,12 +81,6 @@ static inline bool sluice_call_read(const struct sluice_call_record *_Nonnull re
     call->stream = atomic_load_explicit(&record->stream, memory_order_acquire);
     call->function = (enum sluice_function)atomic_load_explicit(&record->function, memory_order_acquire);
     return call->serial % 2 == 1 && call->serial == atomic_load_explicit(&record->serial, memory_order_acquire);
-}
-
-/** The serial number alone. */
-static inline uint64_t sluice_call_serial(const struct sluice_call_record *_Nonnull record)
-{
-    return atomic_load_explicit(&record->serial, memory_order_acquire);
 }
 
 static inline void sluice_call_set(struct sluice_call_record *_Nonnull record, const struct sluice_callee *_Nullable callee,

@@ -68,6 +68,16 @@ extension Finding {
                 text:
                     "\(metadata["function"] ?? "a call") took \(metadata["took_ms"] ?? "?") ms, and SLUICE_NONBLOCKING promises less than 1"
             )
+        case _ where message.hasPrefix("producer does not return"):
+            self.init(
+                kind: .blocking,
+                text:
+                    "\(metadata["function"] ?? "a call") does not return, and SLUICE_NONBLOCKING promises less than 1 ms"
+            )
+        case _ where message.hasPrefix("producer has ended a thread"):
+            self.init(
+                kind: .contract,
+                text: "\(metadata["function"] ?? "a call") ends the thread that calls it (pthread_exit)")
         case _ where message.hasPrefix("stream should have ended"):
             self.init(
                 kind: .neverEnds,

@@ -160,6 +160,12 @@ static int32_t numbers_next(void *state, sluice_event *event)
 #ifdef HANGS_IN_NEXT
     for (;;) pause();
 #endif
+#ifdef NEVER_RETURNS
+    for (;;) pause();
+#endif
+#ifdef ENDS_ITS_THREAD
+    pthread_exit(NULL);
+#endif
 #ifdef BLOCKS_A_LITTLE
     usleep(3000);
 #endif
