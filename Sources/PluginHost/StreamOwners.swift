@@ -8,8 +8,12 @@ import Synchronization
 /// are used, and keep no generation. A handle that is older than that belongs to nobody that is known.
 enum StreamOwners {
     /// Slots beyond so many, of all loops, share theirs with others, and push each other out.
-    private static let slotCount = 1 << 19
+    private static let slotCount = 1 << slotBits
+    private static let slotBits = 19
     private static let numberBits: UInt64 = 20
+
+    /// 2^64 divided by the golden ratio (Fibonacci hashing).
+    private static let mixer: UInt64 = 0x9e37_79b9_7f4a_7c15
 
     private struct Slot: ~Copyable {
         let last: Atomic<UInt64>
@@ -45,12 +49,15 @@ enum StreamOwners {
         return nil
     }
 
+    /// Those of one loop lie side by side, so that no more pages are touched than are needed; the loops lie apart from each other, however
+    /// many there are.
     private static func slot(of stream: StreamToken) -> UnsafeMutablePointer<Slot>? {
-        slots.map { $0 + (Int(stream.slot) &* 8 &+ stream.loop) & (slotCount - 1) }
+        let first = UInt64(stream.loop) &* mixer >> (64 - slotBits)
+        return slots.map { $0 + (Int(first) &+ Int(stream.slot)) & (slotCount - 1) }
     }
 
-    /// Tells streams of one slot, and of those that share it, from each other: the upper bits of their names, mixed (Fibonacci hashing).
+    /// Tells streams of one slot, and of those that share it, from each other: the upper bits of their names, mixed.
     private static func tag(of stream: StreamToken) -> UInt64 {
-        stream.raw &* 0x9e37_79b9_7f4a_7c15 & ~(UInt64(1) << numberBits - 1)
+        stream.raw &* mixer & ~(UInt64(1) << numberBits - 1)
     }
 }
