@@ -34,8 +34,9 @@ final class CallMark: Sendable {
     /// The loop's thread is about to call a producer.
     /// - Returns: the number of the call.
     func begin(_ token: StreamToken, _ function: Function) -> UInt64 {
-        stream.store(token.raw, ordering: .relaxed)
-        self.function.store(function.rawValue, ordering: .relaxed)
+        // Who reads one of these reads the end of the call before it, too.
+        stream.store(token.raw, ordering: .releasing)
+        self.function.store(function.rawValue, ordering: .releasing)
         let number = count.load(ordering: .relaxed) &+ 1
         count.store(number, ordering: .releasing)
         return number

@@ -63,9 +63,10 @@ extension LoopStreams {
     private func died(_ seat: LoopSeat) {
         if let stream = seat.stream { return stream.died() }
         calls.forgetThread()
+        let running = mark.running
         // What follows waits for others, and has a thread of its own for that.
         let isStarted = startThread { [self] heir in
-            if let call = mark.running, call.number == seat.call, mark.end(call.number) {
+            if let call = running, call.number == seat.call, mark.end(call.number) {
                 // The loop was still its own.
                 let other = startThread { [self] next in takeOver(next, from: call, isDead: true) }
                 if !other { return takeOver(heir, from: call, isDead: true) }
@@ -79,6 +80,6 @@ extension LoopStreams {
             nameThread(StreamThread.name)
             heir.stream?.run()
         }
-        if !isStarted { log.cannotTakeOver(StreamToken(loop: loop.index, slot: 0, epoch: 0)) }
+        if !isStarted, let running, running.number == seat.call { noteNoThread(for: running) }
     }
 }

@@ -7,12 +7,15 @@ import StreamLoop
 /// the call returns, that thread goes on as if the producer had been a blocking one from the beginning.
 extension LoopStreams {
     /// The watching thread. Has a new thread take the loop over, unless the call returns before.
-    func takeOver(from hanging: CallMark.Call) {
-        let isStarted = startThread { [self] seat in
+    /// - Returns: `false` if the system has no thread to give.
+    func takeOver(from hanging: CallMark.Call) -> Bool {
+        startThread { [self] seat in
             if mark.end(hanging.number) { takeOver(seat, from: hanging) }
         }
-        if !isStarted { log.cannotTakeOver(hanging.stream) }
     }
+
+    /// Any thread.
+    func noteNoThread(for call: CallMark.Call) { log.cannotTakeOver(call, withGate(call.stream) { $0.entry } ?? nil) }
 
     /// The calling thread is the loop's from now on.
     /// - Parameter isDead: the call does not hang; it has ended its thread.

@@ -68,7 +68,12 @@ final class LoopWatch: Sendable {
                 return state.seen[index].looks
             }
             streams.isHeld.store(looks > 0, ordering: .relaxed)
-            if let call, looks >= Self.looksPerDeadline { streams.takeOver(from: call) }
+            // Tried at each look, and told once.
+            if let call, looks >= Self.looksPerDeadline, !streams.takeOver(from: call),
+                looks == Self.looksPerDeadline
+            {
+                streams.noteNoThread(for: call)
+            }
         }
     }
 }

@@ -113,10 +113,13 @@ struct StreamLog: Sendable {
             metadata: identity(token, entry).merging(["function": "\(function)"]) { $1 })
     }
 
-    func cannotTakeOver(_ token: StreamToken) {
+    /// - Parameter call: in which the loop is, or was when its thread was ended.
+    func cannotTakeOver(_ call: CallMark.Call, _ entry: ProducerEntry?) {
+        var metadata = entry.map { identity(call.stream, $0) } ?? ["stream": "\(call.stream)"]
+        metadata["function"] = "\(call.function.name)"
         logger.error(
-            "a producer does not return, and the system has no thread to go on with the other streams of its loop",
-            metadata: ["stream": "\(token)"])
+            "producer does not return, and the system has no thread to go on with the other streams of its loop (ulimit -u?)",
+            metadata: metadata)
     }
 
     /// - Parameter count: how many of this producer's streams stayed so far.
