@@ -36,9 +36,13 @@ extension StreamThread.Beginning {
         let text =
             "the contract of sluice.h was broken: \(function.name) has ended a thread of the server (pthread_exit)"
         return switch phase {
+        // Whoever is to answer the open, or that the stream is closed, does so all the same.
+        case .opening where function == .schedule: .opened(.pending, state: state)
+        case .closing where function == .schedule: .closing(isOver: false, reason)
         case .opening: .opened(.failed(log: text), state: state)
         case .open where function != .close:
             .pulled(.failed(StreamFailure(message: nil, log: text)), nil, state: state)
+        case .closeDue: .running(state: state)
         case .open, .closing, .over: .closing(isOver: true, reason)
         }
     }

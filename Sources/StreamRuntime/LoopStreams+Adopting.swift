@@ -59,10 +59,13 @@ extension LoopStreams {
             succession.rest = handoff.wantRest()
         }
         if let reason = record.pointee.reason { handoff.cancel(reason) }
+        let source = record.pointee.source
+        // That is its thread's from now on.
+        if source == .closeDue { record.pointee.source = .closing }
         left.leave(
             LeftStreams.LeftStream(
                 token: hanging.stream, entry: entry, function: hanging.function, handoff: handoff, frames: frames,
-                state: record.pointee.state, source: record.pointee.source, reason: record.pointee.reason, since: since),
+                state: record.pointee.state, source: source, reason: record.pointee.reason, since: since),
             to: hanging.number)
         reschedule(slot)
     }

@@ -88,11 +88,12 @@ extension LoopStreams {
     }
 
     private func callClose(_ token: StreamToken) -> Bool {
-        guard let slot = slot(token), table[slot].pointee.source == .closing else { return true }
+        guard let slot = slot(token), table[slot].pointee.source == .closeDue else { return true }
         // Its open may have been asked to hurry, elsewhere, and that call not have returned yet.
         let mayClose = calls.isOver(token) { [self] in loop.post { self.dueCalls.append(.close(token)) } }
         guard mayClose else { return true }
         let (state, reason) = (table[slot].pointee.state, table[slot].pointee.reason!)
+        table[slot].pointee.source = .closing
         let isOver = call(slot, .close) { token, entry in
             entry.producer.close(token, state: state, reason: reason)
         } after: { isOver, _ in
@@ -231,7 +232,7 @@ extension LoopStreams {
             } after: { _, stream in
                 switch stream.source {
                 case .opening: .opened(.pending, state: state)
-                case .open, .over: .running(state: state)
+                case .open, .closeDue, .over: .running(state: state)
                 case .closing: .closing(isOver: false, stream.reason!)
                 }
             }

@@ -3,8 +3,8 @@ import StreamLoop
 
 /// The ends of a stream: its source's, its connection's, and both together.
 ///
-/// Exactly once is kept here: a source is closed because `source` goes from `.open` to `.closing`, and never else. Its `close` is called at
-/// the end of the same turn.
+/// Exactly once is kept here: a source is closed because `source` leaves `.open`, and never else. Its thread closes it, or, at the end of the
+/// turn, the loop; then `source` tells whether that was done already.
 extension LoopStreams {
     /// Closes an open source.
     func endSource(_ slot: UInt32, _ reason: CloseReason) {
@@ -12,7 +12,7 @@ extension LoopStreams {
         guard record.pointee.source == .open else { return }
         if record.pointee.role == .member { return endMember(slot, reason) }
         endSuccession(slot, reason)
-        record.pointee.source = .closing
+        record.pointee.source = record.pointee.isThreaded ? .closing : .closeDue
         record.pointee.reason = reason
         record.pointee.closingSince = loop.now
         table.withGate(slot) { gate in
@@ -237,7 +237,7 @@ extension LoopStreams {
         switch table[slot].pointee.source {
         case .open: endSource(slot, reason)
         case .over: release(slot)
-        case .closing: reschedule(slot)
+        case .closeDue, .closing: reschedule(slot)
         case .opening:
             // It had the connection of one that failed.
             if table[slot].pointee.reason == nil { table[slot].pointee.reason = reason }
@@ -318,7 +318,7 @@ extension LoopStreams {
             guard isConnected else { return }
             appendFarewell(slot)
             if transmit(slot) { settle(slot) }
-        case .closing, .over:
+        case .closeDue, .closing, .over:
             break
         }
     }

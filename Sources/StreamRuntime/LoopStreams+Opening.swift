@@ -126,7 +126,7 @@ extension LoopStreams {
             if table[slot].pointee.reason == nil { table[slot].pointee.reason = .disconnected }
             cancelOpening(slot)
         case .open: endSource(slot, .disconnected)
-        case .closing: break
+        case .closeDue, .closing: break
         case .over: release(slot)
         }
     }

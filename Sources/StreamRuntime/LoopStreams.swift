@@ -226,9 +226,11 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
     private func reportDue(_ record: UnsafeMutablePointer<StreamRecord>) -> Int64? {
         guard !record.pointee.isReportedStuck else { return nil }
         if isUnanswered(record) { return record.pointee.lastActivity.addingSaturating(limits.stuckReport) }
-        let isEnding = record.pointee.source == .closing || record.pointee.source == .opening
-        return isEnding && record.pointee.reason != nil
-            ? record.pointee.closingSince.addingSaturating(limits.stuckReport) : nil
+        switch record.pointee.source {
+        case .opening, .closeDue, .closing:
+            return record.pointee.reason == nil ? nil : record.pointee.closingSince.addingSaturating(limits.stuckReport)
+        case .open, .over: return nil
+        }
     }
 
     /// Its open was called, nobody has told it to hurry, and this was not reported yet.

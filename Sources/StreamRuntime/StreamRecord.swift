@@ -18,6 +18,8 @@ struct StreamRecord: ~Copyable {
         /// `open` was not called yet, or has not answered.
         case opening
         case open
+        /// `close` is to be called at the end of this turn, or of a later one.
+        case closeDue
         /// `close` was called, or its thread was told to.
         case closing
         /// Closed, or never opened.

@@ -138,8 +138,9 @@ final class FakeStream: Sendable {
     var stepsTaken: Int { state.withLock { $0.step } }
 
     /// For the test's scheduled functions: notes the call, as the producer's own calls are.
-    func runScheduled() {
+    func runScheduled(_ body: () -> Void = {}) {
         enter("scheduled")
+        body()
         leave()
     }
 
