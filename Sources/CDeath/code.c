@@ -9,7 +9,7 @@
 
 struct sluice_code {
     struct sluice_code *next;
-    uintptr_t start, end;
+    uintptr_t image, start, end;
     const char *plugin, *file;
     _Atomic(uint64_t) generation;
 };
@@ -17,7 +17,8 @@ struct sluice_code {
 /* The newest first. Nothing is ever taken out: a signal handler may be anywhere in it. */
 static struct sluice_code *_Atomic codes;
 
-struct sluice_code *sluice_code_add(uintptr_t start, uintptr_t end, const char *plugin, const char *file)
+struct sluice_code *sluice_code_add(
+    uintptr_t image, uintptr_t start, uintptr_t end, const char *plugin, const char *file)
 {
     struct sluice_code *code = malloc(sizeof *code);
     char *names = malloc(strlen(plugin) + strlen(file) + 2);
@@ -26,6 +27,7 @@ struct sluice_code *sluice_code_add(uintptr_t start, uintptr_t end, const char *
         free(names);
         return NULL;
     }
+    code->image = image;
     code->start = start;
     code->end = end;
     code->plugin = strcpy(names, plugin);
@@ -51,7 +53,7 @@ struct sluice_code_place sluice_code_at(uintptr_t address)
     if (!code)
         return (struct sluice_code_place){NULL, NULL, 0, 0};
     uint64_t generation = atomic_load_explicit(&code->generation, memory_order_relaxed);
-    return (struct sluice_code_place){code->plugin, code->file, generation, address - code->start};
+    return (struct sluice_code_place){code->plugin, code->file, generation, address - code->image};
 }
 
 /* So far a stack is searched. Bytes. */

@@ -36,10 +36,17 @@ static const struct fatal fatal[] = {
     {SIGALRM, false, false, "SIGALRM", "alarm clock"},
     {SIGVTALRM, false, false, "SIGVTALRM", "timer"},
     {SIGPROF, false, false, "SIGPROF", "timer"},
+    {SIGUSR2, false, false, "SIGUSR2", "signal without a handler"},
+    {SIGIO, false, false, "SIGIO", "signal without a handler"},
+    {SIGPWR, false, false, "SIGPWR", "signal without a handler"},
+    {SIGSTKFLT, false, false, "SIGSTKFLT", "signal without a handler"},
 };
+/* timer_create(2), for one, sends those of real time, and they all end a process. */
+static const struct fatal realtime = {0, false, false, NULL, "signal without a handler"};
 enum { FATAL_COUNT = sizeof fatal / sizeof *fatal };
 
-static struct sigaction former[FATAL_COUNT];
+static struct sigaction former[NSIG];
+static pid_t server;
 static int log_descriptor;
 static bool log_is_json;
 /* The thread that dies; 0: none. */
@@ -93,7 +100,7 @@ static void write_out(const struct line *line)
     }
 }
 
-static void tell(const struct fatal *signal, const siginfo_t *info, const void *context)
+static void tell(const struct fatal *signal, int number, const siginfo_t *info, const void *context)
 {
     static struct line line;
     struct moment moment = moment_of(context);
@@ -105,8 +112,12 @@ static void tell(const struct fatal *signal, const siginfo_t *info, const void *
         is_in_call = sluice_call_read(sluice_call_record_here(), &call) && call.callee;
         place = sluice_code_at(moment.instruction);
         /* Of a library that the plugin calls. A thread of the host's that is in no call has only what calls before have left there. */
-        if (!place.plugin && (is_in_call || stack_lowest == 0))
+        if (!place.plugin && (is_in_call || stack_lowest == 0)) {
             place = sluice_code_on_stack(moment.stack);
+            /* The words of another are from a call before this one, whose plugin is not known by its addresses while it is loaded. */
+            if (is_in_call && place.plugin && strcmp(place.plugin, call.callee->plugin) != 0)
+                place.plugin = NULL;
+        }
     }
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
@@ -137,7 +148,10 @@ static void tell(const struct fatal *signal, const siginfo_t *info, const void *
     }
     if (is_sent)
         line_add_number(&line, "sender", (uint64_t)info->si_pid);
-    line_add(&line, "signal", signal->name);
+    if (number < SIGRTMIN)
+        line_add(&line, "signal", signal->name);
+    else
+        line_add_number(&line, "signal", (uint64_t)number);
     line_end(&line);
     write_out(&line);
 }
@@ -146,12 +160,16 @@ static void die(int number, siginfo_t *info, void *context)
 {
     int error = errno;
     pid_t thread = (pid_t)syscall(SYS_gettid), first = 0;
-    size_t index = 0;
-    while (fatal[index].number != number)
-        index++;
-    if (atomic_compare_exchange_strong(&dying, &first, thread)) {
-        tell(&fatal[index], info, context);
-        sigaction(number, &former[index], NULL);
+    const struct fatal *told = &realtime;
+    for (size_t index = 0; index < FATAL_COUNT; index++)
+        if (fatal[index].number == number)
+            told = &fatal[index];
+    if (getpid() != server) {
+        /* A child that a plugin has made: the server lives. */
+        sigaction(number, &former[number], NULL);
+    } else if (atomic_compare_exchange_strong(&dying, &first, thread)) {
+        tell(told, number, info, context);
+        sigaction(number, &former[number], NULL);
     } else if (first != thread) {
         /* Another is about to end the process. */
         while (true)
@@ -159,13 +177,22 @@ static void die(int number, siginfo_t *info, void *context)
     } else {
         signal(number, SIG_DFL);
     }
-    if (info->si_code <= 0 || !fatal[index].repeats)
+    if (info->si_code <= 0 || !told->repeats)
         syscall(SYS_tgkill, getpid(), thread, number);
     errno = error;
 }
 
+static void watch(int number, const struct sigaction *action)
+{
+    sigaction(number, NULL, &former[number]);
+    /* Who has started the server wants it so. */
+    if (former[number].sa_handler != SIG_IGN)
+        sigaction(number, action, NULL);
+}
+
 void sluice_death_watch(int descriptor, bool json)
 {
+    server = getpid();
     log_descriptor = descriptor;
     log_is_json = json;
     struct sigaction action;
@@ -173,12 +200,10 @@ void sluice_death_watch(int descriptor, bool json)
     action.sa_sigaction = die;
     action.sa_flags = SA_SIGINFO | SA_ONSTACK;
     sigemptyset(&action.sa_mask);
-    for (size_t index = 0; index < FATAL_COUNT; index++) {
-        sigaction(fatal[index].number, NULL, &former[index]);
-        /* Who has started the server wants it so. */
-        if (former[index].sa_handler != SIG_IGN)
-            sigaction(fatal[index].number, &action, NULL);
-    }
+    for (size_t index = 0; index < FATAL_COUNT; index++)
+        watch(fatal[index].number, &action);
+    for (int number = SIGRTMIN; number <= SIGRTMAX; number++)
+        watch(number, &action);
 }
 
 /* What a handler takes that was there before, too: Swift's writes a back trace. */

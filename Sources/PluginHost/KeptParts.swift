@@ -53,12 +53,14 @@ struct KeptLimits: KeptPart {
             let now = Self.limit(of: resource)
             guard now.rlim_cur < kept[resource].rlim_cur || now.rlim_max < kept[resource].rlim_max else { continue }
             // Both, if this process may raise the hard one; otherwise what is left.
+            var left = ""
             if !Self.set(resource, to: kept[resource]) {
                 kept[resource].rlim_max = now.rlim_max
                 kept[resource].rlim_cur = min(kept[resource].rlim_cur, now.rlim_max)
                 _ = Self.set(resource, to: kept[resource])
+                left = " (the hard limit stays \(now.rlim_max))"
             }
-            changed.append("RLIMIT_\(name)")
+            changed.append("RLIMIT_\(name)\(left)")
         }
         return changed
     }

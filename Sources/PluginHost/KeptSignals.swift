@@ -23,15 +23,23 @@ struct KeptSignals: KeptPart {
     }
 
     private static let ignored = 1
+    private static let isDefault = 0
     /// Those that the host has handlers for, or ignores.
     private static let own: [(number: Int32, name: String)] = [
         (SIGTERM, "SIGTERM"), (SIGINT, "SIGINT"), (SIGHUP, "SIGHUP"), (SIGUSR1, "SIGUSR1"), (SIGPIPE, "SIGPIPE"),
     ]
 
+    /// Those of wrong code, of which the last line of the log tells. Another handler is a library's business, too: that of a runtime
+    /// which a plugin brings along handles what its own code does.
+    private static let fatal: [(number: Int32, name: String)] = [
+        (SIGSEGV, "SIGSEGV"), (SIGBUS, "SIGBUS"), (SIGFPE, "SIGFPE"), (SIGILL, "SIGILL"), (SIGABRT, "SIGABRT"),
+        (SIGTRAP, "SIGTRAP"), (SIGSYS, "SIGSYS"),
+    ]
+
     private let kept: [Kept]
 
     init() {
-        kept = (Self.own + [(SIGCHLD, "SIGCHLD")]).map {
+        kept = (Self.own + [(SIGCHLD, "SIGCHLD")] + Self.fatal).map {
             Kept(number: $0.number, name: $0.name, action: Self.action(of: $0.number))
         }
     }
@@ -40,14 +48,24 @@ struct KeptSignals: KeptPart {
         var changed: [String] = []
         for kept in kept {
             let now = Self.action(of: kept.number)
-            guard kept.number == SIGCHLD ? Self.losesChildren(now) : Disposition(now) != Disposition(kept.action) else {
-                continue
-            }
+            guard Self.isUnbearable(now, kept) else { continue }
             var action = kept.action
             sigaction(kept.number, &action, nil)
             changed.append(kept.name)
         }
         return changed.isEmpty ? [] : ["the disposition of \(changed.joined(separator: " "))"]
+    }
+
+    private static func isUnbearable(_ now: sigaction, _ kept: Kept) -> Bool {
+        switch kept.number {
+        case SIGCHLD: losesChildren(now)
+        case _ where fatal.contains { $0.number == kept.number }: hasHandler(kept.action) && !hasHandler(now)
+        default: Disposition(now) != Disposition(kept.action)
+        }
+    }
+
+    private static func hasHandler(_ action: sigaction) -> Bool {
+        ![isDefault, ignored].contains(Disposition(action).handler)
     }
 
     private static func action(of number: Int32) -> sigaction {

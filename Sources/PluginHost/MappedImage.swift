@@ -7,6 +7,8 @@ struct MappedImage {
     let path: String
     /// From its lowest address to behind its highest.
     let addresses: Range<UInt>
+    /// Of these, those from the first that may be executed to behind the last.
+    let code: Range<UInt>
     /// The names of the libraries that it needs.
     let needed: [String]
 
@@ -27,9 +29,13 @@ struct MappedImage {
         path = image.file_name.map { String(cString: $0) } ?? ""
         let segments = UnsafeBufferPointer(start: image.segments, count: Int(image.segment_count))
         let loaded = segments.filter { $0.p_type == 1 }
-        let lowest = loaded.map(\.p_vaddr).min() ?? 0
-        let highest = loaded.map { $0.p_vaddr + $0.p_memsz }.max() ?? 0
-        addresses = UInt(image.base) &+ UInt(lowest)..<UInt(image.base) &+ UInt(highest)
+        func range(of segments: [Elf64_Phdr]) -> Range<UInt> {
+            let lowest = segments.map(\.p_vaddr).min() ?? 0
+            let highest = segments.map { $0.p_vaddr + $0.p_memsz }.max() ?? 0
+            return UInt(image.base) &+ UInt(lowest)..<UInt(image.base) &+ UInt(highest)
+        }
+        addresses = range(of: loaded)
+        code = range(of: loaded.filter { $0.p_flags & 1 != 0 })
         guard let dynamic = segments.first(where: { $0.p_type == 2 }),
             let entries = UnsafePointer<Elf64_Dyn>(bitPattern: Int(image.base) &+ Int(dynamic.p_vaddr))
         else {

@@ -12,7 +12,8 @@ struct PluginCode: @unchecked Sendable {
     ///   - file: what the operator knows it by.
     init(ofImageAt path: String, named plugin: String, file: String) {
         code = MappedImage.all().first { $0.path == path }.flatMap { image in
-            sluice_code_add(image.addresses.lowerBound, image.addresses.upperBound, plugin, file)
+            sluice_code_add(
+                image.addresses.lowerBound, image.code.lowerBound, image.code.upperBound, plugin, file)
         }
     }
 

@@ -43,8 +43,8 @@ struct ServingProcess {
         let errors = Self.ownErrorOutput()
         writer = try LogWriter(descriptor: errors, format: settings.logFormat)
         logger = writer.logger(level: settings.logLevel)
-        ProcessState.keep(logger)
         sluice_death_watch(errors, settings.logFormat == .json)
+        ProcessState.keep(logger)
         ExitWatch.begin { [writer, logger] caller in
             logger.critical(
                 "a plugin, or a library of one, has called exit(3): the process ends, and all streams with it",

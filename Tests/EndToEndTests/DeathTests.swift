@@ -130,6 +130,28 @@ struct DeathTests {
     }
 
     @Test(
+        "a signal that nobody handles is told, too",
+        arguments: [("next-sigusr2", "SIGUSR2", SIGUSR2), ("next-realtime", "35", 35)])
+    func unhandled(_ way: String, _ name: String, _ signal: Int32) throws {
+        try dying("dies-on-loop", way) { server, line in
+            #expect(line.message == "the server is killed by a signal" && line["signal"] == name)
+            #expect(line["cause"] == "signal without a handler")
+            #expect(try server.waitForExit(.seconds(60)) == .signal(signal))
+        }
+    }
+
+    @Test("the death of a process that a plugin has forked is not the server's")
+    func child() throws {
+        try withServer(["Dies"]) { server in
+            let stream = try server.subscribe("/dies-on-thread?way=next-fork")
+            #expect(try stream.nextEvent().data == "its child has died")
+            stream.client.close()
+            try server.waitForLog("stream closed")
+            #expect(!server.logLines.contains { $0.level == "critical" })
+        }
+    }
+
+    @Test(
         "by exit(3): that is a failure, and the log says who",
         arguments: [
             ("dies-on-loop", "next-exit"), ("dies-on-thread", "next-exit"), ("dies-on-loop", "next-quick-exit"),

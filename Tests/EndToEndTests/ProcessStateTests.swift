@@ -78,7 +78,8 @@ struct ProcessStateTests {
         try withServer(["ReplacesSignalHandlers"]) { server in
             try waitForLine(server, "the disposition of SIGTERM SIGCHLD")
             try change(
-                server, "/replaces-signal-handlers", "the disposition of SIGTERM SIGINT SIGHUP SIGUSR1 SIGPIPE")
+                server, "/replaces-signal-handlers",
+                "the disposition of SIGTERM SIGINT SIGHUP SIGUSR1 SIGPIPE SIGSEGV SIGABRT")
             try server.reload()
             server.signal(SIGTERM)
             #expect(try server.waitForExit() == .status(0))

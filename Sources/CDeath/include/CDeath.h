@@ -21,9 +21,10 @@ void sluice_death_prepare_thread(void);
 struct sluice_code;
 
 /** From now on code in these addresses is known to be the plugin's. Any thread. The texts are copied.
+    @param image where the image begins, from which offsets are counted
     @param file what the image was loaded from */
-struct sluice_code *_Nullable sluice_code_add(
-    uintptr_t start, uintptr_t end, const char *_Nonnull plugin, const char *_Nonnull file);
+struct sluice_code *_Nullable sluice_code_add(uintptr_t image, uintptr_t start, uintptr_t end,
+    const char *_Nonnull plugin, const char *_Nonnull file);
 
 /** The generation that the image is. */
 void sluice_code_set_generation(struct sluice_code *_Nonnull code, uint64_t generation);

@@ -7,6 +7,7 @@
 #include <sluice.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static const sluice_host *host;
@@ -94,6 +95,19 @@ static int32_t next_event(void *state, sluice_event *event)
         exit(0);
     if (strcmp(death->way, "next-quick-exit") == 0)
         quick_exit(0);
+    if (strcmp(death->way, "next-sigusr2") == 0)
+        kill(getpid(), SIGUSR2);
+    if (strcmp(death->way, "next-realtime") == 0)
+        kill(getpid(), SIGRTMIN + 1);
+    if (strcmp(death->way, "next-fork") == 0) {
+        pid_t child = fork();
+        if (child == 0)
+            abort();
+        waitpid(child, NULL, 0);
+        strcpy(death->way, "none");
+        event->data = "its child has died";
+        return SLUICE_NEXT_EVENT;
+    }
     if (strcmp(death->way, "next-trap") == 0)
         __builtin_trap();
     if (strcmp(death->way, "next-lends-nothing") == 0) {

@@ -1,4 +1,5 @@
-/* Its constructor ignores SIGTERM and SIGCHLD; each `open` does so with all that a server listens to. */
+/* Its constructor ignores SIGTERM and SIGCHLD; each `open` does so with all that a server listens to, and takes away its handlers of
+   crashes. */
 #include <signal.h>
 
 #include "../ledger.h"
@@ -16,6 +17,8 @@ static int32_t open_stream(struct stream *stream)
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         signal(numbers[i], SIG_IGN);
     signal(SIGPIPE, SIG_DFL);
+    signal(SIGSEGV, SIG_DFL);
+    signal(SIGABRT, SIG_IGN);
     return SLUICE_OPEN_OK;
 }
 
