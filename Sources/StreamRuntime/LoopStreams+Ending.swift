@@ -39,7 +39,7 @@ extension LoopStreams {
         guard entry.producer.hasInterrupt else { return }
         let address = UInt(bitPattern: table[slot].pointee.state)
         let call = { @Sendable [self] in
-            _ = calls.run(token, if: { withGate(token) { isAllowed($0) } ?? false }) {
+            _ = calls.run(token, "interrupt", if: { withGate(token) { isAllowed($0) } ?? false }) {
                 entry.producer.interrupt(token, state: UnsafeMutableRawPointer(bitPattern: address))
             }
         }

@@ -210,7 +210,8 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
             return log.unanswered(token(slot), entry, since: since)
         }
         record.pointee.isReportedStuck = true
-        log.stuck(token(slot), entry, reason: record.pointee.reason, since: since)
+        log.stuck(
+            token(slot), entry, calls.function(of: token(slot)), reason: record.pointee.reason, since: since)
         census.countStuck()
     }
 
@@ -315,7 +316,7 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
                 } ?? nil
             return producer != nil
         }
-        return calls.run(call.stream, if: findProducer) {
+        return calls.run(call.stream, CallMark.Function.schedule.name, if: findProducer) {
             producer?.perform(call.stream, call.function, call.context)
         }
     }

@@ -12,18 +12,20 @@ import StreamLoop
 final class RunningCalls: @unchecked Sendable {
     // Unchecked: what changes is only touched within `condition.withLock`.
     private let condition = Condition()
-    private var calls: [(stream: StreamToken, thread: pthread_t)] = []
+    private var calls: [(stream: StreamToken, function: String, thread: pthread_t)] = []
     private var waiting = 0
     /// What follows the end of a stream's calls.
     private var followers: [(stream: StreamToken, run: @Sendable () -> Void)] = []
 
     /// Runs a call of the stream's producer.
-    /// - Parameter isAllowed: looks at the gate.
+    /// - Parameters:
+    ///   - function: for the log.
+    ///   - isAllowed: looks at the gate.
     /// - Returns: `false` if it was not allowed.
     @discardableResult
-    func run(_ stream: StreamToken, if isAllowed: () -> Bool, _ call: () -> Void) -> Bool {
+    func run(_ stream: StreamToken, _ function: String, if isAllowed: () -> Bool, _ call: () -> Void) -> Bool {
         let thread = pthread_self()
-        condition.withLock { calls.append((stream, thread)) }
+        condition.withLock { calls.append((stream, function, thread)) }
         let isAllowed = isAllowed()
         if isAllowed { call() }
         let following = condition.withLock {
@@ -47,6 +49,11 @@ final class RunningCalls: @unchecked Sendable {
             return true
         }
         return taken
+    }
+
+    /// Which function of the stream's runs, if any.
+    func function(of stream: StreamToken) -> String? {
+        condition.withLock { calls.first { $0.stream == stream }?.function }
     }
 
     /// Whether no call of the stream runs.

@@ -151,12 +151,16 @@ struct StreamLog: Sendable {
             metadata: identity(token, entry).merging(["for_ms": "\(since / 1_000_000)"]) { $1 })
     }
 
-    func stuck(_ token: StreamToken, _ entry: ProducerEntry, reason: CloseReason?, since: Int64) {
+    /// - Parameter function: of the producer, that is known to run.
+    func stuck(
+        _ token: StreamToken, _ entry: ProducerEntry, _ function: String?, reason: CloseReason?, since: Int64
+    ) {
+        var metadata = identity(token, entry)
+        if let function { metadata["function"] = "\(function)" }
+        metadata["reason"] = "\(reason?.name ?? "unknown")"
+        metadata["for_ms"] = "\(since / 1_000_000)"
         logger.warning(
-            "stream should have ended but its producer still runs; its memory is kept",
-            metadata: identity(token, entry).merging([
-                "reason": "\(reason?.name ?? "unknown")", "for_ms": "\(since / 1_000_000)",
-            ]) { $1 })
+            "stream should have ended but its producer still runs; its memory is kept", metadata: metadata)
     }
 
     func waits(_ token: StreamToken, _ function: StaticString) {

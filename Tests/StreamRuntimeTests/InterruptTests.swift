@@ -12,7 +12,7 @@ struct InterruptTests {
     private let door = Door()
 
     /// What another stream of the same loop notices of it.
-    private func othersGoOn() async throws -> Bool {
+    private func othersGoOn(on stage: ThreadStage) async throws -> Bool {
         let visitor = try await stage.subscribe(stage.entry(FakeProducer([.event("other", wait: -1)], name: "other")))
         defer { visitor.hangUp() }
         return await visitor.receives(frame("other"))
@@ -35,7 +35,7 @@ struct InterruptTests {
         #expect(await eventually { entered.value == 40 })
         for visitor in visitors { visitor.hangUp() }
         #expect(await eventually { producer.streams.contains { $0.interrupts == 1 } })
-        #expect(try await othersGoOn())
+        #expect(try await othersGoOn(on: stage))
         door.open()
         #expect(await stage.isIdle())
         #expect(producer.violations == [] && entry.ledger.closes == 40)
@@ -59,9 +59,12 @@ struct InterruptTests {
         #expect(await stage.isIdle())
     }
 
-    @Test("the close of a stream whose open was interrupted waits until that has returned")
+    @Test("the close of a stream whose open was interrupted waits until that has returned, and the log says for what")
     func pendingOpen() async throws {
         let door = door
+        var limits = Limits()
+        limits.stuckReport = 20_000_000
+        let stage = ThreadStage(limits)
         let producer = FakeProducer(opening: { _ in .pending }, interrupted: { _ in door.pass() })
         let entry = stage.entry(producer)
         let visitor = try stage.open(entry)
@@ -71,7 +74,9 @@ struct InterruptTests {
         visitor.leave()
         #expect(await eventually { producer.only.interrupts == 1 })
         #expect(stage.runtime.opened(visitor.token, .opened(headers: [])))
-        #expect(try await othersGoOn())
+        #expect(try await othersGoOn(on: stage))
+        #expect(await eventually { stage.log.contains("stream should have ended") })
+        #expect(stage.log.contains("function=interrupt"))
         #expect(producer.only.closeReasons.isEmpty)
         door.open()
         #expect(await stage.isIdle())

@@ -230,17 +230,17 @@ struct OverlapTests {
     func runningCalls() async {
         let calls = RunningCalls()
         let (one, other) = (StreamToken(loop: 0, slot: 1, epoch: 1), StreamToken(loop: 0, slot: 2, epoch: 1))
-        #expect(!calls.run(one, if: { false }) { Issue.record("called all the same") })
+        #expect(!calls.run(one, "one", if: { false }) { Issue.record("called all the same") })
         let (entered, release, late) = (Counter(), Counter(), Counter())
         _ = startThread(named: "call", stackBytes: 128 * 1024) {
-            calls.run(one, if: { true }) {
+            calls.run(one, "one", if: { true }) {
                 entered.count()
                 release.wait()
             }
         }
         #expect(await eventually { entered.value == 1 })
         calls.wait(for: other)
-        calls.run(other, if: { true }) { calls.wait(for: other) }
+        calls.run(other, "other", if: { true }) { calls.wait(for: other) }
         calls.wait(for: one, deadline: 0) {
             late.count()
             release.count()
