@@ -21,15 +21,21 @@ extension ConnectionHandler {
     }
 
     /// For a newcomer.
-    func makeRoom() {
-        leftFrontDoor()
-        abort()
+    /// - Returns: `false` if it had left already, and so has made none.
+    func makeRoom() -> Bool {
+        // When the client sees its end, and the next newcomer comes, it is known who has waited longest then.
+        roster.waitsNoLonger(self)
+        defer { abort() }
+        return leftFrontDoor(letGo: true)
     }
 
-    func leftFrontDoor() {
-        guard isCounted else { return }
+    /// - Returns: `false` if it had left already.
+    @discardableResult
+    func leftFrontDoor(letGo: Bool = false) -> Bool {
+        guard isCounted else { return false }
         isCounted = false
-        roster.population.left()
+        roster.population.left(letGo: letGo)
+        return true
     }
 
     // MARK: Bodies

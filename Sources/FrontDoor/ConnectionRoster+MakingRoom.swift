@@ -12,8 +12,8 @@ extension ConnectionRoster {
         return population.addThread { [loop, weak population] limit in
             // The population has this closure, and is there when it is called.
             let letGo: @Sendable () -> Void = { [population] in
-                roster.value.roster?.makeRoom(within: limit)
-                population?.hasLetGo()
+                let isLetGo = roster.value.roster?.makeRoom(within: limit) ?? false
+                if !isLetGo { population?.nobodyLetGo() }
             }
             if loop.inEventLoop { letGo() } else { loop.execute(letGo) }
         }
@@ -37,8 +37,8 @@ extension ConnectionRoster {
         population.waitingChanged(on: thread, count: waiting.count, since: waiting.first?.since)
     }
 
-    /// Unless nobody waits, or they all have just been heard of.
-    private func makeRoom(within limit: String) {
+    /// - Returns: `false`: nobody waits, or they all have just been heard of.
+    private func makeRoom(within limit: String) -> Bool {
         for _ in 0..<min(waiting.count, Self.passedOverMax) {
             guard let seat = waiting.first else { break }
             let connection = seat.connection
@@ -57,6 +57,7 @@ extension ConnectionRoster {
             return connection.makeRoom()
         }
         tellPopulation()
+        return false
     }
 
     /// Turns away the upload that has brought nothing to speak of for longest, if that is long: whoever lets bodies stand about

@@ -96,8 +96,8 @@ extension Population {
 
     func countMadeRoom() { state.withLock { $0.madeRoom += 1 } }
 
-    /// A thread has done what it was asked for, if somebody still waited.
-    func hasLetGo() { state.withLock { $0.lettingGo -= 1 } }
+    /// A thread was asked to let go, and had nobody who still waited.
+    func nobodyLetGo() { state.withLock { $0.lettingGo -= 1 } }
 }
 
 extension Population.State {

@@ -67,9 +67,11 @@ final class Population: Sendable {
         }
     }
 
-    func left() {
+    /// - Parameter letGo: it makes room for a newcomer. In one step: whoever comes in between must not take it for two that have left.
+    func left(letGo: Bool = false) {
         let calls = state.withLock { state in
             state.count -= 1
+            if letGo { state.lettingGo -= 1 }
             var calls: [(@Sendable () -> Void)?] = []
             if state.wantsRoom, state.count < state.limit || state.wantsWaiting && state.canMakeRoom {
                 state.wantsRoom = false

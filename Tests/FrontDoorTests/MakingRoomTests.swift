@@ -2,6 +2,7 @@ import EventStream
 import Glibc
 import NIOCore
 import StreamRuntime
+import Synchronization
 import TestSupport
 import Testing
 
@@ -143,6 +144,26 @@ struct MakingRoomTests {
         #expect(population.roomElseWait(at: .distantFuture) == .none)
         population.left()
         #expect(population.roomElseWait(at: .distantFuture) == .now)
+    }
+
+    @Test("Somebody who is let go counts once: the newcomer that comes just then has somebody make room, too")
+    func letGoOnce() {
+        let population = Population(limit: 2)
+        let asked = Mutex(0)
+        let thread = population.addThread { _ in asked.withLock { $0 += 1 } }
+        for _ in 0..<3 { population.joined() }
+        population.waitingChanged(on: thread, count: 2, since: .uptimeNanoseconds(5))
+        population.makeRoom()
+        #expect(asked.withLock(\.self) == 1)
+        population.left(letGo: true)
+        population.joined()
+        population.makeRoom()
+        #expect(asked.withLock(\.self) == 2)
+        // Nobody waited any longer: the room that is missing is still wanted.
+        population.nobodyLetGo()
+        population.waitingChanged(on: thread, count: 1, since: .uptimeNanoseconds(6))
+        population.makeRoom()
+        #expect(asked.withLock(\.self) == 3)
     }
 
     /// In a process of its own, as the limit is the whole process's.
