@@ -18,7 +18,7 @@ import StreamRuntime
 ///         trial: null, or failures, failures_max, seconds_left      of a new generation that is still taken back if so many streams fail
 ///         held_for_generation     on trial, which it would serve again in place of (or null)
 ///         producers: array of name, route, opens, closes, open
-///         holders: array of stream, producer, peer (or null), age_seconds     the oldest open streams
+///         holders: array of stream, producer, shared, peer (or null), age_seconds     the oldest open streams
 ///     changed_libraries: array of library, plugins                            on disk, while plugins have the old one in memory
 ///     refusals: array of at (seconds since 1970), error                       the last ones, the oldest first
 struct StatusReport {
@@ -118,7 +118,8 @@ struct StatusReport {
     private static func json(_ holder: StreamSurvey.Holder) -> JSONValue {
         .object([
             ("stream", .text("\(holder.stream)")), ("producer", .text(holder.producer)),
-            ("peer", holder.peer.map(JSONValue.text) ?? .null), ("age_seconds", seconds(holder.ageNanoseconds)),
+            ("shared", .bool(holder.isShared)), ("peer", holder.peer.map(JSONValue.text) ?? .null),
+            ("age_seconds", seconds(holder.ageNanoseconds)),
         ])
     }
 

@@ -108,7 +108,8 @@ struct StatusTable {
             for holder in generation["holders"]?.elements ?? [] {
                 let stream = holder["stream"]?.text ?? "?"
                 let producer = holder["producer"]?.text ?? "?"
-                let peer = holder["peer"]?.text ?? "shared"
+                let isShared = holder["shared"] == .bool(true)
+                let peer = holder["peer"]?.text ?? (isShared ? "shared" : "its subscriber has left")
                 rows.append([
                     Self.name(generation), "stream \(stream)", producer, peer, Self.age(holder["age_seconds"]),
                 ])

@@ -15,6 +15,7 @@ package func startThread(
     pthread_attr_init(&attributes)
     defer { pthread_attr_destroy(&attributes) }
     pthread_attr_setstacksize(&attributes, max(stackBytes, Int(PTHREAD_STACK_MIN)))
+    pthread_attr_setguardsize(&attributes, guardBytes)
     pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
     let box = Unmanaged.passRetained(ThreadBody(name, died, body))
     var thread = pthread_t()
@@ -33,6 +34,10 @@ package func startThread(
     if result != 0 { box.release() }
     return result == 0
 }
+
+/// Below each stack: addresses that nothing is at. One page, as usual, is less than a frame with a large array takes at once, which
+/// would write to what lies behind it.
+private let guardBytes = 1 << 20
 
 private final class ThreadBody: Sendable {
     let name: String

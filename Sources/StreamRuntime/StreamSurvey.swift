@@ -8,8 +8,10 @@ package struct StreamSurvey: Sendable {
     package struct Holder: Sendable, Equatable {
         package let stream: StreamToken
         package let producer: String
-        /// `nil` for a shared stream, and for one without a connection.
+        package let isShared: Bool
+        /// `nil` for a shared stream, and for one whose subscriber has left.
         package let peer: String?
+        /// Since its open was called, or has answered.
         package let ageNanoseconds: Int64
     }
 
@@ -68,17 +70,20 @@ extension LoopStreams {
         }
         var share = shares[ObjectIdentifier(entry.generation)] ?? StreamSurvey.Share()
         defer { shares[ObjectIdentifier(entry.generation)] = share }
-        if record.pointee.role != .source { share.subscribers += 1 }
+        if record.pointee.role != .source, record.pointee.link != .none { share.subscribers += 1 }
         guard record.pointee.role != .member else { return }
         share.streams += 1
-        let age = record.pointee.source == .opening ? 0 : loop.now - record.pointee.openedAt
+        let since = record.pointee.source == .opening ? record.pointee.lastActivity : record.pointee.openedAt
+        let age = loop.now - since
         if share.holders.count == holdersMax {
             guard let youngest = share.holders.last, age > youngest.ageNanoseconds else { return }
             share.holders.removeLast()
         }
-        let peer = record.pointee.descriptor >= 0 ? loop.system.peerName(of: record.pointee.descriptor) : nil
+        var peer = record.pointee.descriptor >= 0 ? loop.system.peerName(of: record.pointee.descriptor) : nil
+        if record.pointee.link == .waiting { peer = record.pointee.opening?.peer }
         let holder = StreamSurvey.Holder(
-            stream: token(slot), producer: entry.description.name, peer: peer, ageNanoseconds: age)
+            stream: token(slot), producer: entry.description.name, isShared: record.pointee.role == .source, peer: peer,
+            ageNanoseconds: age)
         let place = share.holders.firstIndex { $0.ageNanoseconds < age } ?? share.holders.count
         share.holders.insert(holder, at: place)
     }

@@ -92,6 +92,17 @@ struct RunCommandTests {
         #expect(ledger.entries.violations().isEmpty)
     }
 
+    @Test("Ctrl-C ends also where the producer's open never returns, a while later")
+    func hangingOpen() throws {
+        let (program, exit) = try run(fixturePlugin("HangsAsTold"), "in=open") { program in
+            try #require(
+                program.errors.wait(.seconds(20)) { $0.message.hasPrefix("producer does not return") } != nil)
+            program.signal(SIGINT)
+        }
+        #expect(exit == .status(1))
+        #expect(program.errors.lines.contains { $0.description.contains("hangs-as-told does not end its stream") })
+    }
+
     @Test("a shared producer, with the ids that its hub gives")
     func shared() throws {
         let (program, exit) = try run(fixturePlugin("SharedNumbers"), "every=1", "--max-events", "3")

@@ -277,7 +277,9 @@ struct StatusTableTests {
                "trial":{"failures":1,"failures_max":3,"seconds_left":7.25},"subscribers":11,"oldest_stream_seconds":60,"producers":[{"route":"/hello"},{"route":"/hallo"}],"holders":[]},
               {"plugin":"hello","generation":1,"state":"draining","age_seconds":11520,"image_bytes":24576,"open_streams":1,
                "trial":null,"held_for_generation":2,"subscribers":null,"oldest_stream_seconds":null,"producers":[{"route":"/hello"}],
-               "holders":[{"stream":"1a","producer":"hello","peer":"127.0.0.1:5","age_seconds":7200}]}],
+               "holders":[{"stream":"1a","producer":"hello","shared":false,"peer":"127.0.0.1:5","age_seconds":7200},
+                {"stream":"1b","producer":"hello","shared":false,"peer":null,"age_seconds":10},
+                {"stream":"1c","producer":"hello","shared":true,"peer":null,"age_seconds":9}]}],
              "refusals":[{"at":0,"error":"x.so: no\\u001b[2J; mend it"}]}
             """
         let text = StatusTable(try #require(JSONParser.parse(Array(json.utf8)))).text
@@ -295,7 +297,9 @@ struct StatusTableTests {
 
                 draining generations are held by
                   hello 1  the trial of generation 2
-                  hello 1  stream 1a                  hello  127.0.0.1:5  2h
+                  hello 1  stream 1a                  hello  127.0.0.1:5              2h
+                  hello 1  stream 1b                  hello  its subscriber has left  10s
+                  hello 1  stream 1c                  hello  shared                   9s
 
                 refused, the last ones
                   1970-01-01T00:00:00Z  x.so: no\\u001b[2J; mend it

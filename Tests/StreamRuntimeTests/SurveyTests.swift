@@ -42,13 +42,39 @@ struct SurveyTests {
         #expect(self.survey(stage.runtime) { stage.turn() }?.share(of: old) == StreamSurvey.Share())
     }
 
+    @Test("one that opens has its age, and one whose subscriber has left is nobody's any more")
+    func beginAndEnd() throws {
+        let stage = Stage()
+        let opens = stage.entry(
+            FakeProducer(name: "opens", opening: { _ in .pending }), Generation(plugin: "a", number: 1))
+        let closes = stage.entry(
+            FakeProducer(name: "closes", closing: { _, _ in false }), Generation(plugin: "b", number: 1))
+        let opening = try stage.open(opens)
+        let closing = try stage.open(closes)
+        stage.turn()
+        closing.attach()
+        stage.turn()
+        closing.hangUp()
+        stage.pass(milliseconds: 3000)
+        let survey = try #require(survey(stage.runtime) { stage.turn() })
+        let first = survey.share(of: opens.generation)
+        #expect(first.subscribers == 1 && first.holders.map { $0.ageNanoseconds / 1_000_000_000 } == [3])
+        let second = survey.share(of: closes.generation)
+        #expect(second.streams == 1 && second.subscribers == 0)
+        #expect(second.holders.map(\.peer) == [nil] && second.holders.map(\.isShared) == [false])
+        opening.leave()
+        #expect(stage.runtime.opened(opening.token, .ended()))
+        #expect(stage.runtime.closed(closing.token))
+        stage.turn()
+    }
+
     @Test("a shared stream counts once, on all loops together, and its readers each")
     func shared() throws {
         let stage = HubStage(loops: 3)
         let entry = stage.entry(FakeProducer(isShared: true))
         let visitors = try (0..<7).map { _ in try stage.join(entry) }
         let share = try #require(survey(stage.runtime) { stage.turn() }).share(of: entry.generation)
-        #expect(share.streams == 1 && share.subscribers == 7 && share.holders.count == 1)
+        #expect(share.streams == 1 && share.subscribers == 7 && share.holders.map(\.isShared) == [true])
         for visitor in visitors { stage.runtime.leave(visitor.token) }
         stage.turn()
     }

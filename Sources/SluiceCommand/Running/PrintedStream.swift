@@ -21,8 +21,13 @@ final class PrintedStream: OpenAnswering, FrameSink, FrameCarrier {
     private let arrived = Semaphore()
 
     /// Waits for the next thing to happen.
-    func next() -> Happening {
-        arrived.wait()
+    /// - Parameter seconds: for so long; `nil`: for as long as it takes.
+    func next(within seconds: Int?) -> Happening? {
+        if let seconds {
+            guard arrived.wait(seconds: seconds) else { return nil }
+        } else {
+            arrived.wait()
+        }
         return happenings.withLock { $0.removeFirst() }
     }
 

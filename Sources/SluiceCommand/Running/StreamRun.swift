@@ -14,8 +14,8 @@ struct StreamRun {
     let eventCountMax: Int?
     let logger: Logger
 
-    /// How long the producer has to close, once its stream is to end. Seconds.
-    private static let closeSeconds: Int64 = 10
+    /// How long the producer has to answer, and to close, once its stream is to end. Seconds.
+    private static let closeSeconds = 10
 
     /// - Returns: the exit status: 0, or 1 if the stream failed or did not end.
     /// - Throws: why there was no stream.
@@ -64,7 +64,8 @@ struct StreamRun {
         var cut = eventCountMax.map(FrameCut.init)
         var isEnding = false
         while true {
-            switch printed.next() {
+            guard let happening = printed.next(within: isEnding ? Self.closeSeconds : nil) else { return noteUnended() }
+            switch happening {
             case .answered(.stream):
                 runtime.attach(token, to: .sink(printed), head: [], form: .reconnects)
             case .answered(let answer):
@@ -112,6 +113,11 @@ struct StreamRun {
             if runtime.waitUntilIdle(deadline: monotonicNanoseconds() + 1_000_000_000) { return true }
             if printed.isInterrupted(within: 0) { break }
         }
-        return !note("the producer \(producer.description.name) does not close its stream; not waiting any longer")
+        return noteUnended()
+    }
+
+    /// - Returns: `false`.
+    private func noteUnended() -> Bool {
+        !note("the producer \(producer.description.name) does not end its stream; not waiting any longer")
     }
 }
