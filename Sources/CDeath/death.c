@@ -104,7 +104,8 @@ static void tell(const struct fatal *signal, int number, const siginfo_t *info, 
 {
     static struct line line;
     struct moment moment = moment_of(context);
-    bool is_sent = info->si_code <= 0 && info->si_pid != getpid();
+    bool names_sender = info->si_code == SI_USER || info->si_code == SI_TKILL || info->si_code == SI_QUEUE;
+    bool is_sent = names_sender && info->si_pid != getpid();
     struct sluice_call call = {NULL, 0, sluice_function_open, 0};
     struct sluice_code_place place = {NULL, NULL, 0, 0};
     bool is_in_call = false;
