@@ -94,6 +94,8 @@ extension LoopStreams {
         guard mayClose else { return true }
         let (state, reason) = (table[slot].pointee.state, table[slot].pointee.reason!)
         table[slot].pointee.source = .closing
+        // Only now: a `closed` that comes before its `close` is called breaks the contract.
+        table.withGate(slot) { $0.isClosing = true }
         let isOver = call(slot, .close) { token, entry in
             entry.producer.close(token, state: state, reason: reason)
         } after: { isOver, _ in

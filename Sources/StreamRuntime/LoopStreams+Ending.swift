@@ -15,11 +15,7 @@ extension LoopStreams {
         record.pointee.source = record.pointee.isThreaded ? .closing : .closeDue
         record.pointee.reason = reason
         record.pointee.closingSince = loop.now
-        table.withGate(slot) { gate in
-            gate.isCancelled = true
-            // A thread sets it by itself, and may have done so: its stream can end at both ends at once.
-            if !gate.isThreaded { gate.isClosing = true }
-        }
+        table.withGate(slot) { $0.isCancelled = true }
         record.pointee.handoff?.end()
         if record.pointee.isThreaded {
             // Its thread closes it, as soon as what it runs has returned.

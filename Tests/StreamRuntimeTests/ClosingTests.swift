@@ -57,6 +57,20 @@ struct ClosingTests {
         #expect(stage.runtime.openStreams == 1)
     }
 
+    @Test("closed before close was called, though that is due, changes nothing: it is called, and awaited")
+    func beforeItsClose() throws {
+        let producer = FakeProducer([.event("a", wait: -1)], closing: { _, _ in false })
+        let visitor = try stage.subscribe(producer)
+        stage.runtime.loops[0].disconnect(visitor.token.slot, .disconnected)
+        #expect(producer.only.closeReasons == [])
+        #expect(!stage.runtime.closed(visitor.token))
+        stage.turn()
+        #expect(producer.only.closeReasons == [.disconnected] && stage.runtime.openStreams == 1)
+        #expect(stage.runtime.closed(visitor.token))
+        stage.turn()
+        #expect(stage.isIdle)
+    }
+
     @Test("a close that never completes is reported once, and told when it does after all")
     func stuck() throws {
         let producer = FakeProducer([.end], closing: { _, _ in false })
