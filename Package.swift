@@ -172,7 +172,7 @@ let package = Package(
         unitTests("ForeignFunction"),
         unitTests("CCalls"),
         unitTests("Locks"),
-        unitTests("StreamLoop"),
+        unitTests("StreamLoop", also: ["CLinux"]),
         unitTests(
             "StreamRuntime",
             also: ["EventStream", "Locks", "StreamLoop", .product(name: "Logging", package: "swift-log")]),

@@ -59,7 +59,7 @@ struct sluice_code_place sluice_code_at(uintptr_t address)
 /* So far a stack is searched. Bytes. */
 enum { SEARCHED = 64 * 1024, PIECE = 128 };
 
-struct sluice_code_place sluice_code_on_stack(uintptr_t stack)
+struct sluice_code_place sluice_code_on_stack(uintptr_t stack, const char *plugin)
 {
     uintptr_t words[PIECE];
     for (uintptr_t at = stack & ~(uintptr_t)7; at - stack < SEARCHED || at < stack; at += sizeof words) {
@@ -70,7 +70,7 @@ struct sluice_code_place sluice_code_on_stack(uintptr_t stack)
             break;
         for (size_t i = 0; i < (size_t)bytes / sizeof *words; i++) {
             struct sluice_code_place place = sluice_code_at(words[i]);
-            if (place.plugin)
+            if (place.plugin && (!plugin || strcmp(place.plugin, plugin) == 0))
                 return place;
         }
         if ((size_t)bytes < sizeof words)
@@ -79,7 +79,7 @@ struct sluice_code_place sluice_code_on_stack(uintptr_t stack)
     return (struct sluice_code_place){NULL, NULL, 0, 0};
 }
 
-struct sluice_code_place sluice_code_calling(void)
+struct sluice_code_place sluice_code_calling(const char *plugin)
 {
-    return sluice_code_on_stack((uintptr_t)__builtin_frame_address(0));
+    return sluice_code_on_stack((uintptr_t)__builtin_frame_address(0), plugin);
 }

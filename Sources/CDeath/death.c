@@ -113,12 +113,8 @@ static void tell(const struct fatal *signal, int number, const siginfo_t *info, 
         is_in_call = sluice_call_read(sluice_call_record_here(), &call) && call.callee;
         place = sluice_code_at(moment.instruction);
         /* Of a library that the plugin calls. A thread of the host's that is in no call has only what calls before have left there. */
-        if (!place.plugin && (is_in_call || stack_lowest == 0)) {
-            place = sluice_code_on_stack(moment.stack);
-            /* The words of another are from a call before this one, whose plugin is not known by its addresses while it is loaded. */
-            if (is_in_call && place.plugin && strcmp(place.plugin, call.callee->plugin) != 0)
-                place.plugin = NULL;
-        }
+        if (!place.plugin && (is_in_call || stack_lowest == 0))
+            place = sluice_code_on_stack(moment.stack, is_in_call ? call.callee->plugin : NULL);
     }
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);

@@ -5,8 +5,9 @@
 /* The plugin that has this address; signal handlers may ask. */
 struct sluice_code_place sluice_code_at(uintptr_t address);
 
-/* The first plugin's return address on the stack from `stack` upwards; signal handlers may ask. */
-struct sluice_code_place sluice_code_on_stack(uintptr_t stack);
+/* The first return address on the stack from `stack` upwards that is in a plugin; signal handlers may ask.
+   `plugin`: whose call the thread is in; another's words are left of an earlier call then. NULL: in none. */
+struct sluice_code_place sluice_code_on_stack(uintptr_t stack, const char *plugin);
 
 /* A line of the log, as LogLine.swift makes them. Plain memory, so that it can be made in a signal handler. */
 struct line {

@@ -44,7 +44,7 @@ enum ExitWatch {
         init() {
             var call = sluice_call()
             self.call = sluice_call_read(sluice_call_record_here(), &call) ? call : nil
-            place = sluice_code_calling()
+            place = sluice_code_calling(self.call?.callee?.pointee.plugin)
         }
 
         var metadata: Logger.Metadata {

@@ -165,6 +165,7 @@ struct DeathTests {
             let line = try server.waitForLog(Self.exited)
             #expect(line["plugin"] == "dies" && line["producer"] == producer && line["generation"] == "1")
             #expect(line["call"] == "next" && line["stream"]?.isEmpty == false)
+            #expect(line["file"]?.hasSuffix("/Dies.so") == true)
         }
     }
 

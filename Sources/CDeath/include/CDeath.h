@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** From now on the process leaves a line when it dies of a signal that tells of wrong code. Once per process.
+/** From now on the process leaves a line when it dies of a signal, but for those that it has handlers for. Once per process.
     @param descriptor stays open
     @param json the form of the line, that of all others of the log */
 void sluice_death_watch(int descriptor, bool json);
@@ -37,6 +37,7 @@ struct sluice_code_place {
     uintptr_t offset;    /**< into the file's image */
 };
 
-/** The plugin whose code called the caller of this, directly or through others; as far as the stack tells. */
-struct sluice_code_place sluice_code_calling(void);
+/** The plugin whose code called the caller of this, directly or through others; as far as the stack tells.
+    @param plugin whose call the thread is in, and who alone is meant then; NULL: in none */
+struct sluice_code_place sluice_code_calling(const char *_Nullable plugin);
 #endif

@@ -31,13 +31,6 @@ final class PrintedStream: OpenAnswering, FrameSink, FrameCarrier {
         return happenings.withLock { $0.removeFirst() }
     }
 
-    /// - Returns: `false` if none was given within so many seconds.
-    func isInterrupted(within seconds: Int) -> Bool {
-        guard arrived.wait(seconds: seconds) else { return false }
-        if case .interrupted = happenings.withLock({ $0.removeFirst() }) { return true }
-        return false
-    }
-
     func post(_ happening: Happening) {
         happenings.withLock { $0.append(happening) }
         arrived.post()

@@ -111,7 +111,7 @@ struct StreamRun {
     private func waitForClose(_ printed: PrintedStream, _ runtime: Runtime) -> Bool {
         for _ in 0..<Self.closeSeconds {
             if runtime.waitUntilIdle(deadline: monotonicNanoseconds() + 1_000_000_000) { return true }
-            if printed.isInterrupted(within: 0) { break }
+            if case .interrupted? = printed.next(within: 0) { break }
         }
         return noteUnended()
     }
