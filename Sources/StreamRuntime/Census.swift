@@ -47,7 +47,7 @@ final class Census: Sendable {
     /// Requests that a limit turned away.
     var refusedRequests: Int { refused.load(ordering: .relaxed) }
 
-    /// Takes a place for a stream: one of a subscriber's own, one that a subscriber joins with, or the source of a hub.
+    /// Takes a place for a stream: one of a subscriber's own, one that a subscriber joins with, or the stream of a hub.
     func takeStream() -> Bool {
         if streams.add(1, ordering: .relaxed).newValue <= maxStreams.load(ordering: .relaxed) { return true }
         streamIsOver()
@@ -63,20 +63,6 @@ final class Census: Sendable {
         if threads.add(1, ordering: .relaxed).newValue <= maxThreads.load(ordering: .relaxed) { return true }
         threadIsFree()
         return false
-    }
-
-    enum ThreadTaken {
-        /// It needs none, or can do without.
-        case none
-        case taken
-        case refused
-    }
-
-    /// Takes a thread for a stream, if its producer's streams live on threads.
-    func takeThread(for entry: ProducerEntry, at now: Int64) -> ThreadTaken {
-        guard entry.usesThreads(at: now) else { return .none }
-        if takeThread() { return .taken }
-        return entry.needsThreads(at: now) ? .refused : .none
     }
 
     /// For a stream that continues another: beyond the limit, until the other's thread is free. A loop has few of them at a time.

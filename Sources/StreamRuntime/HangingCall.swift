@@ -20,21 +20,6 @@ final class LeftStreams: @unchecked Sendable {
     private let condition = Condition()
     private var left: [UInt64: LeftStream] = [:]
 
-    struct LeftStream {
-        let token: StreamToken
-        let entry: ProducerEntry
-        let function: CallMark.Function
-        let handoff: Handoff
-        /// Of a `next`: where it puts what it makes.
-        let frames: EncodedFrames?
-        let state: UnsafeMutableRawPointer?
-        /// What it was in when the call was taken for one that hangs.
-        let source: StreamRecord.Source
-        /// What `close` was told.
-        let reason: CloseReason?
-        let since: Int64
-    }
-
     /// The loop's new thread, once it has everything in order.
     func leave(_ stream: LeftStream, to call: UInt64) {
         condition.withLock {
@@ -52,4 +37,41 @@ final class LeftStreams: @unchecked Sendable {
             }
         }
     }
+}
+
+/// What one stream was in when its loop went on without the thread that is in its call.
+final class LeftStream {
+    let token: StreamToken
+    let entry: ProducerEntry
+    let function: CallMark.Function
+    let handoff: Handoff
+    /// Of a `next`: where it puts what it makes.
+    let frames: EncodedFrames?
+    let state: UnsafeMutableRawPointer?
+    let phase: StreamLife.Phase
+    /// What `close` was told.
+    let reason: CloseReason?
+    /// When the call began. Monotonic nanoseconds.
+    let since: Int64
+    private var place: ThreadPlace?
+
+    init(
+        token: StreamToken, entry: ProducerEntry, function: CallMark.Function, handoff: Handoff, frames: EncodedFrames?,
+        state: UnsafeMutableRawPointer?, phase: StreamLife.Phase, reason: CloseReason?, since: Int64,
+        place: consuming ThreadPlace?
+    ) {
+        self.token = token
+        self.entry = entry
+        self.function = function
+        self.handoff = handoff
+        self.frames = frames
+        self.state = state
+        self.phase = phase
+        self.reason = reason
+        self.since = since
+        self.place = place
+    }
+
+    /// For the thread that goes on with the stream.
+    func takePlace() -> ThreadPlace? { place.take() }
 }

@@ -32,28 +32,20 @@ final class HubReplica {
         var isPlain: Bool { slotAndFlags & Self.plainFlag != 0 }
     }
 
-    /// How the source ended, once it has: what each subscriber is told when it has all that came before.
-    enum Ending {
-        case completed
-        case failed(String)
-        /// Ended from outside: come back.
-        case farewell(CloseReason)
-    }
-
     /// Tells the replica that asked from one that this loop had before.
     let serial: UInt64
     let slowPolicy: HubSettings.SlowPolicy
     let isAnchored: Bool
-    /// Whose source the hub has.
+    /// Whose stream the hub has.
     var entry: ProducerEntry
     var history: History
     /// The epoch of the hub's ids, and the number of the newest.
     var numbering: HubNumbering
-    /// The source is open, and the history is here.
+    /// The stream is open, and the history is here.
     var isLive = false
     var opened = HubOpened()
-    var ending: Ending?
-    /// Subscribers whose request waits for the source to open.
+    var ending: HubEnding?
+    /// Subscribers whose request waits for the stream to open.
     var waiting: [StreamToken] = []
     /// Subscribers on this loop, those without a connection yet included.
     var population = 0

@@ -30,7 +30,7 @@ extension StreamThread.Beginning {
     ///   - function: that has ended the thread.
     ///   - phase: what its stream was in.
     static func behindDeath(
-        in function: CallMark.Function, _ phase: StreamRecord.Source, _ state: UnsafeMutableRawPointer?,
+        in function: CallMark.Function, _ phase: StreamLife.Phase, _ state: UnsafeMutableRawPointer?,
         _ reason: CloseReason
     ) -> StreamThread.Beginning {
         let text =
@@ -45,45 +45,5 @@ extension StreamThread.Beginning {
         case .closeDue: .running(state: state)
         case .open, .closing, .over: .closing(isOver: true, reason)
         }
-    }
-}
-
-extension LoopStreams {
-    /// Starts the loop's first thread.
-    func start() -> Bool {
-        startThread { [self] seat in
-            self.seat = seat
-            loop.run()
-        }
-    }
-
-    func startThread(_ run: @escaping @Sendable (LoopSeat) -> Void) -> Bool {
-        let seat = LoopSeat()
-        return StreamLoop.startThread(
-            named: "sluice-loop-\(loop.index)", stackBytes: 8 << 20, died: { self.died(seat) }, { run(seat) })
-    }
-
-    /// A producer has ended a thread of the loop, or one that had lost the loop to another.
-    private func died(_ seat: LoopSeat) {
-        if let stream = seat.stream { return stream.died() }
-        calls.forgetThread()
-        let running = mark.running
-        // What follows waits for others, and has a thread of its own for that.
-        let isStarted = startThread { [self] heir in
-            if let call = running, call.number == seat.call, mark.end(call.number) {
-                // The loop was still its own.
-                let other = startThread { [self] next in takeOver(next, from: call, isDead: true) }
-                if !other { return takeOver(heir, from: call, isDead: true) }
-            }
-            let stream = left.take(seat.call)
-            census.noLongerHangs(stream.token)
-            log.endedThread(stream.token, stream.entry, stream.function.name)
-            let next = StreamThread.Beginning.behindDeath(
-                in: stream.function, stream.source, stream.state, stream.reason ?? .failed)
-            heir.stream = StreamThread(stream.token, stream.entry, stream.handoff, self, next)
-            nameThread(StreamThread.name)
-            heir.stream?.run()
-        }
-        if !isStarted, let running, running.number == seat.call { noteNoThread(for: running) }
     }
 }

@@ -9,7 +9,8 @@ import Synchronization
 /// non-blocking producer costs its `next`, its encoding into the loop's buffer, and its share of one `send`; nothing is allocated or
 /// locked on the way, and everything happens on this thread.
 ///
-/// The methods are the loop's own, unless a comment says "any thread".
+/// This is what the loop and other threads call; what is done with a row of the table is in the views of it (`RowView`). The methods are
+/// the loop's own, unless a comment says "any thread".
 final class LoopStreams: LoopHandler, @unchecked Sendable {
     // Unchecked: the table's gates are for any thread and locked; the rest is only touched on the loop's thread.
     let loop: Loop
@@ -20,48 +21,24 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
     let directory: HubDirectory
     /// This loop and the others.
     let peers: LoopSet
-    /// Calls that other threads may have to wait for.
-    let calls = RunningCalls()
-    /// The hubs that this loop has to do with.
+    let calls = ProducerCalls()
+    let scheduled = LoopSchedule()
+    let chores = Chores()
+    /// The hubs that have subscribers here.
     var replicas: [ObjectIdentifier: HubReplica] = [:]
     var replicaSerial: UInt64 = 0
+    var moved = MovedTokens()
 
     /// Where frames are encoded before they are sent; its memory stays with a call that never returns.
-    var outputPlace = makeOutput()
+    private(set) var outputPlace = makeOutput()
     var output: FrameBuffer {
         @inline(__always) _read { yield outputPlace.pointee }
         @inline(__always) _modify { yield &outputPlace.pointee }
     }
-    /// Calls of `open` and `close`, in the order in which they are to be made.
-    var dueCalls: Deque<DueCall> = []
-    /// Streams that are to be served at the end of the turn: their producers are asked, or they have more to send.
+    /// Rows that are to be served at the end of the turn: their producers are asked, or they have more to send.
     var runQueue: Deque<StreamToken> = []
-    /// The timer of `scheduled` has fired.
-    var isScheduleDue = false
-    /// What is done in portions at the ends of turns.
-    var chores: Deque<(StreamToken, Chore)> = []
-    /// Successors whose open has not answered.
-    var successorsOpening = 0
-    /// Whom a sink means by the token that it was given, once that stream was continued by another; and the other way round.
-    var movedSinks: [StreamToken: StreamToken] = [:]
-    var sinkTokens: [StreamToken: StreamToken] = [:]
-    /// Whom a door means by the token that it was given, once the open of that stream has failed and another is tried.
-    var movedDoors: [StreamToken: StreamToken] = [:]
-    var scheduled = ScheduledCalls()
-    /// How many of the calls in `scheduled` are of streams that are over.
-    var callsOfEnded = 0
     /// Why all streams ended, once they were told to: one whose request was under way then ends, too.
     var endOfAll: CloseReason?
-
-    var stallWatch = StallWatch()
-    /// The call of a producer that the loop is in.
-    let mark = CallMark()
-    /// When it began, or the newest one did.
-    var callBegan: Int64 = 0
-    /// The thread that the loop is on.
-    var seat = LoopSeat()
-    /// What is left to threads that have lost the loop.
-    let left = LeftStreams()
     /// Any thread. A call has been holding the loop for some time: newcomers go elsewhere.
     let isHeld = Atomic(false)
 
@@ -71,12 +48,8 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
     static let batchBytes = 48 * 1024
     /// Batches that a stream may send before the others have their turn.
     static let batchesPerTurn = 4
-    /// What a peer may send after its request before it counts as hostile. Bytes; a record counts no further.
-    static let inputLimit = Int(UInt16.max)
-    /// How long the peer has to close its side after the end. Nanoseconds.
-    static let lingerTime: Int64 = 2_000_000_000
-    /// The slot whose timer is the one of `scheduled`.
-    static let scheduleSlot: UInt32 = 0
+    /// How long a turn may be at serving, before what is ready and what is due has its turn. Nanoseconds.
+    private static let servingTime: Int64 = 10_000_000
 
     init(
         loop: Loop, limits: Limits, log: StreamLog, census: Census, directory: HubDirectory, peers: LoopSet
@@ -90,40 +63,64 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
         loop.handler = self
     }
 
-    deinit {
-        outputPlace.deinitialize(count: 1)
-        outputPlace.deallocate()
-    }
+    deinit { Self.free(outputPlace) }
 
-    static func makeOutput() -> UnsafeMutablePointer<FrameBuffer> {
+    private static func makeOutput() -> UnsafeMutablePointer<FrameBuffer> {
         let place = UnsafeMutablePointer<FrameBuffer>.allocate(capacity: 1)
         place.initialize(to: FrameBuffer(capacity: batchBytes + 16 * 1024, isChunked: true))
         return place
     }
 
-    /// Takes over new limits, and looks anew at when each stream is due.
-    func takeLimits(_ limits: Limits) {
-        self.limits = limits
-        for slot in 1..<max(1, table.end) where table[slot].pointee.entry != nil {
-            let record = table[slot]
-            if record.pointee.descriptor >= 0 { applyWriteDeadline(to: record.pointee.descriptor) }
-            // A hub's clock has no deadline of its own: it looks at its replica.
-            if record.pointee.role != .clock { reschedule(slot) }
-        }
-        for replica in replicas.values where replica.clock != 0 { dueClock(replica.clock) }
+    private static func free(_ place: UnsafeMutablePointer<FrameBuffer>) {
+        place.deinitialize(count: 1)
+        place.deallocate()
     }
 
-    // MARK: Tokens
+    /// Takes another output; the old one stays with a call that still writes to it.
+    func leaveOutput() -> EncodedFrames {
+        defer { outputPlace = Self.makeOutput() }
+        return EncodedFrames(outputPlace)
+    }
+
+    /// Takes over new limits, and looks anew at when something is due for each row.
+    func takeLimits(_ limits: Limits) {
+        self.limits = limits
+        for slot in slotsInUse {
+            Connection(self, slot).applyWriteDeadline()
+            RowTimer(self, slot).set()
+        }
+        for replica in replicas.values where replica.clock != 0 {
+            HubSubscribers.clockFired(replica.clock, in: self)
+        }
+    }
+
+    // MARK: Rows
 
     func token(_ slot: UInt32) -> StreamToken {
         StreamToken(loop: loop.index, slot: slot, epoch: table[slot].pointee.epoch)
     }
 
-    /// The slot of a stream that is still the one that the token means.
+    /// The slot of a stream or subscriber that is still the one that the token means.
     func slot(_ token: StreamToken) -> UInt32? {
         let slot = token.slot
-        guard let record = table.record(ifAllocated: slot), record.pointee.epoch == token.epoch else { return nil }
+        guard let row = table.row(ifAllocated: slot), row.pointee.epoch == token.epoch else { return nil }
         return slot
+    }
+
+    /// All rows with a stream or a subscriber.
+    private var slotsInUse: some Sequence<UInt32> {
+        (1..<max(1, table.end)).lazy.filter { [table] in table[$0].pointee.entry != nil }
+    }
+
+    /// Gives a row back that has neither a stream nor a connection any more. Its epoch is no longer that of any token that was handed out.
+    func release(_ slot: UInt32) {
+        precondition(
+            table[slot].pointee.stream.phase == .over && table[slot].pointee.connection.link == .none,
+            "a row is released when both sides are over")
+        loop.setTimer(slot, to: .max)
+        if !moved.isEmpty, table[slot].pointee.role != .clock { moved.forgetSink(of: token(slot)) }
+        table[slot].pointee = StreamRow()
+        if table.release(slot) == 0 { census.loopIsIdle() }
     }
 
     /// Any thread. Runs the body with the gate of a stream that is not over.
@@ -135,172 +132,142 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
     /// Any thread. The producer has said that the stream is over: whoever uses its handle from now on is told so.
     func handleIsStale(_ token: StreamToken) { _ = withGate(token) { $0.isLive = false } }
 
+    /// Runs a call on another loop, or on this one at once.
+    func send(to index: Int, _ call: @escaping @Sendable (LoopStreams) -> Void) {
+        if index == loop.index { return call(self) }
+        let other = peers.loops[index]
+        other.loop.post { call(other) }
+    }
+
     // MARK: LoopHandler
 
     func ready(_ tag: UInt64, _ readiness: Readiness) {
         guard let token = StreamToken(raw: tag), let slot = slot(token) else { return }
-        let record = table[slot]
-        guard record.pointee.descriptor >= 0 else { return }
-        if readiness.contains(.hangUp) { return peerLeft(slot) }
+        let connection = Connection(self, slot)
+        guard table[slot].pointee.connection.descriptor >= 0 else { return }
+        if readiness.contains(.hangUp) { return connection.peerLeft() }
         // Behind its end there is nothing to read, whatever becomes ready.
-        if readiness.contains(.readable), !record.pointee.form.contains(.peerFinished), !dropInput(slot) { return }
-        if readiness.contains(.writable) { flush(slot) }
+        let isReading = readiness.contains(.readable) && !table[slot].pointee.connection.form.contains(.peerFinished)
+        if isReading, !connection.dropInput() { return }
+        if readiness.contains(.writable) { connection.flush() }
     }
 
     func woken(_ tag: UInt64) {
         guard let token = StreamToken(raw: tag), let slot = slot(token) else { return }
-        let record = table[slot]
+        let row = table[slot]
         let wasWoken = table.takeWake(slot)
-        if wasWoken, record.pointee.source == .open, record.pointee.entry!.description.hasNext {
-            record.pointee.nextDue = 0
+        if wasWoken, row.pointee.stream.phase == .open, row.pointee.entry!.description.hasNext {
+            row.pointee.stream.nextDue = 0
         }
         // An emit on a stream that had none before has made its queue.
-        if record.pointee.handoff == nil { record.pointee.handoff = table.withGate(slot) { $0.handoff } }
+        let handoff = row.pointee.handoff ?? StreamQueue(self, slot).find()
         // It was told before the stream moved to its thread.
-        if wasWoken, record.pointee.isThreaded { record.pointee.handoff?.wakeThread() }
+        if wasWoken, row.pointee.stream.isThreaded { handoff?.wakeThread() }
         pump(slot)
     }
 
     func due(_ slot: UInt32) {
-        if slot == Self.scheduleSlot {
-            isScheduleDue = true
-            return loop.setTimer(slot, to: .max)
-        }
-        let now = loop.now
-        let record = table[slot]
-        switch record.pointee.role {
-        case .source: return dueSource(slot)
-        case .clock: return dueClock(slot)
-        case .stream, .member: break
-        }
-        if record.pointee.link == .lingering {
-            if now >= record.pointee.lastActivity + Self.lingerTime { return dropLink(slot) }
-        } else if record.pointee.link != .waiting, record.pointee.hasPending,
-            now >= record.pointee.lastActivity + limits.writeDeadline
-        {
-            return writeDeadlinePassed(slot)
-        }
-        if record.pointee.source == .opening {
-            if let succession = record.pointee.succession, now >= succession.deadline {
-                return giveUp(slot, succession)
+        if slot == LoopSchedule.slot { return scheduled.timerFired(of: loop) }
+        RowTimer(self, slot).fired()
+    }
+
+    func turnEnded() -> TurnEnd {
+        // What is opened and closed comes last, as the others have some of that done, too.
+        guard scheduled.run(in: self), serveQueue(), chores.run(in: self), calls.makeDue(in: self) else { return .lost }
+        let hasMore = !calls.isEmpty || scheduled.isDue || !runQueue.isEmpty || chores.isWaiting
+        return hasMore ? .more : .idle
+    }
+
+    private func serveQueue() -> Bool {
+        guard !runQueue.isEmpty else { return true }
+        let end = loop.updateNow() + Self.servingTime
+        // Who comes back in meanwhile has its turn when others had theirs.
+        for _ in 0..<runQueue.count {
+            guard let token = runQueue.popFirst() else { break }
+            guard let slot = slot(token) else { continue }
+            table[slot].pointee.isQueued = false
+            switch table[slot].pointee.role {
+            case .exclusive: guard ExclusiveStream(self, slot).serve() else { return false }
+            case .hubStream: guard HubStream(self, slot).serve() else { return false }
+            case .hubSubscriber: HubSubscriber(self, slot).pump()
+            case .clock: break
             }
-            if let fallingBack = record.pointee.fallingBack, now >= fallingBack.deadline {
-                return giveUp(slot, fallingBack)
+            if loop.now >= end { break }
+        }
+        return true
+    }
+
+    /// Sends on what there is, as far as no producer has to be asked for it.
+    func pump(_ slot: UInt32) {
+        switch table[slot].pointee.role {
+        case .exclusive: ExclusiveStream(self, slot).pump()
+        case .hubStream: HubStream(self, slot).pump()
+        case .hubSubscriber: HubSubscriber(self, slot).pump()
+        case .clock: break
+        }
+    }
+
+    // MARK: What the front door says
+
+    /// The front door lost the peer, or can't send the response.
+    func leave(_ token: StreamToken) {
+        if let slot = slot(moved.takeDoor(token)) { Connection(self, slot).leave() }
+    }
+
+    /// The connection of an opened stream is here.
+    func attach(_ known: StreamToken, to transport: StreamTransport, head: [UInt8], form: ResponseForm) {
+        guard let slot = slot(moved.takeDoor(known)), table[slot].pointee.connection.link == .waiting,
+            !table[slot].pointee.isOpening
+        else {
+            switch transport {
+            case .descriptor(let descriptor): loop.system.close(descriptor)
+            case .sink(let sink): sink.abort()
             }
+            return
         }
-        if record.pointee.source == .open, limits.maxAge > 0, now >= record.pointee.openedAt + limits.maxAge {
-            return end(slot, .expired)
-        }
-        reportIfStuck(slot)
-        if record.pointee.role == .stream, record.pointee.link == .connected, !record.pointee.hasPending {
-            // One that is to be served may have something to say; whether it had is looked at behind that.
-            if isPullDue(record, at: now) { queue(slot) }
-            if now >= keepAliveDue(slot), !record.pointee.isQueued { return keepAlive(slot) }
-        }
-        reschedule(slot)
+        Connection(self, slot).attach(transport, known: known, head: head, form: form)
     }
 
-    /// Tells once of a stream whose producer does not come to its end, or does not answer its open.
-    func reportIfStuck(_ slot: UInt32) {
-        let record = table[slot]
-        guard let due = reportDue(record), loop.now >= due else { return }
-        let (entry, since) = (record.pointee.entry!, loop.now - due + limits.stuckReport)
-        if isUnanswered(record) {
-            record.pointee.isReportedUnanswered = true
-            return log.unanswered(token(slot), entry, since: since)
-        }
-        record.pointee.isReportedStuck = true
-        log.stuck(
-            token(slot), entry, calls.function(of: token(slot)), reason: record.pointee.reason, since: since)
-        census.countStuck()
+    func sinkDrained(_ token: StreamToken) { withSink(token) { $0.sinkDrained() } }
+    func sinkHalfClosed(_ token: StreamToken) { withSink(token) { $0.sinkHalfClosed() } }
+    func sinkClosed(_ token: StreamToken) { withSink(token) { $0.sinkClosed() } }
+
+    private func withSink(_ token: StreamToken, _ body: (Connection) -> Void) {
+        if let slot = slot(moved.sink(token)) { body(Connection(self, slot)) }
     }
 
-    // MARK: Time
+    // MARK: What producers say
 
-    func isPullDue(_ record: UnsafeMutablePointer<StreamRecord>, at now: Int64) -> Bool {
-        record.pointee.source == .open && !record.pointee.isThreaded && !record.pointee.isResting
-            && record.pointee.nextDue <= now
+    /// `opened` was called for a stream that lived on the loop.
+    func answered(_ token: StreamToken, _ outcome: OpenOutcome) {
+        guard let slot = slot(token) else { return }
+        // Its thread, which it may have since, waits for it.
+        if table[slot].pointee.stream.isThreaded { return table[slot].pointee.handoff!.answerOpen(outcome) }
+        StreamOpening(self, slot).answered(outcome)
     }
 
-    /// When it is to be reported that its producer, told to end it, or its open to hurry, has not done so, or that its open has not answered;
-    /// `nil`: there is no such thing, or it was reported.
-    private func reportDue(_ record: UnsafeMutablePointer<StreamRecord>) -> Int64? {
-        guard !record.pointee.isReportedStuck else { return nil }
-        if isUnanswered(record) { return record.pointee.lastActivity.addingSaturating(limits.stuckReport) }
-        switch record.pointee.source {
-        case .opening, .closeDue, .closing:
-            return record.pointee.reason == nil ? nil : record.pointee.closingSince.addingSaturating(limits.stuckReport)
-        case .open, .over: return nil
-        }
+    /// `closed` was called for a stream that lived on the loop.
+    func answeredClose(_ token: StreamToken) {
+        guard let slot = slot(token) else { return }
+        if table[slot].pointee.stream.isThreaded { return table[slot].pointee.handoff!.signalClosed() }
+        StreamEnding(self, slot).closed()
     }
-
-    /// Its open was called, nobody has told it to hurry, and this was not reported yet.
-    private func isUnanswered(_ record: UnsafeMutablePointer<StreamRecord>) -> Bool {
-        record.pointee.source == .opening && record.pointee.reason == nil && !record.pointee.isReportedUnanswered
-            && (record.pointee.isPending || record.pointee.isThreaded)
-    }
-
-    /// Up to a tenth earlier than asked for, by slot, so that streams which began together don't all speak together.
-    func keepAliveDue(_ slot: UInt32) -> Int64 {
-        let jitter = limits.keepAlive / 1000 * Int64(slot &* 2_654_435_761 >> 16 % 100)
-        return table[slot].pointee.lastActivity + limits.keepAlive - jitter
-    }
-
-    /// Sets the stream's one timer to the next moment at which something is to be done for it.
-    func reschedule(_ slot: UInt32) {
-        let record = table[slot]
-        var deadline = record.pointee.role == .source ? sourceDeadline(record) : Int64.max
-        switch record.pointee.link {
-        case .connected:
-            if record.pointee.hasPending {
-                deadline = record.pointee.lastActivity + limits.writeDeadline
-            } else if record.pointee.role == .stream {
-                deadline = keepAliveDue(slot)
-                if record.pointee.source == .open, !record.pointee.isThreaded, !record.pointee.isQueued,
-                    !record.pointee.isResting
-                {
-                    deadline = min(deadline, record.pointee.nextDue)
-                }
-            }
-        case .ending:
-            deadline = record.pointee.lastActivity + limits.writeDeadline
-        case .lingering:
-            deadline = record.pointee.lastActivity + Self.lingerTime
-        case .waiting, .none:
-            break
-        }
-        if record.pointee.source == .open, limits.maxAge > 0, record.pointee.role != .source {
-            deadline = min(deadline, record.pointee.openedAt + limits.maxAge)
-        }
-        if record.pointee.source == .opening {
-            let answer = record.pointee.succession?.deadline ?? record.pointee.fallingBack?.deadline
-            deadline = min(deadline, answer ?? .max)
-        }
-        if let report = reportDue(record) { deadline = min(deadline, report) }
-        loop.setTimer(slot, to: deadline)
-    }
-
-    // MARK: Scheduled calls
 
     func schedule(
         _ token: StreamToken, due: Int64, _ function: @escaping @convention(c) (UnsafeMutableRawPointer?) -> Void,
         _ context: UnsafeMutableRawPointer?
     ) {
         // It may have ended on the way to here, and still have its connection: then the call never runs.
-        guard let slot = slot(token), table[slot].pointee.source != .over else { return }
-        if table[slot].pointee.isThreaded {
+        guard let slot = slot(token), table[slot].pointee.stream.phase != .over else { return }
+        if table[slot].pointee.stream.isThreaded {
             table[slot].pointee.handoff!.schedule(due: due, stream: token, function, context)
         } else {
-            table[slot].pointee.calls += 1
-            scheduled.insert(due: due, stream: token, function, context)
-            setScheduleTimer()
+            scheduled.add(to: StreamEnding(self, slot), due: due, function, context)
         }
     }
 
-    /// The source of this stream is not over.
-    func isLive(_ token: StreamToken) -> Bool {
-        slot(token).map { table[$0].pointee.source != .over } ?? false
-    }
+    /// The producer is not done with this stream.
+    func isLive(_ token: StreamToken) -> Bool { slot(token).map { table[$0].pointee.stream.phase != .over } ?? false }
 
     /// Any thread. Runs a scheduled call, unless the producer has said meanwhile that its stream is over: then it may have freed what the
     /// call would touch.
@@ -316,19 +283,57 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
                 } ?? nil
             return producer != nil
         }
-        return calls.run(call.stream, CallMark.Function.schedule.name, if: findProducer) {
+        return calls.running.run(call.stream, CallMark.Function.schedule.name, if: findProducer) {
             producer?.perform(call.stream, call.function, call.context)
         }
     }
 
-    /// A stream's source is over: its calls never run. They are cleared away when they are more than half of all, as looking for
-    /// those of one stream means looking at all.
-    func forgetCalls(_ slot: UInt32) {
-        callsOfEnded += Int(table[slot].pointee.calls)
-        table[slot].pointee.calls = 0
-        guard callsOfEnded * 2 > scheduled.count else { return }
-        callsOfEnded = 0
-        scheduled.keep { isLive($0.stream) }
+    // MARK: What reloads and the end of the server ask for
+
+    /// The generation was replaced.
+    func migrateAll(of generation: Generation) {
+        for slot in slotsInUse where table[slot].pointee.entry?.generation === generation {
+            guard table[slot].pointee.role != .hubSubscriber else { continue }
+            table[slot].pointee.stream.isKept = false
+            considerMigrating(token(slot))
+        }
+    }
+
+    /// The stream may have come to where it can be continued by another.
+    func considerMigrating(_ token: StreamToken) {
+        guard let slot = slot(token), Migration(self, slot).isPossible else { return }
+        chores.add(.migrate, for: token)
+    }
+
+    /// Ends a stream or a subscriber from outside: who reads it gets what was produced, a reconnection time, and a clean end.
+    func end(_ slot: UInt32, _ reason: CloseReason) {
+        switch table[slot].pointee.role {
+        case .exclusive: ExclusiveStream(self, slot).end(reason)
+        case .hubStream: HubStream(self, slot).end(reason)
+        case .hubSubscriber: HubSubscriber(self, slot).end(reason)
+        case .clock: break
+        }
+    }
+
+    /// Ends all streams, those to come included, or those of one generation: of that one after the other, as the streams of others
+    /// have events meanwhile.
+    func endAll(of generation: Generation?, _ reason: CloseReason) {
+        if generation == nil { endOfAll = reason }
+        for slot in slotsInUse where generation == nil || table[slot].pointee.entry?.generation === generation {
+            // The end of its hub reaches a subscriber behind all that came before.
+            if table[slot].pointee.connection.membership == .joined { continue }
+            if generation == nil { end(slot, reason) } else { chores.add(.end(reason), for: token(slot)) }
+        }
+    }
+
+    /// Drops all connections without further waiting; their streams are closed already.
+    func dropAllConnections() {
+        for slot in slotsInUse {
+            switch table[slot].pointee.connection.link {
+            case .connected, .ending, .lingering: Connection(self, slot).disconnect(.shutdown)
+            case .waiting, .none: break
+            }
+        }
     }
 }
 

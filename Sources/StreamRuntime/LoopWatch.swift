@@ -61,7 +61,7 @@ final class LoopWatch: Sendable {
     /// One look at each loop. For one thread at a time.
     func look() {
         for (index, streams) in loops.enumerated() {
-            let call = streams.mark.running
+            let call = streams.calls.mark.running
             let looks = state.withLock { state in
                 let isSame = call != nil && state.seen[index].call == call!.number
                 state.seen[index] = (call?.number ?? 0, isSame ? state.seen[index].looks + 1 : 0)
@@ -69,10 +69,10 @@ final class LoopWatch: Sendable {
             }
             streams.isHeld.store(looks > 0, ordering: .relaxed)
             // Tried at each look, and told once.
-            if let call, looks >= Self.looksPerDeadline, !streams.takeOver(from: call),
+            if let call, looks >= Self.looksPerDeadline, !LoopTakeover(streams: streams).begin(from: call),
                 looks == Self.looksPerDeadline
             {
-                streams.noteNoThread(for: call)
+                LoopTakeover(streams: streams).noteNoThread(for: call)
             }
         }
     }

@@ -148,7 +148,7 @@ extension Runtime: StreamServices {
     /// The producer will free what its running calls touch.
     private func waitForCalls(of stream: StreamToken, _ function: StaticString) {
         let streams = loops[stream.loop]
-        streams.calls.wait(for: stream, deadline: monotonicNanoseconds().addingSaturating(limits.stuckReport)) {
+        streams.calls.running.wait(for: stream, deadline: monotonicNanoseconds().addingSaturating(limits.stuckReport)) {
             // From a thread with room for it: this one may have a stack of 16 KiB.
             _ = startThread(named: "sluice-report", stackBytes: 512 * 1024) {
                 streams.log.waits(stream, function)

@@ -14,7 +14,7 @@ struct StreamLog: Sendable {
         return metadata
     }
 
-    /// - Parameter peer: `nil` for the source of a hub.
+    /// - Parameter peer: `nil` for the stream of a hub.
     func opened(_ token: StreamToken, _ entry: ProducerEntry, peer: String?) {
         guard logger.logLevel <= .info else { return }
         logger.info("stream opened", metadata: identity(token, entry).merging(["peer": "\(peer ?? "shared")"]) { $1 })
@@ -34,7 +34,7 @@ struct StreamLog: Sendable {
             ]) { $1 })
     }
 
-    func sourceExceeds(_ limit: String, _ entry: ProducerEntry) {
+    func hubExceeds(_ limit: String, _ entry: ProducerEntry) {
         logger.warning(
             "shared stream not opened: a limit is reached",
             metadata: identity(nil, entry).merging(["limit": "\(limit)"]) { $1 })

@@ -47,51 +47,13 @@ extension Runtime {
     ///   - done: called once, on a loop's thread.
     package func survey(holdersMax: Int = 3, _ done: @escaping @Sendable (StreamSurvey) -> Void) {
         let gathering = SurveyGathering(loops: loops.count, holdersMax: holdersMax, done: done)
-        for streams in loops { streams.loop.post { streams.survey(from: 1, gathering) } }
-    }
-}
-
-extension LoopStreams {
-    private static let surveyedPerTurn: UInt32 = 4096
-
-    fileprivate func survey(from start: UInt32, _ gathering: SurveyGathering) {
-        let end = max(1, min(table.end, start + Self.surveyedPerTurn))
-        var shares: [ObjectIdentifier: StreamSurvey.Share] = [:]
-        for slot in start..<max(start, end) { count(slot, in: &shares, holdersMax: gathering.holdersMax) }
-        guard end < table.end else { return gathering.add(shares, isLast: true) }
-        gathering.add(shares, isLast: false)
-        loop.post { [self] in survey(from: end, gathering) }
-    }
-
-    private func count(_ slot: UInt32, in shares: inout [ObjectIdentifier: StreamSurvey.Share], holdersMax: Int) {
-        let record = table[slot]
-        guard let entry = record.pointee.entry, record.pointee.role != .clock, record.pointee.source != .over else {
-            return
-        }
-        var share = shares[ObjectIdentifier(entry.generation)] ?? StreamSurvey.Share()
-        defer { shares[ObjectIdentifier(entry.generation)] = share }
-        if record.pointee.role != .source, record.pointee.link != .none { share.subscribers += 1 }
-        guard record.pointee.role != .member else { return }
-        share.streams += 1
-        let since = record.pointee.source == .opening ? record.pointee.lastActivity : record.pointee.openedAt
-        let age = loop.now - since
-        if share.holders.count == holdersMax {
-            guard let youngest = share.holders.last, age > youngest.ageNanoseconds else { return }
-            share.holders.removeLast()
-        }
-        var peer = record.pointee.descriptor >= 0 ? loop.system.peerName(of: record.pointee.descriptor) : nil
-        if record.pointee.link == .waiting { peer = record.pointee.opening?.peer }
-        let holder = StreamSurvey.Holder(
-            stream: token(slot), producer: entry.description.name, isShared: record.pointee.role == .source, peer: peer,
-            ageNanoseconds: age)
-        let place = share.holders.firstIndex { $0.ageNanoseconds < age } ?? share.holders.count
-        share.holders.insert(holder, at: place)
+        for streams in loops { streams.loop.post { gathering.look(at: streams, from: 1) } }
     }
 }
 
 /// Adds up what the loops say.
 private final class SurveyGathering: Sendable {
-    let holdersMax: Int
+    private let holdersMax: Int
     private let done: @Sendable (StreamSurvey) -> Void
     private let state: Mutex<(survey: StreamSurvey, missing: Int)>
 
@@ -101,7 +63,43 @@ private final class SurveyGathering: Sendable {
         state = Mutex((StreamSurvey(), loops))
     }
 
-    func add(_ shares: [ObjectIdentifier: StreamSurvey.Share], isLast: Bool) {
+    private static let rowsPerTurn: UInt32 = 4096
+
+    func look(at streams: LoopStreams, from start: UInt32) {
+        let end = max(1, min(streams.table.end, start + Self.rowsPerTurn))
+        var shares: [ObjectIdentifier: StreamSurvey.Share] = [:]
+        for slot in start..<max(start, end) { count(slot, of: streams, in: &shares) }
+        guard end < streams.table.end else { return add(shares, isLast: true) }
+        add(shares, isLast: false)
+        streams.loop.post { self.look(at: streams, from: end) }
+    }
+
+    private func count(
+        _ slot: UInt32, of streams: LoopStreams, in shares: inout [ObjectIdentifier: StreamSurvey.Share]
+    ) {
+        let (row, loop) = (streams.table[slot], streams.loop)
+        guard let entry = row.pointee.entry, !row.pointee.isOver else { return }
+        var share = shares[ObjectIdentifier(entry.generation)] ?? StreamSurvey.Share()
+        defer { shares[ObjectIdentifier(entry.generation)] = share }
+        if row.pointee.connection.link != .none { share.subscribers += 1 }
+        guard row.pointee.role != .hubSubscriber else { return }
+        share.streams += 1
+        let age = loop.now - row.pointee.since
+        if share.holders.count == holdersMax {
+            guard let youngest = share.holders.last, age > youngest.ageNanoseconds else { return }
+            share.holders.removeLast()
+        }
+        let descriptor = row.pointee.connection.descriptor
+        var peer = descriptor >= 0 ? loop.system.peerName(of: descriptor) : nil
+        if row.pointee.connection.link == .waiting { peer = row.pointee.opening?.peer }
+        let holder = StreamSurvey.Holder(
+            stream: streams.token(slot), producer: entry.description.name,
+            isShared: row.pointee.role == .hubStream, peer: peer, ageNanoseconds: age)
+        let place = share.holders.firstIndex { $0.ageNanoseconds < age } ?? share.holders.count
+        share.holders.insert(holder, at: place)
+    }
+
+    private func add(_ shares: [ObjectIdentifier: StreamSurvey.Share], isLast: Bool) {
         let whole = state.withLock { state -> StreamSurvey? in
             state.survey.add(shares, holdersMax: holdersMax)
             if isLast { state.missing -= 1 }

@@ -1,8 +1,9 @@
 import EventStream
 import Locks
 
-/// What other threads may ask of a stream, under a lock of four bytes that is never taken to move an event. It lies apart from the
-/// record, which is the loop's alone.
+/// What other threads may ask of a stream, under a lock of four bytes. An `emit` takes it to find the queue; the loop moves
+/// events without it. It lies apart from the
+/// row, which is the loop's alone.
 struct StreamGate {
     var entry: ProducerEntry?
     var handoff: Handoff?
@@ -60,16 +61,16 @@ struct StreamGate {
         get { self[.roomWanted] }
         set { self[.roomWanted] = newValue }
     }
-    /// A hub's source: its frames are marked.
+    /// Of a hub: its frames are marked.
     var isShared: Bool {
         get { self[.shared] }
         set { self[.shared] = newValue }
     }
 }
 
-/// The streams of one loop, in chunks that never move or go: a record's address is good for ever, a token tells whose it is.
+/// The streams of one loop, in chunks that never move or go: a row's address is good for ever, a token tells whose it is.
 final class StreamTable: @unchecked Sendable {
-    // Unchecked: free slots are behind the lock; chunks are published by it and never change; a record has its own rules.
+    // Unchecked: free slots are behind the lock; chunks are published by it and never change; a row has its own rules.
     private static let chunkSize = 512
     private static let chunkCount = 1 << 15
     private let chunks: UnsafeMutablePointer<Chunk?>
@@ -77,18 +78,18 @@ final class StreamTable: @unchecked Sendable {
 
     /// One allocation, in whole pages: what the allocator gives back to the system around it is no more than a page.
     private struct Chunk {
-        let records: UnsafeMutablePointer<StreamRecord>
+        let rows: UnsafeMutablePointer<StreamRow>
         private let cells: UnsafeMutableRawPointer
 
         init() {
             let size = StreamTable.chunkSize
-            let recordBytes = MemoryLayout<StreamRecord>.stride * size
+            let rowBytes = MemoryLayout<StreamRow>.stride * size
             let memory = UnsafeMutableRawPointer.allocate(
-                byteCount: recordBytes + StreamCell.bytes * size, alignment: 4096)
-            records = memory.bindMemory(to: StreamRecord.self, capacity: size)
-            cells = memory + recordBytes
+                byteCount: rowBytes + StreamCell.bytes * size, alignment: 4096)
+            rows = memory.bindMemory(to: StreamRow.self, capacity: size)
+            cells = memory + rowBytes
             for index in 0..<size {
-                (records + index).initialize(to: StreamRecord())
+                (rows + index).initialize(to: StreamRow())
                 cell(index).initialize()
             }
         }
@@ -97,9 +98,9 @@ final class StreamTable: @unchecked Sendable {
         func cell(_ index: Int) -> StreamCell { StreamCell(at: cells + index * StreamCell.bytes) }
 
         func deallocate() {
-            records.deinitialize(count: StreamTable.chunkSize)
+            rows.deinitialize(count: StreamTable.chunkSize)
             for index in 0..<StreamTable.chunkSize { cell(index).deinitialize() }
-            records.deallocate()
+            rows.deallocate()
         }
     }
 
@@ -155,10 +156,10 @@ final class StreamTable: @unchecked Sendable {
     /// All slots ever used are below this one.
     var end: UInt32 { free.withLock { $0.next } }
 
-    /// The record of a slot that was allocated.
+    /// The row of a slot that was allocated.
     @inline(__always)
-    subscript(slot: UInt32) -> UnsafeMutablePointer<StreamRecord> {
-        chunks[Int(slot) / Self.chunkSize].unsafelyUnwrapped.records + Int(slot) % Self.chunkSize
+    subscript(slot: UInt32) -> UnsafeMutablePointer<StreamRow> {
+        chunks[Int(slot) / Self.chunkSize].unsafelyUnwrapped.rows + Int(slot) % Self.chunkSize
     }
 
     /// Any thread. Runs the body with the gate of a slot that was allocated.
@@ -212,9 +213,9 @@ final class StreamTable: @unchecked Sendable {
         return chunk.cell(Int(slot) % Self.chunkSize)
     }
 
-    /// The record of a slot that anybody may have made up.
-    func record(ifAllocated slot: UInt32) -> UnsafeMutablePointer<StreamRecord>? {
+    /// The row of a slot that anybody may have made up.
+    func row(ifAllocated slot: UInt32) -> UnsafeMutablePointer<StreamRow>? {
         guard slot > 0, let chunk = chunks[Int(slot) / Self.chunkSize] else { return nil }
-        return chunk.records + Int(slot) % Self.chunkSize
+        return chunk.rows + Int(slot) % Self.chunkSize
     }
 }

@@ -12,9 +12,11 @@ final class StreamThread: @unchecked Sendable {
     private let handoff: Handoff
     private let streams: LoopStreams
     private var beginning: Beginning?
+    /// Until its producer needs no thread any more.
+    private var place: ThreadPlace?
     /// The call of the producer that the thread is in, or the newest.
     private var function = CallMark.Function.open
-    private var phase = StreamRecord.Source.opening
+    private var phase = StreamLife.Phase.opening
     private var state: UnsafeMutableRawPointer?
     private var reason = CloseReason.failed
 
@@ -33,20 +35,23 @@ final class StreamThread: @unchecked Sendable {
     static let name = "sluice-stream"
 
     init(
-        _ token: StreamToken, _ entry: ProducerEntry, _ handoff: Handoff, _ streams: LoopStreams, _ beginning: Beginning
+        _ token: StreamToken, _ entry: ProducerEntry, _ handoff: Handoff, _ streams: LoopStreams,
+        _ beginning: Beginning, on place: consuming ThreadPlace?
     ) {
         self.token = token
         self.entry = entry
         self.handoff = handoff
         self.streams = streams
         self.beginning = beginning
+        self.place = place
     }
 
     /// - Returns: `false` if the system has no thread to give.
     static func start(
-        _ token: StreamToken, _ entry: ProducerEntry, _ handoff: Handoff, _ streams: LoopStreams, _ beginning: Beginning
+        _ token: StreamToken, _ entry: ProducerEntry, _ handoff: Handoff, _ streams: LoopStreams,
+        _ beginning: Beginning, on place: consuming ThreadPlace?
     ) -> Bool {
-        StreamThread(token, entry, handoff, streams, beginning).start()
+        StreamThread(token, entry, handoff, streams, beginning, on: place).start()
     }
 
     private func start() -> Bool {
@@ -70,9 +75,9 @@ final class StreamThread: @unchecked Sendable {
         let beginning = beginning.take()
         guard case .open(let request)? = beginning else { return beginning }
         if handoff.isCancelled != nil {
-            streams.census.threadIsFree()
+            place = nil
             streams.loop.post { [streams, token] in
-                if let slot = streams.slot(token) { streams.skipOpening(slot) }
+                if let slot = streams.slot(token) { StreamOpening(streams, slot).skip() }
             }
             return nil
         }
@@ -101,7 +106,7 @@ final class StreamThread: @unchecked Sendable {
         guard case .opened = outcome else {
             streams.handleIsStale(token)
             // Before the answer, upon which the loop may want a thread for another try.
-            streams.census.threadIsFree()
+            place = nil
             return answer(outcome, state)
         }
         phase = .open
@@ -114,8 +119,9 @@ final class StreamThread: @unchecked Sendable {
         let address = UInt(bitPattern: state)
         streams.loop.post { [streams, token] in
             guard let slot = streams.slot(token) else { return }
-            streams.table[slot].pointee.state = UnsafeMutableRawPointer(bitPattern: address)
-            streams.opened(slot, outcome)
+            let opening = StreamOpening(streams, slot)
+            opening.stream.state = UnsafeMutableRawPointer(bitPattern: address)
+            opening.answered(outcome)
         }
     }
 
@@ -165,7 +171,7 @@ final class StreamThread: @unchecked Sendable {
     }
 
     /// - Parameter deadline: when `next` is worth calling again.
-    /// - Returns: how the source ended, if it has.
+    /// - Returns: how the stream ended, if it has.
     private func note(_ outcome: PullOutcome, _ deadline: inout Int64) -> Handoff.Finish? {
         switch outcome {
         case .more:
@@ -183,7 +189,9 @@ final class StreamThread: @unchecked Sendable {
     private func rest(_ number: Int, _ state: UnsafeMutableRawPointer?) {
         function = .save
         let saved = entry.description.savesState ? entry.producer.save(token, state: state) : nil
-        streams.loop.post { [streams, token] in streams.rested(token, number, saved) }
+        streams.loop.post { [streams, token] in
+            if let slot = streams.slot(token) { Migration(streams, slot).threadRests(number, saved) }
+        }
         while let call = handoff.waitWhileResting() { run(call) }
     }
 
@@ -196,7 +204,7 @@ final class StreamThread: @unchecked Sendable {
     private func close(_ state: UnsafeMutableRawPointer?, _ reason: CloseReason) {
         _ = streams.withGate(token) { $0.isClosing = true }
         // From here on there is no interrupt.
-        streams.calls.wait(for: token)
+        streams.calls.running.wait(for: token)
         function = .close
         self.reason = reason
         closed(entry.producer.close(token, state: state, reason: reason), reason)
@@ -216,64 +224,20 @@ final class StreamThread: @unchecked Sendable {
 
     /// The producer has ended the thread: another one goes on, with a call that failed.
     func died() {
-        streams.calls.forgetThread()
+        streams.calls.running.forgetThread()
         let next = Beginning.behindDeath(in: function, phase, state, reason)
         streams.log.endedThread(token, entry, function.name)
-        if !Self.start(token, entry, handoff, streams, next) {
-            // Here at the latest, on what is left of this one.
-            StreamThread(token, entry, handoff, streams, next).run()
-        }
+        let heir = StreamThread(token, entry, handoff, streams, next, on: place.take())
+        // Here at the latest, on what is left of this one.
+        if !heir.start() { heir.run() }
     }
 
     /// The last thing that the thread does for its stream.
     /// - Parameter reason: what `close` was told.
     private func over(_ reason: CloseReason) {
-        streams.census.threadIsFree()
+        place = nil
         streams.loop.post { [streams, token] in
-            if let slot = streams.slot(token) { streams.threadIsOver(slot, reason) }
+            if let slot = streams.slot(token) { StreamEnding(streams, slot).closedByThread(reason) }
         }
-    }
-}
-
-extension LoopStreams {
-    /// The stream's thread has closed it.
-    /// - Parameter reason: what `close` was told, which is the true one even if the connection was lost a moment later.
-    func threadIsOver(_ slot: UInt32, _ reason: CloseReason) {
-        if table[slot].pointee.source == .open {
-            endSuccession(slot, reason)
-            // The end of its source still waits in the handoff. It is taken here even if the socket is full: nobody else would
-            // close the source once it was.
-            if table[slot].pointee.role == .source {
-                drainSource(slot)
-            } else {
-                output.removeAll()
-                if let end = takeHandoff(slot) { finish(slot, end) }
-            }
-        }
-        table[slot].pointee.reason = reason
-        closed(slot)
-    }
-
-    /// Gives a stream that lived on the loop a thread of its own, because its producer stalls.
-    /// - Returns: `false` if there is none to give: then it stays.
-    func moveToThread(_ slot: UInt32) -> Bool {
-        let record = table[slot]
-        let entry = record.pointee.entry!
-        guard census.takeThread() else { return false }
-        let token = token(slot)
-        let handoff = becomeThreaded(slot)
-        handoff.attach()
-        let running = StreamThread.Beginning.running(state: record.pointee.state)
-        if StreamThread.start(token, entry, handoff, self, running) { return true }
-        // Without a thread to be had, everything stays as it was; a wake that went to the handoff is made good by the pull that
-        // follows.
-        census.threadIsFree()
-        record.pointee.isThreaded = false
-        table.withGate(slot) { $0.isThreaded = false }
-        for call in handoff.becomeThreadless() {
-            record.pointee.calls += 1
-            scheduled.insert(due: call.due, stream: token, call.function, call.context)
-        }
-        return false
     }
 }

@@ -111,7 +111,7 @@ struct AnnouncingTests {
     func slow() throws {
         let stage = Stage()
         let visitor = try stage.subscribe(FakeProducer([.event("a", wait: -1)]), room: 0)
-        let large = [UInt8](repeating: UInt8(ascii: ":"), count: LoopStreams.announcementRoom / 2) + Array("\n\n".utf8)
+        let large = [UInt8](repeating: UInt8(ascii: ":"), count: Announcement.room / 2) + Array("\n\n".utf8)
         for _ in 0..<3 { stage.runtime.announce(large, to: "fakes") }
         stage.turn()
         #expect(stage.log.lines.count { $0.contains("too slowly to be told of a build") } == 2)

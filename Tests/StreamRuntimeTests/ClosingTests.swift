@@ -61,7 +61,7 @@ struct ClosingTests {
     func beforeItsClose() throws {
         let producer = FakeProducer([.event("a", wait: -1)], closing: { _, _ in false })
         let visitor = try stage.subscribe(producer)
-        stage.runtime.loops[0].disconnect(visitor.token.slot, .disconnected)
+        Connection(stage.runtime.loops[0], visitor.token.slot).disconnect(.disconnected)
         #expect(producer.only.closeReasons == [])
         #expect(!stage.runtime.closed(visitor.token))
         stage.turn()

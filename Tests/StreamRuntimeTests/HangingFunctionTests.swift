@@ -34,8 +34,8 @@ struct HangingFunctionTests {
             let token = visitor.token
             _ = streams.withGate(token) { $0.scheduledCalls += 1 }
             streams.schedule(token, due: 0, Function.call, function.context)
-            streams.due(LoopStreams.scheduleSlot)
-            streams.disconnect(token.slot, .disconnected)
+            streams.due(LoopSchedule.slot)
+            Connection(streams, token.slot).disconnect(.disconnected)
         }
     }
 

@@ -250,7 +250,7 @@ struct MigratingTests {
         stage.runtime.sinkClosed(visitor.token)
         stage.turn()
         #expect(newest.only.closeReasons == [.disconnected])
-        #expect(stage.isIdle && stage.streams.movedSinks.isEmpty && stage.streams.sinkTokens.isEmpty)
+        #expect(stage.isIdle && stage.streams.moved.isEmpty)
     }
 
     @Test("a close that takes its time keeps the old generation, not the subscriber")

@@ -29,8 +29,8 @@ struct MigrationSimulationTests {
         #expect(simulation.runtime.stuckStreams == 0)
         #expect(simulation.systems.allSatisfy { $0.sockets.values.allSatisfy(\.isClosed) })
         for streams in simulation.runtime.loops {
-            #expect(streams.chores.isEmpty && streams.successorsOpening == 0 && streams.replicas.isEmpty)
-            #expect(streams.movedSinks.isEmpty && streams.sinkTokens.isEmpty && streams.loop.timers.earliest == .max)
+            #expect(streams.chores.isEmpty && streams.chores.successorsOpening == 0 && streams.replicas.isEmpty)
+            #expect(streams.moved.isEmpty && streams.loop.timers.earliest == .max)
         }
         #expect(simulation.generations.allSatisfy { $0.liveStreams == 0 && $0.isShutDown })
         for entry in simulation.entries.flatMap(\.values) {

@@ -17,21 +17,21 @@ struct StreamTableTests {
         #expect(table.release(1000) == 0 && table.inUse == 0 && table.end == 1001)
     }
 
-    @Test("a record stays where it is, however the table grows")
+    @Test("a row stays where it is, however the table grows")
     func addresses() {
         let table = StreamTable()
         let first = table[table.allocate()!]
         for _ in 0..<2000 { _ = table.allocate() }
         #expect(table[1] == first)
-        #expect(table.record(ifAllocated: 1) == first)
+        #expect(table.row(ifAllocated: 1) == first)
     }
 
-    @Test("a slot that nobody gave out has no record, or one that is nobody's")
+    @Test("a slot that nobody gave out has no row, or one that is nobody's")
     func strangers() {
         let table = StreamTable()
-        #expect(table.record(ifAllocated: 0) == nil)
-        #expect(table.record(ifAllocated: 1) == nil)
-        #expect(table.record(ifAllocated: 1 << 24 - 1) == nil)
+        #expect(table.row(ifAllocated: 0) == nil)
+        #expect(table.row(ifAllocated: 1) == nil)
+        #expect(table.row(ifAllocated: 1 << 24 - 1) == nil)
         _ = table.allocate()
         let stranger = StreamToken(loop: 0, slot: 2, epoch: 1)
         #expect(table.withGate(of: stranger) { _ in true } == nil)
@@ -41,7 +41,7 @@ struct StreamTableTests {
 
     @Test("an idle stream's record is small")
     func size() {
-        #expect(MemoryLayout<StreamRecord>.stride <= 112 && StreamCell.bytes <= 32)
+        #expect(MemoryLayout<StreamRow>.stride <= 104 && StreamCell.bytes <= 32)
         #expect(MemoryLayout<HubReplica.Member>.stride == 16)
     }
 

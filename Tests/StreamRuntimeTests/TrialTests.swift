@@ -162,7 +162,7 @@ final class TrialTests {
             visitor.hangUp()
         }
         attend()
-        #expect(serving == 1 && stage.streams.movedDoors.isEmpty && stage.runtime.keptRequestBytes == 0)
+        #expect(serving == 1 && stage.streams.moved.isEmpty && stage.runtime.keptRequestBytes == 0)
         #expect(reloader.allEntries.map(\.ledger.open) == [0])
     }
 
@@ -186,7 +186,7 @@ final class TrialTests {
         #expect(door.answers == (isAnswered ? ["stream"] : []))
         visitor.leave()
         stage.turn()
-        #expect(stage.streams.movedDoors.isEmpty)
+        #expect(stage.streams.moved.isEmpty)
         if !isAnswered {
             let token = StreamToken(loop: 0, slot: 2, epoch: 1)
             #expect(stage.runtime.opened(token, .opened(headers: [])))

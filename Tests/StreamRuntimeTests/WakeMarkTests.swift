@@ -8,7 +8,7 @@ import Testing
 
 @Suite("Marks of wakes", .onTestThreads)
 struct WakeMarkTests {
-    /// A table with one stream on it, as `LoopStreams.openGate` makes one.
+    /// A table with one stream on it, as `StreamOpening.openGate` makes one.
     private static func table(isThreaded: Bool = false) -> (StreamTable, StreamToken) {
         let table = StreamTable()
         let slot = table.allocate()!

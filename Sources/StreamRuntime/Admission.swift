@@ -1,0 +1,149 @@
+import EventStream
+import StreamLoop
+
+/// What a stream, or a subscriber of a shared one, takes up while it lives: a place among all streams, one of its producer's, its generation,
+/// and its hub. The only code that takes them, and that gives them back: what is held at the end of the value goes back with it.
+///
+/// While it lives, its row holds them, and the row's role says which: then the value has been settled, and is made anew from the row when
+/// it is over.
+struct Admission: ~Copyable {
+    private struct Held: OptionSet {
+        let rawValue: UInt8
+        static let stream = Held(rawValue: 1)
+        static let producer = Held(rawValue: 2)
+        static let generation = Held(rawValue: 4)
+        static let hub = Held(rawValue: 8)
+    }
+
+    let entry: ProducerEntry
+    private let streams: LoopStreams
+    private var hub: Hub?
+    private var held: Held = []
+
+    /// Holds nothing yet.
+    /// - Parameter streams: any loop of the runtime.
+    init(of entry: ProducerEntry, in streams: LoopStreams) {
+        (self.entry, self.streams) = (entry, streams)
+    }
+
+    /// All that a row holds, but for its hub, which a subscriber leaves before.
+    init(heldBy row: UnsafeMutablePointer<StreamRow>, in streams: LoopStreams) {
+        self.init(of: row.pointee.entry!, in: streams)
+        // The places of a hub are its subscribers'.
+        held = row.pointee.role == .hubStream ? [.stream, .generation] : [.stream, .producer, .generation]
+    }
+
+    deinit {
+        if held.contains(.hub), let hub, streams.directory.leave(hub) {
+            let home = streams.peers.loops[hub.home]
+            home.loop.post { HubHome(home, hub).unused() }
+        }
+        if held.contains(.producer) { entry.freePlace() }
+        if held.contains(.stream) { streams.census.streamIsOver() }
+        // The last: it may be the end of the generation.
+        if held.contains(.generation) { entry.generation.leave() }
+    }
+
+    // MARK: Taking
+
+    /// Takes a place among all streams, and one of the producer's.
+    mutating func takePlaces(_ limits: Limits) throws(Overload) {
+        guard takeStream() else { throw Overload(limit: "max-streams") }
+        guard entry.takePlace(limit: limits.maxStreamsPerProducer) else {
+            throw Overload(limit: "max-streams-per-producer")
+        }
+        held.insert(.producer)
+    }
+
+    /// - Returns: `false` if there are as many streams as there may be.
+    mutating func takeStream() -> Bool {
+        guard streams.census.takeStream() else { return false }
+        held.insert(.stream)
+        return true
+    }
+
+    /// The places of a stream that continues another, whatever the limits say: it takes those of that one in a moment.
+    mutating func addPlaces() {
+        streams.census.addStream()
+        entry.addPlace()
+        held.formUnion([.stream, .producer])
+    }
+
+    /// - Returns: `false` if the generation has been shut down: none of its code may run any more.
+    mutating func enterGeneration() -> Bool {
+        guard entry.generation.enter() else { return false }
+        held.insert(.generation)
+        return true
+    }
+
+    /// It is counted among the users of a hub, which the directory has done.
+    mutating func use(_ hub: Hub) {
+        self.hub = hub
+        held.insert(.hub)
+    }
+
+    // MARK: Moving
+
+    /// From here on a row holds all of it.
+    consuming func settle() { held = [] }
+
+    /// A subscriber's row belongs to another producer's entry from now on, if that can still be entered.
+    static func move(_ row: UnsafeMutablePointer<StreamRow>, to entry: ProducerEntry, in streams: LoopStreams) -> Bool {
+        var new = Admission(of: entry, in: streams)
+        guard new.enterGeneration() else { return false }
+        entry.addPlace()
+        var old = Admission(heldBy: row, in: streams)
+        // Its place among all streams stays what it is.
+        old.held.remove(.stream)
+        row.pointee.entry = entry
+        new.settle()
+        return true
+    }
+
+    // MARK: Giving back
+
+    /// The places, before the rest.
+    mutating func freePlaces() {
+        if held.contains(.producer) { entry.freePlace() }
+        if held.contains(.stream) { streams.census.streamIsOver() }
+        held.subtract([.producer, .stream])
+    }
+
+    /// The stream becomes that of a hub, whose subscribers have the producer's places.
+    mutating func freeProducersPlace() {
+        if held.contains(.producer) { entry.freePlace() }
+        held.remove(.producer)
+    }
+
+    /// All of it, now.
+    consuming func giveBack() {}
+}
+
+/// A thread among those that streams may have; free again when the value ends.
+struct ThreadPlace: ~Copyable {
+    private let census: Census
+
+    /// - Returns: `nil` if there are as many as there may be.
+    static func take(in census: Census) -> ThreadPlace? {
+        census.takeThread() ? ThreadPlace(counted: census) : nil
+    }
+
+    /// For a stream whose producer's streams live on threads.
+    /// - Returns: `nil` if it needs none, or can do without.
+    static func take(for entry: ProducerEntry, in census: Census, at now: Int64) throws(Overload) -> ThreadPlace? {
+        guard entry.usesThreads(at: now) else { return nil }
+        if census.takeThread() { return ThreadPlace(counted: census) }
+        guard entry.needsThreads(at: now) else { return nil }
+        throw Overload(limit: "max-threads")
+    }
+
+    /// For a stream that continues another: beyond the limit, until the other's thread is free. A loop has few of them at a time.
+    static func add(in census: Census) -> ThreadPlace {
+        census.addThread()
+        return ThreadPlace(counted: census)
+    }
+
+    private init(counted census: Census) { self.census = census }
+
+    deinit { census.threadIsFree() }
+}

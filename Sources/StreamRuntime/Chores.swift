@@ -1,0 +1,52 @@
+import DequeModule
+import EventStream
+import StreamLoop
+
+/// What a loop does for many streams one after the other, at the ends of its turns and in portions, so that no event has to wait for all
+/// of it.
+final class Chores {
+    enum Chore {
+        /// Continue it in the newest generation.
+        case migrate
+        /// End it.
+        case end(CloseReason)
+    }
+
+    private var queue: Deque<(StreamToken, Chore)> = []
+    /// Successors whose open has not answered.
+    var successorsOpening = 0
+
+    /// Successors that may open at a time, where that takes a while.
+    private static let successorsOpeningMax = 32
+    /// How long the chores of one turn may take. Nanoseconds.
+    private static let time: Int64 = 1_000_000
+    private static let countPerTurn = 64
+
+    var isEmpty: Bool { queue.isEmpty }
+    /// There are some that can be done at once.
+    var isWaiting: Bool { !queue.isEmpty && successorsOpening < Self.successorsOpeningMax }
+
+    func add(_ chore: Chore, for token: StreamToken) { queue.append((token, chore)) }
+
+    /// At the end of a turn.
+    /// - Returns: `false` if the loop is lost.
+    func run(in streams: LoopStreams) -> Bool {
+        guard !queue.isEmpty else { return true }
+        let began = streams.loop.updateNow()
+        for _ in 0..<Self.countPerTurn {
+            guard successorsOpening < Self.successorsOpeningMax, let (token, chore) = queue.popFirst() else { break }
+            if let slot = streams.slot(token) {
+                let migration = Migration(streams, slot)
+                switch chore {
+                case .migrate: if migration.isPossible { guard migration.begin() else { return false } }
+                // One whose successor is about to be opened waits for that; one that stays was told to by its answer.
+                case .end(.reloaded) where migration.isAboutToBeContinued: queue.append((token, chore))
+                case .end(let reason):
+                    if reason != .reloaded || !migration.stream.isKept { streams.end(slot, reason) }
+                }
+            }
+            if streams.loop.updateNow() - began > Self.time { break }
+        }
+        return true
+    }
+}

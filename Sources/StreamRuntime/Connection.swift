@@ -1,0 +1,332 @@
+import EventStream
+import StreamLoop
+
+/// The connection of a subscriber: from its arrival at the loop to its last byte. What it carries is not its business.
+struct Connection: RowView {
+    let streams: LoopStreams
+    let slot: UInt32
+
+    init(_ streams: LoopStreams, _ slot: UInt32) { (self.streams, self.slot) = (streams, slot) }
+
+    /// What a peer may send after its request before it counts as hostile. Bytes; a record counts no further.
+    private static let inputLimit = Int(UInt16.max)
+    /// How long the peer has to close its side after the end. Nanoseconds.
+    static let lingerTime: Int64 = 2_000_000_000
+
+    // MARK: Arriving
+
+    /// Takes over the transport, for a row that still waits for it.
+    /// - Parameter known: the token that whoever brings it knows the stream by.
+    func attach(_ transport: StreamTransport, known: StreamToken, head: [UInt8], form: ResponseForm) {
+        switch transport {
+        case .descriptor(let descriptor):
+            connection.descriptor = descriptor
+            applyWriteDeadline()
+            if loop.system.add(descriptor, tag: token.raw) != 0 {
+                log.cannotWatch(token)
+                connection.link = .connected
+                return disconnect(.disconnected)
+            }
+        case .sink(let sink):
+            // What was emitted before stays in front.
+            let waiting = row.pointee.outbox
+            row.pointee.outbox = Outbox(sink: sink)
+            if known != token { streams.moved.moveSink(from: known, to: token) }
+            if let waiting { row.pointee.outbox!.append(waiting.bytes) }
+        }
+        connection.link = .connected
+        connection.form = form
+        connection.lastActivity = loop.now
+        output.removeAll()
+        head.withUnsafeBytes { output.append($0) }
+        if row.pointee.role == .hubSubscriber { return HubSubscriber(self).attached(behind: head.count) }
+        output.appendPreamble(retryMilliseconds: form.contains(.reconnects) ? jitteredRetry : nil)
+        ExclusiveStream(self).attached(behind: head.count)
+    }
+
+    func applyWriteDeadline() {
+        guard connection.descriptor >= 0 else { return }
+        let milliseconds = max(1, limits.writeDeadline / 1_000_000)
+        loop.system.setWriteDeadline(connection.descriptor, milliseconds: milliseconds)
+    }
+
+    /// What subscribers are told as their reconnection time, in milliseconds: a quarter more or less than configured, so that they don't
+    /// come together.
+    var jitteredRetry: Int64 {
+        let quarter = limits.retryMilliseconds / 4
+        return quarter == 0 ? limits.retryMilliseconds : limits.retryMilliseconds + Int64.random(in: -quarter...quarter)
+    }
+
+    /// Up to a tenth earlier than asked for, by slot, so that streams which began together don't all speak together.
+    var keepAliveDue: Int64 {
+        let jitter = limits.keepAlive / 1000 * Int64(((slot &* 2_654_435_761) >> 16) % 100)
+        return connection.lastActivity + limits.keepAlive - jitter
+    }
+
+    // MARK: Sending
+
+    /// Sends the output; what the socket does not take waits with the row.
+    /// - Parameter headCount: what lies before the frames. Bytes.
+    /// - Returns: `false` if the connection turned out to be gone: the row may be another's.
+    func transmit(behind headCount: Int = 0) -> Bool {
+        if !connection.form.contains(.chunked) { output.removeChunks(from: headCount) }
+        if row.pointee.hasPending {
+            keep(output.bytes)
+            return true
+        }
+        guard !output.isEmpty else { return true }
+        if let sink = row.pointee.sink {
+            connection.isSinkBusy = true
+            connection.lastActivity = loop.now
+            sink.carrier.carry(SharedBytes(copying: output.bytes).whole, to: [sink])
+            return true
+        }
+        switch loop.system.send(connection.descriptor, output.bytes) {
+        case .sent(let count):
+            connection.lastActivity = loop.now
+            if count < output.count { keep(UnsafeRawBufferPointer(rebasing: output.bytes[count...])) }
+        case .full:
+            // The subscriber's time to take them begins now, however long ago it took the last byte.
+            connection.lastActivity = loop.now
+            keep(output.bytes)
+        case .gone:
+            peerLeft()
+            return false
+        }
+        return true
+    }
+
+    /// Puts bytes behind those that wait already.
+    func keep(_ bytes: UnsafeRawBufferPointer) {
+        if row.pointee.outbox == nil { row.pointee.outbox = Outbox() }
+        row.pointee.outbox!.append(bytes)
+    }
+
+    func dropPending() {
+        guard let outbox = row.pointee.outbox else { return }
+        if outbox.sink == nil { row.pointee.outbox = nil } else { outbox.removeAll() }
+    }
+
+    /// The socket takes bytes again.
+    func flush() {
+        connection.isBlocked = false
+        while let outbox = row.pointee.outbox {
+            switch loop.system.send(connection.descriptor, outbox.bytes) {
+            case .full: return reschedule()
+            case .gone: return peerLeft()
+            case .sent(let count):
+                connection.lastActivity = loop.now
+                outbox.drop(count)
+                guard outbox.isEmpty else { return reschedule() }
+                row.pointee.outbox = nil
+            }
+        }
+        goOn()
+    }
+
+    /// The sink took everything.
+    func sinkDrained() {
+        guard let sink = row.pointee.sink, connection.isSinkBusy else { return }
+        connection.isSinkBusy = false
+        connection.lastActivity = loop.now
+        if row.pointee.hasBytesWaiting {
+            let rest = SharedBytes(copying: row.pointee.outbox!.bytes)
+            dropPending()
+            connection.isSinkBusy = true
+            sink.carrier.carry(rest.whole, to: [sink])
+            return reschedule()
+        }
+        goOn()
+    }
+
+    /// Nothing waits any more: what there is follows, or the end.
+    private func goOn() {
+        if connection.link == .ending { settle() } else { streams.pump(slot) }
+    }
+
+    /// Sends a comment; nothing waits to be sent.
+    func keepAlive() {
+        if row.pointee.role == .hubSubscriber { return HubSubscriber(self).keepAlive() }
+        output.removeAll()
+        output.appendKeepAlive()
+        if transmit() { reschedule() }
+    }
+
+    // MARK: What the peer does
+
+    /// - Returns: `false` if the connection is gone.
+    func dropInput() -> Bool {
+        switch loop.system.dropInput(connection.descriptor, limit: Self.inputLimit) {
+        case .finished:
+            return peerFinished()
+        case .broken:
+            peerLeft()
+            return false
+        case .dropped(let count):
+            connection.dropped = UInt16(clamping: Int(connection.dropped) + count)
+            guard connection.dropped >= Self.inputLimit else { return true }
+            log.hostileInput(token)
+            disconnect(.disconnected)
+            return false
+        }
+    }
+
+    /// The peer closed, or the connection broke.
+    func peerLeft() {
+        if connection.link == .lingering { return drop() }
+        // The system gave up on a peer that still answered, but took nothing.
+        let isSlow =
+            connection.descriptor >= 0 && loop.system.hasTimedOut(connection.descriptor) && isPeerAlive
+        disconnect(isSlow ? .slow : .disconnected)
+    }
+
+    /// The peer has ended its sending side. Perhaps it has only that, as some proxies do behind a request; one that is gone answers what it
+    /// is sent with a reset. So it is sent a comment, if nothing else is on its way.
+    /// - Returns: `false` if the connection is over: the row may be another's.
+    func peerFinished() -> Bool {
+        if connection.link == .lingering {
+            drop()
+            return false
+        }
+        connection.form.insert(.peerFinished)
+        guard connection.link == .connected, !row.pointee.hasPending else { return true }
+        let (token, streams) = (token, streams)
+        keepAlive()
+        return streams.slot(token) != nil
+    }
+
+    /// The peer of a sink has ended its sending side.
+    func sinkHalfClosed() { if row.pointee.sink != nil { _ = peerFinished() } }
+
+    /// For the whole write deadline there was no room for a byte. The kernel holds up to megabytes for a subscriber, and says that there is
+    /// room when a third of it is free: one that reads, however slowly, has time for that.
+    func writeDeadlinePassed() {
+        let isSlow = connection.descriptor < 0 || isPeerAlive
+        if isSlow, let taken = lastTaken, loop.now < taken + limits.writeDeadline {
+            connection.lastActivity = taken
+            return reschedule()
+        }
+        if row.pointee.isOpen { log.writeDeadlinePassed(token, entry, isSlow: isSlow, deadline: limits.writeDeadline) }
+        disconnect(streams.endOfAll ?? (isSlow ? .slow : .disconnected))
+    }
+
+    /// The peer was heard of lately: it is slow; otherwise it has vanished.
+    private var isPeerAlive: Bool {
+        guard let silence = loop.system.silence(of: connection.descriptor) else { return true }
+        return silence < limits.writeDeadline / 1_000_000 * 3 / 4
+    }
+
+    /// When the peer last took something of what the kernel holds. Monotonic nanoseconds.
+    private var lastTaken: Int64? {
+        guard connection.descriptor >= 0, let pause = loop.system.sendingPause(of: connection.descriptor) else {
+            return nil
+        }
+        return loop.now - pause * 1_000_000
+    }
+
+    // MARK: Ending
+
+    /// Drops the connection at once, and with it what it was there for.
+    func disconnect(_ reason: CloseReason) {
+        closeTransport()
+        connection.link = .none
+        lost(reason)
+    }
+
+    /// The front door lost the peer, or can't send the response.
+    func leave() {
+        guard connection.link == .waiting else { return }
+        connection.link = .none
+        row.pointee.opening?.door = nil
+        lost(.disconnected)
+    }
+
+    private func lost(_ reason: CloseReason) {
+        if row.pointee.role == .hubSubscriber {
+            HubSubscriber(self).disconnected(reason)
+        } else {
+            ExclusiveStream(self).disconnected(reason)
+        }
+    }
+
+    /// Drops what is left of a connection whose stream is over.
+    func drop() { disconnect(.disconnected) }
+
+    private func closeTransport() {
+        if connection.descriptor >= 0 {
+            loop.system.close(connection.descriptor)
+            connection.descriptor = -1
+        }
+        row.pointee.sink?.abort()
+        row.pointee.outbox = nil
+        connection.isSinkBusy = false
+    }
+
+    /// A sink's connection is gone.
+    func sinkClosed() {
+        guard row.pointee.sink != nil else { return }
+        row.pointee.outbox = nil
+        drop()
+    }
+
+    /// The end is in the output or was sent: once nothing waits, ends the connection in a way that loses no byte.
+    ///
+    /// Closing a socket that has unread input resets the connection, and the peer may lose what it has not read yet: so the
+    /// input is dropped, writing is shut down, and the peer has a moment to close its side (RFC 9112, section 9.6).
+    func settle() {
+        guard connection.link == .ending, !row.pointee.hasPending else { return reschedule() }
+        if let sink = row.pointee.sink {
+            sink.finish()
+            row.pointee.outbox = nil
+            connection.link = .none
+            if row.pointee.isOver { streams.release(slot) } else { reschedule() }
+            return
+        }
+        loop.system.shutdownWriting(connection.descriptor)
+        if connection.form.contains(.peerFinished) { return drop() }
+        connection.link = .lingering
+        connection.lastActivity = loop.now
+        guard dropInput() else { return }
+        reschedule()
+    }
+
+    /// Moves to another row, with all that waits to be sent.
+    func move(to new: some RowView) {
+        var moved = ConnectionRecord()
+        swap(&moved, &connection)
+        new.connection = moved
+        let outbox = row.pointee.outbox
+        row.pointee.outbox = nil
+        new.row.pointee.outbox = outbox
+        if outbox?.sink != nil {
+            streams.moved.moveSink(from: token, to: new.token)
+        } else if loop.system.rename(moved.descriptor, tag: new.token.raw) != 0 {
+            log.cannotWatch(new.token)
+            Connection(new).disconnect(.disconnected)
+        }
+    }
+
+    // MARK: The last words
+
+    /// Of a stream that is complete. Who does not reconnect needs no mark to be kept from it.
+    func appendFinished() {
+        if connection.form.contains(.reconnects) { output.appendFinished() }
+        appendLastChunk()
+    }
+
+    /// - Parameter message: what the producer said; `nil`: a code is all that the subscriber is told.
+    func appendFailure(_ message: String?) {
+        output.appendStreamError(message ?? "sluice-\(token)")
+        appendLastChunk()
+    }
+
+    /// Of a stream that ends for the server's reasons. A client that reconnects goes by the time that its producer gave, if it did; any other
+    /// one sees that the response was cut off.
+    func appendFarewell() {
+        guard connection.form.contains(.reconnects) else { return }
+        if !connection.form.contains(.hasProducersRetry) { output.appendFarewell(retryMilliseconds: jitteredRetry) }
+        appendLastChunk()
+    }
+
+    private func appendLastChunk() { if connection.form.contains(.chunked) { output.appendLastChunk() } }
+}

@@ -1,0 +1,307 @@
+import EventStream
+import StreamLoop
+
+/// One subscriber of a hub: a connection, and a place in the history.
+struct HubSubscriber: RowView {
+    let streams: LoopStreams
+    let slot: UInt32
+
+    init(_ streams: LoopStreams, _ slot: UInt32) { (self.streams, self.slot) = (streams, slot) }
+
+    var hub: Hub { row.pointee.hub }
+    private var replica: HubReplica? { streams.replicas[ObjectIdentifier(hub)] }
+    private var connected: Connection { Connection(self) }
+
+    // MARK: Joining
+
+    /// - Parameter epoch: from `openGate`.
+    func prepare(_ entry: ProducerEntry, epoch: UInt32, _ hub: Hub) {
+        row.pointee.role = .hubSubscriber
+        row.pointee.shared = hub
+        row.pointee.epoch = epoch
+        row.pointee.entry = entry
+        row.pointee.since = loop.now
+    }
+
+    /// The hub's stream is open: the subscriber gets its answer.
+    func opened(_ replica: HubReplica) {
+        moveOver(to: replica.entry)
+        connection.membership = .joined
+        row.pointee.since = loop.now
+        table.withGate(slot) { $0.isOpening = false }
+        let opening = row.pointee.opening
+        let door = opening?.door
+        opening?.door = nil
+        opening?.place = replica.history.end
+        log.joined(token, entry, peer: opening?.peer ?? "")
+        door?.answer(.stream(headers: replica.opened.headers))
+        reschedule()
+    }
+
+    /// It can't join, and is told so.
+    func refused(_ answer: OpenAnswer) {
+        let door = row.pointee.opening?.door
+        leaveHub()
+        connection.link = .none
+        row.pointee.opening = nil
+        isOver()
+        door?.answer(answer)
+    }
+
+    /// The peer left, the server stops, or the hub has ended, before the subscriber has joined.
+    func skip() { refused(.unavailable) }
+
+    /// It has its connection, and takes its place in the history.
+    /// - Parameter headCount: the output holds the head of its response, of so many bytes.
+    func attached(behind headCount: Int) {
+        guard connection.membership == .joined else {
+            // It ended before it could begin: it still gets a proper response, and comes back.
+            let retry = connection.form.contains(.reconnects) ? connected.jitteredRetry : nil
+            output.appendPreamble(retryMilliseconds: retry)
+            connected.appendFarewell()
+            connection.link = .ending
+            if connected.transmit(behind: headCount) { connected.settle() }
+            return
+        }
+        guard let replica else {
+            output.appendPreamble(retryMilliseconds: connected.jitteredRetry)
+            if connected.transmit(behind: headCount) { end(.reloaded) }
+            return
+        }
+        moveOver(to: replica.entry)
+        let opening = row.pointee.opening
+        row.pointee.opening = nil
+        let start = start(of: opening, in: replica)
+        let history = replica.history
+        let retry = history.retry >= 0 ? history.retry : connected.jitteredRetry
+        let cursor: Int64
+        switch start {
+        case .at(let place):
+            cursor = place
+            // Who came with an id keeps it until the first event.
+            let isNew = replica.isAnchored && opening?.lastEventID == nil
+            output.appendPreamble(
+                retryMilliseconds: retry, anchor: isNew ? history.anchor(at: place, numbering: replica.numbering) : nil)
+        case .gap(let from, let lost):
+            cursor = from
+            output.appendPreamble(retryMilliseconds: retry)
+            output.appendGap(oldestID: history.oldestID, lost: lost)
+        }
+        guard connected.transmit(behind: headCount) else { return }
+        var member = HubReplica.Member(
+            descriptor: connection.descriptor, slot: slot, cursor: cursor,
+            isPlain: !connection.form.contains(.chunked))
+        member.isBlocked = row.pointee.hasPending
+        connection.memberIndex = Int32(replica.add(member))
+        HubSubscribers(streams, hub, replica).startClock()
+        guard member.isBlocked else { return pump() }
+        replica.rearmost = min(replica.rearmost, cursor)
+        reschedule()
+    }
+
+    /// Where in the history it begins.
+    private func start(of opening: Opening?, in replica: HubReplica) -> History.Start {
+        let history = replica.history
+        guard let id = opening?.lastEventID else {
+            // From when it was let in, not from when its connection came: nothing is missed of a stream that begins at once.
+            return .at(history.start(last: opening?.historyCount ?? 0, before: opening?.place ?? history.end))
+        }
+        let start = history.start(after: Array(id.utf8), numbering: replica.numbering)
+        // An id of the producer's that no frame has, but behind which the stream itself was opened: nothing is missed.
+        if case .gap(from: 0, lost: _) = start, id == replica.opened.beginning { return .at(0) }
+        return start
+    }
+
+    /// Belongs to another producer's entry from now on, unless that is over: then its streams end soon.
+    func moveOver(to new: ProducerEntry) {
+        guard entry !== new, Admission.move(row, to: new, in: streams) else { return }
+        table.withGate(slot) { $0.entry = new }
+    }
+
+    // MARK: Leaving
+
+    /// Ends it from outside; the hub's stream goes on.
+    func end(_ reason: CloseReason) {
+        switch connection.membership {
+        case .joining: skip()
+        case .none, .left: break
+        case .joined:
+            output.removeAll()
+            let isConnected = connection.link == .connected
+            if isConnected { connection.link = .ending }
+            leave(reason)
+            guard isConnected else { return }
+            connected.appendFarewell()
+            if connected.transmit() { connected.settle() }
+        }
+    }
+
+    /// Its connection is gone.
+    func disconnected(_ reason: CloseReason) {
+        switch connection.membership {
+        case .joining: skip()
+        case .joined: leave(reason)
+        case .none: break
+        case .left: streams.release(slot)
+        }
+    }
+
+    /// It has all that there was.
+    private func finish(_ ending: HubEnding) {
+        connection.link = .ending
+        leave(ending.reason)
+        output.removeAll()
+        switch ending {
+        case .completed: connected.appendFinished()
+        case .failed(let message): connected.appendFailure(message)
+        case .farewell: connected.appendFarewell()
+        }
+        if connected.transmit() { connected.settle() }
+    }
+
+    private func leave(_ reason: CloseReason) {
+        if let replica, replica.history.retry >= 0 { connection.form.insert(.hasProducersRetry) }
+        leaveHub()
+        entry.countLeave(reason)
+        log.left(token, entry, reason: reason, duration: loop.now - row.pointee.since)
+        isOver()
+    }
+
+    private func leaveHub() {
+        // Before it is joining, nobody has counted it.
+        if connection.membership != .none { HubSubscribers(streams, hub)?.remove(self) }
+        connection.membership = .left
+    }
+
+    /// Its token is stale from here on, and its places are free.
+    private func isOver() {
+        table.withGate(slot) { gate in
+            gate.isLive = false
+            gate.entry = nil
+            gate.handoff = nil
+        }
+        entry.producer.forget(token)
+        var admission = Admission(heldBy: row, in: streams)
+        admission.use(hub)
+        admission.freePlaces()
+        if connection.link == .none { streams.release(slot) } else { reschedule() }
+        admission.giveBack()
+    }
+
+    // MARK: Reading
+
+    /// Sends what it does not have yet, until it has all, its socket is full, or others must have their turn.
+    func pump() {
+        guard connection.link == .connected, !row.pointee.hasBytesWaiting, !connection.isSinkBusy,
+            !row.pointee.isQueued, connection.memberIndex >= 0, let replica
+        else { return }
+        connection.isBlocked = false
+        for _ in 0..<LoopStreams.batchesPerTurn {
+            let member = replica.members + Int(connection.memberIndex)
+            member.pointee.isBlocked = false
+            guard let cursor = gather(behind: member.pointee.cursor, replica) else { return tooSlow() }
+            if output.isEmpty {
+                if let ending = replica.ending { return finish(ending) }
+                return reschedule()
+            }
+            let isPlain = member.pointee.isPlain
+            if isPlain { output.removeChunks() }
+            if row.pointee.sink != nil { return feedSink(replica, upTo: cursor) }
+            let from = member.pointee.cursor
+            member.pointee.cursor = cursor
+            switch loop.system.send(connection.descriptor, output.bytes) {
+            case .sent(output.count): continue
+            case .sent(let count): return cut(replica, from: from, after: count, isPlain)
+            case .full: return cut(replica, from: from, after: 0, isPlain)
+            case .gone: return connected.peerLeft()
+            }
+        }
+        queue()
+        reschedule()
+    }
+
+    /// Puts into the output what follows a place in the history, up to a batch.
+    /// - Returns: the place behind it; `nil` if the history has passed the subscriber, which is not to be told of a gap.
+    private func gather(behind place: Int64, _ replica: HubReplica) -> Int64? {
+        var cursor = place
+        output.removeAll()
+        if cursor < replica.history.first {
+            guard replica.slowPolicy == .skip else { return nil }
+            // To the newest, not to the oldest that is held: it would be overtaken there again at once.
+            output.appendGap(oldestID: replica.history.oldestID, lost: UInt64(replica.history.end - cursor))
+            cursor = replica.history.end
+        }
+        while cursor < replica.history.end, output.count < LoopStreams.batchBytes {
+            output.append(replica.history.bytes(at: cursor))
+            cursor += 1
+        }
+        return cursor
+    }
+
+    /// The socket took only so many bytes of what is in the output: what is left of the frame that was cut waits with the row, everything
+    /// behind it in the history. What began with a notice of a gap, or is not in chunks, waits with the row as a whole.
+    /// - Parameter from: the place of its first frame.
+    private func cut(_ replica: HubReplica, from: Int64, after sent: Int, _ isPlain: Bool) {
+        if from < replica.history.first || isPlain {
+            connected.keep(UnsafeRawBufferPointer(rebasing: output.bytes[sent...]))
+            return block(replica)
+        }
+        var (rest, cursor) = (sent, from)
+        while rest > 0 {
+            let frame = replica.history.bytes(at: cursor)
+            cursor += 1
+            if rest < frame.count { connected.keep(UnsafeRawBufferPointer(rebasing: frame[rest...])) }
+            rest -= frame.count
+        }
+        replica.members[Int(connection.memberIndex)].cursor = cursor
+        block(replica)
+    }
+
+    /// It gets nothing more until its socket has room.
+    func block(_ replica: HubReplica) {
+        let member = replica.members + Int(connection.memberIndex)
+        member.pointee.isBlocked = true
+        connection.isBlocked = true
+        connection.lastActivity = loop.now
+        replica.rearmost = min(replica.rearmost, member.pointee.cursor)
+        reschedule()
+    }
+
+    /// Its sink is about to get a batch, which its cursor is behind already; it takes more when it says so.
+    func occupy(_ replica: HubReplica) -> (any FrameSink)? {
+        connection.isSinkBusy = true
+        block(replica)
+        connection.isBlocked = false
+        return row.pointee.sink
+    }
+
+    /// Gives its sink what was gathered for it up to a place: the history's own bytes if they are in one piece, else a copy.
+    private func feedSink(_ replica: HubReplica, upTo place: Int64) {
+        let member = replica.members + Int(connection.memberIndex)
+        let from = member.pointee.cursor
+        member.pointee.cursor = place
+        var bytes: SharedSlice?
+        if from >= replica.history.first, !member.pointee.isPlain {
+            let chunk = replica.history.chunk(at: from)
+            if chunk.end >= place { (bytes, member.pointee.cursor) = chunk }
+        }
+        guard let sink = occupy(replica) else { return }
+        sink.carrier.carry(bytes ?? SharedBytes(copying: output.bytes).whole, to: [sink])
+    }
+
+    func tooSlow() {
+        log.overtaken(token, entry)
+        connected.disconnect(.slow)
+    }
+
+    func keepAlive() {
+        guard !row.pointee.hasPending, !row.pointee.isQueued else { return }
+        output.removeAll()
+        output.appendKeepAlive()
+        guard connected.transmit(), row.pointee.hasPending, connection.memberIndex >= 0, let replica else { return }
+        let member = replica.members + Int(connection.memberIndex)
+        member.pointee.isBlocked = true
+        replica.rearmost = min(replica.rearmost, member.pointee.cursor)
+        reschedule()
+    }
+}

@@ -1,0 +1,187 @@
+import EventStream
+import StreamLoop
+
+/// The subscribers of a hub that live on one loop: who waits for the history, who has joined, and how all of them are told the end.
+struct HubSubscribers {
+    let streams: LoopStreams
+    let hub: Hub
+    let replica: HubReplica
+
+    init(_ streams: LoopStreams, _ hub: Hub, _ replica: HubReplica) {
+        (self.streams, self.hub, self.replica) = (streams, hub, replica)
+    }
+
+    /// - Returns: `nil` if the hub has no subscribers here any more.
+    init?(_ streams: LoopStreams, _ hub: Hub) {
+        guard let replica = streams.replicas[ObjectIdentifier(hub)] else { return nil }
+        self.init(streams, hub, replica)
+    }
+
+    private var loop: Loop { streams.loop }
+    private var isHome: Bool { hub.home == loop.index }
+
+    private func subscriber(_ slot: UInt32) -> HubSubscriber { HubSubscriber(streams, slot) }
+
+    // MARK: Joining
+
+    /// Takes a subscriber in.
+    static func join(_ subscriber: HubSubscriber, _ hub: Hub) {
+        let streams = subscriber.streams
+        guard subscriber.connection.link == .waiting, streams.endOfAll == nil else { return subscriber.skip() }
+        if let subscribers = HubSubscribers(streams, hub) {
+            // The stream ended a moment ago; the next request finds another hub.
+            guard subscribers.replica.ending == nil else { return subscriber.skip() }
+            return subscribers.add(subscriber, isNew: false)
+        }
+        streams.replicaSerial += 1
+        let replica =
+            hub.home == streams.loop.index
+            ? hub.master
+            : HubReplica(
+                epoch: HubNumbering(epoch: ""), settings: hub.settings, serial: streams.replicaSerial,
+                entry: subscriber.entry)
+        streams.replicas[ObjectIdentifier(hub)] = replica
+        HubSubscribers(streams, hub, replica).add(subscriber, isNew: true)
+    }
+
+    private func add(_ subscriber: HubSubscriber, isNew: Bool) {
+        replica.population += 1
+        subscriber.connection.membership = .joining
+        if replica.isLive, !isHome || hub.life.phase == .open { return subscriber.opened(replica) }
+        replica.waiting.append(subscriber.token)
+        // The home loop's own asks each time: its stream may have closed since, while the history stayed.
+        guard isNew || isHome && replica.waiting.count == 1 else { return }
+        let (index, serial) = (loop.index, replica.serial)
+        streams.send(to: hub.home) { [hub] in HubHome($0, hub).request(for: index, serial: serial) }
+    }
+
+    /// The history came from the home loop.
+    func receive(
+        _ history: History, _ numbering: HubNumbering, _ opened: HubOpened, _ entry: ProducerEntry, _ serial: UInt64
+    ) {
+        guard replica.serial == serial, !replica.isLive else { return }
+        replica.entry = entry
+        replica.history = history
+        replica.numbering = numbering
+        start(opened)
+    }
+
+    /// The stream is open: those who wait get their answer.
+    func start(_ opened: HubOpened) {
+        replica.isLive = true
+        replica.opened = opened
+        for slot in takeWaiting() { subscriber(slot).opened(replica) }
+    }
+
+    /// The stream did not open.
+    /// - Parameter answer: what it said; `nil`: the hub is over, and another one may be asked.
+    func requestFailed(_ serial: UInt64, _ answer: OpenAnswer?) {
+        guard replica.serial == serial else { return }
+        for slot in takeWaiting() { subscriber(slot).refused(answer ?? .unavailable) }
+    }
+
+    /// Those who still wait.
+    private func takeWaiting() -> [UInt32] {
+        let waiting = replica.waiting
+        replica.waiting = []
+        return waiting.compactMap { token in
+            streams.slot(token).flatMap { subscriber($0).connection.membership == .joining ? $0 : nil }
+        }
+    }
+
+    /// The hub's stream is of another producer's entry: so are its subscribers, from now on.
+    func moveOver(to entry: ProducerEntry) {
+        replica.entry = entry
+        for index in 0..<replica.count { subscriber(replica.members[index].slot).moveOver(to: entry) }
+        for token in replica.waiting {
+            if let slot = streams.slot(token) { subscriber(slot).moveOver(to: entry) }
+        }
+    }
+
+    // MARK: Leaving
+
+    /// A subscriber leaves, which was counted.
+    func remove(_ subscriber: HubSubscriber) {
+        if subscriber.connection.memberIndex >= 0 {
+            let index = Int(subscriber.connection.memberIndex)
+            if let moved = replica.remove(at: index) {
+                streams.table[moved].pointee.connection.memberIndex = Int32(index)
+            }
+            subscriber.connection.memberIndex = -1
+        } else if subscriber.connection.membership == .joining {
+            let token = subscriber.token
+            replica.waiting.removeAll { $0 == token }
+        }
+        replica.population -= 1
+        if replica.population == 0 { abandon() }
+    }
+
+    /// No subscriber of the hub is left on this loop.
+    private func abandon() {
+        if replica.clock != 0 {
+            loop.setTimer(replica.clock, to: .max)
+            streams.release(replica.clock)
+            replica.clock = 0
+        }
+        if isHome {
+            hub.requests.removeAll { $0.loop == loop.index }
+            if hub.life.phase == .over { streams.replicas[ObjectIdentifier(hub)] = nil }
+            return
+        }
+        streams.replicas[ObjectIdentifier(hub)] = nil
+        let index = loop.index
+        streams.send(to: hub.home) { [hub] in HubHome($0, hub).unlink(index) }
+    }
+
+    /// The hub's stream is at its end; so is each subscriber, once it has what came before.
+    func hubEnded(_ ending: HubEnding) {
+        guard replica.ending == nil else { return }
+        replica.ending = ending
+        // There is none where the stream was never open.
+        forEachFree { $0.pump() }
+        if replica.population == 0 { streams.replicas[ObjectIdentifier(hub)] = nil }
+    }
+
+    /// Backwards, as a subscriber that leaves has the last one take its place.
+    private func forEachFree(_ body: (HubSubscriber) -> Void) {
+        var index = replica.count - 1
+        while index >= 0 {
+            if index < replica.count, !replica.members[index].isBlocked {
+                body(subscriber(replica.members[index].slot))
+            }
+            index -= 1
+        }
+    }
+
+    // MARK: Keep-alive
+
+    /// One timer for all: they are sent the same frames at the same time, so they are silent together.
+    func startClock() {
+        guard replica.clock == 0, let slot = streams.table.allocate() else { return }
+        replica.clock = slot
+        replica.lastSent = loop.now
+        streams.table[slot].pointee.role = .clock
+        streams.table[slot].pointee.shared = hub
+        setClock(slot)
+    }
+
+    private func setClock(_ slot: UInt32) {
+        loop.setTimer(slot, to: replica.lastSent.addingSaturating(streams.limits.keepAlive))
+    }
+
+    static func clockFired(_ slot: UInt32, in streams: LoopStreams) {
+        guard let subscribers = HubSubscribers(streams, streams.table[slot].pointee.hub) else {
+            return streams.loop.setTimer(slot, to: .max)
+        }
+        subscribers.clockFired(slot)
+    }
+
+    func clockFired(_ slot: UInt32) {
+        if loop.now >= replica.lastSent.addingSaturating(streams.limits.keepAlive) {
+            replica.lastSent = loop.now
+            forEachFree { $0.keepAlive() }
+        }
+        // The last one may have turned out to be gone, and the clock with it.
+        if replica.clock == slot { setClock(slot) }
+    }
+}

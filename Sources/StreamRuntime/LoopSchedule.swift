@@ -1,0 +1,83 @@
+import EventStream
+import StreamLoop
+
+/// What producers have scheduled for streams that live on a loop, and the timer of the earliest of it.
+final class LoopSchedule {
+    private var calls = ScheduledCalls()
+    /// How many of them are of streams that are over.
+    private var ofEnded = 0
+    /// The timer has fired.
+    private(set) var isDue = false
+
+    /// The slot whose timer it is.
+    static let slot: UInt32 = 0
+    /// How long a turn may be at these calls. Nanoseconds.
+    private static let time: Int64 = 2_000_000
+
+    var count: Int { calls.count }
+
+    /// For a stream that the loop has.
+    func add(
+        to view: some RowView, due: Int64, _ function: @escaping @convention(c) (UnsafeMutableRawPointer?) -> Void,
+        _ context: UnsafeMutableRawPointer?
+    ) {
+        view.stream.calls += 1
+        calls.insert(due: due, stream: view.token, function, context)
+        setTimer(of: view.loop)
+    }
+
+    /// All that is scheduled for a stream, which moves to a thread with it.
+    func remove(of view: some RowView) -> [ScheduledCall] {
+        view.stream.calls = 0
+        return calls.remove(of: view.token)
+    }
+
+    /// The stream is over: its calls never run. They are cleared away when they are more than half of all, as looking for
+    /// those of one stream means looking at all.
+    func forget(_ view: some RowView) {
+        ofEnded += Int(view.stream.calls)
+        view.stream.calls = 0
+        guard ofEnded * 2 > calls.count else { return }
+        ofEnded = 0
+        let streams = view.streams
+        calls.keep { streams.isLive($0.stream) }
+    }
+
+    func timerFired(of loop: Loop) {
+        isDue = true
+        loop.setTimer(Self.slot, to: .max)
+    }
+
+    private func setTimer(of loop: Loop) { loop.setTimer(Self.slot, to: isDue ? .max : calls.earliest) }
+
+    /// At the end of a turn: makes the calls that are due.
+    /// - Returns: `false` if the loop is lost.
+    func run(in streams: LoopStreams) -> Bool {
+        guard isDue else { return true }
+        let now = streams.loop.updateNow()
+        while let next = calls.popDue(at: now) {
+            guard streams.isLive(next.stream) else {
+                ofEnded -= 1
+                continue
+            }
+            let view = StreamEnding(streams, next.stream.slot)
+            view.stream.calls -= 1
+            let state = view.stream.state
+            let hasReturned = streams.calls.call(view, .schedule) { _, _ in
+                streams.run(next)
+            } after: { _, stream in
+                switch stream.phase {
+                case .opening: .opened(.pending, state: state)
+                case .open, .closeDue, .over: .running(state: state)
+                case .closing: .closing(isOver: false, stream.reason!)
+                }
+            }
+            guard hasReturned != nil else { return false }
+            // The call may have answered an open or a close, but that takes effect in a later turn: the record is there.
+            if streams.loop.now - now >= Self.time, calls.earliest <= now { return true }
+        }
+        isDue = false
+        setTimer(of: streams.loop)
+        return true
+    }
+}

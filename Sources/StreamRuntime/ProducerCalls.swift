@@ -1,0 +1,192 @@
+import CCalls
+import DequeModule
+import EventStream
+import StreamLoop
+
+/// The calls of producers that a loop makes: all of them here, at the end of its turn, each with a share of the time.
+///
+/// At that point nothing of the loop is half done, so that another thread can take it over from a call that hangs. Whoever has made the call
+/// then finds that the loop is lost: it may not touch anything of it, and each function on the way back answers `false`.
+final class ProducerCalls {
+    enum DueCall {
+        case open(StreamToken, StreamRequest)
+        case close(StreamToken)
+    }
+
+    /// The call that the loop is in.
+    let mark = CallMark()
+    /// When it began, or the newest one did. Monotonic nanoseconds.
+    private(set) var began: Int64 = 0
+    /// The thread that the loop is on.
+    var seat = LoopSeat()
+    /// What is left to threads that have lost the loop.
+    let left = LeftStreams()
+    /// Calls that other threads may have to wait for.
+    let running = RunningCalls()
+    /// Calls of `open` and `close`, in the order in which they are to be made.
+    private var due: Deque<DueCall> = []
+    private var stallWatch = StallWatch()
+
+    /// How long a turn may be at these calls, before what is ready and what is due has its turn. Nanoseconds.
+    private static let time: Int64 = 2_000_000
+
+    var isEmpty: Bool { due.isEmpty }
+
+    func add(_ call: DueCall) { due.append(call) }
+
+    /// Another thread has the loop.
+    func beginAnew() { stallWatch = StallWatch() }
+
+    /// Makes one call of a producer.
+    /// - Parameter after: where the stream's life goes on behind a call that has lost the loop, on the thread that made it.
+    /// - Returns: `nil` if the loop is lost: by now the stream has come to its end, and its thread is to end.
+    @inline(__always)
+    func call<Result>(
+        _ view: some RowView, _ function: CallMark.Function, _ body: (StreamToken, ProducerEntry) -> Result,
+        after: (Result, LeftStream) -> StreamThread.Beginning
+    ) -> Result? {
+        let (streams, token, entry) = (view.streams, view.token, view.entry)
+        // Looked up anew, so that no producer is blamed for what was done before it in this turn.
+        began = streams.loop.updateNow()
+        let seat = seat
+        // From here on another thread may take the loop.
+        let number = mark.begin(token, function)
+        seat.call = number
+        let result = body(token, entry)
+        guard mark.end(number) else {
+            let stream = left.take(number)
+            streams.log.returned(token, entry, function.name, after: monotonicNanoseconds() - stream.since)
+            streams.census.noLongerHangs(token)
+            seat.stream = StreamThread(
+                token, entry, stream.handoff, streams, after(result, stream), on: stream.takePlace())
+            nameThread(StreamThread.name)
+            seat.stream?.run()
+            return nil
+        }
+        noteStall(entry, function.name, in: streams)
+        return result
+    }
+
+    /// Logs a producer that held the loop for too long. One that makes a habit of it gets threads for its streams, for a while.
+    private func noteStall(_ entry: ProducerEntry, _ function: String, in streams: LoopStreams) {
+        let (now, limit) = (streams.loop.updateNow(), streams.limits.stallLimit)
+        guard let stall = stallWatch.stall(from: began, to: now, limit: limit, on: streams.loop.system),
+            entry.description.isNonblocking, !entry.usesThreads(at: now)
+        else { return }
+        streams.log.stalled(entry, function, stall, limit: limit, penalty: entry.noteStall(at: now))
+    }
+
+    // MARK: open, close
+
+    /// At the end of a turn.
+    /// - Returns: `false` if the loop is lost, as those below.
+    func makeDue(in streams: LoopStreams) -> Bool {
+        guard !due.isEmpty else { return true }
+        let end = streams.loop.updateNow() + Self.time
+        while let call = due.popFirst() {
+            switch call {
+            case .open(let token, let request):
+                guard let slot = streams.slot(token) else { break }
+                guard callOpen(StreamOpening(streams, slot), request) else { return false }
+            case .close(let token):
+                guard let slot = streams.slot(token) else { break }
+                guard callClose(StreamEnding(streams, slot)) else { return false }
+            }
+            if streams.loop.now >= end { break }
+        }
+        return true
+    }
+
+    private func callOpen(_ opening: StreamOpening, _ request: StreamRequest) -> Bool {
+        guard opening.stream.reason == nil else {
+            opening.skip()
+            return true
+        }
+        var state: UnsafeMutableRawPointer?
+        let outcome = call(opening, .open) { token, entry in
+            entry.producer.open(token, request, state: &state)
+        } after: { outcome, _ in
+            .opened(outcome, state: state)
+        }
+        guard let outcome else { return false }
+        opening.stream.state = state
+        opening.answered(outcome)
+        return true
+    }
+
+    private func callClose(_ ending: StreamEnding) -> Bool {
+        guard ending.stream.phase == .closeDue else { return true }
+        // Its open may have been asked to hurry, elsewhere, and that call not have returned yet.
+        let (streams, token) = (ending.streams, ending.token)
+        let mayClose = running.isOver(token) { streams.loop.post { streams.calls.add(.close(token)) } }
+        guard mayClose else { return true }
+        let (state, reason) = (ending.stream.state, ending.stream.reason!)
+        ending.stream.life.callsClose()
+        // Only now: a `closed` that comes before its `close` is called breaks the contract.
+        streams.table.withGate(ending.slot) { $0.isClosing = true }
+        let isOver = call(ending, .close) { token, entry in
+            entry.producer.close(token, state: state, reason: reason)
+        } after: { isOver, _ in
+            .closing(isOver: isOver, reason)
+        }
+        guard let isOver else { return false }
+        if isOver { ending.closed() } else { ending.reschedule() }
+        return true
+    }
+
+    // MARK: next, save
+
+    enum Pulled {
+        /// Nothing more before the time that is noted in the record.
+        case all
+        case more
+        case end(StreamEnd)
+        /// The loop is another thread's.
+        case lost
+    }
+
+    /// Has the producer fill the output.
+    func pull(_ view: some RowView) -> Pulled {
+        // Whatever it answers, a wake from now on is a new one.
+        view.stream.nextDue = .max
+        let (state, place) = (view.stream.state, view.streams.outputPlace)
+        let outcome = call(view, .next) { token, entry in
+            sluice_ask_stream(token.raw)
+            defer { sluice_ask_stream(0) }
+            return entry.producer.pull(
+                token, state: state, into: &place.pointee, events: .max, bytes: LoopStreams.batchBytes)
+        } after: { outcome, stream in
+            .pulled(outcome, stream.frames, state: state)
+        }
+        switch outcome {
+        case nil: return .lost
+        case .more:
+            view.stream.nextDue = 0
+            return .more
+        case .wait(let milliseconds):
+            if milliseconds >= 0 {
+                // Zero means "again", but not at the cost of everyone else.
+                let (nanoseconds, overflow) = max(1, milliseconds).multipliedReportingOverflow(by: 1_000_000)
+                view.stream.nextDue = overflow ? .max : began.addingSaturating(nanoseconds)
+            }
+            return .all
+        case .ended: return .end(.completed)
+        case .failed(let failure): return .end(.failed(failure))
+        }
+    }
+
+    /// What the stream hands over to the next generation.
+    /// - Returns: `false` if the loop is lost.
+    func save(_ view: some RowView, _ saved: inout [UInt8]?) -> Bool {
+        let state = view.stream.state
+        let outcome = call(view, .save) { token, entry in
+            entry.producer.save(token, state: state)
+        } after: { _, _ in
+            // It is asked once more, when the thread rests.
+            .running(state: state)
+        }
+        guard let outcome else { return false }
+        saved = outcome
+        return true
+    }
+}
