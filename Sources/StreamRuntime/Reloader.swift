@@ -14,50 +14,8 @@ package final class Reloader: Sendable {
     let rules: Mutex<Trial.Rules>
     let clock: @Sendable () -> Int64
     let attention: @Sendable () -> Void
-    let state = Mutex(State())
+    let state = Mutex(ServedGenerations())
     let live: LiveGenerations
-
-    struct Serving: Sendable {
-        let image: LoadedImage
-        let generation: Generation
-        let entries: [ProducerEntry]
-        /// Monotonic nanoseconds.
-        let since: Int64
-
-        func moved(to path: String) -> Serving {
-            Serving(image: image.moved(to: path), generation: generation, entries: entries, since: since)
-        }
-    }
-
-    struct State {
-        /// What is served, by path.
-        var serving: [String: Serving] = [:]
-        /// The last number given, by plugin name: numbers are never used again.
-        var numbers: [String: Int] = [:]
-        var retired: [Retired] = []
-        /// Generations that replaced another a moment ago, by plugin name.
-        var trials: [String: OnTrial] = [:]
-        /// What was refused for what it is, by path.
-        var refused: [String: Refused] = [:]
-        /// By plugin and producer.
-        var past: [String: PastLedger] = [:]
-
-        /// Of what is shut down only the account stays.
-        mutating func forgetShutDown() {
-            for entry in retired.filter(\.generation.isShutDown).flatMap(\.entries) {
-                past["\(entry.description.plugin)/\(entry.description.name)", default: PastLedger(of: entry)].add(entry)
-            }
-            retired.removeAll(where: \.generation.isShutDown)
-        }
-    }
-
-    /// A file that is not tried again.
-    struct Refused: Sendable {
-        let content: String
-        /// What its refusal depends on besides; `nil`: nothing.
-        let surroundings: String?
-        let text: String
-    }
 
     /// The server stops, and so does the reload.
     package struct Abandoned: Error, CustomStringConvertible {
@@ -121,7 +79,21 @@ package final class Reloader: Sendable {
         return past.sorted { $0.key < $1.key }.map(\.value)
     }
 
-    func refuse(_ text: String, keeping current: Serving?, _ report: inout Report) {
+    /// Brings what is served in step with the directory. Blocks while images load.
+    ///
+    /// Candidates that answer together are decided together, so that two may swap their routes. One that hangs holds up only those that
+    /// want what another file still has.
+    /// - Parameters:
+    ///   - isForced: what was refused or taken back before is tried again, and what comes now is not on trial.
+    ///   - meanwhile: is called now and then, and may call `endRetired`.
+    /// - Throws: what is wrong with the directory, or that the server stops; then nothing (more) changes.
+    package func reload(isForced: Bool = false, meanwhile: () -> Void = {}) throws -> Report {
+        var round = try ReloadRound(self, isForced: isForced)
+        try round.run(meanwhile: meanwhile)
+        return round.report
+    }
+
+    func refuse(_ text: String, keeping current: ServingGeneration?, _ report: inout Report) {
         report.refusals.append(text)
         if let current {
             logger.error(
@@ -135,7 +107,8 @@ package final class Reloader: Sendable {
         }
     }
 
-    func admit(_ image: LoadedImage, replacing previous: Serving?, isForced: Bool) -> Serving {
+    /// The image serves from the next `switchOver` on.
+    func admit(_ image: LoadedImage, replacing previous: ServingGeneration?, isForced: Bool) -> ServingGeneration {
         let number = state.withLock { state in
             state.numbers[image.plugin, default: 0] += 1
             return state.numbers[image.plugin]!
@@ -149,13 +122,15 @@ package final class Reloader: Sendable {
             live.shutDown(place, image.shutdown)
         }
         let entries = image.producers.map { ProducerEntry(producer: $0, generation: generation) }
-        let serving = Serving(image: image, generation: generation, entries: entries, since: clock())
-        if trial != nil, let previous { begin(trialOf: serving, insteadOf: previous, for: rules.duration) }
+        let serving = ServingGeneration(image: image, generation: generation, entries: entries, since: clock())
+        if trial != nil, let previous {
+            GenerationTrials(reloader: self).begin(serving, insteadOf: previous, for: rules.duration)
+        }
         return serving
     }
 
     /// Its routes lead to it by now: whoever reads the line can ask for them.
-    func logLoaded(_ serving: Serving) {
+    func logLoaded(_ serving: ServingGeneration) {
         logger.info(
             "plugin loaded",
             metadata: [
@@ -163,5 +138,63 @@ package final class Reloader: Sendable {
                 "file": "\(serving.image.path)",
                 "routes": "\(serving.entries.map(\.description.route).joined(separator: " "))",
             ])
+    }
+
+    /// Newcomers go to these from now on, and so do the streams of older generations that can.
+    func switchOver(to serving: [String: ServingGeneration]) {
+        let old = state.withLock { state in
+            defer { state.serving = serving }
+            return state.serving.values.map(\.entries) + state.retired.map(\.entries)
+        }
+        // Before the routes, so that nobody comes between the two.
+        link(old, to: serving)
+        let kept = Set(serving.values.map { ObjectIdentifier($0.generation) })
+        let left = old.filter { $0.first.map { !kept.contains(ObjectIdentifier($0.generation)) } ?? false }
+        runtime.replaceRoutes(
+            RouteTable(serving.keys.sorted().flatMap { serving[$0]!.entries }, leaving: left.flatMap(\.self)))
+        for entries in left {
+            guard let generation = entries.first?.generation else { continue }
+            if entries.contains(where: { $0.successor != nil }) { runtime.migrate(generation) }
+        }
+    }
+
+    /// Says for each entry where its streams can go on: with what serves under its plugin's name.
+    private func link(_ old: [[ProducerEntry]], to serving: [String: ServingGeneration]) {
+        let current = Dictionary(serving.values.map { ($0.image.plugin, $0.entries) }) { first, _ in first }
+        // One that serves again, after it was replaced, is followed by nobody.
+        for entry in serving.values.flatMap(\.entries) { entry.setSuccessor(nil) }
+        for entry in old.joined() {
+            let candidates = current[entry.generation.plugin] ?? []
+            let isServing = candidates.contains { $0 === entry }
+            entry.setSuccessor(isServing ? nil : candidates.first { entry.canContinue(in: $0) })
+        }
+    }
+
+    // MARK: The end
+
+    /// Ends the streams of generations that have had their time to drain, and the trials whose time is over; names the plugins whose
+    /// `shutdown` does not return.
+    /// - Parameter drain: that time, in nanoseconds.
+    /// - Returns: when to call again, in monotonic nanoseconds; `nil` when there is no retired generation with streams left, none on
+    ///   trial, and no `shutdown` that runs.
+    package func endRetired(after drain: Int64) -> Int64? { Retirement(reloader: self).end(after: drain) }
+
+    /// The generations whose `shutdown` has not returned, those that serve included; any thread.
+    package var unfinished: [String] { live.names }
+
+    /// Retires everything, for the end of the server, and waits for each plugin's `shutdown`.
+    /// - Parameter deadline: monotonic nanoseconds.
+    /// - Returns: the plugins that did not come to their end.
+    package func retireAll(deadline: Int64) -> [String] {
+        GenerationTrials(reloader: self).endAll()
+        let serving = state.withLock { state in
+            defer { state.serving = [:] }
+            return state.serving
+        }
+        runtime.endRoutes()
+        for each in serving.values { each.generation.retire() }
+        let left = live.waitForEnd(until: deadline)
+        state.withLock { $0.forgetShutDown() }
+        return left
     }
 }

@@ -10,69 +10,50 @@ import Synchronization
 /// that worked takes over, with all that it has in memory, and nothing has to be loaded at the moment when something is wrong already.
 /// A stream that fails at once goes back there right away, before anything is decided: its subscriber notices nothing. Only if it does not fail
 /// there, too, does that count against the new generation: a request that is wrong in itself says nothing about it.
-extension Reloader {
-    struct OnTrial: Sendable {
-        /// With a trial.
-        let candidate: Serving
-        /// What served before; held.
-        let fallback: Serving
-        /// Monotonic nanoseconds.
-        let until: Int64
-
-        func begin() {
-            fallback.generation.hold()
-            for entry in candidate.entries {
-                entry.setFallback(fallback.entries.first { $0.canStandIn(for: entry) })
-            }
-        }
-
-        func end() {
-            for entry in candidate.entries { entry.setFallback(nil) }
-            fallback.generation.releaseHold()
-        }
-    }
+struct GenerationTrials {
+    let reloader: Reloader
 
     /// - Parameter duration: nanoseconds.
-    func begin(trialOf candidate: Serving, insteadOf fallback: Serving, for duration: Int64) {
-        let trial = OnTrial(
-            candidate: candidate, fallback: fallback, until: clock().addingSaturating(duration))
+    func begin(_ candidate: ServingGeneration, insteadOf fallback: ServingGeneration, for duration: Int64) {
+        let trial = GenerationOnTrial(
+            candidate: candidate, fallback: fallback, until: reloader.clock().addingSaturating(duration))
         trial.begin()
-        let before = state.withLock { $0.trials.updateValue(trial, forKey: candidate.image.plugin) }
+        let before = reloader.state.withLock { $0.trials.updateValue(trial, forKey: candidate.image.plugin) }
         // Another reload within its time: what is replaced now is what would serve again.
         before?.end()
     }
 
     /// Ends the trials that are decided, or whose time is over.
     /// - Returns: when the next one is over.
-    func settleTrials() -> Int64? {
-        let now = clock()
-        for (plugin, trial) in state.withLock(\.trials).sorted(by: { $0.key < $1.key }) {
+    func settle() -> Int64? {
+        let now = reloader.clock()
+        for (plugin, trial) in reloader.state.withLock(\.trials).sorted(by: { $0.key < $1.key }) {
             switch trial.candidate.generation.trial?.verdict {
             case .failed: rollBack(trial)
             case .open? where now < trial.until && serves(trial.candidate): continue
             case .open, .passed, nil: break
             }
-            state.withLock { $0.trials[plugin] = nil }
+            reloader.state.withLock { $0.trials[plugin] = nil }
             trial.end()
         }
-        return state.withLock { $0.trials.values.map(\.until).min() }
+        return reloader.state.withLock { $0.trials.values.map(\.until).min() }
     }
 
-    func endTrials() {
-        let trials = state.withLock { state in
+    func endAll() {
+        let trials = reloader.state.withLock { state in
             defer { state.trials = [:] }
             return state.trials
         }
         for trial in trials.values { trial.end() }
     }
 
-    private func serves(_ candidate: Serving) -> Bool {
-        state.withLock { $0.serving.values.contains { $0.generation === candidate.generation } }
+    private func serves(_ candidate: ServingGeneration) -> Bool {
+        reloader.state.withLock { $0.serving.values.contains { $0.generation === candidate.generation } }
     }
 
-    private func rollBack(_ trial: OnTrial) {
+    private func rollBack(_ trial: GenerationOnTrial) {
         let (candidate, fallback) = (trial.candidate, trial.fallback)
-        var serving = state.withLock(\.serving)
+        var serving = reloader.state.withLock(\.serving)
         guard let path = serving.first(where: { $0.value.generation === candidate.generation })?.key else { return }
         let text =
             "\(path): \(candidate.generation.trial?.failureCount ?? 0) of its streams failed at once, and none succeeded; see the log for their errors"
@@ -81,18 +62,40 @@ extension Reloader {
             "plugin": "\(candidate.image.plugin)", "from_generation": "\(candidate.generation.number)",
             "to_generation": "\(fallback.generation.number)", "error": "\(text)",
         ]
-        if let conflict = source.conflict(of: fallback.image, with: others) {
+        if let conflict = reloader.source.conflict(of: fallback.image, with: others) {
             metadata["conflict"] = "\(conflict)"
-            return logger.error("plugin not rolled back: another has taken what it needs", metadata: metadata)
+            return reloader.logger.error("plugin not rolled back: another has taken what it needs", metadata: metadata)
         }
-        logger.error("plugin rolled back", metadata: metadata)
+        reloader.logger.error("plugin rolled back", metadata: metadata)
         serving[path] = fallback.moved(to: path)
-        state.withLock { state in
+        reloader.state.withLock { state in
             state.retired.removeAll { $0.generation === fallback.generation }
-            state.refused[path] = Refused(content: candidate.image.content, surroundings: nil, text: text)
+            state.refused[path] = RefusedFile(content: candidate.image.content, surroundings: nil, text: text)
         }
         fallback.generation.reinstate()
-        switchOver(to: serving)
-        retire(candidate, .reloaded)
+        reloader.switchOver(to: serving)
+        Retirement(reloader: reloader).begin(candidate, .reloaded)
+    }
+}
+
+/// A generation on trial, and what served before it.
+struct GenerationOnTrial: Sendable {
+    /// With a trial.
+    let candidate: ServingGeneration
+    /// What served before; held.
+    let fallback: ServingGeneration
+    /// Monotonic nanoseconds.
+    let until: Int64
+
+    func begin() {
+        fallback.generation.hold()
+        for entry in candidate.entries {
+            entry.setFallback(fallback.entries.first { $0.canStandIn(for: entry) })
+        }
+    }
+
+    func end() {
+        for entry in candidate.entries { entry.setFallback(nil) }
+        fallback.generation.releaseHold()
     }
 }
