@@ -40,7 +40,7 @@ struct Connection: RowView {
         output.removeAll()
         head.withUnsafeBytes { output.append($0) }
         if row.pointee.role == .hubSubscriber { return HubSubscriber(self).attached(behind: head.count) }
-        output.appendPreamble(retryMilliseconds: form.contains(.reconnects) ? jitteredRetry : nil)
+        HostFrames.writePreamble(to: &output, retryMilliseconds: form.contains(.reconnects) ? jitteredRetry : nil)
         ExclusiveStream(self).attached(behind: head.count)
     }
 
@@ -148,7 +148,7 @@ struct Connection: RowView {
     func keepAlive() {
         if row.pointee.role == .hubSubscriber { return HubSubscriber(self).keepAlive() }
         output.removeAll()
-        output.appendKeepAlive()
+        HostFrames.writeKeepAlive(to: &output)
         if transmit() { reschedule() }
     }
 
@@ -310,13 +310,13 @@ struct Connection: RowView {
 
     /// Of a stream that is complete. Who does not reconnect needs no mark to be kept from it.
     func appendFinished() {
-        if connection.form.contains(.reconnects) { output.appendFinished() }
+        if connection.form.contains(.reconnects) { HostFrames.writeFinished(to: &output) }
         appendLastChunk()
     }
 
     /// - Parameter message: what the producer said; `nil`: a code is all that the subscriber is told.
     func appendFailure(_ message: String?) {
-        output.appendStreamError(message ?? "sluice-\(token)")
+        HostFrames.writeStreamError(message ?? "sluice-\(token)", to: &output)
         appendLastChunk()
     }
 
@@ -324,7 +324,9 @@ struct Connection: RowView {
     /// one sees that the response was cut off.
     func appendFarewell() {
         guard connection.form.contains(.reconnects) else { return }
-        if !connection.form.contains(.hasProducersRetry) { output.appendFarewell(retryMilliseconds: jitteredRetry) }
+        if !connection.form.contains(.hasProducersRetry) {
+            HostFrames.writeFarewell(to: &output, retryMilliseconds: jitteredRetry)
+        }
         appendLastChunk()
     }
 
