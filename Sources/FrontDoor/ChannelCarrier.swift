@@ -2,8 +2,8 @@ import EventStream
 import NIOCore
 import StreamRuntime
 
-/// Brings batches to the channels of one event loop: one message for all that get the same bytes, and one back for all that have
-/// sent theirs.
+/// Brings batches to the channels of one event loop: one message for all that get the same bytes, and one back for all
+/// that have sent theirs.
 final class ChannelCarrier: FrameCarrier {
     private let loop: any EventLoop
     private let opener: any StreamOpener

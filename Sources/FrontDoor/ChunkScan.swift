@@ -1,5 +1,5 @@
-/// Finds where a body in chunks ends, so that what follows it in the same read is taken for the head that it is; and counts what is
-/// around the data.
+/// Finds where a body in chunks ends, so that what follows it in the same read is taken for the head that it is; and
+/// counts what is around the data.
 ///
 /// It skips, and judges nothing: the parser gets every byte, and refuses what is malformed.
 struct ChunkScan {

@@ -29,8 +29,9 @@ struct RequestBody {
     /// Of a body in chunks: the bytes around its data, beyond those that each byte may need.
     var excessFraming: Int { chunks.excess }
 
-    /// What must be reserved beside `heldBytes` before this piece can be appended. It doubles, so that growing costs little,
-    /// but to no more than the length that was announced: only what has come may be counted, not what a head promises.
+    /// What must be reserved beside `heldBytes` before this piece can be appended. It doubles, so that growing costs
+    /// little, but to no more than the length that was announced: only what has come may be counted, not what a head
+    /// promises.
     func growth(for piece: ByteBuffer) -> Int {
         let needed = bytes.count + piece.readableBytes
         guard isKept, needed > heldBytes else { return 0 }

@@ -17,9 +17,11 @@ struct Connection: RowView {
 
     /// Takes over the transport, for a row that still waits for it.
     /// - Parameter known: the token that whoever brings it knows the stream by.
-    func attach(_ transport: StreamTransport, known: StreamToken, head: [UInt8], form: ResponseForm) {
+    func attach(_ transport: StreamTransport, known: StreamToken, form: ResponseForm) {
+        var head: [UInt8] = []
         switch transport {
-        case .descriptor(let descriptor):
+        case .descriptor(let descriptor, let bytes):
+            head = bytes
             connection.descriptor = descriptor
             applyWriteDeadline()
             if loop.system.add(descriptor, tag: token.raw) != 0 {
