@@ -7,7 +7,7 @@ import StreamRuntime
 final class ChannelCarrier: FrameCarrier {
     private let loop: any EventLoop
     private let opener: any StreamOpener
-    /// Streams whose batch was written, and of which the runtime is told when the loop has done what it is at.
+    /// Streams whose batch was written. The runtime is told of them at the end of the loop's turn.
     private let drained: NIOLoopBoundBox<[StreamToken]>
 
     /// On the loop.

@@ -8,7 +8,7 @@ struct HeadScan {
     private(set) var count = 0
     private(set) var requestLine = RequestLineScan()
     private var framingFields = FramingFields()
-    /// What is to take the place of which of the bytes that were taken last, for the parser's sake.
+    /// Which of the bytes that were taken last are to be replaced, and by what, for the parser's sake.
     private(set) var corrections: [(offset: Int, byte: UInt8)] = []
     private var lineIsEmpty = true
     private var hasSeenLine = false

@@ -2,8 +2,8 @@ import EventStream
 import Logging
 import StreamRuntime
 
-/// What a producer may say in a response, when its stream opens or when it opens none. What is not its to say is left
-/// out, and told in the log.
+/// What a producer may say in a response, when its stream opens or when it opens none. What is for the server to say is
+/// dropped, and noted in the log.
 struct ProducerResponses {
     let log: QuietLog
 
@@ -15,7 +15,7 @@ struct ProducerResponses {
     func rejection(_ status: Int, _ message: String, _ headers: [StreamRequest.Field]) -> Response {
         let isError = 400...599 ~= status
         if !isError {
-            log.warn("a producer rejected a request with a status that is no error", ["status": "\(status)"])
+            log.warn("a producer rejected a request with a status that is not an error", ["status": "\(status)"])
         }
         var problem = Problem(isError ? status : 500, message)
         problem.headers = permitted(headers)
@@ -33,7 +33,7 @@ struct ProducerResponses {
     func permitted(_ headers: [StreamRequest.Field]) -> [StreamRequest.Field] {
         for header in headers where !Self.allows(header) {
             log.warn(
-                "a producer's response header was left out: it is reserved or malformed",
+                "a producer's response header was dropped: it is reserved or malformed",
                 ["header": "\(header.name)"])
         }
         return headers.filter(Self.allows)

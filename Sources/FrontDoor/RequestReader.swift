@@ -90,7 +90,7 @@ enum Refusal {
     static func framingTooLarge(_ settings: ServerSettings) -> Response {
         Problem(
             413,
-            "What is around the body's data, as the extensions of its chunks, exceeds \(settings.maxHeadBytes) bytes."
+            "The body's framing, such as the extensions of its chunks, exceeds \(settings.maxHeadBytes) bytes."
         ).response
     }
 
