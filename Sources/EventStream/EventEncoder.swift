@@ -1,8 +1,8 @@
-/// Turns the fields of an event into a frame: the bytes that are sent (WHATWG HTML 9.2.6, in the order event, id, retry,
-/// comment, data; one space behind each colon; LF; one blank line).
+/// Turns the fields of an event into a frame: the bytes that are sent (WHATWG HTML 9.2.6, in the order event, id,
+/// retry, comment, data; one space behind each colon; LF; one blank line).
 ///
-/// Data and comments are split at CR, LF and CRLF, so a text that ends with a line end has an empty last line. What would not
-/// reach a client as it was given is refused.
+/// Data and comments are split at CR, LF and CRLF, so a text that ends with a line end has an empty last line. What
+/// would not reach a client as it was given is refused.
 package struct EventEncoder: Sendable {
     /// The most that data, type, id and comment may hold together, in bytes.
     package var maximumEventBytes: Int
@@ -35,26 +35,28 @@ package struct EventEncoder: Sendable {
         var room = maximumEventBytes
         if let type = fields.type {
             try take(type, from: &room)
-            try frames.appendLine(.event, type, of: .type)
+            try FieldLines.writeLine(.event, type, of: .type, to: &frames)
             idAt = frames.count
         }
         if let id = fields.id {
             try take(id, from: &room)
             if id.count > EventID.maximumBytes { throw .idTooLong }
             if isReserved(id) { throw .reservedID }
-            try frames.appendLine(.id, id, of: .id)
+            try FieldLines.writeLine(.id, id, of: .id, to: &frames)
         }
-        if fields.retryMilliseconds >= 0 { frames.appendLine(.retry, number: fields.retryMilliseconds) }
+        if fields.retryMilliseconds >= 0 {
+            FieldLines.writeLine(.retry, number: fields.retryMilliseconds, to: &frames)
+        }
         if let comment = fields.comment {
             try take(comment, from: &room)
-            try frames.appendComment(comment)
+            try FieldLines.writeComment(comment, to: &frames)
         }
         if let data = fields.data {
             try take(data, from: &room)
-            try frames.appendData(data)
+            try FieldLines.writeData(data, to: &frames)
         }
         if frames.count == length { throw .empty }
-        frames.appendBlankLine()
+        FieldLines.writeBlankLine(to: &frames)
     }
 
     /// One field after the other, as a sum of absurd lengths could overflow.

@@ -25,31 +25,36 @@ struct LineStart {
     }
 }
 
-extension FrameBuffer {
+/// Writes the lines of an event's fields into a frame.
+enum FieldLines {
     /// What a line needs beside its text: its start, its LF, and what `PlainText` and `LineStart` may overwrite.
     private static var lineRoom: Int { 8 + 1 + PlainText.slack }
 
-    /// Appends the data: each line of the text, ended by CR, LF or CRLF, becomes a line of the field. Nearly every event comes
-    /// by here, and most have no other field, so this one is inlined.
+    /// Writes the data: each line of the text, ended by CR, LF or CRLF, becomes a line of the field. Inlined, because
+    /// nearly every event has data, and most have nothing else.
     @inline(__always)
-    mutating func appendData(_ text: UnsafeRawBufferPointer) throws(EncodingFault) {
-        try appendField(.data, text, of: .data, splits: true)
-    }
-
-    /// Appends the comment, split as the data is.
-    mutating func appendComment(_ text: UnsafeRawBufferPointer) throws(EncodingFault) {
-        try appendField(.comment, text, of: .comment, splits: true)
-    }
-
-    /// Appends a field of one line, which holds neither line ends nor NUL.
-    mutating func appendLine(
-        _ start: LineStart, _ text: UnsafeRawBufferPointer, of field: EncodingFault.Field
+    static func writeData(
+        _ text: UnsafeRawBufferPointer, to frames: inout FrameBuffer
     ) throws(EncodingFault) {
-        try appendField(start, text, of: field, splits: false)
+        try writeField(.data, text, of: .data, splits: true, to: &frames)
     }
 
-    mutating func appendLine(_ start: LineStart, number: Int64) {
-        var target = reserve(Self.lineRoom + 20)
+    /// Writes the comment, split like the data.
+    static func writeComment(
+        _ text: UnsafeRawBufferPointer, to frames: inout FrameBuffer
+    ) throws(EncodingFault) {
+        try writeField(.comment, text, of: .comment, splits: true, to: &frames)
+    }
+
+    /// Writes a field of one line, which must hold neither a line end nor NUL.
+    static func writeLine(
+        _ start: LineStart, _ text: UnsafeRawBufferPointer, of field: EncodingFault.Field, to frames: inout FrameBuffer
+    ) throws(EncodingFault) {
+        try writeField(start, text, of: field, splits: false, to: &frames)
+    }
+
+    static func writeLine(_ start: LineStart, number: Int64, to frames: inout FrameBuffer) {
+        var target = frames.reserve(lineRoom + 20)
         target += start.store(at: target)
         var rest = number.magnitude
         var digits = 1
@@ -65,27 +70,28 @@ extension FrameBuffer {
             rest /= 10
         }
         target.storeBytes(of: 0x0A, toByteOffset: digits, as: UInt8.self)
-        commit(start.count + digits + 1)
+        frames.commit(start.count + digits + 1)
     }
 
     /// Ends the frame.
     @inline(__always)
-    mutating func appendBlankLine() {
-        reserve(1).storeBytes(of: 0x0A, as: UInt8.self)
-        commit(1)
+    static func writeBlankLine(to frames: inout FrameBuffer) {
+        frames.reserve(1).storeBytes(of: 0x0A, as: UInt8.self)
+        frames.commit(1)
     }
 
-    /// One pass that checks, finds line ends and copies. On a fault, part of the field has been appended.
+    /// One pass that checks, finds line ends and copies. On a fault, part of the field has been written.
     @inline(__always)
-    private mutating func appendField(
-        _ start: LineStart, _ text: UnsafeRawBufferPointer, of field: EncodingFault.Field, splits: Bool
+    private static func writeField(
+        _ start: LineStart, _ text: UnsafeRawBufferPointer, of field: EncodingFault.Field, splits: Bool,
+        to frames: inout FrameBuffer
     ) throws(EncodingFault) {
         let length = text.count
-        var target = reserve(length &+ Self.lineRoom)
+        var target = frames.reserve(length &+ lineRoom)
         var written = start.store(at: target)
         guard length > 0, let source = text.baseAddress else {
             target.storeBytes(of: 0x0A, toByteOffset: written, as: UInt8.self)
-            return commit(written &+ 1)
+            return frames.commit(written &+ 1)
         }
         var taken = PlainText.copy(source, to: target + written, count: length, plainNUL: splits, mostlyPlain: true)
         written &+= taken
@@ -105,8 +111,8 @@ extension FrameBuffer {
                 if byte == 0x0D, taken < length, source.load(fromByteOffset: taken, as: UInt8.self) == 0x0A {
                     taken &+= 1
                 }
-                commit(written)
-                target = reserve(length &- taken &+ Self.lineRoom)
+                frames.commit(written)
+                target = frames.reserve(length &- taken &+ lineRoom)
                 written = start.storeAfterLineFeed(at: target)
             } else {
                 throw byte == 0 ? .nul(field) : .newline(field)
@@ -117,6 +123,23 @@ extension FrameBuffer {
             written &+= plain
         }
         target.storeBytes(of: 0x0A, toByteOffset: written, as: UInt8.self)
-        commit(written &+ 1)
+        frames.commit(written &+ 1)
+    }
+
+    /// Writes a line whose text `write` appends; none if it answers `false`.
+    /// - Returns: the length of the text.
+    static func writeLine(
+        _ start: LineStart, to frames: inout FrameBuffer, _ write: (inout FrameBuffer) -> Bool
+    ) -> Int? {
+        let before = frames.count
+        let lineStart = start.store(at: frames.reserve(8))
+        frames.commit(lineStart)
+        guard write(&frames) else {
+            frames.truncate(to: before)
+            return nil
+        }
+        let length = frames.count - before - lineStart
+        frames.append(byte: 0x0A)
+        return length
     }
 }

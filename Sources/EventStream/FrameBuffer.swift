@@ -69,6 +69,11 @@ package struct FrameBuffer: ~Copyable {
         append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
+    package mutating func append(byte: UInt8) {
+        reserve(1).storeBytes(of: byte, as: UInt8.self)
+        commit(1)
+    }
+
     package mutating func removeAll() {
         count = 0
         frameCount = 0
@@ -132,7 +137,8 @@ package struct FrameBuffer: ~Copyable {
         endFrame(from: start)
     }
 
-    /// Drops whole frames from the front, the oldest, until at most `bytes` are left or only what lies from `end` on is.
+    /// Drops whole frames from the front, the oldest, until at most `bytes` are left or only what lies from `end` on
+    /// is.
     /// - Returns: how many.
     package mutating func removeFirstFrames(leaving bytes: Int, before end: Int) -> Int {
         precondition(isChunked, "only a chunk says where it ends")

@@ -1,89 +1,96 @@
-/// The frames that the host itself sends. None of them reaches a script that listens to messages: what must have data, so that a
-/// client dispatches it or keeps its id, has a type of its own. A blank line is sent only where an event ends: behind an id that it has
-/// seen, more than one client takes any other for an event.
-extension FrameBuffer {
-    /// The beginning of a stream: after how long to reconnect, and a comment that makes every proxy pass the response on. Both belong to the
-    /// block of the first event, but for a subscriber that is told its place in a hub's history: that takes an event.
+/// The frames that the host itself sends. None of them reaches a script that listens to messages: a frame that must
+/// have data, so that a client dispatches it or keeps its id, has a type of its own. A blank line is sent only where an
+/// event ends: after an id, several clients take any other blank line for an event.
+package enum HostFrames {
+    /// The beginning of a stream: the reconnection time, and a comment that makes every proxy pass the response on.
+    /// Both belong to the block of the first event, except for a subscriber that is told its place in a hub's history:
+    /// that takes an event.
     /// - Parameters:
     ///   - retryMilliseconds: `nil` for a client that does not reconnect.
-    ///   - anchor: the id behind which the subscriber would resume now.
-    package mutating func appendPreamble(retryMilliseconds: Int64?, anchor: [UInt8]? = nil) {
-        let start = beginFrame()
-        if let retryMilliseconds { appendLine(.retry, number: max(0, retryMilliseconds)) }
-        append(": sluice\n")
+    ///   - anchor: the id after which the subscriber would resume now.
+    package static func writePreamble(
+        to frames: inout FrameBuffer, retryMilliseconds: Int64?, anchor: [UInt8]? = nil
+    ) {
+        let start = frames.beginFrame()
+        if let retryMilliseconds { FieldLines.writeLine(.retry, number: max(0, retryMilliseconds), to: &frames) }
+        frames.append(": sluice\n")
         if let anchor {
-            append("event: sluice-open\nid: ")
-            anchor.withUnsafeBytes { append($0) }
-            append("\ndata:\n\n")
+            frames.append("event: sluice-open\nid: ")
+            anchor.withUnsafeBytes { frames.append($0) }
+            frames.append("\ndata:\n\n")
         }
-        endFrame(from: start)
+        frames.endFrame(from: start)
     }
 
-    /// A comment that no script sees: keeps proxies from closing a silent connection, and finds out that a peer is gone.
-    package mutating func appendKeepAlive() { appendHostFrame(":\n") }
+    /// A comment that no script sees. It keeps proxies from closing a silent connection, and shows whether the peer is
+    /// gone.
+    package static func writeKeepAlive(to frames: inout FrameBuffer) { write(":\n", to: &frames) }
 
     /// The notice that events are missing: the client's last id is no longer held, or never was.
     /// - Parameters:
     ///   - oldestID: of what follows; `nil` if nothing is held.
     ///   - lost: how many events, if that is known.
-    package mutating func appendGap(oldestID: String?, lost: UInt64?) {
+    package static func writeGap(to frames: inout FrameBuffer, oldestID: String?, lost: UInt64?) {
         var json: [UInt8] = Array("{\"oldest\":".utf8)
         if let oldestID { json.appendJSON(oldestID) } else { json += "null".utf8 }
         if let lost { json += ",\"lost\":\(lost)".utf8 }
         json += "}".utf8
-        appendNotice("event: sluice-gap\ndata: ", json)
+        writeNotice("event: sluice-gap\ndata: ", json, to: &frames)
     }
 
-    /// What became of a plugin's source, for the pages that listen to it while it is written; only `sluice dev` sends it.
+    /// The result of compiling a plugin's source, for the pages that listen to it; only `sluice dev` sends it.
     /// - Parameters:
     ///   - file: whose source it is: "hello.c".
     ///   - text: what the compiler said, in its own words and lines.
-    package mutating func appendBuild(file: String, isBuilt: Bool, text: String) {
+    package static func writeBuild(to frames: inout FrameBuffer, file: String, isBuilt: Bool, text: String) {
         var json: [UInt8] = Array("{\"file\":".utf8)
         json.appendJSON(file)
         json += (isBuilt ? ",\"ok\":true,\"text\":" : ",\"ok\":false,\"text\":").utf8
         json.appendJSON(text)
         json += "}".utf8
-        appendNotice("event: sluice-build\ndata: ", json)
+        writeNotice("event: sluice-build\ndata: ", json, to: &frames)
     }
 
-    /// The last frame of a complete stream: no listener for messages gets it, but the client remembers the id. It has an empty data line,
-    /// as Firefox forgets the id of a block without one.
-    package mutating func appendFinished() { appendHostFrame("event: sluice-end\nid: sluice-end\ndata:\n\n") }
+    /// The last frame of a complete stream: no listener for messages gets it, but the client remembers the id. It has
+    /// an empty data line, because Firefox forgets the id of a block without one.
+    package static func writeFinished(to frames: inout FrameBuffer) {
+        write("event: sluice-end\nid: sluice-end\ndata:\n\n", to: &frames)
+    }
 
-    /// The last frame of a failed stream, as event `stream-error`: an event `error` would collide with EventSource's own.
+    /// The last frame of a failed stream, as event `stream-error`: an event `error` would collide with EventSource's
+    /// own.
     /// - Parameter message: any text; it becomes the data.
-    package mutating func appendStreamError(_ message: String) {
-        let start = beginFrame()
-        append("event: stream-error\n")
+    package static func writeStreamError(_ message: String, to frames: inout FrameBuffer) {
+        let start = frames.beginFrame()
+        frames.append("event: stream-error\n")
         var message = message
         message.withUTF8 { text in
             do {
-                try appendData(UnsafeRawBufferPointer(text))
+                try FieldLines.writeData(UnsafeRawBufferPointer(text), to: &frames)
             } catch {
                 preconditionFailure("a String is valid UTF-8")
             }
         }
-        appendBlankLine()
-        endFrame(from: start)
+        FieldLines.writeBlankLine(to: &frames)
+        frames.endFrame(from: start)
     }
 
-    /// The last frame of a stream that ends for the server's reasons: after how long to reconnect.
-    package mutating func appendFarewell(retryMilliseconds: Int64) {
-        let start = beginFrame()
-        appendLine(.retry, number: max(0, retryMilliseconds))
-        endFrame(from: start)
+    /// The last frame of a stream that the server ends: the reconnection time.
+    package static func writeFarewell(to frames: inout FrameBuffer, retryMilliseconds: Int64) {
+        let start = frames.beginFrame()
+        FieldLines.writeLine(.retry, number: max(0, retryMilliseconds), to: &frames)
+        frames.endFrame(from: start)
     }
 
-    private mutating func appendHostFrame(_ text: StaticString) {
-        append(frame: UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    private static func write(_ text: StaticString, to frames: inout FrameBuffer) {
+        frames.append(frame: UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
-    private mutating func appendNotice(_ lines: StaticString, _ json: [UInt8]) {
-        let start = beginFrame()
-        append(lines)
-        json.withUnsafeBytes { append($0) }
-        append("\n\n")
-        endFrame(from: start)
+    private static func writeNotice(_ lines: StaticString, _ json: [UInt8], to frames: inout FrameBuffer) {
+        let start = frames.beginFrame()
+        frames.append(lines)
+        json.withUnsafeBytes { frames.append($0) }
+        frames.append("\n\n")
+        frames.endFrame(from: start)
     }
 }

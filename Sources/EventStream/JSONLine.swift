@@ -1,15 +1,11 @@
-/// JSON (RFC 8259) on one line, written straight into a frame: no text that comes from C is a line end here, nor invalid UTF-8.
-extension FrameBuffer {
-    package mutating func appendByte(_ byte: UInt8) {
-        reserve(1).storeBytes(of: byte, as: UInt8.self)
-        commit(1)
-    }
-
-    /// Appends a string with its quotes. Whatever the bytes are, the result is valid: of ill-formed UTF-8, each maximal part
-    /// (Unicode 3.9, table 3-8) becomes U+FFFD. What could end a script element is escaped.
-    package mutating func appendJSON(text bytes: UnsafeRawBufferPointer) {
-        appendByte(UInt8(ascii: "\""))
-        appendSequences(of: bytes) { buffer, byte in
+/// Writes JSON (RFC 8259) on one line, straight into a frame: no text that comes from C is a line end here, nor invalid
+/// UTF-8.
+package enum JSONLine {
+    /// Writes a string with its quotes. Whatever the bytes are, the result is valid: each maximal part of ill-formed
+    /// UTF-8 (Unicode 3.9, table 3-8) becomes U+FFFD. What could end a script element is escaped.
+    package static func write(text bytes: UnsafeRawBufferPointer, to frames: inout FrameBuffer) {
+        frames.append(byte: UInt8(ascii: "\""))
+        OneLineText.writeRuns(of: bytes, to: &frames) { buffer, byte in
             switch byte {
             case UInt8(ascii: "\""): buffer.append("\\\"")
             case UInt8(ascii: "\\"): buffer.append("\\\\")
@@ -18,110 +14,66 @@ extension FrameBuffer {
             case UInt8(ascii: "\t"): buffer.append("\\t")
             case 0..<0x20, 0x7f, UInt8(ascii: "<"):
                 buffer.append("\\u00")
-                buffer.appendByte(Self.digit(byte >> 4))
-                buffer.appendByte(Self.digit(byte & 15))
+                buffer.append(byte: digit(byte >> 4))
+                buffer.append(byte: digit(byte & 15))
             default: return false
             }
             return true
         }
-        appendByte(UInt8(ascii: "\""))
+        frames.append(byte: UInt8(ascii: "\""))
     }
 
-    /// Appends text for a field of one line, as `type` and `id` are: line ends and NUL become blanks, ill-formed UTF-8 as above.
-    package mutating func appendOneLine(_ bytes: UnsafeRawBufferPointer) {
-        appendSequences(of: bytes) { buffer, byte in
-            guard byte == 0x0A || byte == 0x0D || byte == 0 else { return false }
-            buffer.appendByte(0x20)
-            return true
-        }
+    /// Writes all digits of a whole number, also where JavaScript would round it.
+    package static func write(_ number: Int64, to frames: inout FrameBuffer) {
+        if number < 0 { frames.append(byte: UInt8(ascii: "-")) }
+        write(number.magnitude, to: &frames)
     }
 
-    /// Copies runs of plain text at once.
-    /// - Parameter replace: appends something in place of an ASCII byte, or answers `false`.
-    @inline(__always)
-    private mutating func appendSequences(
-        of bytes: UnsafeRawBufferPointer, _ replace: (inout FrameBuffer, UInt8) -> Bool
-    ) {
-        guard let source = bytes.baseAddress else { return }
-        var taken = 0
-        var runStart = 0
-        while taken < bytes.count {
-            let byte = source.load(fromByteOffset: taken, as: UInt8.self)
-            if byte < 0x80 {
-                if byte > 0x3C && byte < 0x5C || byte > 0x5C && byte < 0x7f || byte > 0x22 && byte < 0x3C {
-                    taken &+= 1
-                    continue
-                }
-                append(UnsafeRawBufferPointer(rebasing: bytes[runStart..<taken]))
-                if !replace(&self, byte) { appendByte(byte) }
-                taken &+= 1
-                runStart = taken
-                continue
-            }
-            let word = UTF8Sequence.word(source + taken, available: bytes.count &- taken)
-            let length = UTF8Sequence.length(word)
-            if length > 0 {
-                taken &+= length
-                continue
-            }
-            append(UnsafeRawBufferPointer(rebasing: bytes[runStart..<taken]))
-            append("\u{FFFD}")
-            taken &+= UTF8Sequence.illFormedLength(word)
-            runStart = taken
-        }
-        append(UnsafeRawBufferPointer(rebasing: bytes[runStart..<taken]))
-    }
-
-    /// Appends all digits of a whole number, also where JavaScript would round it.
-    package mutating func appendJSON(_ number: Int64) {
-        if number < 0 { appendByte(UInt8(ascii: "-")) }
-        appendJSON(number.magnitude)
-    }
-
-    package mutating func appendJSON(_ number: UInt64) {
+    package static func write(_ number: UInt64, to frames: inout FrameBuffer) {
         var rest = number
         var digits = 1
         while rest >= 10 {
             rest /= 10
             digits += 1
         }
-        let target = reserve(digits)
+        let target = frames.reserve(digits)
         rest = number
         for index in stride(from: digits - 1, through: 0, by: -1) {
             target.storeBytes(of: 0x30 + UInt8(rest % 10), toByteOffset: index, as: UInt8.self)
             rest /= 10
         }
-        commit(digits)
+        frames.commit(digits)
     }
 
-    /// Appends the shortest text that reads back as the same number; `null` for one that is not finite, which JSON cannot say.
-    package mutating func appendJSON(_ number: Double) {
-        guard number.isFinite else { return append("null") }
-        appendText(of: number)
+    /// Writes the shortest text that reads back as the same number; `null` for one that is not finite, which JSON
+    /// cannot say.
+    package static func write(_ number: Double, to frames: inout FrameBuffer) {
+        guard number.isFinite else { return frames.append("null") }
+        writeText(of: number, to: &frames)
     }
 
-    package mutating func appendJSON(_ number: Float) {
-        guard number.isFinite else { return append("null") }
-        appendText(of: number)
+    package static func write(_ number: Float, to frames: inout FrameBuffer) {
+        guard number.isFinite else { return frames.append("null") }
+        writeText(of: number, to: &frames)
     }
 
     /// `1.0`, `-0.5`, `1e-07`: as Swift prints it, which is also JSON.
-    private mutating func appendText(of number: some TextOutputStreamable) {
+    private static func writeText(of number: some TextOutputStreamable, to frames: inout FrameBuffer) {
         var text = ShortText()
         number.write(to: &text)
-        withUnsafeBytes(of: text.bytes) { append(UnsafeRawBufferPointer(rebasing: $0[..<text.count])) }
+        withUnsafeBytes(of: text.bytes) { frames.append(UnsafeRawBufferPointer(rebasing: $0[..<text.count])) }
     }
 
-    /// Appends an address in hexadecimal, as a string.
-    package mutating func appendJSON(address: UInt) {
-        append("\"0x")
+    /// Writes an address in hexadecimal, as a string.
+    package static func write(address: UInt, to frames: inout FrameBuffer) {
+        frames.append("\"0x")
         var shift = UInt.bitWidth - 4
         while shift > 0, address >> shift == 0 { shift -= 4 }
         while shift >= 0 {
-            appendByte(Self.digit(UInt8(truncatingIfNeeded: address >> shift & 15)))
+            frames.append(byte: digit(UInt8(truncatingIfNeeded: address >> shift & 15)))
             shift -= 4
         }
-        appendByte(UInt8(ascii: "\""))
+        frames.append(byte: UInt8(ascii: "\""))
     }
 
     private static func digit(_ value: UInt8) -> UInt8 {

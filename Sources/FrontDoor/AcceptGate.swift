@@ -3,17 +3,19 @@ import Logging
 import NIOCore
 import Synchronization
 
-/// Stands on the listening channel and stops accepting for a while when the process runs out of descriptors or the
-/// front door is full, and nobody there can make room; meanwhile clients wait in the kernel's backlog, and nothing spins.
+/// Stands on a listening channel and stops accepting for a while when the process runs out of descriptors, or the front
+/// door is full and no connection can make room. Meanwhile clients wait in the kernel's backlog, and nothing spins.
 final class AcceptGate: ChannelDuplexHandler {
     typealias InboundIn = any Channel
     typealias InboundOut = any Channel
     typealias OutboundIn = Never
 
-    private let population: Population
+    private let counts: ConnectionCounts
     private let exhaustion: QuietLog
     private let fullness: QuietLog
     private var context: ChannelHandlerContext?
+    /// By which `counts` knows the gate.
+    private var number = 0
     private var isReadHeld = false
     private var isResumeSet = false
     /// The next pause when descriptors are short; doubled until an accept succeeds.
@@ -21,11 +23,11 @@ final class AcceptGate: ChannelDuplexHandler {
 
     private static let shortestPause = TimeAmount.milliseconds(100)
     private static let longestPause = TimeAmount.seconds(1)
-    /// For the threads to let go of connections.
-    private static let letGoTime = TimeAmount.milliseconds(2)
+    /// For the threads to close connections.
+    private static let makingRoomTime = TimeAmount.milliseconds(2)
 
-    init(_ population: Population, logger: Logger) {
-        self.population = population
+    init(_ counts: ConnectionCounts, logger: Logger) {
+        self.counts = counts
         exhaustion = QuietLog(logger)
         fullness = QuietLog(logger, every: .seconds(10))
     }
@@ -34,16 +36,16 @@ final class AcceptGate: ChannelDuplexHandler {
         self.context = context
         let gate = NIOLoopBound(self, eventLoop: context.eventLoop)
         let loop = context.eventLoop
-        population.whenThereIsRoom { loop.execute { gate.value.resume() } }
+        number = counts.addGate { loop.execute { gate.value.resume() } }
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
-        population.whenThereIsRoom(nil)
+        counts.removeGate(number)
     }
 
     func read(context: ChannelHandlerContext) {
-        switch population.roomElseWait(at: context.eventLoop.now) {
+        switch counts.roomElseWait(at: context.eventLoop.now, for: number) {
         case .now: context.read()
         case .at(let time):
             isReadHeld = true
@@ -57,7 +59,7 @@ final class AcceptGate: ChannelDuplexHandler {
         case .none:
             isReadHeld = true
             fullness.warn(
-                "accepting is paused: the front door is full", ["limit": "max-connections=\(population.limit)"])
+                "accepting is paused: the front door is full", ["limit": "max-connections=\(counts.limit)"])
         }
     }
 
@@ -69,8 +71,8 @@ final class AcceptGate: ChannelDuplexHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         guard let error = error as? IOError else { return context.fireErrorCaught(error) }
         switch error.errnoCode {
-        case EMFILE where population.makeDescriptors(at: context.eventLoop.now):
-            pauseAccepting(on: context, for: Self.letGoTime)
+        case EMFILE where counts.makeDescriptors(at: context.eventLoop.now):
+            pauseAccepting(on: context, for: Self.makingRoomTime)
         case EMFILE, ENFILE, ENOBUFS, ENOMEM:
             exhaustion.warn(
                 "accepting is paused: no descriptor or memory is left",
@@ -85,7 +87,8 @@ final class AcceptGate: ChannelDuplexHandler {
         }
     }
 
-    /// Holding back `read` is not enough: after an accept that failed, the channel is still registered as wanting to read.
+    /// Holding back `read` is not enough: after an accept that failed, the channel is still registered as wanting to
+    /// read.
     private func pauseAccepting(on context: ChannelHandlerContext, for time: TimeAmount) {
         try? context.channel.syncOptions?.setOption(.autoRead, value: false)
         let gate = NIOLoopBound(self, eventLoop: context.eventLoop)

@@ -1,8 +1,9 @@
 import NIOCore
 
-/// How fast a request's body must come: no pause may last too long, and after some time of grace the body must have brought so many
-/// bytes for each second, its longest pause not counted. A steady upload may take as long as it needs, and one that stops for a while
-/// is judged by that pause alone; one that trickles to hold a connection is not let go on for longer than a pause and the grace.
+/// How fast a request's body must come. No pause may last too long; and after some time of grace, the body must have
+/// brought a number of bytes for each second, not counting its longest pause. A steady upload may take as long as it
+/// needs, and an upload that stops for a while is judged by that pause alone. One that trickles to hold a connection
+/// lasts no longer than a pause and the grace.
 struct BodyPace {
     private var start = NIODeadline.distantPast
     private var lastArrival = NIODeadline.distantPast

@@ -2,12 +2,12 @@ import EventStream
 import NIOCore
 import StreamRuntime
 
-/// Brings batches to the channels of one event loop: one message for all that get the same bytes, and one back for all that have
-/// sent theirs.
+/// Brings batches to the channels of one event loop: one message for all that get the same bytes, and one back for all
+/// that have sent theirs.
 final class ChannelCarrier: FrameCarrier {
     private let loop: any EventLoop
     private let opener: any StreamOpener
-    /// Streams whose batch was written, and of which the runtime is told when the loop has done what it is at.
+    /// Streams whose batch was written. The runtime is told of them at the end of the loop's turn.
     private let drained: NIOLoopBoundBox<[StreamToken]>
 
     /// On the loop.

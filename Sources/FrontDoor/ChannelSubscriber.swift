@@ -6,22 +6,29 @@ import Synchronization
 /// A NIO channel that is a stream's subscriber: the way for every transport whose bytes are not the socket's own (TLS,
 /// HTTP/2).
 ///
-/// Its bytes are those that other subscribers send, too; the next batch is asked for when this one is written.
+/// It writes the head of its response itself, in front of what comes first. The batches are the same bytes that other
+/// subscribers send; the next one is asked for when the last one is written.
 final class ChannelSubscriber: FrameSink {
     let token: StreamToken
     private let channel: any Channel
     private let connection: NIOLoopBound<ConnectionHandler>
+    /// Until it is written.
+    private let unwrittenHead: NIOLoopBoundBox<ResponseHead?>
+    private let isChunked: Bool
     private let channelCarrier: ChannelCarrier
     var carrier: any FrameCarrier { channelCarrier }
     /// The stream may learn of it later than the loop ends, which takes no more messages then.
     private let isOver = Atomic(false)
 
     /// On the connection's loop.
-    init(token: StreamToken, connection: ConnectionHandler, on channel: any Channel) {
+    /// - Parameter isChunked: what the stream sends is chunks of HTTP/1.1, and the head says so.
+    init(token: StreamToken, head: ResponseHead, isChunked: Bool, connection: ConnectionHandler) {
         self.token = token
-        self.channel = channel
+        self.isChunked = isChunked
+        channel = connection.channel
         self.connection = NIOLoopBound(connection, eventLoop: channel.eventLoop)
-        channelCarrier = connection.roster.carrier
+        unwrittenHead = NIOLoopBoundBox(head, eventLoop: channel.eventLoop)
+        channelCarrier = connection.connections.carrier
     }
 
     /// The channel is closed.
@@ -32,19 +39,30 @@ final class ChannelSubscriber: FrameSink {
     /// On the connection's loop.
     func write(_ bytes: ByteBuffer) {
         guard !hasEnded else { return }
+        writeHead()
         let written = channel.eventLoop.makePromise(of: Void.self)
         // A write that fails is followed by the channel's end, which says `sinkClosed`.
         written.futureResult.whenSuccess { [channelCarrier, token] in channelCarrier.wrote(token) }
         channel.writeAndFlush(bytes, promise: written)
     }
 
+    private func writeHead() {
+        guard let head = unwrittenHead.value.take() else { return }
+        var bytes = ByteBuffer()
+        head.write(to: &bytes, isChunked: isChunked)
+        channel.write(bytes, promise: nil)
+    }
+
     func finish() {
         guard !hasEnded else { return }
-        channel.eventLoop.execute { [connection] in connection.value.finishStream() }
+        channel.eventLoop.execute { [self] in
+            if !hasEnded { writeHead() }
+            connection.value.handOver.finishStream()
+        }
     }
 
     func abort() {
         guard !hasEnded else { return }
-        channel.eventLoop.execute { [connection] in connection.value.abortStream() }
+        channel.eventLoop.execute { [connection] in connection.value.handOver.abortStream() }
     }
 }

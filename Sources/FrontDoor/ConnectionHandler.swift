@@ -6,94 +6,84 @@ import StreamRuntime
 /// One connection while it speaks HTTP/1.x: answers its requests one after the other, until one of them becomes a
 /// stream.
 ///
-/// Lives on its event loop: first on the doorstep, then, unless it was handed over from there, in its channel's pipeline,
-/// behind the parser. Input is read only while it is wanted: not
-/// while a stream is being opened (what a client sends behind its request stays in the kernel, and a peer that leaves
-/// is noticed all the same), and not while the client does not read its responses.
+/// Lives on its event loop: first on the doorstep, then, unless it was handed over from there, in its channel's
+/// pipeline, after the parser. It brings together the parts that know what to do: where it stands is in
+/// `ConnectionState`, what it reads in `RequestReader`; `RequestExchange` answers, `StreamHandOver` opens streams, and
+/// `ConnectionPlace` is what it takes of what all connections share.
 final class ConnectionHandler: ChannelDuplexHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    enum Phase {
-        /// Between two requests, or before the first.
-        case idle
-        /// Some bytes of a head have come.
-        case head
-        /// A head has come, its body not yet all.
-        case body
-        /// A stream's `open` runs. There is no token before `StreamOpener.open` has returned.
-        case opening(PendingOpen, StreamToken?)
-        /// Open; the responses before it are still being sent.
-        case flushing(StreamToken)
-        /// The channel itself is the subscriber.
-        case streaming(ChannelSubscriber)
-        /// The channel was the subscriber, and what it was given last is still being sent.
-        case finishing
-        /// Answered for the last time; waits for the client to end its side.
-        case lingering
-        case over
-
-        /// It is the client's turn: for a newcomer, the connection can be let go.
-        var isWaiting: Bool {
-            switch self {
-            case .idle, .head, .body, .lingering: true
-            case .opening, .flushing, .streaming, .finishing, .over: false
-            }
-        }
-    }
-
-    let roster: ConnectionRoster
+    let connections: LoopConnections
     let channel: any Channel
-    /// NIO's own, of which nobody must make use once the connection is over; `nil` if the channel has none.
+    /// Brings the connection in from the doorstep; `nil` for one that was never there.
+    let reception: NIOLoopBound<Reception>?
+    /// NIO's own, which must not be used once the connection is over; `nil` if the channel has none.
     let descriptor: Int32?
-    /// The connection's place in the roster, or before it is in there, on the doorstep; kept by these.
-    var place: Int?
-    /// When `deadlinePassed` is due.
-    var deadline = NIODeadline.distantFuture
-    var phase = Phase.idle {
-        didSet { if isActive { phaseChanged() } }
-    }
+    private(set) var state = ConnectionState()
     /// `nil` outside the pipeline: on the doorstep, and when all is over.
-    private(set) var context: ChannelHandlerContext?
+    private var context: ChannelHandlerContext?
     /// It can be written to.
-    private(set) var isActive = false
+    private var isActive = false
     /// What is to be done when it can.
     private var onceActive: (() -> Void)?
+    private var isReadHeld = false
+    /// When `deadlinePassed` is due.
+    var deadline = NIODeadline.distantFuture
+
+    var reader = RequestReader()
     /// What is being answered; `nil` between requests.
     var request: HTTPRequestHead?
-    /// Something came behind a request for a stream, and is lost: if the stream comes to nothing, the connection can't
-    /// go on.
-    private(set) var hasDroppedInput = false
-    /// The client has ended its sending side, as far as is known.
-    var isInputClosed = false
+    /// Takes the answer for the stream that is being opened.
+    var pendingOpen: PendingOpen?
+    /// The channel as the subscriber of a stream.
+    var subscriber: ChannelSubscriber?
 
-    var scan = HeadScan()
-    var body = RequestBody()
-    /// The parser has given up on the method, and it is not told yet whether it is one (501) or nonsense (400).
-    private var isMethodUnknown = false
-    private(set) var isReadHeld = false
-
+    /// Kept by `LoopConnections`, and before the connection is there, by the doorstep.
+    var index: Int?
+    /// The connection is among those of the front door's count.
+    var isCounted = true
     /// Among those that wait for their clients.
     private(set) lazy var seat = WaitingLine.Seat(of: self)
     /// Among those whose bodies are kept.
     private(set) lazy var uploadSeat = WaitingLine.Seat(of: self)
-    /// The front door counts it.
-    var isCounted = true
 
-    init(roster: ConnectionRoster, channel: any Channel) {
-        self.roster = roster
+    init(connections: LoopConnections, channel: any Channel, reception: NIOLoopBound<Reception>? = nil) {
+        self.connections = connections
         self.channel = channel
+        self.reception = reception
         descriptor = SocketOptions.descriptor(of: channel)
         if let descriptor { SocketOptions.prepare(descriptor) }
     }
 
-    var settings: ServerSettings { roster.settings }
+    var settings: ServerSettings { connections.settings }
+    var place: ConnectionPlace { ConnectionPlace(connection: self) }
+    var exchange: RequestExchange { RequestExchange(connection: self) }
+    var handOver: StreamHandOver { StreamHandOver(connection: self) }
 
     /// Without port; IPv4 as such even if it came through an IPv6 socket.
     var remoteAddress: String {
         let address = channel.remoteAddress?.ipAddress ?? ""
         return address.hasPrefix("::ffff:") && address.contains(".") ? String(address.dropFirst(7)) : address
+    }
+
+    /// Not handed over yet, and without handlers.
+    var isOnDoorstep: Bool { state.phase != .over && context == nil }
+
+    /// A request has come and was not read yet: it would be a pity to close the connection just now.
+    var hasUnreadRequest: Bool {
+        guard state.phase == .idle, !isReadHeld, let descriptor else { return false }
+        return SocketState.hasInput(descriptor)
+    }
+
+    /// Takes a step of the state machine. Entering a phase begins a wait for the client, or ends one.
+    @discardableResult
+    func advance<Result>(_ step: (inout ConnectionState) -> Result) -> Result {
+        let phase = state.phase
+        let result = step(&state)
+        if isActive, state.phase != phase { place.phaseChanged() }
+        return result
     }
 
     // MARK: The channel's life
@@ -111,9 +101,9 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     func channelActive(context: ChannelHandlerContext) {
         isActive = true
-        if case .idle = phase { wait(settings.headTimeout) }
-        phaseChanged()
-        roster.join(self)
+        if state.phase == .idle { wait(settings.headTimeout) }
+        place.phaseChanged()
+        connections.join(self)
         context.fireChannelActive()
         if let body = onceActive.take() {
             body()
@@ -125,23 +115,66 @@ final class ConnectionHandler: ChannelDuplexHandler {
     func whenActive(_ body: @escaping () -> Void) {
         if isActive { return body() }
         onceActive = body
-        if context == nil { roster.doorstep.takeIn(self) }
+        if context == nil { connections.doorstep.takeIn(self) }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        roster.leave(self)
+        connections.leave(self)
         peerLeft()
         context.fireChannelInactive()
     }
 
+    /// The channel is closed.
+    func peerLeft() {
+        let loss = advance { $0.channelClosed() }
+        request = nil
+        place.endBody()
+        handOver.lost(loss)
+    }
+
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if case ChannelEvent.inputClosed = event { inputClosed() }
+        if case ChannelEvent.inputClosed = event {
+            switch advance({ $0.inputClosed() }) {
+            case .nothing: break
+            case .linger: linger()
+            case .awaitAnswer(let number): handOver.limitWait(for: number)
+            case .tell(let token): connections.opener.sinkHalfClosed(token)
+            }
+        }
         context.fireUserInboundEventTriggered(event)
     }
 
-    /// No further requests: takes leave if none is in progress.
+    // MARK: Waiting and ending
+
+    /// Sets the time by which something must have happened.
+    func wait(_ time: Duration) { deadline = channel.eventLoop.now + TimeAmount(time) }
+
+    func deadlinePassed() {
+        switch state.lateness {
+        case .nothing: deadline = .distantFuture
+        case .refuseHead: exchange.respond(Refusal.headTooSlow, last: true)
+        case .refuseBody: exchange.respond(Problem(408, reader.body.pace.fault).response, last: true)
+        case .close: abort()
+        case .probePeer:
+            deadline = .distantFuture
+            if let descriptor { SocketOptions.probePeer(descriptor, after: 15, every: 5, attempts: 3) }
+        }
+    }
+
+    /// No further requests: the connection ends now if none is in progress.
     func stop() {
-        if case .idle = phase { linger() }
+        if advance({ $0.stopped() }) { linger() }
+    }
+
+    /// In the phase `lingering`: ends the sending side after what was written, and drops what still comes, until the
+    /// client has ended its side or the time is up.
+    func linger() {
+        wait(settings.lingerTimeout)
+        // Closing an output whose input is closed closes all at once, and would drop what was not sent yet.
+        if state.isInputClosed { return whenSent { connection, _ in connection.abort() } }
+        context?.flush()
+        context?.close(mode: .output, promise: nil)
+        resumeReading()
     }
 
     /// Ends the connection at once, whatever it does.
@@ -149,33 +182,26 @@ final class ConnectionHandler: ChannelDuplexHandler {
         context?.close(promise: nil)
     }
 
-    func deadlinePassed() {
-        switch phase {
-        case .head: respond(Problem(408, "The request's head took too long to arrive.").response, last: true)
-        case .body: respond(Problem(408, body.pace.fault).response, last: true)
-        case .idle, .flushing, .finishing, .lingering: abort()
-        case .opening:
-            deadline = .distantFuture
-            if let descriptor { SocketOptions.probePeer(descriptor, after: 15, every: 5, attempts: 3) }
-        case .streaming, .over: deadline = .distantFuture
+    // MARK: Writing
+
+    /// What is written within a read is flushed at the read's end.
+    func write(_ bytes: ByteBuffer) { context?.write(wrapOutboundOut(bytes), promise: nil) }
+
+    func flush() { context?.flush() }
+
+    /// Flushes, and calls once all that was written is sent.
+    /// - Parameter body: is told `false` if it could not be sent.
+    func whenSent(_ body: @escaping (ConnectionHandler, _ isSent: Bool) -> Void) {
+        guard let context else { return }
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer())).assumeIsolated().whenComplete { outcome in
+            body(self, (try? outcome.get()) != nil)
         }
     }
-
-    /// Sets the time by which something must have happened.
-    func wait(_ time: Duration) { deadline = channel.eventLoop.now + TimeAmount(time) }
 
     // MARK: Reading
 
-    private var wantsInput: Bool {
-        switch phase {
-        case .idle, .head, .body: context?.channel.isWritable ?? false
-        case .lingering: true
-        case .opening, .flushing, .streaming, .finishing, .over: false
-        }
-    }
-
     func read(context: ChannelHandlerContext) {
-        if wantsInput { context.read() } else { isReadHeld = true }
+        if state.wantsInput(isWritable: context.channel.isWritable) { context.read() } else { isReadHeld = true }
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
@@ -184,47 +210,37 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     func resumeReading() {
-        guard isReadHeld, wantsInput else { return }
+        guard isReadHeld, let context, state.wantsInput(isWritable: context.channel.isWritable) else { return }
         isReadHeld = false
-        context?.read()
+        context.read()
     }
 
     /// Takes from `bytes` what the parser may have next; `nil` if the rest is to be dropped.
     func admit(_ bytes: inout ByteBuffer) -> ByteBuffer? {
-        switch phase {
-        case .idle, .head:
-            let count = bytes.withUnsafeReadableBytes { scan.take($0) }
-            for (offset, byte) in scan.corrections { bytes.setInteger(byte, at: bytes.readerIndex + offset) }
-            guard scan.count <= settings.maxHeadBytes else {
-                respond(Refusal.headTooLarge(settings), last: true)
-                return nil
-            }
-            if case .idle = phase {
-                phase = .head
-                wait(settings.headTimeout)
-            }
-            if isMethodUnknown { refuseMethod() }
-            return bytes.readSlice(length: count)
-        case .body:
-            // What follows a body is a head again, and counted as one.
-            let count = bytes.withUnsafeReadableBytes { body.take($0) }
-            guard body.excessFraming <= settings.maxHeadBytes else {
-                respond(Refusal.framingTooLarge(settings), last: true)
-                return nil
-            }
-            return bytes.readSlice(length: count)
-        case .opening, .flushing, .streaming, .finishing, .lingering, .over:
-            hasDroppedInput = true
+        let admission: RequestReader.Admission
+        switch state.input {
+        case .head: admission = reader.admitHead(from: &bytes, settings)
+        case .body: admission = reader.admitBody(from: &bytes, settings)
+        case .nothing:
+            state.inputDropped()
+            return nil
+        }
+        switch admission {
+        case .piece(let piece):
+            if advance({ $0.headBegan() }) { wait(settings.headTimeout) }
+            return piece
+        case .refusal(let response):
+            exchange.respond(response, last: true)
             return nil
         }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        switch (unwrapInboundIn(data), phase) {
-        case (.head(let head), .idle), (.head(let head), .head): received(head)
-        case (.body(let piece), .body): received(piece)
-        case (.end, .body): receivedEnd()
-        default: hasDroppedInput = true
+        switch (unwrapInboundIn(data), state.input) {
+        case (.head(let head), .head): exchange.received(head)
+        case (.body(let piece), .body): exchange.received(piece)
+        case (.end, .body): exchange.receivedEnd()
+        default: state.inputDropped()
         }
     }
 
@@ -236,29 +252,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // Any other error is the socket's, and NIO closes the channel.
         guard let error = error as? HTTPParserError, context.channel.isActive else { return }
-        switch phase {
-        case .idle, .head:
-            switch (error, scan.requestLine.state) {
-            case (.invalidMethod, _):
-                isMethodUnknown = true
-                refuseMethod()
-            case (.invalidVersion, .otherVersion), (.invalidVersion, .noVersion):
-                respond(Refusal.unknownVersion, last: true)
-            default: respond(Refusal.of(error, settings), last: true)
-            }
-        case .body: respond(Refusal.of(error, settings), last: true)
-        default: hasDroppedInput = true
-        }
-    }
-
-    /// The parser stops at the first letter that begins no method it knows. What it was is seen at the end of the line, however
-    /// that comes in pieces.
-    private func refuseMethod() {
-        switch scan.requestLine.state {
-        case .complete: respond(Refusal.unknownMethod, last: true)
-        case .otherVersion: respond(Refusal.unknownVersion, last: true)
-        case .noVersion, .malformed: respond(Refusal.malformed, last: true)
-        case .method, .target, .version: break
-        }
+        guard state.input != .nothing else { return state.inputDropped() }
+        if let refusal = reader.refusal(of: error, in: state.input, settings) { exchange.respond(refusal, last: true) }
     }
 }

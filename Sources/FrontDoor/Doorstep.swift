@@ -1,19 +1,21 @@
+import Glibc
 import NIOCore
 
-/// Where a connection stands before NIO has it registered and gives it handlers and a parser, which is most of what a connection costs.
+/// Where a connection stands before NIO has it registered and gives it handlers and a parser, which is most of what a
+/// connection costs.
 ///
-/// If all that it has sent by now is a plain request for a stream, the stream is opened from here, and usually the connection is
-/// handed over from here, too. Every other one comes in: because its request is not there yet, is anything else, or because the stream
-/// takes its time to open, or does not.
+/// If all that it has sent by now is a plain request for a stream, the stream is opened from here, and usually the
+/// connection is handed over from here, too. Every other connection comes in: because its request is not there yet, is
+/// anything else, or because the stream takes its time to open, or does not.
 ///
 /// Lives on its connections' event loop.
 final class Doorstep {
-    private unowned let roster: ConnectionRoster
+    private unowned let connections: LoopConnections
     private let loop: any EventLoop
-    private var reception: NIOLoopBound<Reception>?
-    /// Accepted, and looked at once the loop has accepted all that there are: their requests have some more time to arrive.
-    private var arrivals: [any Channel] = []
-    /// Whose streams are being opened, and in which round they came.
+    /// Accepted, and looked at once the loop has accepted all that there are: their requests have some more time to
+    /// arrive.
+    private var arrivals: [(channel: any Channel, reception: NIOLoopBound<Reception>)] = []
+    /// Those whose streams are being opened, and in which round they came.
     private var waiting: [(connection: ConnectionHandler, round: Int)] = []
     private var round = 0
     private var isRoundSet = false
@@ -23,57 +25,84 @@ final class Doorstep {
     /// A connection waits here for one to two of them: it is not noticed meanwhile that its peer has left.
     static let roundTime = TimeAmount.milliseconds(20)
 
-    init(of roster: ConnectionRoster, on loop: any EventLoop) {
-        self.roster = roster
+    init(of connections: LoopConnections, on loop: any EventLoop) {
+        self.connections = connections
         self.loop = loop
     }
 
     deinit { peeked.deallocate() }
 
     func arrived(_ channel: any Channel, by reception: NIOLoopBound<Reception>) {
-        self.reception = reception
-        roster.population.joined()
-        roster.population.makeRoom()
-        arrivals.append(channel)
+        connections.counts.joined()
+        connections.counts.makeRoom()
+        arrivals.append((channel, reception))
         guard arrivals.count == 1 else { return }
-        let roster = NIOLoopBound(roster, eventLoop: loop)
-        loop.execute { roster.value.doorstep.look() }
+        let connections = NIOLoopBound(connections, eventLoop: loop)
+        loop.execute { connections.value.doorstep.look() }
     }
 
     private func look() {
-        let channels = arrivals
-        arrivals.removeAll(keepingCapacity: true)
-        for channel in channels {
-            let connection = ConnectionHandler(roster: roster, channel: channel)
-            if isClosed || !connection.openFromDoorstep(peeking: peeked) {
+        let arrivals = arrivals
+        self.arrivals.removeAll(keepingCapacity: true)
+        for (channel, reception) in arrivals {
+            let connection = ConnectionHandler(connections: connections, channel: channel, reception: reception)
+            if isClosed || !opensStream(for: connection) {
                 takeIn(connection)
             } else if connection.isOnDoorstep {
-                connection.place = waiting.count
+                connection.index = waiting.count
                 waiting.append((connection, round))
             }
         }
         if !waiting.isEmpty { setRound() }
     }
 
-    /// It is handed over; whoever comes in is counted until the channel is closed.
+    /// Opens the stream that the client has asked for, if all that it has sent is one plain request, and that is for a
+    /// stream.
+    /// - Returns: `false`: nothing was taken from the socket.
+    private func opensStream(for connection: ConnectionHandler) -> Bool {
+        let settings = connections.settings
+        guard settings.allowsHandOver, let descriptor = connection.descriptor else { return false }
+        let count = recv(descriptor, peeked.baseAddress, peeked.count, Int32(MSG_PEEK | MSG_DONTWAIT))
+        guard count > 0, count < peeked.count, count <= settings.maxHeadBytes,
+            let head = PlainRequest.head(
+                UnsafeRawBufferPointer(rebasing: peeked[..<count]), maxHeaderCount: settings.maxHeaderCount),
+            FieldRules.problem(with: head) == nil,
+            case .open(let match, let streamRequest) = connections.rules.verdict(
+                on: head, body: [], from: connection.remoteAddress),
+            // What was seen is there, unless the connection was reset since: then NIO finds out.
+            recv(descriptor, peeked.baseAddress, count, Int32(MSG_DONTWAIT)) == count
+        else { return false }
+        connection.request = head
+        connection.handOver.open(match, streamRequest)
+        return true
+    }
+
+    /// The connection is handed over. One that comes in is counted until its channel is closed.
     func leave(_ connection: ConnectionHandler) {
         forget(connection)
-        roster.population.left()
+        connections.counts.left()
+    }
+
+    /// The peer has left.
+    func dismiss(_ connection: ConnectionHandler) {
+        connection.peerLeft()
+        leave(connection)
+        connection.channel.close(promise: nil)
     }
 
     private func forget(_ connection: ConnectionHandler) {
-        guard let index = connection.place.take(), let last = waiting.popLast(), last.connection !== connection else {
+        guard let index = connection.index.take(), let last = waiting.popLast(), last.connection !== connection else {
             return
         }
         waiting[index] = last
-        last.connection.place = index
+        last.connection.index = index
     }
 
     private func setRound() {
         guard !isRoundSet else { return }
         isRoundSet = true
-        let roster = NIOLoopBound(roster, eventLoop: loop)
-        loop.scheduleTask(in: Self.roundTime) { roster.value.doorstep.roundOver() }
+        let connections = NIOLoopBound(connections, eventLoop: loop)
+        loop.scheduleTask(in: Self.roundTime) { connections.value.doorstep.roundOver() }
     }
 
     private func roundOver() {
@@ -87,13 +116,13 @@ final class Doorstep {
     func takeIn(_ connection: ConnectionHandler) {
         forget(connection)
         let channel = connection.channel
-        channel.closeFuture.assumeIsolated().whenComplete { _ in connection.leftFrontDoor() }
+        channel.closeFuture.assumeIsolated().whenComplete { _ in connection.place.leave() }
         do {
-            try connection.addHandlers()
+            try ConnectionPipeline.add(connection)
         } catch {
             return channel.close(promise: nil)
         }
-        guard let reception else { preconditionFailure("it was brought here by the reception") }
+        guard let reception = connection.reception else { preconditionFailure("it was brought here by a reception") }
         if reception.eventLoop.inEventLoop {
             reception.value.takeIn(channel)
         } else {
@@ -101,7 +130,7 @@ final class Doorstep {
         }
     }
 
-    /// Nothing will be accepted any more: whoever is here, or arrives yet, comes in.
+    /// Nothing will be accepted any more: every connection that is here, or arrives yet, comes in.
     func close() {
         isClosed = true
         for (connection, _) in waiting { takeIn(connection) }

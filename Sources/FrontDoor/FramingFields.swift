@@ -1,7 +1,7 @@
-/// Finds in a head what the parser refuses though RFC 9110 allows it, in the two fields that say where the body ends: a tab beside a
-/// value (§5.5), and an empty element behind the last coding (§5.6.1). Both mean as much as a blank.
+/// Finds in a head what the parser refuses though RFC 9110 allows it, in the two fields that say where the body ends: a
+/// tab beside a value (§5.5), and an empty element after the last coding (§5.6.1). Both mean as much as a blank.
 ///
-/// Byte by byte, as a head may come so. Whatever follows such a blank, and must not, is seen by `FieldRules`.
+/// It works byte by byte, because a head may come that way. `FieldRules` sees what follows such a blank and must not.
 struct FramingFields {
     private enum Field {
         case contentLength, transferEncoding

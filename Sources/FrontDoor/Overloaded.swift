@@ -4,9 +4,9 @@ import EventStream
 enum TurnedAway {
     /// A limit is reached, by its name.
     case overload(String)
-    /// The server stops, or replaces the producer.
+    /// The server is stopping, or is replacing the producer.
     case unavailable
-    /// The producer was removed; its last streams go on for a while.
+    /// The producer was removed; its last streams continue for a while.
     case leaving
 
     /// For the log.
@@ -22,7 +22,7 @@ enum TurnedAway {
     fileprivate var detail: String {
         switch self {
         case .overload: "The server is at its limit."
-        case .unavailable: "The server stops, or replaces the producer of this route."
+        case .unavailable: "The server is stopping, or is replacing the producer of this route."
         case .leaving: "The producer of this route was removed."
         }
     }
@@ -30,9 +30,9 @@ enum TurnedAway {
 
 /// How a subscriber is turned away.
 enum Overloaded {
-    /// A browser gives up for good on 503, so a client that asks for an event stream by name gets an empty one that
-    /// says when to come back, in EventSource's own language; any other gets 503 with `Retry-After`. The connection
-    /// ends: what is short may be descriptors.
+    /// A browser gives up for good on 503. So a client that asks for an event stream by name gets an empty one that
+    /// says when to reconnect, in EventSource's own language; any other client gets 503 with `Retry-After`. The
+    /// connection ends, because descriptors may be what is short.
     static func response(_ why: TurnedAway, isEventSource: Bool, retryAfter wait: Duration) -> Response {
         guard isEventSource else {
             let seconds = max(1, (wait.wholeMilliseconds + 999) / 1000)
@@ -47,7 +47,7 @@ enum Overloaded {
             closes: true)
     }
 
-    /// Anywhere in the range, so that those who were turned away together do not come back together.
+    /// Anywhere in the range, so that clients that were turned away together do not reconnect together.
     static func wait(in range: ClosedRange<Duration>) -> Duration {
         .milliseconds(Int64.random(in: range.lowerBound.wholeMilliseconds...range.upperBound.wholeMilliseconds))
     }

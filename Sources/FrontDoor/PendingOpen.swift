@@ -2,23 +2,26 @@ import NIOCore
 import StreamRuntime
 import Synchronization
 
-/// The door's side of one open: takes the runtime's answer on any thread, and carries it to the connection's loop,
-/// once.
+/// The front door's side of one open: takes the runtime's answer on any thread, and carries it to the connection's
+/// loop, once.
 final class PendingOpen: OpenAnswering {
+    /// Of this open among those of its connection.
+    private let number: Int
     private let loop: any EventLoop
-    /// Given up with the answer or when the peer leaves, so that a runtime which keeps its `OpenAnswering` keeps no
+    /// Given up with the answer or when the peer leaves, so that a runtime that keeps its `OpenAnswering` keeps no
     /// connection.
     private let connection: Mutex<NIOLoopBound<ConnectionHandler>?>
 
     /// On the connection's loop.
-    init(for connection: ConnectionHandler, on loop: any EventLoop) {
+    init(_ number: Int, for connection: ConnectionHandler, on loop: any EventLoop) {
+        self.number = number
         self.loop = loop
         self.connection = Mutex(NIOLoopBound(connection, eventLoop: loop))
     }
 
     func answer(_ answer: OpenAnswer) {
         guard let connection = connection.withLock({ $0.take() }) else { return }
-        loop.execute { connection.value.opened(with: answer, for: self) }
+        loop.execute { [number] in connection.value.handOver.opened(with: answer, for: number) }
     }
 
     /// No answer is wanted any more.

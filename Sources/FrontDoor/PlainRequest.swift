@@ -2,8 +2,8 @@ import NIOHTTP1
 
 /// Reads the head of a request in the one form that nearly every subscriber sends: `GET`, HTTP/1.1, nothing unusual.
 ///
-/// What it accepts, the parser of NIO accepts, too, and reads the same in it; whatever else there is, down to a blank too many, is left
-/// to that parser, which alone decides what HTTP is and what is an attack on it.
+/// What it accepts, the parser of NIO accepts, too, and reads the same in it; whatever else there is, down to a blank
+/// too many, is left to that parser, which alone decides what HTTP is and what is an attack on it.
 enum PlainRequest {
     /// - Parameters:
     ///   - bytes: all that the client has sent.

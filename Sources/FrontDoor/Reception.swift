@@ -1,16 +1,16 @@
 import NIOCore
 
-/// Stands on the listening channel: brings each connection that was accepted to the doorstep of its loop, and those that come in from
-/// there on to NIO, which registers them.
+/// Stands on a listening channel: brings each connection that was accepted to the doorstep of its loop, and those that
+/// come in from there on to NIO, which registers them.
 final class Reception: ChannelInboundHandler {
     typealias InboundIn = any Channel
     typealias InboundOut = any Channel
 
-    private var rosters: [ObjectIdentifier: NIOLoopBound<ConnectionRoster>]
+    private var loops: [ObjectIdentifier: NIOLoopBound<LoopConnections>]
     private var context: ChannelHandlerContext?
 
-    init(_ rosters: [ObjectIdentifier: NIOLoopBound<ConnectionRoster>]) {
-        self.rosters = rosters
+    init(_ loops: [ObjectIdentifier: NIOLoopBound<LoopConnections>]) {
+        self.loops = loops
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -19,20 +19,20 @@ final class Reception: ChannelInboundHandler {
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
-        // They know it, too.
-        rosters = [:]
+        // They know the reception, too.
+        loops = [:]
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let channel = unwrapInboundIn(data)
-        guard let roster = rosters[ObjectIdentifier(channel.eventLoop)] else {
-            preconditionFailure("every loop of the group has its roster")
+        guard let connections = loops[ObjectIdentifier(channel.eventLoop)] else {
+            preconditionFailure("every loop of the group has its connections")
         }
         let reception = NIOLoopBound(self, eventLoop: context.eventLoop)
         if channel.eventLoop.inEventLoop {
-            roster.value.doorstep.arrived(channel, by: reception)
+            connections.value.doorstep.arrived(channel, by: reception)
         } else {
-            channel.eventLoop.execute { roster.value.doorstep.arrived(channel, by: reception) }
+            channel.eventLoop.execute { connections.value.doorstep.arrived(channel, by: reception) }
         }
     }
 

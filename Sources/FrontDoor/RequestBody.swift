@@ -1,7 +1,7 @@
 import NIOCore
 import NIOHTTP1
 
-/// A request's body as it arrives: counted always, kept only if somebody wants it.
+/// A request's body as it arrives: always counted, kept only if a producer takes it.
 struct RequestBody {
     var isKept = false
     var pace: BodyPace
@@ -29,8 +29,9 @@ struct RequestBody {
     /// Of a body in chunks: the bytes around its data, beyond those that each byte may need.
     var excessFraming: Int { chunks.excess }
 
-    /// What must be reserved beside `heldBytes` before this piece can be appended. It doubles, so that growing costs little,
-    /// but to no more than the length that was announced: only what has come may be counted, not what a head promises.
+    /// What must be reserved beside `heldBytes` before this piece can be appended. It doubles, so that growing costs
+    /// little, but to no more than the length that was announced: only what has come may be counted, not what a head
+    /// promises.
     func growth(for piece: ByteBuffer) -> Int {
         let needed = bytes.count + piece.readableBytes
         guard isKept, needed > heldBytes else { return 0 }
@@ -39,7 +40,7 @@ struct RequestBody {
 
     private static let firstReserve = 2048
 
-    /// An upload that brings so much is getting on. Less is a sign of life, which costs a hostile client nothing.
+    /// An upload that brings this much makes progress. Less is a sign of life, which costs a hostile client nothing.
     static let progressBytes = 64 * 1024
 
     /// - Parameter growth: as `growth(for:)` has said.

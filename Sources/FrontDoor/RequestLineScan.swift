@@ -1,7 +1,8 @@
 import EventStream
 
-/// Tells whether a request line has the right shape (RFC 9112 §3): a method, a target and a version of HTTP/1. For methods that
-/// the parser does not know: it stops at their first letter, and would take a request of another method for no request at all.
+/// Tells whether a request line has the right shape (RFC 9112 §3): a method, a target and a version of HTTP/1. For
+/// methods that the parser does not know: it stops at their first letter, and would take a request of another method
+/// for no request at all.
 struct RequestLineScan {
     enum State {
         case method, target
@@ -10,7 +11,7 @@ struct RequestLineScan {
         case complete
         /// All is right up to the version, which is none of HTTP/1; what follows was not looked at.
         case otherVersion
-        /// It ends behind the target, as in HTTP/0.9.
+        /// It ends after the target, as in HTTP/0.9.
         case noVersion
         case malformed
     }
@@ -26,8 +27,8 @@ struct RequestLineScan {
         }
     }
 
-    /// - Returns: whether 1 is to take the byte's place: a minor version that is newer than this server is read as the newest that it
-    ///   knows (RFC 9110 §6.2), and the parser does not do that.
+    /// - Returns: whether 1 is to take the byte's place: a minor version that is newer than this server is read as the
+    ///   newest that it knows (RFC 9110 §6.2), and the parser does not do that.
     mutating func take(_ byte: UInt8) -> Bool {
         switch state {
         case .method: takeMethod(byte)

@@ -5,8 +5,8 @@ import StreamRuntime
 /// Decides what a request gets. No I/O, and no state of its own.
 struct RequestRules {
     let opener: any StreamOpener
-    /// `ServerSettings.frontPage`.
-    var frontPage: (@Sendable () -> [UInt8]?)?
+    /// Those of the server's own; a producer's route takes precedence.
+    var pages = PageTable()
 
     enum Verdict {
         case respond(Response)
@@ -45,7 +45,7 @@ struct RequestRules {
                     : Problem(400, "The request target “*” is for OPTIONS only.").response)
         }
         guard let match = opener.route(for: target.path) else {
-            return .respond(page(for: target, head.method) ?? Self.notFound(target))
+            return .respond(pages.response(to: head.method, path: target.path) ?? Self.notFound(target))
         }
 
         let lastEventID = lastEventID(head, target)
@@ -91,11 +91,6 @@ struct RequestRules {
             head.headers["last-event-id"].map(Optional.some)
             + [target.queryValue("last_event_id"), target.queryValue("lastEventId")]
         return values.lazy.compactMap(\.self).first { !$0.isEmpty }
-    }
-
-    private func page(for target: RequestTarget, _ method: HTTPMethod) -> Response? {
-        guard target.path == "/", method == .GET || method == .HEAD, let page = frontPage?() else { return nil }
-        return Response(status: 200, type: "text/html; charset=utf-8", body: page)
     }
 
     private static func notFound(_ target: RequestTarget) -> Response {

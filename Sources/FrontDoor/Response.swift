@@ -9,14 +9,14 @@ struct Response {
     var type: String?
     var headers: [StreamRequest.Field] = []
     var body: [UInt8] = []
-    /// The connection ends after it, whatever the client wished.
+    /// The connection ends after it, whatever the client asked for.
     var closes = false
 
     static let noContent = Response(status: 204)
 
     /// What the connection's state adds to a response's head.
     enum Persistence {
-        /// Nothing to say: HTTP/1.1 goes on by itself.
+        /// Nothing to say: HTTP/1.1 keeps the connection by itself.
         case persists
         /// An HTTP/1.0 client asked for it, and is told that it gets it.
         case keptAlive
@@ -47,39 +47,8 @@ struct Response {
     }
 }
 
-/// The head of a response that is a stream over HTTP/1.x: it ends with an empty chunk (RFC 9112 §7.1), or, where the client speaks
-/// HTTP/1.0, with its connection (§6.3, last case).
-enum StreamHead {
-    static func write(
-        to buffer: inout ByteBuffer, date: String, isChunked: Bool, headers: [StreamRequest.Field]
-    ) {
-        buffer.writeStaticString(
-            """
-            HTTP/1.1 200 OK\r
-            Content-Type: text/event-stream\r
-            Cache-Control: no-store, no-transform\r
-            X-Accel-Buffering: no\r
-            X-Content-Type-Options: nosniff\r
-
-            """)
-        buffer.writeHeader("Date", date)
-        if isChunked { buffer.writeStaticString("Transfer-Encoding: chunked\r\n") }
-        buffer.writeStaticString("Connection: close\r\n")
-        for header in headers { buffer.writeHeader(header.name, header.value) }
-        buffer.writeStaticString("\r\n")
-    }
-
-    /// Whether a producer may add this header: the names are tokens, the values hold no line end, and what frames and
-    /// types the response is not its to say.
-    static func allows(_ header: StreamRequest.Field) -> Bool {
-        !header.name.isEmpty && header.name.utf8.allSatisfy(HeaderRules.isTokenByte)
-            && header.value.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f || $0 == UInt8(ascii: "\t") }
-            && !HeaderRules.serverOwned.contains(header.name.lowercased())
-    }
-}
-
 extension ByteBuffer {
-    fileprivate mutating func writeStatusLine(_ status: Int) {
+    mutating func writeStatusLine(_ status: Int) {
         writeStaticString("HTTP/1.1 ")
         writeString(String(status))
         writeStaticString(" ")
@@ -87,7 +56,7 @@ extension ByteBuffer {
         writeStaticString("\r\n")
     }
 
-    fileprivate mutating func writeHeader(_ name: String, _ value: String) {
+    mutating func writeHeader(_ name: String, _ value: String) {
         writeString(name)
         writeStaticString(": ")
         writeString(value)

@@ -5,115 +5,146 @@ import NIOPosix
 package import StreamRuntime
 import Synchronization
 
-/// The front door: listens, speaks HTTP/1.x, and hands every connection that asks for a stream to the runtime.
+/// The front door: listens, speaks HTTP/1.x, and hands every connection that asks for a stream over to the runtime.
 package final class Server: Sendable {
     private let settings: ServerSettings
+    private let pages: PageTable
     private let opener: any StreamOpener
     private let logger: Logger
-    private let population: Population
+    private let counts: ConnectionCounts
     private let arriving: ArrivingBytes
     private let state = Mutex(State())
 
     private struct State {
         var group: MultiThreadedEventLoopGroup?
-        var listener: (any Channel)?
-        var rosters: [NIOLoopBound<ConnectionRoster>] = []
+        var listeners: [any Channel] = []
+        var loops: [NIOLoopBound<LoopConnections>] = []
     }
 
-    package init(_ settings: ServerSettings, opener: any StreamOpener, logger: Logger) {
+    /// - Parameter pages: what the server itself answers where no producer has the route.
+    package init(
+        _ settings: ServerSettings, pages: PageTable = PageTable(), opener: any StreamOpener, logger: Logger
+    ) {
+        precondition(!settings.listeners.isEmpty, "a server listens somewhere")
         self.settings = settings
+        self.pages = pages
         self.opener = opener
         self.logger = logger
-        population = Population(limit: settings.maxConnections)
+        counts = ConnectionCounts(limit: settings.maxConnections)
         arriving = ArrivingBytes(limit: settings.maxArrivingBytes)
     }
 
-    /// Takes over other limits and times while it serves. Where it listens, on how many threads, and how its sockets are made, stays.
+    /// Replaces limits and times while it serves. Where it listens, on how many threads, and how its sockets are made
+    /// stays as it was.
     package func replaceSettings(_ settings: ServerSettings) {
-        population.replaceLimit(settings.maxConnections)
+        counts.replaceLimit(settings.maxConnections)
         arriving.replaceLimit(settings.maxArrivingBytes)
-        for roster in state.withLock(\.rosters) { roster.onLoop { $0.replaceSettings(settings) } }
+        for loop in state.withLock(\.loops) { loop.onLoop { $0.replaceSettings(settings) } }
     }
 
     /// Connections that the front door has now; those that became streams are not among them.
-    package var connectionCount: Int { population.count }
+    package var connectionCount: Int { counts.count }
 
-    /// Connections that made room for newcomers since the start.
-    package var madeRoomCount: Int { population.madeRoomCount }
+    /// Connections that were closed to make room for new ones since the start.
+    package var madeRoomCount: Int { counts.madeRoomCount }
 
-    /// What the bodies take that have not arrived in full.
+    /// The memory of bodies that have not arrived in full. Bytes.
     package var arrivingBytes: Int { arriving.count }
 
     /// Subscribers that were turned away since the start: a limit was reached, or their producer is about to go.
-    package var turnedAwayCount: Int { population.turnedAwayCount }
+    package var turnedAwayCount: Int { counts.turnedAwayCount }
 
-    /// Begins to listen; once.
+    /// Begins to listen, everywhere or nowhere; once.
+    /// - Returns: where it listens, in the order of the settings, with the ports that the system has chosen.
     /// - Throws: why that is impossible.
-    package func start() async throws(ServerError) -> BoundAddress {
-        guard 0...65535 ~= settings.port else {
-            throw ServerError(host: settings.host, port: settings.port, "a port is a number from 0 to 65535")
+    package func start() async throws(ServerError) -> [ServerAddress] {
+        for listener in settings.listeners where !(0...65535).contains(listener.port) {
+            throw ServerError(on: listener, "a port is a number from 0 to 65535")
         }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, settings.threads))
         EventPolls.closeOnExec()
+        var place = settings.listeners[0]
         do {
-            var rosters: [ObjectIdentifier: NIOLoopBound<ConnectionRoster>] = [:]
-            for loop in group.makeIterator() {
-                rosters[ObjectIdentifier(loop)] = try await loop.submit {
-                    [settings, opener, population, arriving, logger] in
-                    NIOLoopBound(
-                        ConnectionRoster(
-                            settings, opener: opener, population: population, arriving: arriving, logger: logger,
-                            on: loop),
-                        eventLoop: loop)
-                }.get()
+            let loops = try await makeLoops(of: group)
+            var listeners: [any Channel] = []
+            for listener in settings.listeners {
+                place = listener
+                listeners.append(
+                    try await bootstrap(listener.scheme, group, loops)
+                        .bind(host: listener.host, port: listener.port).get())
             }
-            let listener = try await bootstrap(group, rosters).bind(host: settings.host, port: settings.port).get()
-            population.afterBursts { [population] in Self.giveBackMemory(population, on: group.next()) }
-            state.withLock { state in
+            counts.afterBursts { [counts] in Self.giveBackMemory(counts, on: group.next()) }
+            state.withLock { [listeners] state in
                 state.group = group
-                state.listener = listener
-                state.rosters = Array(rosters.values)
+                state.listeners = listeners
+                state.loops = Array(loops.values)
             }
-            return BoundAddress(
-                host: listener.localAddress?.ipAddress ?? settings.host,
-                port: listener.localAddress?.port ?? settings.port)
+            return zip(settings.listeners, listeners).map { listener, channel in
+                ServerAddress(
+                    listener.scheme, host: channel.localAddress?.ipAddress ?? listener.host,
+                    port: channel.localAddress?.port ?? listener.port)
+            }
         } catch {
+            // What listens already goes with its threads.
             try? await group.shutdownGracefully()
-            throw ServerError(error, host: settings.host, port: settings.port)
+            throw ServerError(error, on: place)
         }
     }
 
+    private func makeLoops(
+        of group: MultiThreadedEventLoopGroup
+    ) async throws -> [ObjectIdentifier: NIOLoopBound<LoopConnections>] {
+        var loops: [ObjectIdentifier: NIOLoopBound<LoopConnections>] = [:]
+        for loop in group.makeIterator() {
+            loops[ObjectIdentifier(loop)] = try await loop.submit {
+                [settings, pages, opener, counts, arriving, logger] in
+                NIOLoopBound(
+                    LoopConnections(
+                        settings, pages: pages, opener: opener, counts: counts, arriving: arriving, logger: logger,
+                        on: loop),
+                    eventLoop: loop)
+            }.get()
+        }
+        return loops
+    }
+
     private func bootstrap(
-        _ group: MultiThreadedEventLoopGroup, _ rosters: [ObjectIdentifier: NIOLoopBound<ConnectionRoster>]
+        _ scheme: ServerAddress.Scheme, _ group: MultiThreadedEventLoopGroup,
+        _ loops: [ObjectIdentifier: NIOLoopBound<LoopConnections>]
     ) -> ServerBootstrap {
         ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: Int32(clamping: settings.backlog))
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .serverChannelInitializer { [population, settings, logger] channel in
+            .serverChannelInitializer { [counts, settings, logger] channel in
                 channel.eventLoop.makeCompletedFuture {
                     SocketOptions.prepareListening(channel, sendBufferBytes: settings.sendBufferBytes)
-                    try channel.pipeline.syncOperations.addHandler(AcceptGate(population, logger: logger))
-                    try channel.pipeline.syncOperations.addHandler(Reception(rosters))
+                    try channel.pipeline.syncOperations.addHandler(AcceptGate(counts, logger: logger))
+                    switch scheme {
+                    case .http: try channel.pipeline.syncOperations.addHandler(Reception(loops))
+                    }
                 }
             }
     }
 
-    /// A connection takes some kilobytes while the front door has it, and the allocator keeps what a burst of them has left between
-    /// the little that stays. Goes back to the system when all is quiet, once for a burst: it locks the allocator's arenas, one
-    /// after the other (malloc_trim(3)).
-    private static func giveBackMemory(_ population: Population, on loop: any EventLoop) {
+    /// A connection takes some kilobytes while the front door has it, and the allocator keeps what a burst of them has
+    /// left between the little that stays. It goes back to the system when all is quiet, once for a burst, because that
+    /// locks the allocator's arenas, one after the other (malloc_trim(3)).
+    private static func giveBackMemory(_ counts: ConnectionCounts, on loop: any EventLoop) {
         loop.scheduleTask(in: .seconds(1)) {
-            if population.count < Population.burst / 10 { malloc_trim(0) }
+            if counts.count < ConnectionCounts.burst / 10 { malloc_trim(0) }
         }
     }
 
-    /// Stops listening and lets go of the connections that wait for a request; every response from now on is its
+    /// Stops listening and closes the connections that wait for a request; every response from now on is its
     /// connection's last. Streams are not touched.
     package func stopAccepting() async {
-        let (listener, rosters) = state.withLock { ($0.listener.take(), $0.rosters) }
-        for roster in rosters { try? await roster.eventLoop.submit { roster.value.doorstep.close() }.get() }
-        try? await listener?.close().get()
-        for roster in rosters { roster.onLoop { $0.stop() } }
+        let (listeners, loops) = state.withLock { state in
+            defer { state.listeners = [] }
+            return (state.listeners, state.loops)
+        }
+        for loop in loops { try? await loop.eventLoop.submit { loop.value.doorstep.close() }.get() }
+        for listener in listeners { try? await listener.close().get() }
+        for loop in loops { loop.onLoop { $0.stop() } }
     }
 
     /// Lets the answers in flight finish, then ends whatever is left and the threads.
@@ -121,12 +152,12 @@ package final class Server: Sendable {
     package func stop(within limit: Duration) async {
         await stopAccepting()
         await emptied(within: limit)
-        population.afterBursts(nil)
-        let (group, rosters) = state.withLock { state in
-            defer { state.rosters = [] }
-            return (state.group.take(), state.rosters)
+        counts.afterBursts(nil)
+        let (group, loops) = state.withLock { state in
+            defer { state.loops = [] }
+            return (state.group.take(), state.loops)
         }
-        for roster in rosters { roster.onLoop { $0.closeAll() } }
+        for loop in loops { loop.onLoop { $0.closeAll() } }
         try? await group?.shutdownGracefully()
     }
 
@@ -134,11 +165,11 @@ package final class Server: Sendable {
     private func emptied(within limit: Duration) async {
         guard let loop = state.withLock({ $0.group })?.next() else { return }
         let done = loop.makePromise(of: Void.self)
-        population.whenEmpty { done.succeed() }
+        counts.whenEmpty { done.succeed() }
         let timer = loop.scheduleTask(in: TimeAmount(limit)) { done.succeed() }
         try? await done.futureResult.get()
         timer.cancel()
-        population.whenEmpty(nil)
+        counts.whenEmpty(nil)
     }
 }
 

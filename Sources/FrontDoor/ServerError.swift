@@ -5,7 +5,7 @@ import NIOCore
 package struct ServerError: Error, Equatable, CustomStringConvertible {
     package let description: String
 
-    init(_ error: any Error, host: String, port: Int) {
+    init(_ error: any Error, on address: ServerAddress) {
         let reason: String =
             switch error {
             case let error as IOError:
@@ -18,20 +18,10 @@ package struct ServerError: Error, Equatable, CustomStringConvertible {
             case is SocketAddressError.UnknownHost, SocketAddressError.unknown: "the host name can't be resolved"
             default: "\(error)"
             }
-        self.init(host: host, port: port, reason)
+        self.init(on: address, reason)
     }
 
-    init(host: String, port: Int, _ reason: String) {
-        let place = BoundAddress(host: host, port: port)
-        description = "cannot listen on \(place): \(reason)"
+    init(on address: ServerAddress, _ reason: String) {
+        description = "cannot listen on \(address): \(reason)"
     }
-}
-
-/// Where the server listens.
-package struct BoundAddress: Sendable, Equatable, CustomStringConvertible {
-    package let host: String
-    package let port: Int
-
-    /// As in a URL: "127.0.0.1:8080", "[::1]:8080".
-    package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 }

@@ -1,18 +1,16 @@
-/// How the front door behaves; every limit has a name, and every wait an end.
+/// How the front door behaves. Every limit has a name, and every wait has an end.
 package struct ServerSettings: Sendable {
-    /// A name or a numeric address; "::" takes IPv4 as well.
-    package var host = "127.0.0.1"
-    /// 0 lets the system choose.
-    package var port = 8080
+    /// Where the server listens, at least one.
+    package var listeners = [ServerAddress(host: "127.0.0.1", port: 8080)]
     /// Connections that the kernel may complete before they are accepted.
     package var backlog = 4096
     /// `SO_SNDBUF` of every connection, which the kernel doubles; `nil`: it grows as the kernel sees fit.
     package var sendBufferBytes: Int?
-    /// Threads that accept and speak HTTP; streams are not among their work.
+    /// Threads that accept connections and speak HTTP. They do not serve streams.
     package var threads = 1
 
-    /// Connections that the front door keeps at a time, streams not counted. A further one takes the place of the one that has
-    /// waited longest for its client; if none waits, it waits itself, in the backlog.
+    /// Connections that the front door keeps at a time, not counting streams. A further one takes the place of the one
+    /// that has waited longest for its client. If none waits, the new one waits, in the backlog.
     package var maxConnections = 4096
     /// Request line and headers, with their line ends: 431.
     package var maxHeadBytes = 16 * 1024
@@ -20,38 +18,35 @@ package struct ServerSettings: Sendable {
     package var maxHeaderCount = 100
     /// 413.
     package var maxBodyBytes = 1024 * 1024
-    /// What the bodies take together that have not arrived in full. A request beyond it is turned away.
+    /// The memory of all bodies that have not arrived in full. A request beyond it is turned away.
     package var maxArrivingBytes = 64 * 1024 * 1024
-    /// When they take so much, an upload that has brought little (`RequestBody.progressBytes`) for so long makes room for others.
+    /// When that is used up, an upload that has brought less than `RequestBody.progressBytes` for this long makes room
+    /// for others.
     package var uploadPatience: Duration = .seconds(5)
 
     /// From the first byte of a request's head to its last, and from accepting a connection to its first byte.
     package var headTimeout: Duration = .seconds(10)
-    /// How long a body may pause, wherever in it that is.
+    /// How long a body may pause, at any point.
     package var bodyTimeout: Duration = .seconds(30)
-    /// What a body must bring on average, from the end of its head, once `bodyGrace` is over, its longest pause not counted; 0: any rate
-    /// will do.
+    /// The least average rate of a body, from the end of its head and not counting its longest pause, once `bodyGrace`
+    /// is over. 0: any rate is accepted.
     package var minBodyBytesPerSecond = 240
     package var bodyGrace: Duration = .seconds(10)
     /// Between the end of a response and the next request.
     package var idleTimeout: Duration = .seconds(60)
-    /// How long a client may take to read the responses before its stream, or the last frames of a stream that a channel
-    /// carries.
+    /// How long a client may take to read the responses before its stream, or the last frames of a stream that a
+    /// channel carries.
     package var flushTimeout: Duration = .seconds(30)
-    /// How long a connection that was answered for the last time waits for the client to end its side. Closing at once
-    /// could destroy the answer on its way: bytes that arrive at a closed socket make it reset the connection.
+    /// How long a connection waits, after its last response, for the client to end its side. Closing at once could
+    /// destroy the response on its way: bytes that arrive at a closed socket make it reset the connection.
     package var lingerTimeout: Duration = .seconds(2)
 
-    /// How long a stream may take to open before the kernel is asked to watch whether its peer is still there: nothing
-    /// is sent meanwhile, so a peer that vanished without a word would not be noticed.
+    /// How long a stream may take to open before the kernel is asked to check that its peer is still there. Nothing is
+    /// sent meanwhile, so a peer that vanished silently would not be noticed.
     package var probeAfter: Duration = .seconds(15)
 
-    /// When subscribers that were turned away are asked to come back, chosen at random so that they do not come
-    /// together.
+    /// When clients that were turned away are asked to reconnect, chosen at random so that they do not come together.
     package var retryAfter: ClosedRange<Duration> = .seconds(5)...(.seconds(15))
-
-    /// A page of HTML for `GET /`, where no producer answers, for those who develop one; asked for each time, on the connection's thread.
-    package var frontPage: (@Sendable () -> [UInt8]?)?
 
     /// `false` keeps streams in NIO channels, as under TLS; for tests.
     package var allowsHandOver = true

@@ -7,8 +7,8 @@ import NIOPosix
 enum SocketOptions {
     /// The channel's socket, which is NIO's, until the channel is closed; `nil` if it has none. On the channel's loop.
     ///
-    /// What `withUnsafeTransportIfAvailable` of a pipeline gives; but that looks for a channel whose transport is of one type, for
-    /// which the Swift runtime takes microseconds each time.
+    /// `withUnsafeTransportIfAvailable` of a pipeline gives the same, but looks for a channel whose transport has one
+    /// type, which takes the Swift runtime microseconds each time.
     static func descriptor(of channel: any Channel) -> Int32? {
         guard let core = channel._channelCore as? any NIOTransportAccessibleChannelCore else { return nil }
         return descriptor(of: core)
@@ -24,8 +24,8 @@ enum SocketOptions {
         guard let socket = descriptor(of: channel) else { return }
         _ = fcntl(socket, F_SETFD, FD_CLOEXEC)
         set(socket, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
-        // A connection counts as complete when its request begins to arrive, so that it need not be waited for; or, if the client says
-        // nothing, a second later. Until then it costs no descriptor.
+        // A connection counts as complete when its request begins to arrive, so that it need not be waited for; or, if
+        // the client says nothing, a second later. Until then it costs no descriptor.
         set(socket, Int32(IPPROTO_TCP), TCP_DEFER_ACCEPT, 1)
         if let sendBufferBytes { set(socket, SOL_SOCKET, SO_SNDBUF, Int32(clamping: sendBufferBytes)) }
     }

@@ -1,7 +1,7 @@
 import NIOCore
 
-/// Connections in the order in which they began to wait, the longest first. Joining, leaving and going to the end cost the
-/// same, however many wait.
+/// Connections in the order in which they began to wait, the longest first. Joining, leaving and going to the end cost
+/// the same, however many wait.
 ///
 /// Seats belong to their connections, which leave the line before they go.
 struct WaitingLine {

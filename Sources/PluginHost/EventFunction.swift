@@ -120,21 +120,21 @@ package final class EventFunction: ClosureTarget, @unchecked Sendable {
         let address = call.address(of: index)
         switch type {
         case .bool: frames.append(address.load(as: UInt8.self) != 0 ? "true" : "false")
-        case .i8: frames.appendJSON(Int64(address.load(as: Int8.self)))
-        case .i16: frames.appendJSON(Int64(address.load(as: Int16.self)))
-        case .i32: frames.appendJSON(Int64(address.load(as: Int32.self)))
-        case .i64: frames.appendJSON(address.load(as: Int64.self))
-        case .u8: frames.appendJSON(UInt64(address.load(as: UInt8.self)))
-        case .u16: frames.appendJSON(UInt64(address.load(as: UInt16.self)))
-        case .u32: frames.appendJSON(UInt64(address.load(as: UInt32.self)))
-        case .u64: frames.appendJSON(address.load(as: UInt64.self))
-        case .f32: frames.appendJSON(address.load(as: Float.self))
-        case .f64: frames.appendJSON(address.load(as: Double.self))
+        case .i8: JSONLine.write(Int64(address.load(as: Int8.self)), to: &frames)
+        case .i16: JSONLine.write(Int64(address.load(as: Int16.self)), to: &frames)
+        case .i32: JSONLine.write(Int64(address.load(as: Int32.self)), to: &frames)
+        case .i64: JSONLine.write(address.load(as: Int64.self), to: &frames)
+        case .u8: JSONLine.write(UInt64(address.load(as: UInt8.self)), to: &frames)
+        case .u16: JSONLine.write(UInt64(address.load(as: UInt16.self)), to: &frames)
+        case .u32: JSONLine.write(UInt64(address.load(as: UInt32.self)), to: &frames)
+        case .u64: JSONLine.write(address.load(as: UInt64.self), to: &frames)
+        case .f32: JSONLine.write(address.load(as: Float.self), to: &frames)
+        case .f64: JSONLine.write(address.load(as: Double.self), to: &frames)
         case .ptr:
             let pointer = address.load(as: UInt.self)
-            if pointer == 0 { frames.append("null") } else { frames.appendJSON(address: pointer) }
+            if pointer == 0 { frames.append("null") } else { JSONLine.write(address: pointer, to: &frames) }
         case .str:
-            if let text = text(at: address) { frames.appendJSON(text: text) } else { frames.append("null") }
+            if let text = text(at: address) { JSONLine.write(text: text, to: &frames) } else { frames.append("null") }
         }
     }
 
@@ -146,7 +146,7 @@ package final class EventFunction: ClosureTarget, @unchecked Sendable {
         switch type {
         case .str:
             guard let text = text(at: address) else { return false }
-            frames.appendOneLine(text)
+            OneLineText.write(text, to: &frames)
             return true
         case .ptr where address.load(as: UInt.self) == 0: return false
         case .f32 where !address.load(as: Float.self).isFinite: return false

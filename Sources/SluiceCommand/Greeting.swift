@@ -3,12 +3,12 @@ import StreamRuntime
 
 /// What a server says on standard output when it is ready: where it listens, what it serves, and how to try it.
 struct Greeting {
-    /// "127.0.0.1:8080".
-    let address: String
+    /// Where it listens, at least one: "http://127.0.0.1:8080".
+    let urls: [String]
     let producers: [ProducerDescription]
 
     var text: String {
-        var lines = ["listening on http://\(address)", ""]
+        var lines = urls.map { "listening on \($0)" } + [""]
         let calls = producers.map { $0.acceptsBody ? "GET,POST \($0.route)" : "GET \($0.route)" }
         let width = min(40, calls.map(\.count).max() ?? 0)
         for (call, producer) in zip(calls, producers) {
@@ -28,7 +28,7 @@ struct Greeting {
             !producer.route.contains("{") && !Self.needsValue(producer.parameters)
         }
         guard let producer = simple ?? producers.first else { return nil }
-        return "curl -N 'http://\(address)\(producer.route)'"
+        return "curl -N '\(urls[0])\(producer.route)'"
     }
 
     /// A parameter without default, and not optional.

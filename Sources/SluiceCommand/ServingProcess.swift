@@ -63,10 +63,15 @@ struct ServingProcess {
         reloader = Reloader(
             runtime: runtime, source: directory, logger: logger, trial: settings.trialRules,
             attention: { [events] in events.post(.settled) })
-        var frontDoor = settings.frontDoor
-        if let development { frontDoor.frontPage = { development.page } }
-        door = Server(frontDoor, opener: runtime, logger: logger)
+        door = Server(settings.frontDoor, pages: Self.pages(development), opener: runtime, logger: logger)
         ledger = LedgerLog(runtime: runtime, reloader: reloader, door: door, logger: logger)
+    }
+
+    /// What the server itself answers.
+    private static func pages(_ development: Development?) -> PageTable {
+        var rows: [Page] = []
+        if let development { rows.append(Page(path: "/") { development.page }) }
+        return PageTable(rows)
     }
 
     /// Standard error under a number of the log's own: a plugin may close or replace the other, and a connection get that number.
@@ -112,21 +117,22 @@ struct ServingProcess {
         guard runtime.start() else { throw CommandFailure("the system has no thread to give (ulimit -u?)") }
         // Before anybody can listen: a subscriber is told of what is built while it is there.
         tell(built, refusals: report.refusals)
-        let address: BoundAddress
+        let addresses: [ServerAddress]
         do {
-            address = try await door.start()
+            addresses = try await door.start()
         } catch {
             throw CommandFailure(error.description)
         }
+        let addressText = addresses.map(\.description).joined(separator: ", ")
         logger.info(
             "listening",
             metadata: [
-                "address": "\(address)", "routes": "\(reloader.entries.count)",
+                "address": "\(addressText)", "routes": "\(reloader.entries.count)",
                 "control": "\(socket?.path ?? ControlPath.none)",
             ])
-        if let socket { startControl(socket, address: address.description, startedAt: startedAt) }
+        if let socket { startControl(socket, address: addressText, startedAt: startedAt) }
         if let watch, !watch.start() { logger.error("not watching: the system has no thread to give") }
-        let greeting = Greeting(address: address.description, producers: reloader.entries.map(\.description))
+        let greeting = Greeting(urls: addresses.map(\.url), producers: reloader.entries.map(\.description))
         writeFully(Array(greeting.text.utf8), to: STDOUT_FILENO)
         notice.ready()
         try development?.start(begun: notices.begin, failed: notices.tell) { [events] in events.post(.reload) }

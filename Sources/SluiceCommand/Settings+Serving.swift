@@ -47,8 +47,7 @@ extension Settings {
 
     var frontDoor: ServerSettings {
         var door = ServerSettings()
-        door.host = listen.host
-        door.port = listen.port
+        door.listeners = [ServerAddress(host: listen.host, port: listen.port)]
         door.threads = max(1, min(4, loopCount / 2))
         door.maxConnections = connectionCountMax
         door.maxBodyBytes = bodyBytesMax

@@ -17,9 +17,11 @@ struct Connection: RowView {
 
     /// Takes over the transport, for a row that still waits for it.
     /// - Parameter known: the token that whoever brings it knows the stream by.
-    func attach(_ transport: StreamTransport, known: StreamToken, head: [UInt8], form: ResponseForm) {
+    func attach(_ transport: StreamTransport, known: StreamToken, form: ResponseForm) {
+        var head: [UInt8] = []
         switch transport {
-        case .descriptor(let descriptor):
+        case .descriptor(let descriptor, let bytes):
+            head = bytes
             connection.descriptor = descriptor
             applyWriteDeadline()
             if loop.system.add(descriptor, tag: token.raw) != 0 {
@@ -40,7 +42,7 @@ struct Connection: RowView {
         output.removeAll()
         head.withUnsafeBytes { output.append($0) }
         if row.pointee.role == .hubSubscriber { return HubSubscriber(self).attached(behind: head.count) }
-        output.appendPreamble(retryMilliseconds: form.contains(.reconnects) ? jitteredRetry : nil)
+        HostFrames.writePreamble(to: &output, retryMilliseconds: form.contains(.reconnects) ? jitteredRetry : nil)
         ExclusiveStream(self).attached(behind: head.count)
     }
 
@@ -148,7 +150,7 @@ struct Connection: RowView {
     func keepAlive() {
         if row.pointee.role == .hubSubscriber { return HubSubscriber(self).keepAlive() }
         output.removeAll()
-        output.appendKeepAlive()
+        HostFrames.writeKeepAlive(to: &output)
         if transmit() { reschedule() }
     }
 
@@ -310,13 +312,13 @@ struct Connection: RowView {
 
     /// Of a stream that is complete. Who does not reconnect needs no mark to be kept from it.
     func appendFinished() {
-        if connection.form.contains(.reconnects) { output.appendFinished() }
+        if connection.form.contains(.reconnects) { HostFrames.writeFinished(to: &output) }
         appendLastChunk()
     }
 
     /// - Parameter message: what the producer said; `nil`: a code is all that the subscriber is told.
     func appendFailure(_ message: String?) {
-        output.appendStreamError(message ?? "sluice-\(token)")
+        HostFrames.writeStreamError(message ?? "sluice-\(token)", to: &output)
         appendLastChunk()
     }
 
@@ -324,7 +326,9 @@ struct Connection: RowView {
     /// one sees that the response was cut off.
     func appendFarewell() {
         guard connection.form.contains(.reconnects) else { return }
-        if !connection.form.contains(.hasProducersRetry) { output.appendFarewell(retryMilliseconds: jitteredRetry) }
+        if !connection.form.contains(.hasProducersRetry) {
+            HostFrames.writeFarewell(to: &output, retryMilliseconds: jitteredRetry)
+        }
         appendLastChunk()
     }
 

@@ -57,14 +57,14 @@ struct HubSubscriber: RowView {
         guard connection.membership == .joined else {
             // It ended before it could begin: it still gets a proper response, and comes back.
             let retry = connection.form.contains(.reconnects) ? connected.jitteredRetry : nil
-            output.appendPreamble(retryMilliseconds: retry)
+            HostFrames.writePreamble(to: &output, retryMilliseconds: retry)
             connected.appendFarewell()
             connection.link = .ending
             if connected.transmit(behind: headCount) { connected.settle() }
             return
         }
         guard let replica else {
-            output.appendPreamble(retryMilliseconds: connected.jitteredRetry)
+            HostFrames.writePreamble(to: &output, retryMilliseconds: connected.jitteredRetry)
             if connected.transmit(behind: headCount) { end(.reloaded) }
             return
         }
@@ -80,12 +80,13 @@ struct HubSubscriber: RowView {
             cursor = place
             // Who came with an id keeps it until the first event.
             let isNew = replica.isAnchored && opening?.lastEventID == nil
-            output.appendPreamble(
-                retryMilliseconds: retry, anchor: isNew ? history.anchor(at: place, numbering: replica.numbering) : nil)
+            HostFrames.writePreamble(
+                to: &output, retryMilliseconds: retry,
+                anchor: isNew ? history.anchor(at: place, numbering: replica.numbering) : nil)
         case .gap(let from, let lost):
             cursor = from
-            output.appendPreamble(retryMilliseconds: retry)
-            output.appendGap(oldestID: history.oldestID, lost: lost)
+            HostFrames.writePreamble(to: &output, retryMilliseconds: retry)
+            HostFrames.writeGap(to: &output, oldestID: history.oldestID, lost: lost)
         }
         guard connected.transmit(behind: headCount) else { return }
         var member = HubReplica.Member(
@@ -228,7 +229,8 @@ struct HubSubscriber: RowView {
         if cursor < replica.history.first {
             guard replica.slowPolicy == .skip else { return nil }
             // To the newest, not to the oldest that is held: it would be overtaken there again at once.
-            output.appendGap(oldestID: replica.history.oldestID, lost: UInt64(replica.history.end - cursor))
+            HostFrames.writeGap(
+                to: &output, oldestID: replica.history.oldestID, lost: UInt64(replica.history.end - cursor))
             cursor = replica.history.end
         }
         while cursor < replica.history.end, output.count < LoopStreams.batchBytes {
@@ -297,7 +299,7 @@ struct HubSubscriber: RowView {
     func keepAlive() {
         guard !row.pointee.hasPending, !row.pointee.isQueued else { return }
         output.removeAll()
-        output.appendKeepAlive()
+        HostFrames.writeKeepAlive(to: &output)
         guard connected.transmit(), row.pointee.hasPending, connection.memberIndex >= 0, let replica else { return }
         let member = replica.members + Int(connection.memberIndex)
         member.pointee.isBlocked = true

@@ -215,17 +215,17 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
     }
 
     /// The connection of an opened stream is here.
-    func attach(_ known: StreamToken, to transport: StreamTransport, head: [UInt8], form: ResponseForm) {
+    func attach(_ known: StreamToken, to transport: StreamTransport, form: ResponseForm) {
         guard let slot = slot(moved.takeDoor(known)), table[slot].pointee.connection.link == .waiting,
             !table[slot].pointee.isOpening
         else {
             switch transport {
-            case .descriptor(let descriptor): loop.system.close(descriptor)
+            case .descriptor(let descriptor, _): loop.system.close(descriptor)
             case .sink(let sink): sink.abort()
             }
             return
         }
-        Connection(self, slot).attach(transport, known: known, head: head, form: form)
+        Connection(self, slot).attach(transport, known: known, form: form)
     }
 
     func sinkDrained(_ token: StreamToken) { withSink(token) { $0.sinkDrained() } }

@@ -137,10 +137,8 @@ extension Runtime: StreamOpener {
         withStreams(stream) { streams in streams.loop.post { streams.leave(stream) } }
     }
 
-    package func attach(_ stream: StreamToken, to transport: StreamTransport, head: [UInt8], form: ResponseForm) {
-        withStreams(stream) { streams in
-            streams.loop.post { streams.attach(stream, to: transport, head: head, form: form) }
-        }
+    package func attach(_ stream: StreamToken, to transport: StreamTransport, form: ResponseForm) {
+        withStreams(stream) { streams in streams.loop.post { streams.attach(stream, to: transport, form: form) } }
     }
 
     package func sinksDrained(_ tokens: [StreamToken]) {

@@ -17,8 +17,7 @@ package protocol StreamOpener: AnyObject, Sendable {
     func leave(_ stream: StreamToken)
 
     /// Gives an opened stream its connection, which from now on is the stream's.
-    /// - Parameter head: the bytes to be sent before the first frame.
-    func attach(_ stream: StreamToken, to transport: StreamTransport, head: [UInt8], form: ResponseForm)
+    func attach(_ stream: StreamToken, to transport: StreamTransport, form: ResponseForm)
 
     /// Sinks have sent all that they were given, and take more.
     func sinksDrained(_ streams: [StreamToken])
@@ -50,9 +49,10 @@ package enum OpenAnswer: Sendable {
 
 /// How a stream reaches its subscriber.
 package enum StreamTransport: Sendable {
-    /// A connected, non-blocking socket that the stream now owns.
-    case descriptor(Int32)
-    /// A connection that somebody else keeps (a NIO channel under TLS or HTTP/2).
+    /// A connected, non-blocking socket that the stream now owns, and the bytes to send before the first frame.
+    case descriptor(Int32, head: [UInt8] = [])
+    /// A connection that somebody else keeps (a NIO channel under TLS or HTTP/2). It writes the head of its response
+    /// itself, in the protocol that it speaks, before its first batch.
     case sink(any FrameSink)
 }
 

@@ -147,7 +147,7 @@ struct LimitTests {
             #expect(try server.subscribe("/waits-for-ever").nextEvent().data == "the only one")
             #expect(try trickling[5].readToEnd() == "")
             try server.waitForLog("line of a connection that makes room") {
-                $0.level == "warning" && $0.message.contains("makes room for a newcomer")
+                $0.level == "warning" && $0.message.contains("to make room for a new one")
                     && $0.description.contains("max-connections=20")
             }
             server.signal(SIGUSR1)

@@ -67,10 +67,10 @@ struct FrameMarkTests {
     @Test("the notice of a gap is an event of its own, with the oldest id as JSON")
     func gap() {
         #expect(
-            String(decoding: frame { $0.appendGap(oldestID: nil, lost: nil) }, as: UTF8.self)
+            String(decoding: frame { HostFrames.writeGap(to: &$0, oldestID: nil, lost: nil) }, as: UTF8.self)
                 == "event: sluice-gap\ndata: {\"oldest\":null}\n\n")
         var parser = EventParser()
-        let events = parser.feed(frame { $0.appendGap(oldestID: "a\"\\\u{1}é", lost: 3) })
+        let events = parser.feed(frame { HostFrames.writeGap(to: &$0, oldestID: "a\"\\\u{1}é", lost: 3) })
         #expect(events == [Event(data: "{\"oldest\":\"a\\\"\\\\\\u0001é\",\"lost\":3}", type: "sluice-gap", id: "")])
         #expect(parser.lastEventID == "", "it does not change what the client says when it comes back")
     }

@@ -7,14 +7,17 @@ struct HostFramesTests {
     @Test("each is byte for byte as its golden file says, and counts as one frame")
     func golden() throws {
         let frames: [(String, (inout FrameBuffer) -> Void)] = [
-            ("host-preamble", { $0.appendPreamble(retryMilliseconds: 1987) }),
-            ("host-preamble-once", { $0.appendPreamble(retryMilliseconds: nil) }),
-            ("host-preamble-anchor", { $0.appendPreamble(retryMilliseconds: 2, anchor: Array("é-7".utf8)) }),
-            ("host-keep-alive", { $0.appendKeepAlive() }),
-            ("host-finished", { $0.appendFinished() }),
-            ("host-stream-error", { $0.appendStreamError("the sensor is gone\r\n\nnäher") }),
-            ("host-stream-error-empty", { $0.appendStreamError("") }),
-            ("host-farewell", { $0.appendFarewell(retryMilliseconds: 2100) }),
+            ("host-preamble", { HostFrames.writePreamble(to: &$0, retryMilliseconds: 1987) }),
+            ("host-preamble-once", { HostFrames.writePreamble(to: &$0, retryMilliseconds: nil) }),
+            (
+                "host-preamble-anchor",
+                { HostFrames.writePreamble(to: &$0, retryMilliseconds: 2, anchor: Array("é-7".utf8)) }
+            ),
+            ("host-keep-alive", { HostFrames.writeKeepAlive(to: &$0) }),
+            ("host-finished", { HostFrames.writeFinished(to: &$0) }),
+            ("host-stream-error", { HostFrames.writeStreamError("the sensor is gone\r\n\nnäher", to: &$0) }),
+            ("host-stream-error-empty", { HostFrames.writeStreamError("", to: &$0) }),
+            ("host-farewell", { HostFrames.writeFarewell(to: &$0, retryMilliseconds: 2100) }),
         ]
         for (name, append) in frames {
             let expected = try Golden.bytes(name)
@@ -28,21 +31,22 @@ struct HostFramesTests {
     @Test("what comes between events belongs to the next one, and dispatches nothing by itself")
     func betweenEvents() throws {
         var parser = EventParser(reporting: .blocks)
-        #expect(parser.feed(frame { $0.appendPreamble(retryMilliseconds: 1500) }).isEmpty)
-        #expect(parser.feed(frame { $0.appendKeepAlive() }).isEmpty)
+        #expect(parser.feed(frame { HostFrames.writePreamble(to: &$0, retryMilliseconds: 1500) }).isEmpty)
+        #expect(parser.feed(frame { HostFrames.writeKeepAlive(to: &$0) }).isEmpty)
         #expect(
             parser.feed(try encode(Event(data: "a", id: "1")))
                 == [Event(data: "a", id: "1", comment: "sluice\n", retryMilliseconds: 1500)])
-        #expect(parser.feed(frame { $0.appendKeepAlive() }).isEmpty)
+        #expect(parser.feed(frame { HostFrames.writeKeepAlive(to: &$0) }).isEmpty)
         #expect(parser.feed(try encode(Event(data: "b"))) == [Event(data: "b", comment: "")])
-        #expect(parser.feed(frame { $0.appendFarewell(retryMilliseconds: 0) }).isEmpty)
+        #expect(parser.feed(frame { HostFrames.writeFarewell(to: &$0, retryMilliseconds: 0) }).isEmpty)
         #expect(parser.retryMilliseconds == 0)
     }
 
     @Test("a newcomer keeps the id of its place, and nobody who listens to messages is told")
     func anchor() {
         var parser = EventParser()
-        let events = parser.feed(frame { $0.appendPreamble(retryMilliseconds: 1500, anchor: Array("e-0".utf8)) })
+        let events = parser.feed(
+            frame { HostFrames.writePreamble(to: &$0, retryMilliseconds: 1500, anchor: Array("e-0".utf8)) })
         #expect(events == [Event(data: "", type: "sluice-open", id: "e-0")])
         #expect(parser.lastEventID == "e-0")
     }
@@ -50,12 +54,12 @@ struct HostFramesTests {
     @Test("only the failure is dispatched")
     func dispatched() {
         var parser = EventParser()
-        #expect(parser.feed(frame { $0.appendPreamble(retryMilliseconds: 1500) }).isEmpty)
+        #expect(parser.feed(frame { HostFrames.writePreamble(to: &$0, retryMilliseconds: 1500) }).isEmpty)
         #expect(parser.retryMilliseconds == 1500)
-        #expect(parser.feed(frame { $0.appendKeepAlive() }).isEmpty)
-        #expect(parser.feed(frame { $0.appendFarewell(retryMilliseconds: 0) }).isEmpty)
+        #expect(parser.feed(frame { HostFrames.writeKeepAlive(to: &$0) }).isEmpty)
+        #expect(parser.feed(frame { HostFrames.writeFarewell(to: &$0, retryMilliseconds: 0) }).isEmpty)
         #expect(parser.retryMilliseconds == 0)
-        let failure = parser.feed(frame { $0.appendStreamError("gone") })
+        let failure = parser.feed(frame { HostFrames.writeStreamError("gone", to: &$0) })
         #expect(failure == [Event(data: "gone", type: "stream-error", id: "")])
     }
 
@@ -63,14 +67,14 @@ struct HostFramesTests {
     func build() {
         var parser = EventParser()
         let failed = parser.feed(
-            frame { $0.appendBuild(file: "a \"b\".c", isBuilt: false, text: "a.c:1: x\r\n\t<y>\n") })
+            frame { HostFrames.writeBuild(to: &$0, file: "a \"b\".c", isBuilt: false, text: "a.c:1: x\r\n\t<y>\n") })
         #expect(
             failed == [
                 Event(
                     data: #"{"file":"a \"b\".c","ok":false,"text":"a.c:1: x\r\n\t\u003cy>\n"}"#, type: "sluice-build",
                     id: "")
             ])
-        let built = parser.feed(frame { $0.appendBuild(file: "a.c", isBuilt: true, text: "") })
+        let built = parser.feed(frame { HostFrames.writeBuild(to: &$0, file: "a.c", isBuilt: true, text: "") })
         #expect(built.map(\.data) == [#"{"file":"a.c","ok":true,"text":""}"#])
     }
 
@@ -79,7 +83,7 @@ struct HostFramesTests {
         var parser = EventParser()
         #expect(parser.feed(Array("id: 7\ndata: last\n\n".utf8)) == [Event(data: "last", id: "7")])
         #expect(!EventID.isFinished(parser.lastEventID))
-        let end = parser.feed(frame { $0.appendFinished() })
+        let end = parser.feed(frame { HostFrames.writeFinished(to: &$0) })
         #expect(end == [Event(data: "", type: "sluice-end", id: "sluice-end")])
         #expect(EventID.isFinished(parser.lastEventID))
         #expect(!EventID.isFinished(nil))

@@ -24,7 +24,7 @@ struct JSONLineTests {
                 Bool.random(using: &random)
                     ? likely.randomElement(using: &random) ?? 0 : UInt8.random(in: 0...255, using: &random)
             }
-            let json = text { buffer in bytes.withUnsafeBytes { buffer.appendJSON(text: $0) } }
+            let json = text { buffer in bytes.withUnsafeBytes { JSONLine.write(text: $0, to: &buffer) } }
             let read = try JSONDecoder().decode(String.self, from: Data(json.utf8))
             #expect(
                 read.unicodeScalars.elementsEqual(String(decoding: bytes, as: UTF8.self).unicodeScalars), "\(bytes)")
@@ -35,13 +35,16 @@ struct JSONLineTests {
     @Test("a field of one line keeps everything but line ends, NUL and broken sequences")
     func oneLine() {
         let bytes: [UInt8] = [0x61, 0x0A, 0x0D, 0x00, 0x22, 0x5C, 0x09, 0xC3, 0xA4, 0xC3, 0x62]
-        #expect(text { buffer in bytes.withUnsafeBytes { buffer.appendOneLine($0) } } == "a   \"\\\tä\u{FFFD}b")
+        #expect(
+            text { buffer in bytes.withUnsafeBytes { OneLineText.write($0, to: &buffer) } } == "a   \"\\\tä\u{FFFD}b")
     }
 
     @Test("whole numbers have all their digits")
     func wholeNumbers() {
-        for number in [Int64.min, -1, 0, 9, 10, .max] { #expect(text { $0.appendJSON(number) } == "\(number)") }
-        for number in [UInt64.min, 99, 100, .max] { #expect(text { $0.appendJSON(number) } == "\(number)") }
+        for number in [Int64.min, -1, 0, 9, 10, .max] {
+            #expect(text { JSONLine.write(number, to: &$0) } == "\(number)")
+        }
+        for number in [UInt64.min, 99, 100, .max] { #expect(text { JSONLine.write(number, to: &$0) } == "\(number)") }
     }
 
     @Test("numbers are the shortest text that reads back as the same; those that are not finite are null")
@@ -49,12 +52,12 @@ struct JSONLineTests {
         var random = SeededRandom.fromEnvironment(test: "random numbers")
         for _ in 0..<1000 {
             let double = Double(bitPattern: random.next())
-            #expect(text { $0.appendJSON(double) } == (double.isFinite ? double.description : "null"))
+            #expect(text { JSONLine.write(double, to: &$0) } == (double.isFinite ? double.description : "null"))
             let float = Float(bitPattern: UInt32(truncatingIfNeeded: random.next()))
-            #expect(text { $0.appendJSON(float) } == (float.isFinite ? float.description : "null"))
+            #expect(text { JSONLine.write(float, to: &$0) } == (float.isFinite ? float.description : "null"))
         }
-        #expect(text { $0.appendJSON(-Double.leastNormalMagnitude) } == "-2.2250738585072014e-308")
-        #expect(text { $0.appendJSON(Double.infinity) } == "null")
+        #expect(text { JSONLine.write(-Double.leastNormalMagnitude, to: &$0) } == "-2.2250738585072014e-308")
+        #expect(text { JSONLine.write(Double.infinity, to: &$0) } == "null")
     }
 
     @Test("addresses are hexadecimal")
@@ -62,7 +65,7 @@ struct JSONLineTests {
         for (address, expected) in [
             (UInt(0), "\"0x0\""), (0xF, "\"0xf\""), (0x10, "\"0x10\""), (.max, "\"0xffffffffffffffff\""),
         ] {
-            #expect(text { $0.appendJSON(address: address) } == expected)
+            #expect(text { JSONLine.write(address: address, to: &$0) } == expected)
         }
     }
 }

@@ -41,11 +41,43 @@ struct ChannelSubscriberTests {
         }
     }
 
+    /// Takes the head, which comes with the first batch.
+    private func readHead(_ client: RawClient) throws {
+        let head = try client.read(through: "\r\n\r\n")
+        #expect(head.hasPrefix("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"))
+        #expect(head.hasSuffix("\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"))
+    }
+
+    @Test("It writes its head itself, once, in front of whatever comes first: a batch, or the end")
+    func ownHead() async throws {
+        try await withSink { server, client, _, sink in
+            sink.send(Array("data: 1\n\n".utf8))
+            try readHead(client)
+            sink.send(Array("data: 2\n\n".utf8))
+            sink.finish()
+            try #expect(client.readToEnd() == "data: 1\n\ndata: 2\n\n")
+        }
+        try await withSink { server, client, _, sink in
+            sink.finish()
+            try readHead(client)
+            try #expect(client.readToEnd() == "")
+        }
+    }
+
+    @Test("A connection that is dropped before anything came has no head either")
+    func noHead() async throws {
+        try await withSink { server, client, _, sink in
+            sink.abort()
+            try #expect(client.readToEnd() == "")
+        }
+    }
+
     @Test("Each batch that was written asks for the next")
     func batches() async throws {
         try await withSink { server, client, token, sink in
             for number in 1...3 {
                 sink.send(Array("data: \(number)\n\n".utf8))
+                if number == 1 { try readHead(client) }
                 let event = try client.read(through: "\n\n")
                 #expect(event == "data: \(number)\n\n")
                 #expect(await eventually { server.opener.drained.count == number })
@@ -70,7 +102,10 @@ struct ChannelSubscriberTests {
             let slice = SharedSlice(shared: batch, range: 3..<3 + text.utf8.count)
             #expect(sink.carrier === otherSink.carrier, "both live on the one thread that there is")
             sink.carrier.carry(slice, to: [sink, otherSink])
-            for reader in [client, other] { #expect(try reader.read(through: "\n\n") == text) }
+            for reader in [client, other] {
+                try readHead(reader)
+                try #expect(reader.read(through: "\n\n") == text)
+            }
             #expect(await eventually { Set(server.opener.drained) == [token, second] })
             #expect(server.opener.drained.count == 2)
         }
@@ -82,6 +117,7 @@ struct ChannelSubscriberTests {
             let batch = [UInt8](repeating: UInt8(ascii: "x"), count: 16 << 20)
             sink.send(batch)
             #expect(server.opener.drained.isEmpty)
+            try readHead(client)
             let bytes = try client.read { $0.count == batch.count }
             #expect(bytes == batch)
             #expect(await eventually { server.opener.drained == [token] })
@@ -100,6 +136,7 @@ struct ChannelSubscriberTests {
             }
             if leaving == .halfClose {
                 #expect(await eventually { server.opener.drained == [token] })
+                try readHead(client)
                 try #expect(client.read(through: ":\n") == ":\n")
                 sink.send(Array("data: more\n\n".utf8))
                 try #expect(client.read(through: "\n\n") == "data: more\n\n")
@@ -120,6 +157,7 @@ struct ChannelSubscriberTests {
         try await withSink { server, client, _, sink in
             sink.send([UInt8](repeating: UInt8(ascii: "y"), count: 4 << 20))
             sink.finish()
+            try readHead(client)
             let received = try client.readToEnd()
             #expect(received.utf8.count == 4 << 20)
             #expect(await eventually { server.server.connectionCount == 0 })

@@ -6,7 +6,8 @@ import Testing
 
 @testable import FrontDoor
 
-/// Connections whose request is there when they are accepted: until then, the kernel holds them back (TCP_DEFER_ACCEPT).
+/// Connections whose request is there when they are accepted: until then, the kernel holds them back
+/// (TCP_DEFER_ACCEPT).
 @Suite("On the doorstep", .timeLimit(.minutes(3)))
 struct DoorstepTests {
     /// Sends a request on a connection of its own.
@@ -83,7 +84,7 @@ struct DoorstepTests {
                 opened.door.answer(.stream(headers: [.init("X-Extra", "1")]))
                 #expect(await eventually { server.opener.attachCount == 1 })
                 #expect(server.opener.head(of: opened.token).contains("\r\nX-Extra: 1\r\n"))
-                guard case .descriptor(let descriptor)? = server.opener.takeTransport(of: opened.token) else {
+                guard case .descriptor(let descriptor, _)? = server.opener.takeTransport(of: opened.token) else {
                     Issue.record("no descriptor was handed over")
                     return
                 }
@@ -116,7 +117,7 @@ struct DoorstepTests {
             #expect(await eventually { server.server.connectionCount == 0 })
             #expect(server.opener.left == (leaving == .reset ? [token] : []))
             #expect(server.opener.attachCount == (leaving == .reset ? 0 : 1))
-            if case .descriptor(let descriptor)? = server.opener.takeTransport(of: token) { close(descriptor) }
+            if case .descriptor(let descriptor, _)? = server.opener.takeTransport(of: token) { close(descriptor) }
         }
     }
 

@@ -10,22 +10,22 @@ import StreamRuntime
 final class EmbeddedConnection {
     let opener = FakeOpener()
     private let channel = EmbeddedChannel()
-    private let roster: ConnectionRoster
+    private let connections: LoopConnections
     private let arriving: ArrivingBytes
 
     init(_ change: (inout ServerSettings) -> Void = { _ in }) throws {
         var settings = ServerSettings()
         change(&settings)
         arriving = ArrivingBytes(limit: settings.maxArrivingBytes)
-        roster = ConnectionRoster(
-            settings, opener: opener, population: Population(limit: 10), arriving: arriving,
+        connections = LoopConnections(
+            settings, opener: opener, counts: ConnectionCounts(limit: 10), arriving: arriving,
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }), on: channel.eventLoop)
-        try ConnectionHandler(roster: roster, channel: channel).addHandlers()
+        try ConnectionPipeline.add(ConnectionHandler(connections: connections, channel: channel))
         try channel.connect(to: SocketAddress(ipAddress: "192.0.2.7", port: 7)).wait()
     }
 
     deinit {
-        // Who has the stream's connection has the channel, and the channel's handler has the opener.
+        // What has the stream's connection has the channel, and the channel's handler has the opener.
         for opened in opener.opened { _ = opener.takeTransport(of: opened.token) }
         _ = try? channel.finish(acceptAlreadyClosed: true)
     }

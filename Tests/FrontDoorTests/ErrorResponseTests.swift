@@ -29,11 +29,9 @@ struct ErrorResponseTests {
         }
     }
 
-    @Test("The root answers with the page of one who develops, if there is one; no other path, and no other method")
-    func frontPage() async throws {
-        try await withServer {
-            $0.frontPage = { Array("<p>page".utf8) }
-        } _: { server in
+    @Test("A page of the server's own answers GET and HEAD; no other path does, and no other method")
+    func page() async throws {
+        try await withServer(pages: PageTable([Page(path: "/") { Array("<p>page".utf8) }])) { server in
             let page = try server.answer(to: get("/"))
             #expect(page.status == 200 && page.body == "<p>page")
             #expect(page.head.contains("Content-Type: text/html; charset=utf-8\r\n"))
@@ -41,11 +39,25 @@ struct ErrorResponseTests {
             #expect(try server.answer(to: get("/page")).status == 404)
             #expect(try server.answer(to: "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n\r\n").status == 404)
         }
-        try await withServer {
-            $0.frontPage = { nil }
-        } _: { server in
+        try await withServer(pages: PageTable([Page(path: "/") { nil }])) { server in
             let root = try server.answer(to: get("/"))
             #expect(root.status == 404)
+        }
+    }
+
+    @Test("Each row of the table of pages has its path and its type; a producer's route takes precedence")
+    func pageTable() async throws {
+        let pages = PageTable([
+            Page(path: "/a", type: "text/plain") { Array("a".utf8) }, Page(path: "/b/c") { Array("c".utf8) },
+            Page(path: "/ended") { Array("hidden".utf8) },
+        ])
+        try await withServer(pages: pages) { server in
+            let plain = try server.answer(to: get("/a?x=1"))
+            #expect(plain.status == 200 && plain.body == "a" && plain["Content-Type"] == "text/plain")
+            let html = try server.answer(to: get("/b/c"))
+            #expect(html.body == "c" && html["Content-Type"] == "text/html; charset=utf-8")
+            #expect(try server.answer(to: get("/b")).status == 404)
+            #expect(try server.answer(to: get("/ended")).status == 204)
         }
     }
 

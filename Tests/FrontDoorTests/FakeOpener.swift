@@ -8,8 +8,8 @@ import Synchronization
 /// - `/once`: opens at once; writes one event and ends the response.
 /// - `/held`: opens at once; the test has the connection.
 /// - `/slow`: opens when the test says so, with whatever answer.
-/// - `/ended`, `/rejected/{status}`, `/failed`, `/unavailable`, `/full`: the other outcomes. The first two, with the query
-///   `headers`: with headers that are the producer's to say, and some that are not.
+/// - `/ended`, `/rejected/{status}`, `/failed`, `/unavailable`, `/full`: the other outcomes. The first two, with the
+///   query `headers`: with headers that are the producer's to say, and some that are not.
 /// - `/leaving`: its producer is gone, and its streams drain.
 /// - `/number`: takes one parameter, `n`, a whole number. `/body`: as `/once`, and takes a body, as `/slow` does.
 final class FakeOpener: StreamOpener {
@@ -55,6 +55,7 @@ final class FakeOpener: StreamOpener {
 
     func form(of token: StreamToken) -> ResponseForm? { state.withLock { $0.forms[token] } }
 
+    /// What a stream was given to send first on its descriptor.
     func head(of token: StreamToken) -> String {
         String(decoding: state.withLock { $0.heads[token] ?? [] }, as: UTF8.self)
     }
@@ -128,10 +129,10 @@ final class FakeOpener: StreamOpener {
         state.withLock { $0.left.append(stream) }
     }
 
-    func attach(_ stream: StreamToken, to transport: StreamTransport, head: [UInt8], form: ResponseForm) {
+    func attach(_ stream: StreamToken, to transport: StreamTransport, form: ResponseForm) {
         state.withLock(\.whenGiven)?()
         let name = state.withLock { state in
-            state.heads[stream] = head
+            if case .descriptor(_, let head) = transport { state.heads[stream] = head }
             state.forms[stream] = form
             state.attached[stream] = transport
             state.attachCount += 1
@@ -139,12 +140,12 @@ final class FakeOpener: StreamOpener {
         }
         guard name == "once" || name == "body" || name == "number" || name == "headers" else { return }
         switch takeTransport(of: stream) {
-        case .descriptor(let descriptor)?:
+        case .descriptor(let descriptor, let head)?:
             let bytes = head + Array("data: hi\n\n".utf8)
             _ = send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
             close(descriptor)
         case .sink(let sink)?:
-            sink.send(head + Array("data: hi\n\n".utf8))
+            sink.send(Array("data: hi\n\n".utf8))
             sink.finish()
         case nil: break
         }

@@ -5,12 +5,13 @@ import Testing
 
 @testable import FrontDoor
 
-/// What RFC 9110 and RFC 9112 say of a request, as a table. Each row is sent over every road that a request can take: whole, so that it
-/// is read on the doorstep if it is plain enough; to a server whose connections all get NIO's parser; and there byte by byte.
+/// What RFC 9110 and RFC 9112 say of a request, as a table. Each row is sent over every road that a request can take:
+/// whole, so that it is read on the doorstep if it is plain enough; to a server whose connections all get NIO's parser;
+/// and there byte by byte.
 @Suite("The grammar of HTTP/1.1", .timeLimit(.minutes(3)))
 struct GrammarTests {
-    /// A request, and what comes of it: "stream", with what the producer is told, if anything; or the status, and whether the connection
-    /// goes on.
+    /// A request, and what comes of it: "stream", with what the producer is told, if anything; or the status, and
+    /// whether the connection goes on.
     struct Row: Sendable {
         let request: String
         let outcome: String

@@ -14,7 +14,7 @@ struct HandOverTests {
         try client.send(get("/held"))
         let token = try await server.opened().token
         #expect(await eventually { server.opener.attachCount == 1 })
-        guard case .descriptor(let descriptor)? = server.opener.takeTransport(of: token) else {
+        guard case .descriptor(let descriptor, _)? = server.opener.takeTransport(of: token) else {
             throw RunningServerError.nothingOpened
         }
         return descriptor
@@ -72,7 +72,7 @@ struct HandOverTests {
             #expect(server.opener.attachCount == 0)
             for _ in 0..<150 { try #expect(client.readResponse().status == 404) }
             #expect(await eventually { server.opener.attachCount == 1 })
-            guard case .descriptor(let descriptor)? = server.opener.takeTransport(of: token) else {
+            guard case .descriptor(let descriptor, _)? = server.opener.takeTransport(of: token) else {
                 Issue.record("no descriptor was handed over")
                 return
             }

@@ -45,7 +45,7 @@ struct MakingRoomTests {
             for client in clients { try #expect(isServed(client)) }
             #expect(server.server.connectionCount == 4)
             let lines = log.lines.count {
-                $0 == "warning: a connection that waited for its client makes room for a newcomer"
+                $0 == "warning: closing the connection that has waited longest, to make room for a new one"
             }
             #expect((1...threads * 8).contains(lines))
             #expect(!log.lines.contains { $0.contains("accepting is paused") })
@@ -126,43 +126,45 @@ struct MakingRoomTests {
 
     @Test("Nobody is driven out before it had time to send its request")
     func rest() {
-        let population = Population(limit: 1)
-        let thread = population.addThread { _ in }
-        population.joined()
-        population.waitingChanged(on: thread, count: 1, since: .uptimeNanoseconds(5))
-        let due = NIODeadline.uptimeNanoseconds(5) + Population.rest
-        #expect(population.roomElseWait(at: .uptimeNanoseconds(6)) == .at(due))
-        #expect(population.roomElseWait(at: due) == .now)
+        let counts = ConnectionCounts(limit: 1)
+        let thread = counts.addThread { _ in }
+        let gate = counts.addGate {}
+        counts.joined()
+        counts.waitingChanged(on: thread, count: 1, since: .uptimeNanoseconds(5))
+        let due = NIODeadline.uptimeNanoseconds(5) + ConnectionCounts.rest
+        #expect(counts.roomElseWait(at: .uptimeNanoseconds(6), for: gate) == .at(due))
+        #expect(counts.roomElseWait(at: due, for: gate) == .now)
     }
 
     @Test("Whoever left no room is not waited for: those that wait must make enough")
     func busyBeyondLimit() {
-        let population = Population(limit: 2)
-        let thread = population.addThread { _ in }
-        for _ in 0..<3 { population.joined() }
-        population.waitingChanged(on: thread, count: 1, since: .uptimeNanoseconds(5))
-        #expect(population.roomElseWait(at: .distantFuture) == .none)
-        population.left()
-        #expect(population.roomElseWait(at: .distantFuture) == .now)
+        let counts = ConnectionCounts(limit: 2)
+        let thread = counts.addThread { _ in }
+        let gate = counts.addGate {}
+        for _ in 0..<3 { counts.joined() }
+        counts.waitingChanged(on: thread, count: 1, since: .uptimeNanoseconds(5))
+        #expect(counts.roomElseWait(at: .distantFuture, for: gate) == .none)
+        counts.left()
+        #expect(counts.roomElseWait(at: .distantFuture, for: gate) == .now)
     }
 
     @Test("Somebody who is let go counts once: the newcomer that comes just then has somebody make room, too")
     func letGoOnce() {
-        let population = Population(limit: 2)
+        let counts = ConnectionCounts(limit: 2)
         let asked = Mutex(0)
-        let thread = population.addThread { _ in asked.withLock { $0 += 1 } }
-        for _ in 0..<3 { population.joined() }
-        population.waitingChanged(on: thread, count: 2, since: .uptimeNanoseconds(5))
-        population.makeRoom()
+        let thread = counts.addThread { _ in asked.withLock { $0 += 1 } }
+        for _ in 0..<3 { counts.joined() }
+        counts.waitingChanged(on: thread, count: 2, since: .uptimeNanoseconds(5))
+        counts.makeRoom()
         #expect(asked.withLock(\.self) == 1)
-        population.left(letGo: true)
-        population.joined()
-        population.makeRoom()
+        counts.left(makesRoom: true)
+        counts.joined()
+        counts.makeRoom()
         #expect(asked.withLock(\.self) == 2)
         // Nobody waited any longer: the room that is missing is still wanted.
-        population.nobodyLetGo()
-        population.waitingChanged(on: thread, count: 1, since: .uptimeNanoseconds(6))
-        population.makeRoom()
+        counts.noRoomMade()
+        counts.waitingChanged(on: thread, count: 1, since: .uptimeNanoseconds(6))
+        counts.makeRoom()
         #expect(asked.withLock(\.self) == 3)
     }
 

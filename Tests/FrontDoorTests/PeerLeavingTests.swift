@@ -72,7 +72,7 @@ struct PeerLeavingTests {
             try client.send(get("/held"))
             let token = try await server.opened().token
             #expect(await eventually { server.opener.attachCount == 1 })
-            guard case .descriptor(let descriptor)? = server.opener.takeTransport(of: token) else {
+            guard case .descriptor(let descriptor, _)? = server.opener.takeTransport(of: token) else {
                 Issue.record("no descriptor was handed over")
                 return
             }
@@ -100,7 +100,7 @@ struct PeerLeavingTests {
             if isLong { #expect(await eventually { asksForThePeer(socket) }) }
             opened.door.answer(.stream(headers: []))
             #expect(await eventually { server.opener.attachCount == 1 })
-            guard case .descriptor(let descriptor)? = server.opener.takeTransport(of: opened.token) else {
+            guard case .descriptor(let descriptor, _)? = server.opener.takeTransport(of: opened.token) else {
                 Issue.record("no descriptor was handed over")
                 return
             }
@@ -127,7 +127,7 @@ struct PeerLeavingTests {
             opened.door.answer(.stream(headers: []))
             #expect(await eventually { server.server.connectionCount == 0 })
             #expect(counts.read(\.self) == [1])
-            if case .descriptor(let descriptor)? = server.opener.takeTransport(of: opened.token) {
+            if case .descriptor(let descriptor, _)? = server.opener.takeTransport(of: opened.token) {
                 Glibc.close(descriptor)
             }
         }
@@ -157,7 +157,7 @@ struct PeerLeavingTests {
             for opened in server.opener.opened {
                 let attached = server.opener.takeTransport(of: opened.token)
                 #expect((attached != nil) != server.opener.left.contains(opened.token))
-                if case .descriptor(let descriptor)? = attached { Glibc.close(descriptor) }
+                if case .descriptor(let descriptor, _)? = attached { Glibc.close(descriptor) }
             }
         }
     }

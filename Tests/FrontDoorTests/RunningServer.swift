@@ -7,21 +7,21 @@ import TestSupport
 /// Runs `body` against a server on a free loopback port, and stops it.
 func withServer(
     _ change: (inout ServerSettings) -> Void = { _ in },
-    logger: Logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
+    pages: PageTable = PageTable(), logger: Logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
     _ body: (RunningServer) async throws -> Void
 ) async throws {
     var settings = ServerSettings()
-    settings.port = 0
+    settings.listeners = [ServerAddress(host: "127.0.0.1", port: 0)]
     settings.lingerTimeout = .milliseconds(200)
     // Tests share few threads, so any of them may be slower than a client ever is.
     settings.headTimeout = .seconds(60)
     change(&settings)
     let opener = FakeOpener()
-    let server = Server(settings, opener: opener, logger: logger)
-    let address = try await server.start()
+    let server = Server(settings, pages: pages, opener: opener, logger: logger)
+    let addresses = try await server.start()
     let result: Result<Void, any Error>
     do {
-        result = .success(try await body(RunningServer(server: server, opener: opener, port: address.port)))
+        result = .success(try await body(RunningServer(server: server, opener: opener, addresses: addresses)))
     } catch {
         result = .failure(error)
     }
@@ -32,7 +32,10 @@ func withServer(
 struct RunningServer {
     let server: Server
     let opener: FakeOpener
-    let port: Int
+    /// Where it listens.
+    let addresses: [ServerAddress]
+    /// Of the first of them.
+    var port: Int { addresses[0].port }
 
     func connect() throws -> RawClient { try RawClient(port: port) }
 

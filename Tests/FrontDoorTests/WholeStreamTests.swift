@@ -20,14 +20,14 @@ struct WholeStreamTests {
         let generation = Generation(plugin: "counting", number: 1)
         runtime.replaceRoutes(RouteTable([ProducerEntry(producer: producer, generation: generation)]))
         var settings = ServerSettings()
-        settings.port = 0
+        settings.listeners = [ServerAddress(host: "127.0.0.1", port: 0)]
         settings.allowsHandOver = handingOver
         // So small that a reader which falls behind is felt at once.
         settings.sendBufferBytes = 16 * 1024
         let server = Server(settings, opener: runtime, logger: logger)
-        let address = try await server.start()
+        let addresses = try await server.start()
         do {
-            try await body(server, address.port, runtime)
+            try await body(server, addresses[0].port, runtime)
         } catch {
             Issue.record(error)
         }

@@ -130,7 +130,7 @@ struct ClosingTests {
         #expect(!stage.runtime.wake(first.token))
         stage.runtime.leave(first.token)
         let strange = stage.system.makeSocket()
-        stage.runtime.attach(first.token, to: .descriptor(strange), head: [], form: .reconnects)
+        stage.runtime.attach(first.token, to: .descriptor(strange), form: .reconnects)
         stage.turn()
         #expect(stage.system.sockets[strange]!.isClosed)
         #expect(producer.only.closeReasons == [] && producer.only.stepsTaken == 1)

@@ -120,11 +120,11 @@ final class HubVisitor {
 
     func attach(room: Int = .max, form: ResponseForm = [.chunked, .reconnects]) {
         descriptor = system.makeSocket(room: room)
-        stage.runtime.attach(token, to: .descriptor(descriptor), head: [], form: form)
+        stage.runtime.attach(token, to: .descriptor(descriptor), form: form)
     }
 
     func attach(_ sink: FakeSink, form: ResponseForm = [.chunked, .reconnects]) {
-        stage.runtime.attach(token, to: .sink(sink), head: [], form: form)
+        stage.runtime.attach(token, to: .sink(sink), form: form)
     }
 
     func leave() { stage.runtime.leave(token) }

@@ -233,7 +233,7 @@ struct MigratingTests {
         let visitor = try stage.open(entries[0])
         stage.turn()
         let sink = FakeSink()
-        stage.runtime.attach(visitor.token, to: .sink(sink), head: [], form: .reconnects)
+        stage.runtime.attach(visitor.token, to: .sink(sink), form: .reconnects)
         stage.turn()
         func drain() {
             stage.runtime.sinksDrained([visitor.token])

@@ -144,11 +144,11 @@ extension MigrationSimulation {
                 runtime.leave(actor.token)
             } else if chance(1, in: 4) {
                 actor.sink = FakeSink()
-                runtime.attach(actor.token, to: .sink(actor.sink!), head: [], form: [.chunked, .reconnects])
+                runtime.attach(actor.token, to: .sink(actor.sink!), form: [.chunked, .reconnects])
             } else {
                 actor.descriptor = system.makeSocket(room: actor.kind.isShared ? .max : 500)
                 runtime.attach(
-                    actor.token, to: .descriptor(actor.descriptor!), head: [], form: [.chunked, .reconnects])
+                    actor.token, to: .descriptor(actor.descriptor!), form: [.chunked, .reconnects])
             }
         } else if !actor.door.answers.isEmpty {
             actor.hasLeft = true

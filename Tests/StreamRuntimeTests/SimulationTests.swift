@@ -135,7 +135,7 @@ extension Simulation {
         if chance(1, in: 4) {
             let sink = FakeSink()
             actor.sink = sink
-            runtime.attach(actor.token, to: .sink(sink), head: [], form: [.chunked, .reconnects])
+            runtime.attach(actor.token, to: .sink(sink), form: [.chunked, .reconnects])
         } else {
             let descriptor = system.makeSocket(room: Int(number(0...2000)))
             actor.descriptor = descriptor
@@ -145,7 +145,7 @@ extension Simulation {
                 actor.hasLeft = true
                 system.failuresToAdd += 1
             }
-            runtime.attach(actor.token, to: .descriptor(descriptor), head: [], form: [.chunked, .reconnects])
+            runtime.attach(actor.token, to: .descriptor(descriptor), form: [.chunked, .reconnects])
             // So that the failure is this connection's.
             turn()
         }

@@ -12,7 +12,7 @@ struct SinkTests {
     func subscribe(_ producer: FakeProducer) throws -> Visitor {
         let visitor = try stage.open(producer)
         stage.turn()
-        stage.runtime.attach(visitor.token, to: .sink(sink), head: [], form: .reconnects)
+        stage.runtime.attach(visitor.token, to: .sink(sink), form: .reconnects)
         stage.turn()
         return visitor
     }
@@ -114,7 +114,7 @@ struct SinkTests {
         let over = try stage.open(FakeProducer())
         over.leave()
         stage.turn()
-        stage.runtime.attach(over.token, to: .sink(sink), head: [], form: .reconnects)
+        stage.runtime.attach(over.token, to: .sink(sink), form: .reconnects)
         stage.turn()
         #expect(sink.ends == ["abort"] && sink.batches == [])
 
@@ -123,7 +123,7 @@ struct SinkTests {
         stage.runtime.end(nil, .shutdown)
         stage.turn()
         let second = FakeSink()
-        stage.runtime.attach(ended.token, to: .sink(second), head: [], form: .reconnects)
+        stage.runtime.attach(ended.token, to: .sink(second), form: .reconnects)
         stage.turn()
         #expect(second.text.withoutPreamble.withoutFarewell == "")
         stage.runtime.sinksDrained([ended.token])

@@ -75,7 +75,7 @@ final class Visitor {
     /// - Parameter form: not in chunks, so that what was sent can be compared with the frames themselves.
     func attach(room: Int = .max, head: String = "", form: ResponseForm = .reconnects) {
         descriptor = stage.system.makeSocket(room: room)
-        stage.runtime.attach(token, to: .descriptor(descriptor), head: Array(head.utf8), form: form)
+        stage.runtime.attach(token, to: .descriptor(descriptor, head: Array(head.utf8)), form: form)
     }
 
     func leave() { stage.runtime.leave(token) }

@@ -69,7 +69,7 @@ struct StreamTableTests {
         for _ in 0..<3 { runtime.turn() }
         let sockets = systems.map { $0.makeSocket() }
         for (index, socket) in sockets.enumerated() {
-            runtime.attach(tokens[index], to: .descriptor(socket), head: [], form: .reconnects)
+            runtime.attach(tokens[index], to: .descriptor(socket), form: .reconnects)
         }
         for _ in 0..<3 { runtime.turn() }
         for (system, socket) in zip(systems, sockets) {

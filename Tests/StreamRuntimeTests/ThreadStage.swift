@@ -75,7 +75,7 @@ final class RealVisitor: @unchecked Sendable {
         let pair = SocketPair(tcp: tcp)
         isAttached = true
         self.pair = pair
-        stage.runtime.attach(token, to: .descriptor(pair.takeOurs()), head: [], form: .reconnects)
+        stage.runtime.attach(token, to: .descriptor(pair.takeOurs()), form: .reconnects)
     }
 
     func leave() { stage.runtime.leave(token) }

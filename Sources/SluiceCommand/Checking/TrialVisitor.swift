@@ -49,7 +49,7 @@ final class TrialVisitor: OpenAnswering, @unchecked Sendable {
             setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &bytes, socklen_t(MemoryLayout<Int32>.size))
         }
         socket = pair[1]
-        runtime.attach(token, to: .descriptor(pair[0]), head: [], form: .reconnects)
+        runtime.attach(token, to: .descriptor(pair[0]), form: .reconnects)
         return true
     }
 

@@ -15,7 +15,7 @@ struct BuildNotices: Sendable {
         // Those who listen come first: whoever reads the terminal, and subscribes then, is told of the builds after this one.
         if let standing {
             var frame = FrameBuffer(capacity: 1024)
-            frame.appendBuild(file: report.label, isBuilt: report.isBuilt, text: report.text)
+            HostFrames.writeBuild(to: &frame, file: report.label, isBuilt: report.isBuilt, text: report.text)
             runtime.announce(Array(frame.bytes), to: standing.image.plugin)
         }
         let seconds = "\(report.milliseconds / 1000).\(report.milliseconds % 1000 / 100) s"

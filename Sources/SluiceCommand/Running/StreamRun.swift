@@ -67,7 +67,7 @@ struct StreamRun {
             guard let happening = printed.next(within: isEnding ? Self.closeSeconds : nil) else { return noteUnended() }
             switch happening {
             case .answered(.stream):
-                runtime.attach(token, to: .sink(printed), head: [], form: .reconnects)
+                runtime.attach(token, to: .sink(printed), form: .reconnects)
             case .answered(let answer):
                 return try explain(answer, isEnding: isEnding)
             case .bytes(let bytes):

@@ -32,7 +32,7 @@ enum FanOutBenchmark {
             precondition(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &pair) == 0, "no more descriptors")
             _ = fcntl(pair[0], F_SETFL, O_NONBLOCK)
             readers.append(pair[1])
-            runtime.attach(token, to: .descriptor(pair[0]), head: [], form: [.chunked, .reconnects])
+            runtime.attach(token, to: .descriptor(pair[0]), form: [.chunked, .reconnects])
             turn(runtime)
         }
         drain(readers)

@@ -6,15 +6,15 @@ import StreamRuntime
 ///
 /// One timer serves them all: a timer for each would have to be cancelled at every hand-over, which takes NIO a walk
 /// over all timers of the loop.
-final class ConnectionRoster {
+final class LoopConnections {
     private(set) var settings: ServerSettings
     let opener: any StreamOpener
-    let population: Population
+    let counts: ConnectionCounts
     let arriving: ArrivingBytes
     let rules: RequestRules
     let logger: Logger
     let shedding: QuietLog
-    let oddities: QuietLog
+    let producerResponses: ProducerResponses
     let evictions: QuietLog
     let carrier: ChannelCarrier
     var date = HTTPDate()
@@ -29,28 +29,28 @@ final class ConnectionRoster {
     var waiting = WaitingLine()
     /// Those whose bodies are kept while they arrive.
     var uploads = WaitingLine()
-    /// For `population`.
+    /// By which `counts` knows the loop.
     private(set) var thread = 0
     /// Walked as it was when the walk began: connections leave it on the way.
-    private var connections: [ConnectionHandler] = []
+    private var all: [ConnectionHandler] = []
     private var isTicking = false
 
     init(
-        _ settings: ServerSettings, opener: any StreamOpener, population: Population, arriving: ArrivingBytes,
-        logger: Logger, on loop: any EventLoop
+        _ settings: ServerSettings, pages: PageTable = PageTable(), opener: any StreamOpener, counts: ConnectionCounts,
+        arriving: ArrivingBytes, logger: Logger, on loop: any EventLoop
     ) {
         self.settings = settings
         self.opener = opener
-        self.population = population
+        self.counts = counts
         self.arriving = arriving
         self.logger = logger
         self.loop = loop
         carrier = ChannelCarrier(opener: opener, on: loop)
-        rules = RequestRules(opener: opener, frontPage: settings.frontPage)
+        rules = RequestRules(opener: opener, pages: pages)
         shedding = QuietLog(logger)
-        oddities = QuietLog(logger)
+        producerResponses = ProducerResponses(log: QuietLog(logger))
         evictions = QuietLog(logger)
-        thread = addToPopulation()
+        thread = joinCounts()
     }
 
     /// For all waits that begin from now on, and all requests.
@@ -63,15 +63,15 @@ final class ConnectionRoster {
         let date = date.now()
         if date != streamHead.date {
             var bytes = ByteBuffer()
-            StreamHead.write(to: &bytes, date: date, isChunked: true, headers: [])
+            ResponseHead.eventStream(date: date).write(to: &bytes, isChunked: true)
             streamHead = (date, Array(bytes.readableBytesView))
         }
         return streamHead.bytes
     }
 
     func join(_ connection: ConnectionHandler) {
-        connection.place = connections.count
-        connections.append(connection)
+        connection.index = all.count
+        all.append(connection)
         if isStopping { connection.stop() }
         guard !isTicking else { return }
         isTicking = true
@@ -79,21 +79,21 @@ final class ConnectionRoster {
     }
 
     func leave(_ connection: ConnectionHandler) {
-        guard let index = connection.place.take(), let last = connections.popLast(), last !== connection else {
+        guard let index = connection.index.take(), let last = all.popLast(), last !== connection else {
             return
         }
-        connections[index] = last
-        last.place = index
+        all[index] = last
+        last.index = index
     }
 
     /// Lets go of connections that wait for a request; the others leave with their response.
     func stop() {
         isStopping = true
-        for connection in connections { connection.stop() }
+        for connection in all { connection.stop() }
     }
 
     func closeAll() {
-        for connection in connections { connection.abort() }
+        for connection in all { connection.abort() }
     }
 
     /// Often enough that no wait ends later than by a quarter of the shortest.
@@ -105,13 +105,13 @@ final class ConnectionRoster {
     }
 
     private func scheduleTick() {
-        let roster = NIOLoopBound(self, eventLoop: loop)
-        loop.scheduleTask(in: interval) { roster.value.tick() }
+        let connections = NIOLoopBound(self, eventLoop: loop)
+        loop.scheduleTask(in: interval) { connections.value.tick() }
     }
 
     private func tick() {
         let now = loop.now
-        for connection in connections where connection.deadline < now { connection.deadlinePassed() }
-        if connections.isEmpty { isTicking = false } else { scheduleTick() }
+        for connection in all where connection.deadline < now { connection.deadlinePassed() }
+        if all.isEmpty { isTicking = false } else { scheduleTick() }
     }
 }

@@ -1,0 +1,143 @@
+import Logging
+import NIOCore
+import NIOHTTP1
+import StreamRuntime
+
+/// A connection's part that answers: from a request's head to its response.
+struct RequestExchange {
+    let connection: ConnectionHandler
+
+    private var connections: LoopConnections { connection.connections }
+    private var settings: ServerSettings { connection.settings }
+
+    // MARK: The request
+
+    func received(_ head: HTTPRequestHead) {
+        let head = head.withTrimmedValues
+        connection.request = head
+        connection.advance { $0.headEnded() }
+        let refusal = connection.reader.begin(head, at: connection.channel.eventLoop.now, settings)
+        awaitBody()
+        if let refusal { return respond(refusal, last: true) }
+        guard RequestBody.announced(by: head) > 0 else { return }
+        connection.reader.body.isKept = connections.rules.takesBody(head)
+        if head.expectsContinue { answerExpectation(of: head) }
+    }
+
+    /// The client asks before it sends the body. A request that fails anyway is answered now; and because the body may
+    /// come or not, the connection ends.
+    private func answerExpectation(of head: HTTPRequestHead) {
+        switch connections.rules.verdict(on: head, body: [], from: "") {
+        case .respond(let response) where response.status >= 400: respond(response, last: true)
+        case .turnAway(let why): turnAway(why)
+        case .respond, .streamHead, .open:
+            connection.write(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n"))
+            connection.flush()
+        }
+    }
+
+    func received(_ piece: ByteBuffer) {
+        guard connection.reader.body.count + piece.readableBytes <= settings.maxBodyBytes else {
+            return respond(Refusal.bodyTooLarge(settings), last: true)
+        }
+        guard let growth = connection.place.reserve(for: piece) else {
+            return turnAway(.overload("max-arriving-bytes"))
+        }
+        let isProgress = connection.reader.body.append(piece, growingBy: growth)
+        if isProgress { connection.place.bodyProgressed() }
+        awaitBody()
+    }
+
+    private func awaitBody() {
+        let body = connection.reader.body.count
+        connection.deadline = connection.reader.body.pace.deadline(at: connection.channel.eventLoop.now, having: body)
+    }
+
+    func receivedEnd() {
+        guard let head = connection.request else { return }
+        connection.reader.end()
+        let verdict = connections.rules.verdict(
+            on: head, body: connection.reader.body.bytes, from: connection.remoteAddress)
+        connection.place.endBody()
+        switch verdict {
+        case .respond(let response): respond(response)
+        case .streamHead: respondWithStreamHead()
+        case .open(let match, let streamRequest): connection.handOver.open(match, streamRequest)
+        case .turnAway(let why): turnAway(why)
+        }
+    }
+
+    // MARK: The response
+
+    /// Answers the request, or what could not be read as one, and goes on to the next unless the connection ends here.
+    ///
+    /// What is written within a read is flushed at the read's end; at any other moment, `flush` must follow.
+    /// - Parameter last: the connection ends with this response, whatever the client asked for.
+    func respond(_ response: Response, last: Bool = false) {
+        let request = connection.request
+        let ends =
+            last || response.closes || connection.state.endsWithResponse || connections.isStopping
+            || !(request?.mayBeFollowed ?? false)
+        var bytes = ByteBuffer()
+        response.write(
+            to: &bytes, date: connections.date.now(),
+            ends ? .closes : request?.version == .http1_0 ? .keptAlive : .persists,
+            withBody: request?.method != .HEAD)
+        finish(bytes, status: response.status, last: ends)
+    }
+
+    /// HEAD on a stream's route.
+    private func respondWithStreamHead() {
+        let head = ResponseHead.eventStream(date: connections.date.now())
+        var bytes = ByteBuffer()
+        head.write(to: &bytes, isChunked: connection.handOver.responseForm.contains(.chunked))
+        finish(bytes, status: head.status, last: true)
+    }
+
+    func turnAway(_ why: TurnedAway) {
+        let request = connection.request
+        connections.counts.turnedAway()
+        connections.shedding.warn(
+            "a subscriber was turned away", ["reason": "\(why.reason)", "peer": "\(connection.remoteAddress)"])
+        // EventSource has no other method than GET; a client that sends a POST would take an empty stream for the
+        // answer.
+        let isEventSource =
+            request?.method != .POST && AcceptHeader(request?.headers["accept"] ?? []).namesEventStream
+        respond(
+            Overloaded.response(
+                why, isEventSource: isEventSource, retryAfter: Overloaded.wait(in: settings.retryAfter)))
+    }
+
+    private func finish(_ bytes: ByteBuffer, status: Int, last: Bool) {
+        let request = connection.request
+        connection.write(bytes)
+        connections.logger.debug(
+            "response",
+            metadata: [
+                "status": "\(status)", "method": "\(request?.method.rawValue ?? "-")",
+                "target": "\(request?.uri ?? "-")", "peer": "\(connection.remoteAddress)",
+            ])
+        connection.request = nil
+        connection.place.endBody()
+        connection.advance { $0.responded(isLast: last) }
+        if last { return connection.linger() }
+        connection.wait(settings.idleTimeout)
+        connection.resumeReading()
+    }
+}
+
+extension HTTPRequestHead {
+    /// The client expects the connection to stay, and the parser can go on: after a request to upgrade it reads
+    /// nothing more.
+    fileprivate var mayBeFollowed: Bool {
+        // In HTTP/1.0 the parser takes one that says both for one that wants to stay.
+        isKeepAlive && !headers[canonicalForm: "connection"].contains { $0.lowercased() == "close" }
+            && method != .CONNECT && !headers.contains(name: "upgrade")
+    }
+
+    /// RFC 9110 §10.1.1; not in HTTP/1.0.
+    fileprivate var expectsContinue: Bool {
+        version != .http1_0
+            && headers[canonicalForm: "expect"].contains { $0.lowercased() == "100-continue" }
+    }
+}

@@ -1,0 +1,33 @@
+import EventStream
+import NIOCore
+
+/// The head of a response that is a stream, as data: each transport writes it in the protocol that it speaks.
+struct ResponseHead: Equatable {
+    let status: Int
+    /// The server's, in this order, without those that belong to one version of HTTP.
+    let fields: [StreamRequest.Field]
+    /// The producer's; they come last.
+    let added: [StreamRequest.Field]
+
+    /// - Parameter added: of the producer's headers those that it may send.
+    static func eventStream(date: String, adding added: [StreamRequest.Field] = []) -> ResponseHead {
+        ResponseHead(
+            status: 200,
+            fields: [
+                .init("Content-Type", "text/event-stream"), .init("Cache-Control", "no-store, no-transform"),
+                .init("X-Accel-Buffering", "no"), .init("X-Content-Type-Options", "nosniff"), .init("Date", date),
+            ],
+            added: added)
+    }
+
+    /// As HTTP/1.x: the response ends with an empty chunk (RFC 9112 §7.1), or, where the client speaks HTTP/1.0, with
+    /// its connection (§6.3, last case).
+    func write(to buffer: inout ByteBuffer, isChunked: Bool) {
+        buffer.writeStatusLine(status)
+        for field in fields { buffer.writeHeader(field.name, field.value) }
+        if isChunked { buffer.writeHeader("Transfer-Encoding", "chunked") }
+        buffer.writeHeader("Connection", "close")
+        for field in added { buffer.writeHeader(field.name, field.value) }
+        buffer.writeStaticString("\r\n")
+    }
+}
