@@ -17,7 +17,7 @@ struct Problem {
     }
 
     init(_ fault: ParameterFault) {
-        let given = fault.value == nil ? "is missing" : "has a value that it does not take"
+        let given = fault.value == nil ? "is missing" : "is not valid"
         self.init(400, "The parameter “\(fault.parameter)” \(given): expected \(fault.expected).")
         members = [("parameter", fault.parameter), ("value", fault.value), ("expected", fault.expected)]
     }
