@@ -4,14 +4,14 @@ package enum EnvironmentVariables {
     /// Names the configuration file. It is no setting: it can't stand in that file.
     package static let configuration = name(for: "config")
 
-    /// What is not a setting, and is known all the same: the server's own marks for its children, what authors' makefiles and packages
-    /// read, and what the tests and benchmarks read.
+    /// What is not a setting, and is known all the same: the server's own marks for its children, what authors'
+    /// makefiles and packages read, and what the tests and benchmarks read.
     private static let others: Set = [
         configuration, "SLUICE_INHERITED_NOFILE", "SLUICE_PROBE", "SLUICE_INCLUDE", "SLUICE_PACKAGE",
         "SLUICE_LEAVE_OUT", "SLUICE_BENCH",
     ]
-    /// Families of such names: those of the tests, what a producer passes to the programs that it starts, and what Kubernetes sets for
-    /// a service that is called "sluice".
+    /// Families of such names: those of the tests, what a producer passes to the programs that it starts, and what
+    /// Kubernetes sets for a service that is called "sluice".
     private static let families = ["SLUICE_TEST_", "SLUICE_PARAM_", "SLUICE_SERVICE_", "SLUICE_PORT"]
 
     /// `SLUICE_MAX_STREAMS` for `max-streams`.

@@ -1,7 +1,8 @@
 /// What the operator has decided for one producer: the settings that hold for it, and the keys that its plugin reads.
 ///
-/// A setting is read by its row's name, as in `Settings`: `producer.linger` is what the configuration file says for this producer, or
-/// else what holds for all. Only a setting that has a section in the file (`SettingRow.section`) can be asked for.
+/// A setting is read by its row's name, as in `Settings`: `producer.linger` is what the configuration file says for
+/// this producer, or else what holds for all. Only a setting that has a section in the file (`SettingRow.section`)
+/// can be asked for.
 @dynamicMemberLookup
 package struct ProducerSettings: Sendable {
     /// What `host->config` answers, by key.

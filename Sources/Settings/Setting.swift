@@ -1,5 +1,5 @@
-/// One setting: a row of the table. All else is derived from it: the option on the command line and its help, the environment variable,
-/// the key in `sluice.yaml`, and what a reload does when the value has changed.
+/// One setting: a row of the table. All else is derived from it: the option on the command line and its help, the
+/// environment variable, the key in `sluice.yaml`, and what a reload does when the value has changed.
 package struct Setting<Value: Sendable & Equatable>: SettingRow {
     package let name: String
     let form: SettingForm<Value>
@@ -73,7 +73,8 @@ package protocol SettingRow: Sendable {
     var group: SettingGroup { get }
     /// A running server keeps the value that it started with.
     var needsRestart: Bool { get }
-    /// The section of the configuration file that may give a single producer another value; `nil`: it is the same for all.
+    /// The section of the configuration file that may give a single producer another value; `nil`: it is the same for
+    /// all.
     var section: String? { get }
     var summary: String { get }
 

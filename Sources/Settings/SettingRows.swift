@@ -11,7 +11,8 @@ package enum SlowPolicy: String, Sendable, CaseIterable {
     case disconnect, skip
 }
 
-/// Every setting of the server, one property each. A new one needs its row here and the line that uses it; all else is derived.
+/// Every setting of the server, one property each. A new one needs its row here and the line that uses it; all else
+/// is derived.
 ///
 /// A value is read by the row's own name: `settings.maxStreams`.
 package struct SettingRows: Sendable {
@@ -73,8 +74,7 @@ package struct SettingRows: Sendable {
 
     package let maxConnections = Setting(
         "max-connections", .count(1...10_000_000), initial: "4096", in: .limits,
-        "Connections at a time that are not streams; a further one replaces the one that has waited longest for its client."
-    )
+        "Connections at a time that are not streams; one more replaces the one that has waited longest for its client.")
     package let maxStreams = Setting(
         "max-streams", .count(1...10_000_000), initial: "100000", in: .limits, "Open streams at a time.")
     package let maxStreamsPerProducer = Setting(
@@ -98,8 +98,10 @@ package struct SettingRows: Sendable {
         "What all request bodies may take together while they arrive.")
     package let minBodyRate = Setting(
         "min-body-rate", .bytes(0...(1 << 30)), initial: "240", in: .limits,
-        "Bytes per second at which a request's body must arrive on average once body-grace is over, its longest pause not counted; 0: any."
-    )
+        """
+        Bytes per second at which a request's body must arrive on average once body-grace is over, its longest pause \
+        not counted; 0: any.
+        """)
     package let maxHubsPerProducer = Setting(
         "max-hubs-per-producer", .count(1...1_000_000), initial: "1000", in: .limits,
         "Shared streams of one producer at a time, each with its own parameters; one that lingers unused makes room.")
@@ -126,8 +128,10 @@ package struct SettingRows: Sendable {
         "What happens to a subscriber whose next event a shared stream no longer holds.")
     package let anchor = Setting(
         "anchor", .choice, initial: "true", in: .sharedStreams, perProducer: "hubs",
-        "Whether a shared stream begins with an event sluice-open: a subscriber that is cut off before its first event resumes from its id."
-    )
+        """
+        Whether a shared stream begins with an event sluice-open: a subscriber that is cut off before its first event \
+        resumes from its id.
+        """)
 
     // MARK: Times
 
@@ -145,8 +149,10 @@ package struct SettingRows: Sendable {
         "How long subscribers are told to wait before they reconnect, jittered.")
     package let stallLimit = Setting(
         "stall-limit", .time(.milliseconds(1)...(.seconds(10))), initial: "50ms", in: .times,
-        "A call of a non-blocking producer that takes longer is logged; after three within 10 s, its streams get threads for a while."
-    )
+        """
+        A call of a non-blocking producer that takes longer is logged; after three within 10 s, its streams get \
+        threads for a while.
+        """)
     package let callDeadline = Setting(
         "call-deadline", .time(.milliseconds(100)...(.seconds(600))), initial: "1s", in: .times,
         "A call of a non-blocking producer that has not returned by then is named, and its loop continues without it.")

@@ -1,4 +1,5 @@
-/// All that an operator can decide, resolved: the command line before the environment before `sluice.yaml` before the defaults.
+/// All that an operator can decide, resolved: the command line before the environment before `sluice.yaml` before the
+/// defaults.
 ///
 /// A value is read by its row's name: `settings.maxStreams`.
 @dynamicMemberLookup
@@ -50,8 +51,8 @@ package struct Settings: Sendable {
 
     mutating func keep(_ row: any SettingRow, of other: Settings) { values[row.name] = other.values[row.name] }
 
-    /// A line for each producer that the configuration file names and that no loaded plugin has: probably a typing error, but the plugin may
-    /// still come.
+    /// A line for each producer that the configuration file names and that no loaded plugin has: probably a typing
+    /// error, but the plugin may still come.
     /// - Parameter loaded: the producers that are served, with their plugins.
     package func warnings(loaded: [(plugin: String, producer: String)]) -> [String] {
         mentions.compactMap { mention in

@@ -8,8 +8,9 @@ protocol SettingSection {
 
 /// Settings as options of a command: an option for each row of a section.
 ///
-/// ArgumentParser finds a command's options by looking at the properties of an instance, with `Mirror`, and sets them by decoding the
-/// command. Here both are done for rows instead of properties, so that a new row of the table is an option with no further line of code.
+/// ArgumentParser finds a command's options by looking at the properties of an instance, with `Mirror`, and sets them
+/// by decoding the command. Here both are done for rows instead of properties, so that a new row of the table is an
+/// option with no further line of code.
 struct SettingOptions<Section: SettingSection>: ParsableArguments, CustomReflectable {
     /// What was given, by the setting's name.
     private(set) var given: [String: String] = [:]

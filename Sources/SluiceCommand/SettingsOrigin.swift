@@ -42,7 +42,8 @@ struct SettingsOrigin: Sendable {
 }
 
 extension SettingSources {
-    /// Reads the configuration file: the one that is named by flag or environment, which must exist, or else the default one if it does.
+    /// Reads the configuration file: the one that is named by flag or environment, which must exist, or else the
+    /// default one if it does.
     /// - Parameter folder: where relative paths begin.
     init(
         flags: [String: String], environment: [String: String], configurationPath: String?,
@@ -53,7 +54,8 @@ extension SettingSources {
         let exists = access(folder.absolute(defaultPath), F_OK) == 0
         guard let path = named ?? (exists ? defaultPath : nil) else { return }
         let location = folder.absolute(path)
-        // It may name programs that are run, and where code comes from. The file itself has no say in whether it may be trusted.
+        // It may name programs that are run, and where code comes from. The file itself has no say in whether it may
+        // be trusted.
         if try !self[SettingRows.server.insecurePlugins],
             let objection = WriteAccess.ofThisProcess.objection(to: location, writtenAs: path)
         {

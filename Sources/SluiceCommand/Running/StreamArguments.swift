@@ -42,8 +42,8 @@ struct StreamArguments {
     }
 
     /// The request that a server would have made of the same values.
-    /// - Throws: `ParameterFault` as that server would answer it; `SettingError` for a placeholder without value, and for a name that is no
-    ///   parameter: that server would not mind it, but here it is a typing error.
+    /// - Throws: `ParameterFault` as that server would answer it; `SettingError` for a placeholder without value, and
+    ///   for a name that is no parameter: that server would not mind it, but here it is a typing error.
     func request(to producer: PluginProducer, lastEventID: String?, body: [UInt8]?) throws -> StreamRequest {
         let description = producer.description
         if body != nil, !description.acceptsBody {
@@ -69,14 +69,13 @@ struct StreamArguments {
             lastEventID: lastEventID, body: body ?? [], parameters: try producer.resolve(path: placed, query: query))
     }
 
-    /// - Throws: for a value of no parameter.
+    /// - Throws: for a value of no parameter. A producer that declares none may read the query itself, and gets all.
     private func check(against producer: PluginProducer) throws(SettingError) {
         let parameters = producer.signature.parameters.map(\.name)
-        guard let stranger = values.first(where: { !parameters.contains($0.name) }) else { return }
-        let all = parameters.isEmpty ? "; it has none" : "; it has: \(parameters.joined(separator: ", "))"
+        guard !parameters.isEmpty, let stranger = values.first(where: { !parameters.contains($0.name) }) else { return }
         throw SettingError(
-            "\(stranger.name)=\(stranger.value): the producer \(producer.description.name) has no such parameter"
-                + Suggestion.text(for: stranger.name, among: parameters) + all)
+            "\(stranger.name)=\(stranger.value): the producer \(producer.description.name) has no such parameter (it has: "
+                + parameters.joined(separator: ", ") + ")" + Suggestion.text(for: stranger.name, among: parameters))
     }
 
     /// RFC 3986, section 2.3.
