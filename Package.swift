@@ -121,6 +121,8 @@ let package = Package(
         .target(name: "EventStream", swiftSettings: settings),
         .target(name: "Sluice", dependencies: ["CSluice"], swiftSettings: settings),
         .target(name: "ForeignFunction", dependencies: ["CFFI"], swiftSettings: settings),
+        .target(
+            name: "Settings", dependencies: [.product(name: "Yams", package: "Yams")], swiftSettings: settings),
         .target(name: "Locks", dependencies: ["CLinux"], swiftSettings: settings),
         .target(
             name: "StreamLoop",
@@ -156,10 +158,9 @@ let package = Package(
             name: "SluiceCommand",
             dependencies: [
                 "CCalls", "CDeath", "CLinux", "CStart", "EventStream", "ForeignFunction", "FrontDoor", "PluginHost",
-                "StreamLoop", "StreamRuntime",
+                "Settings", "StreamLoop", "StreamRuntime",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
-                .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: settings,
             // A thread of a plugin may have 16 KiB of stack, and looking up a function at its first call takes several of them.
@@ -172,6 +173,7 @@ let package = Package(
         unitTests("ForeignFunction"),
         unitTests("CCalls"),
         unitTests("Locks"),
+        unitTests("Settings"),
         unitTests("StreamLoop", also: ["CLinux"]),
         unitTests(
             "StreamRuntime",
@@ -191,8 +193,7 @@ let package = Package(
         unitTests(
             "SluiceCommand",
             also: [
-                "StreamRuntime",
-                "PluginHost",
+                "EventStream", "FrontDoor", "PluginHost", "Settings", "StreamRuntime",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
@@ -201,7 +202,7 @@ let package = Package(
             name: "LifecycleTests", dependencies: ["TestSupport", "EventStream", "SluiceCommand"],
             swiftSettings: settings),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["TestSupport", "EventStream", "SluiceCommand"],
+            name: "EndToEndTests", dependencies: ["TestSupport", "EventStream", "Settings", "SluiceCommand"],
             swiftSettings: settings),
         .executableTarget(
             name: "FanOutBenchmark",

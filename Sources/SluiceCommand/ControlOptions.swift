@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import Settings
 
 /// How `sluice reload` and `sluice status` find the server that is meant.
 struct ControlOptions: ParsableArguments {
@@ -40,16 +41,17 @@ struct ControlOptions: ParsableArguments {
     private func path() throws -> String {
         if let control { return control }
         // Nothing comes from it but where the server is.
-        var flags = [SettingTable.insecurePlugins.key: "true"]
-        if let directory { flags[SettingTable.plugins.key] = directory }
+        var flags = [SettingRows.server.insecurePlugins.name: "true"]
+        if let directory { flags[SettingRows.server.plugins.name] = directory }
         let sources = try SettingSources(
-            flags: flags, environment: Settings.processEnvironment(), configurationPath: config)
-        let named = try sources.required(SettingTable.control)
+            flags: flags, environment: SettingsOrigin.environment(), configurationPath: config)
+        let named = try sources[SettingRows.server.control]
         guard named != ControlPath.none else {
             throw CommandFailure("the server has no control socket: control is 'none'")
         }
         if !named.isEmpty { return named }
-        if let plugins = try sources.value(SettingTable.plugins) { return ControlPath.standard(for: plugins) }
+        let plugins = try sources[SettingRows.server.plugins]
+        if !plugins.isEmpty { return ControlPath.standard(for: plugins) }
         return try onlyOne()
     }
 

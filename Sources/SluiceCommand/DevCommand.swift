@@ -1,4 +1,5 @@
 import ArgumentParser
+import Settings
 
 struct DevCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -28,15 +29,15 @@ struct DevCommand: AsyncParsableCommand {
     }
 
     private func serve() async throws -> Int32 {
-        var options = options
-        options.times.drainDeadline = options.times.drainDeadline ?? "0"
-        options.times.shutdownDeadline = options.times.shutdownDeadline ?? "0"
-        options.times.retry = options.times.retry ?? "100ms"
-        let settings = try Settings.load(options)
+        let rows = SettingRows.server
+        let usual = [rows.drainDeadline.name: "0", rows.shutdownDeadline.name: "0", rows.retry.name: "100ms"]
+        let origin = SettingsOrigin(
+            flags: options.flags.merging(usual) { given, _ in given }, configurationPath: options.config)
+        let settings = try origin.load()
         let scratch = try ScratchFolder()
         let development = try Development(
-            folder: settings.pluginDirectory, scratch: scratch.path, insecure: settings.acceptsInsecurePlugins)
-        var process = try ServingProcess(options, development: development)
+            folder: settings.plugins, scratch: scratch.path, insecure: settings.insecurePlugins)
+        var process = try ServingProcess(origin, development: development)
         return try await process.run()
     }
 }

@@ -2,6 +2,7 @@ import CLinux
 import Glibc
 import Logging
 import PluginHost
+import Settings
 import Synchronization
 
 /// Writes log lines to a descriptor from a thread of its own, so that whoever logs never waits for a slow terminal or pipe.

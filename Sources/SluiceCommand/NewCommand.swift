@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import Settings
 
 struct NewCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -5,6 +5,7 @@ import EventStream
 import Glibc
 import Logging
 import PluginHost
+import Settings
 
 struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -55,7 +56,7 @@ struct RunCommand: ParsableCommand {
     var insecurePlugins = false
 
     @OptionGroup(title: "Log")
-    var log: LogOptions
+    var log: SettingOptions<LogSection>
 
     func validate() throws {
         if let maxEvents, maxEvents < 1 { throw ValidationError("--max-events is \(maxEvents): expected 1 or more") }
@@ -64,17 +65,18 @@ struct RunCommand: ParsableCommand {
     func run() throws {
         let name = words.first.flatMap { $0.contains("=") ? nil : $0 }
         let arguments = try StreamArguments(Array(words.dropFirst(name == nil ? 0 : 1)), headers: header)
-        var flags = log.flags.compactMapValues { $0 }
-        flags[SettingTable.insecurePlugins.key] = "\(insecurePlugins)"
+        var flags = log.given
+        flags[SettingRows.server.insecurePlugins.name] = "\(insecurePlugins)"
         let sources = try SettingSources(flags: flags, environment: [:], configurationPath: config)
-        let writer = try LogWriter(format: sources.required(SettingTable.logFormat))
+        let format = try sources[SettingRows.server.logFormat]
+        let writer = try LogWriter(format: format)
         defer { writer.finish() }
-        let logger = writer.logger(level: try sources.required(SettingTable.logLevel))
+        let logger = writer.logger(level: Logger.Level(try sources[SettingRows.server.logLevel]))
         let content = try body.map { path throws(CommandFailure) in try contents(of: path) }
 
         try DescriptorRoom.check(loops: 1, doorThreads: 0)
         let scratch = try ScratchFolder()
-        sluice_death_watch(STDERR_FILENO, try sources.required(SettingTable.logFormat) == .json)
+        sluice_death_watch(STDERR_FILENO, format == .json)
         ExitWatch.begin { [writer, path = scratch.path] caller in
             logger.critical("the plugin, or a library of it, has called exit(3)", metadata: caller)
             writer.finish()

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Settings
 
 struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -19,13 +20,16 @@ struct ServeCommand: AsyncParsableCommand {
             Each option may also be set in the environment (SLUICE_MAX_STREAMS=20000) or in sluice.yaml \
             (max-streams: 20000). The command line wins over the environment, and that over the file. In the file, \
             'producers:' holds a section of settings for each producer that wants some. A reload reads all of it again and applies \
-            it to what runs, but for plugins, listen, loops, log-format, control and watch, which need a new start.
+            it to what runs, except for these, which need a restart: \(fixed).
             """)
+
+    private static let fixed = SettingTable.server.rows.filter(\.needsRestart).map(\.name).joined(separator: ", ")
 
     @OptionGroup var options: ServeOptions
 
     func run() async throws {
-        var process = try ServingProcess(options)
+        var process = try ServingProcess(
+            SettingsOrigin(flags: options.flags, configurationPath: options.config))
         ProcessEnd.leave(try await process.run())
     }
 }

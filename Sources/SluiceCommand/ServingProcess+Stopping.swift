@@ -3,6 +3,7 @@ import FrontDoor
 import Glibc
 import Logging
 import PluginHost
+import Settings
 import StreamLoop
 import StreamRuntime
 
@@ -30,13 +31,13 @@ extension ServingProcess {
         development?.stop()
         if events.take([.reload]).isEmpty { desk.refuse("the server stops") } else { refuseReload() }
         let begun = monotonicNanoseconds()
-        let deadline = begun + settings.shutdownDeadlineNanoseconds
+        let deadline = begun + settings.shutdownDeadline.nanoseconds
         logger.info(
             "stopping",
             metadata: [
                 "streams": "\(runtime.openStreams)",
-                "shutdown_deadline_ms": "\(settings.shutdownDeadlineNanoseconds / 1_000_000)",
-                "at_most_ms": "\(settings.shutdownDeadlineNanoseconds / 1_000_000 + Int64(Grace.sum) * 1000)",
+                "shutdown_deadline_ms": "\(settings.shutdownDeadline.nanoseconds / 1_000_000)",
+                "at_most_ms": "\(settings.shutdownDeadline.nanoseconds / 1_000_000 + Int64(Grace.sum) * 1000)",
             ])
         await door.stopAccepting()
         runtime.end(nil, .shutdown)

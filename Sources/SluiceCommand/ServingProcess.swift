@@ -3,13 +3,15 @@ import FrontDoor
 import Glibc
 import Logging
 import PluginHost
+import Settings
 import StreamLoop
 import StreamRuntime
 
 /// A server from its start to its end: what `sluice serve` runs.
 struct ServingProcess {
-    private let options: ServeOptions
+    private let origin: SettingsOrigin
     private(set) var settings: Settings
+    private var settingWarnings = SettingWarnings()
     let writer: LogWriter
     let logger: Logger
     let events: ControlEvents
@@ -33,18 +35,19 @@ struct ServingProcess {
     private static let attendingInterval: Int64 = 1_000_000_000
 
     /// - Parameter development: compiles what is served, and changes while it is.
-    init(_ options: ServeOptions, development: Development? = nil) throws {
+    init(_ origin: SettingsOrigin, development: Development? = nil) throws {
         self.development = development
-        self.options = options
-        settings = try Settings.load(options)
+        self.origin = origin
+        settings = try origin.load()
         InheritedLimits.raise()
         try DescriptorRoom.check(loops: settings.loopCount, doorThreads: settings.frontDoor.threads)
         events = try ControlEvents()
         let errors = Self.ownErrorOutput()
         writer = try LogWriter(descriptor: errors, format: settings.logFormat)
-        logger = writer.logger(level: settings.logLevel)
+        logger = writer.logger(level: Logger.Level(settings.logLevel))
         sluice_death_watch(errors, settings.logFormat == .json)
         ProcessState.keep(logger)
+        SettingWarnings.tell(ofVariables: SettingsOrigin.environment(), logger)
         ExitWatch.begin { [writer, logger] caller in
             logger.critical(
                 "a plugin, or a library of one, has called exit(3): the process ends, and all streams with it",
@@ -59,7 +62,7 @@ struct ServingProcess {
             settings: settings.loading(copies: development?.copies),
             logger: logger)
         let directory = PluginDirectory(
-            loader: loader, path: settings.pluginDirectory, development: development)
+            loader: loader, path: settings.plugins, development: development)
         reloader = Reloader(
             runtime: runtime, source: directory, logger: logger, trial: settings.trialRules,
             attention: { [events] in events.post(.settled) })
@@ -95,7 +98,7 @@ struct ServingProcess {
         }
         development?.build(begun: notices.begin, failed: notices.tell)
         // Before anything is loaded: what changes from then on is told.
-        let watch = settings.watches ? directoryWatch : nil
+        let watch = settings.watch ? directoryWatch : nil
         let built = development?.takeFresh() ?? []
         let report: Reloader.Report
         do {
@@ -109,11 +112,12 @@ struct ServingProcess {
         guard !reloader.entries.isEmpty || development != nil else {
             throw CommandFailure(
                 report.refusals.isEmpty
-                    ? "\(settings.pluginDirectory): there is no plugin (*.so) in it; put one there: the README shows how to build it"
-                    : "\(settings.pluginDirectory): none of its plugins can be served; each refusal is above")
+                    ? "\(settings.plugins): there is no plugin (*.so) in it; put one there: the README shows how to build it"
+                    : "\(settings.plugins): none of its plugins can be served; each refusal is above")
         }
         desk.note(report.refusals, at: Int64(time(nil)))
         libraries.look(at: reloader, logger)
+        warnOfSettings()
         guard runtime.start() else { throw CommandFailure("the system has no thread to give (ulimit -u?)") }
         // Before anybody can listen: a subscriber is told of what is built while it is there.
         tell(built, refusals: report.refusals)
@@ -152,12 +156,12 @@ struct ServingProcess {
                 metadata: ["error": "\(error)"])
             return nil
         }
-        return try ControlSocket(listeningOn: ControlPath.standard(for: settings.pluginDirectory))
+        return try ControlSocket(listeningOn: ControlPath.standard(for: settings.plugins))
     }
 
     private mutating func startControl(_ socket: ControlSocket, address: String, startedAt: Int64) {
         let status = StatusReport(
-            runtime: runtime, reloader: reloader, desk: desk, address: address, directory: settings.pluginDirectory,
+            runtime: runtime, reloader: reloader, desk: desk, address: address, directory: settings.plugins,
             startedAt: startedAt, libraries: libraries, connectionCount: { [door] in door.connectionCount })
         let server = ControlServer(socket, logger: logger) { [desk, events] command in
             switch command {
@@ -177,7 +181,7 @@ struct ServingProcess {
         // The one that would be read if it were there, too.
         let configuration =
             settings.configurationPath ?? StartFolder.ofThisProcess.absolute(ConfigurationFile.defaultPath)
-        let directory = StartFolder.ofThisProcess.absolute(settings.pluginDirectory)
+        let directory = StartFolder.ofThisProcess.absolute(settings.plugins)
         return DirectoryWatch(directory: directory, others: [configuration], logger: logger) { [events] in
             events.post(.reload)
         }
@@ -195,7 +199,7 @@ struct ServingProcess {
                 }
             }
             round.makeIfDue()
-            attention = reloader.endRetired(after: settings.drainDeadlineNanoseconds)
+            attention = reloader.endRetired(after: settings.drainDeadline.nanoseconds)
         }
     }
 
@@ -207,7 +211,7 @@ struct ServingProcess {
         let now = monotonicNanoseconds()
         guard arrived.contains(.settled) || now >= attention ?? 0 else { return }
         // What is loaded meanwhile may want to be looked after, too.
-        let next = reloader.endRetired(after: settings.drainDeadlineNanoseconds)
+        let next = reloader.endRetired(after: settings.drainDeadline.nanoseconds)
         attention = min(next ?? .max, now + Self.attendingInterval)
     }
 
@@ -222,13 +226,14 @@ struct ServingProcess {
         ProcessState.check()
         // First, so that all of it is there to be loaded.
         let built = development?.takeFresh() ?? []
-        logger.info("reloading", metadata: ["directory": "\(settings.pluginDirectory)"])
+        logger.info("reloading", metadata: ["directory": "\(settings.plugins)"])
         do {
             // The configuration first, all of it or nothing: what is loaded may need its new section.
-            let change = SettingsChange(from: settings, to: try Settings.load(options))
+            let change = SettingsChange(from: settings, to: try origin.load())
             apply(change)
             let report = try reloader.reload(isForced: isForced) { attend() }
             libraries.look(at: reloader, logger)
+            warnOfSettings()
             tell(built, refusals: report.refusals)
             logger.info(
                 "reloaded",
@@ -255,12 +260,16 @@ struct ServingProcess {
         for report in built { notices.tell(report.loaded(refusals: refusals)) }
     }
 
+    private mutating func warnOfSettings() {
+        settingWarnings.tell(settings, serving: reloader.entries.map(\.description), logger)
+    }
+
     /// Gives new settings to all who follow them.
     private mutating func apply(_ change: SettingsChange) {
         settings = change.settings
         if !change.fixed.isEmpty {
             logger.warning(
-                "settings not changed: they need a new start of the server",
+                "settings not changed: they need a restart of the server",
                 metadata: ["settings": "\(change.fixed.joined(separator: ", "))"])
         }
         guard !change.changed.isEmpty else { return }
@@ -268,7 +277,7 @@ struct ServingProcess {
         runtime.replaceLimits(settings.limits)
         reloader.replaceTrialRules(settings.trialRules)
         door.replaceSettings(settings.frontDoor)
-        writer.level = settings.logLevel
+        writer.level = Logger.Level(settings.logLevel)
         logger.info("settings changed", metadata: ["settings": "\(change.changed.joined(separator: ", "))"])
     }
 }

@@ -1,62 +1,103 @@
+import CLinux
 import EventStream
 import FrontDoor
+import Logging
 import PluginHost
+import Settings
 import StreamRuntime
 
-/// The settings, in the terms of those who follow them.
+/// The settings, in the terms of those who follow them: the one place where each is used.
 extension Settings {
     var limits: Limits {
         var limits = Limits()
-        limits.maxStreams = streamCountMax
-        limits.maxStreamsPerProducer = streamCountPerProducerMax
-        limits.maxThreads = threadCountMax
-        limits.handoffBytes = handoffBytes
-        limits.maxHubsPerProducer = hubCountPerProducerMax
-        limits.maxKeptRequestBytes = keptRequestBytesMax
-        limits.hub = hub
-        limits.hubs = hubs
-        limits.keepAlive = keepAliveNanoseconds
-        limits.writeDeadline = writeDeadlineNanoseconds
-        limits.maxAge = maxAgeNanoseconds
-        limits.retryMilliseconds = retryMilliseconds
-        limits.stallLimit = stallLimitNanoseconds
-        limits.callDeadline = callDeadlineNanoseconds
-        limits.stackBytes = stackBytes
-        limits.maxScheduledCalls = scheduledCallCountMax
+        limits.maxStreams = self.maxStreams
+        limits.maxStreamsPerProducer = self.maxStreamsPerProducer
+        limits.maxThreads = self.maxThreads
+        limits.handoffBytes = self.handoffBytes
+        limits.maxHubsPerProducer = self.maxHubsPerProducer
+        limits.maxKeptRequestBytes = self.maxKeptRequestBytes
+        limits.hub = HubSettings(anyProducer)
+        limits.hubs = producers.mapValues(HubSettings.init)
+        limits.keepAlive = self.keepAlive.nanoseconds
+        limits.writeDeadline = self.writeDeadline.nanoseconds
+        limits.maxAge = self.maxAge.nanoseconds
+        limits.retryMilliseconds = self.retry.nanoseconds / 1_000_000
+        limits.stallLimit = self.stallLimit.nanoseconds
+        limits.callDeadline = self.callDeadline.nanoseconds
+        limits.stackBytes = self.stackSize
+        limits.maxScheduledCalls = self.maxScheduledCalls
         return limits
     }
 
     /// - Parameter copies: where the copies that are loaded stay.
     func loading(copies: String?) -> PluginLoader.Settings {
         var prober = Prober.Settings()
-        prober.deadlineNanoseconds = probeDeadlineNanoseconds
-        prober.memoryBytes = probeMemoryBytes
+        prober.deadlineNanoseconds = self.probeDeadline.nanoseconds
+        prober.memoryBytes = self.probeMemory
         var loading = PluginLoader.Settings(
-            isInsecure: acceptsInsecurePlugins, encoder: EventEncoder(maximumEventBytes: eventBytesMax),
-            configuration: producerSections, prober: Prober(prober, isAbandoned: { ControlEvents.isTerminating }))
+            isInsecure: self.insecurePlugins, encoder: EventEncoder(maximumEventBytes: self.maxEventBytes),
+            configuration: producerConfigurations,
+            prober: Prober(prober, isAbandoned: { ControlEvents.isTerminating }))
         loading.copies = copies
         return loading
     }
 
     var trialRules: Trial.Rules {
         var rules = Trial.Rules()
-        rules.failuresMax = trialFailureCountMax
-        rules.duration = trialPeriodNanoseconds
+        rules.failuresMax = self.trialFailures
+        rules.duration = self.trialPeriod.nanoseconds
         return rules
     }
 
     var frontDoor: ServerSettings {
         var door = ServerSettings()
-        door.listeners = [ServerAddress(host: listen.host, port: listen.port)]
+        door.listeners = [ServerAddress(host: self.listen.host, port: self.listen.port)]
         door.threads = max(1, min(4, loopCount / 2))
-        door.maxConnections = connectionCountMax
-        door.maxBodyBytes = bodyBytesMax
-        door.maxArrivingBytes = arrivingBytesMax
-        door.headTimeout = .nanoseconds(headTimeoutNanoseconds)
-        door.bodyTimeout = .nanoseconds(bodyTimeoutNanoseconds)
-        door.bodyGrace = .nanoseconds(bodyGraceNanoseconds)
-        door.minBodyBytesPerSecond = bodyBytesPerSecondMin
-        door.idleTimeout = .nanoseconds(idleTimeoutNanoseconds)
+        door.maxConnections = self.maxConnections
+        door.maxBodyBytes = self.maxBodyBytes
+        door.maxArrivingBytes = self.maxArrivingBytes
+        door.headTimeout = self.headTimeout
+        door.bodyTimeout = self.bodyTimeout
+        door.bodyGrace = self.bodyGrace
+        door.minBodyBytesPerSecond = self.minBodyRate
+        door.idleTimeout = self.idleTimeout
         return door
     }
+
+    var loopCount: Int { self.loops == 0 ? usableCoreCount() : self.loops }
+}
+
+extension HubSettings {
+    init(_ producer: ProducerSettings) {
+        self.init()
+        historyEvents = producer.historyEvents
+        historyBytes = producer.historyBytes
+        linger = producer.linger.nanoseconds
+        isAnchored = producer.anchor
+        slowPolicy =
+            switch producer.slowPolicy {
+            case .disconnect: .disconnect
+            case .skip: .skip
+            }
+    }
+}
+
+extension Logger.Level {
+    init(_ level: LogLevel) {
+        self =
+            switch level {
+            case .trace: .trace
+            case .debug: .debug
+            case .info: .info
+            case .notice: .notice
+            case .warning: .warning
+            case .error: .error
+            case .critical: .critical
+            }
+    }
+}
+
+/// The cores that this process may run on, as `taskset` and containers limit them; at most what a server has loops.
+func usableCoreCount() -> Int {
+    min(max(Int(sluice_usable_core_count()), 1), 255)
 }

@@ -75,6 +75,31 @@ struct ConfigurationReloadTests {
         }
     }
 
+    @Test("what nothing reads is told once, with what was meant, and does no harm")
+    func mistyped() throws {
+        let place = TemporaryDirectory()
+        let path = place.write("producers:\n  waits-for-evr: {colour: green}\n".utf8, to: "sluice.yaml")
+        let variables = ["SLUICE_MAX_STREAM": "1", "SLUICE_TEST_NOTHING": "1"]
+        try withServer(["WaitsForEver"], flags: ["--config", path], environment: variables) { server in
+            let warnings = { server.logLines.filter { $0.level == "warning" }.map(\.message) }
+            let first = [
+                "unknown environment variable SLUICE_MAX_STREAM; did you mean SLUICE_MAX_STREAMS?",
+                "\(path):2: producers: no loaded plugin has a producer 'waits-for-evr'; did you mean 'waits-for-ever'?",
+            ]
+            #expect(warnings() == first)
+            #expect(try server.run("reload").status == 0)
+            #expect(warnings() == first, "told once")
+            place.write("hubs: {ticks-with-ids: {linger: 1s}}\n".utf8, to: "sluice.yaml")
+            #expect(try server.run("reload").status == 0)
+            let second = "\(path):1: hubs: no loaded plugin has a producer 'ticks-with-ids'"
+            #expect(warnings() == first + [second])
+            // The plugin may come later.
+            try server.install("TicksWithIds")
+            #expect(try server.run("reload").status == 0)
+            #expect(warnings() == first + [second])
+        }
+    }
+
     @Test("what cannot change is named, and the rest changes")
     func fixed() throws {
         try withConfiguration("loops: 2\n", plugins: ["WaitsForEver"]) { server, write in

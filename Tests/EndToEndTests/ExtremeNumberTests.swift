@@ -1,8 +1,7 @@
 import Glibc
+import Settings
 import TestSupport
 import Testing
-
-@testable import SluiceCommand
 
 @Suite("The largest and smallest numbers there are", .onTestThreads)
 struct ExtremeNumberTests {
@@ -54,8 +53,8 @@ struct ExtremeNumberTests {
     /// The flags that set every number to one end of its range, as the settings' own messages name it.
     /// - Parameter excluded: where a slow machine would be too slow.
     private func flags(_ end: Int, but excluded: Set<String> = []) throws -> [String] {
-        try SettingTable.keys.filter { !excluded.contains($0) }.flatMap { key throws -> [String] in
-            let sources = SettingSources(flags: ["plugins": "p", key: "?"], environment: [:], file: nil)
+        try SettingTable.server.names.filter { !excluded.contains($0) }.flatMap { key throws -> [String] in
+            let sources = SettingSources(flags: [key: "?"], environment: [:])
             guard let error = #expect(throws: SettingError.self, performing: { try Settings(sources) }),
                 let found = error.description.firstMatch(of: /from (\w+) to (\w+)/)?.output
             else { return [] }

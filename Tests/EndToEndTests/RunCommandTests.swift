@@ -54,6 +54,15 @@ struct RunCommandTests {
         #expect(missing.status == 2 && missing.output.contains("the route is /echo/{name}: add name=…"))
     }
 
+    @Test("a parameter that the producer does not have is a typing error")
+    func unknownParameter() throws {
+        let mistyped = try workshop.sluice("run", BuiltProducts.plugin("hello"), "intervall=2")
+        #expect(mistyped.status == 2)
+        let line =
+            "sluice: intervall=2: the producer hello has no such parameter (it has: interval); did you mean 'interval'?\n"
+        #expect(mistyped.output == line)
+    }
+
     @Test("values go into the route's placeholders first, then into the query")
     func parameters() throws {
         let (program, exit) = try run(fixturePlugin("EchoesParameters"), "name=a b/ü", "i=7", "note=n")

@@ -132,7 +132,9 @@ struct ErrorResponseTests {
             #expect(
                 wrong.body.hasSuffix(
                     #""parameter":"n","value":"\"\u003cx>\n","expected":"a whole number"}"#))
+            #expect(wrong.body.contains("The parameter “n” is not valid: expected a whole number."))
             let missing = try server.answer(to: get("/number"))
+            #expect(missing.body.contains("The parameter “n” is missing: expected a whole number."))
             #expect(missing.body.hasSuffix(#""parameter":"n","value":null,"expected":"a whole number"}"#))
             #expect(server.opener.opened.isEmpty)
         }

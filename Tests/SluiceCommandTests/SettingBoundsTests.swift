@@ -1,3 +1,4 @@
+import Settings
 import StreamRuntime
 import TestSupport
 import Testing
@@ -7,8 +8,6 @@ import Testing
 @Suite("The bounds of settings")
 struct SettingBoundsTests {
     private func settings(_ values: [String: String], in place: Place = .flags) throws -> Settings {
-        var values = values
-        values["plugins"] = values["plugins"] ?? "p"
         let sources =
             switch place {
             case .flags: SettingSources(flags: values, environment: [:], file: nil)
@@ -16,7 +15,8 @@ struct SettingBoundsTests {
                 SettingSources(
                     flags: [:],
                     environment: Dictionary(
-                        uniqueKeysWithValues: values.map { (SettingTable.variable(of: $0.key), $0.value) }), file: nil)
+                        uniqueKeysWithValues: values.map { (EnvironmentVariables.name(for: $0.key), $0.value) }),
+                    file: nil)
             case .file:
                 SettingSources(
                     flags: [:], environment: [:],
@@ -37,7 +37,7 @@ struct SettingBoundsTests {
     }
 
     /// Those that are numbers.
-    private static let numbers = SettingTable.keys.filter { key in
+    private static let numbers = SettingTable.server.names.filter { key in
         ![
             "plugins", "listen", "insecure-plugins", "control", "watch", "log-level", "log-format", "slow-policy",
             "anchor",
@@ -97,13 +97,15 @@ struct SettingBoundsTests {
                     using: &random)!
                 : (0..<Int.random(in: 0...8, using: &random)).map { _ in pieces.randomElement(using: &random)! }
                     .joined()
-            var results: Set<String> = []
+            var (results, first): (Set<String>, Settings?) = ([], nil)
             for place in Place.allCases {
                 do {
-                    var settings = try settings([key: text], in: place)
-                    settings.configurationPath = nil
+                    let settings = try settings([key: text], in: place)
                     use(settings)
-                    results.insert("\(settings)")
+                    results.insert("accepted")
+                    let change = SettingsChange(from: first ?? settings, to: settings)
+                    #expect(change.changed.isEmpty && change.fixed.isEmpty, "\(key): '\(text)'")
+                    first = settings
                 } catch let error as SettingError {
                     #expect(!error.description.contains("\n"), "\(key): '\(text)'")
                     results.insert("refused")

@@ -1,5 +1,5 @@
-import ArgumentParser
 import PluginHost
+import Settings
 import TestSupport
 import Testing
 
@@ -26,12 +26,13 @@ struct StartFolderTests {
         let folder = TemporaryDirectory()
         folder.write("plugins: some\nmax-streams: 3\n".utf8, to: "sluice.yaml")
         let start = StartFolder(path: folder.path)
-        let settings = try Settings.load(ServeOptions.parse(["--insecure-plugins"]), environment: [:], in: start)
-        #expect(settings.pluginDirectory == "some" && settings.streamCountMax == 3)
+        let trusting = ["insecure-plugins": "true"]
+        let settings = try SettingsOrigin(flags: trusting).load(environment: [:], in: start)
+        #expect(settings.plugins == "some" && settings.maxStreams == 3)
         #expect(settings.configurationPath == "\(folder.path)/sluice.yaml")
         folder.write("max-streams: many\n".utf8, to: "sluice.yaml")
         let error = try #require(throws: SettingError.self) {
-            _ = try Settings.load(ServeOptions.parse(["p", "--insecure-plugins"]), environment: [:], in: start)
+            _ = try SettingsOrigin(flags: trusting).load(environment: [:], in: start)
         }
         #expect(error.description.hasPrefix("sluice.yaml:1: max-streams: expected"))
     }

@@ -70,6 +70,7 @@ struct TidyTests {
     func layers() throws {
         let layers: [String: Set<String>] = [
             "EventStream": [],
+            "Settings": [],
             "ForeignFunction": ["CFFI"],
             "Locks": ["CLinux"],
             "StreamLoop": ["CDeath", "CLinux", "Locks"],

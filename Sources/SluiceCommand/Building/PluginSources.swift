@@ -1,4 +1,5 @@
 import Glibc
+import Settings
 
 /// The files that make one plugin, all of one language.
 struct PluginSources: Sendable, Equatable {

@@ -1,3 +1,5 @@
+import Settings
+
 /// The name of a new producer: of its plugin, its file, its route and, spelled otherwise, of what is in its source.
 struct ProducerName: Sendable, Equatable {
     let text: String

@@ -4,6 +4,7 @@ import ForeignFunction
 import Glibc
 import Logging
 import PluginHost
+import Settings
 
 struct CheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

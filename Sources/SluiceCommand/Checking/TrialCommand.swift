@@ -2,6 +2,7 @@ import ArgumentParser
 import EventStream
 import Glibc
 import PluginHost
+import Settings
 import StreamLoop
 import StreamRuntime
 
@@ -41,7 +42,7 @@ struct TrialCommand: ParsableCommand {
         let given = try StreamArguments(values, headers: []).values
         let sections =
             try SettingSources(
-                flags: [SettingTable.insecurePlugins.key: "\(insecurePlugins)"], environment: [:],
+                flags: [SettingRows.server.insecurePlugins.name: "\(insecurePlugins)"], environment: [:],
                 configurationPath: config
             ).file?.producers ?? [:]
         let loader = PluginLoader(

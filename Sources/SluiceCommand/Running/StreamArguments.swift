@@ -1,5 +1,7 @@
 import EventStream
+import ForeignFunction
 import PluginHost
+import Settings
 import StreamRuntime
 
 /// What `sluice run` asks a producer for, from the words of its command line.
@@ -40,12 +42,14 @@ struct StreamArguments {
     }
 
     /// The request that a server would have made of the same values.
-    /// - Throws: `ParameterFault` as that server would answer it; `SettingError` for a placeholder without value.
+    /// - Throws: `ParameterFault` as that server would answer it; `SettingError` for a placeholder without value, and
+    ///   for a name that is no parameter: that server would not mind it, but here it is a typing error.
     func request(to producer: PluginProducer, lastEventID: String?, body: [UInt8]?) throws -> StreamRequest {
         let description = producer.description
         if body != nil, !description.acceptsBody {
             throw SettingError("--body: the producer \(description.name) takes none (it has no SLUICE_BODY)")
         }
+        try check(against: producer)
         var (path, placed, query) = ("", [StreamRequest.Field](), values)
         for segment in description.route.dropFirst().split(separator: "/", omittingEmptySubsequences: false) {
             guard segment.hasPrefix("{"), segment.hasSuffix("}") else {
@@ -63,6 +67,15 @@ struct StreamArguments {
             method: body == nil ? "GET" : "POST", path: path, query: query, headers: headers,
             remoteAddress: "127.0.0.1",
             lastEventID: lastEventID, body: body ?? [], parameters: try producer.resolve(path: placed, query: query))
+    }
+
+    /// - Throws: for a value of no parameter. A producer that declares none may read the query itself, and gets all.
+    private func check(against producer: PluginProducer) throws(SettingError) {
+        let parameters = producer.signature.parameters.map(\.name)
+        guard !parameters.isEmpty, let stranger = values.first(where: { !parameters.contains($0.name) }) else { return }
+        throw SettingError(
+            "\(stranger.name)=\(stranger.value): the producer \(producer.description.name) has no such parameter (it has: "
+                + parameters.joined(separator: ", ") + ")" + Suggestion.text(for: stranger.name, among: parameters))
     }
 
     /// RFC 3986, section 2.3.

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import SluiceCommand
+@testable import Settings
 
 @Suite("Numbers with units, and addresses")
 struct QuantityTests {
@@ -12,8 +12,8 @@ struct QuantityTests {
             ("10.000000001ms", 10_000_000), ("1d", 86_400_000_000_000), ("007", 7_000_000_000),
         ] as [(String, Int64)])
     func times(text: String, nanoseconds: Int64) {
-        let form = SettingForm<Int64>.time(.milliseconds(10)...(.seconds(86400)))
-        #expect(form.parse(text) == nanoseconds)
+        let form = SettingForm.time(.milliseconds(10)...(.seconds(86400)))
+        #expect(form.parse(text) == .nanoseconds(nanoseconds))
     }
 
     @Test(
@@ -32,19 +32,19 @@ struct QuantityTests {
             "0.00000000000000000001", "0.0000000000000000000",
         ])
     func refused(text: String) {
-        #expect(SettingForm<Int64>.time(.milliseconds(0)...(.seconds(86400))).parse(text) == nil)
+        #expect(SettingForm<Duration>.time(.milliseconds(0)...(.seconds(86400))).parse(text) == nil)
         #expect(SettingForm<Int>.bytes(0...(1 << 40)).parse(text) == nil)
     }
 
     @Test("what is out of range is refused, at the very border")
     func borders() {
-        let time = SettingForm<Int64>.time(.milliseconds(10)...(.seconds(60)), zero: "never")
+        let time = SettingForm<Duration>.time(.milliseconds(10)...(.seconds(60)), zero: "never")
         #expect(time.parse("10ms") != nil)
         #expect(time.parse("9.999999ms") == nil)
         #expect(time.parse("60") != nil)
         #expect(time.parse("60.000000001") == nil)
-        #expect(time.parse("0") == 0)
-        #expect(SettingForm<Int64>.time(.milliseconds(10)...(.seconds(60))).parse("0") == nil)
+        #expect(time.parse("0") == .zero)
+        #expect(SettingForm<Duration>.time(.milliseconds(10)...(.seconds(60))).parse("0") == nil)
         let count = SettingForm<Int>.count(1...255)
         #expect(count.parse("1") == 1)
         #expect(count.parse("255") == 255)

@@ -52,8 +52,9 @@ struct Quantity {
     }
 
     /// A time as a person would write it: "10ms", "1h".
-    static func time(_ nanoseconds: Int64) -> String {
-        spelled(nanoseconds, units: timeUnits) ?? (nanoseconds == 0 ? "0" : "\(nanoseconds)ns")
+    static func time(_ time: Duration) -> String {
+        let nanoseconds = time.nanoseconds
+        return spelled(nanoseconds, units: timeUnits) ?? (nanoseconds == 0 ? "0" : "\(nanoseconds)ns")
     }
 
     static func bytes(_ count: Int) -> String {
@@ -64,5 +65,15 @@ struct Quantity {
     private static func spelled(_ value: Int64, units: [(name: String, size: Int64)]) -> String? {
         guard value > 0, let unit = units.last(where: { value.isMultiple(of: $0.size) }) else { return nil }
         return "\(value / unit.size)\(unit.name)"
+    }
+}
+
+extension Duration {
+    /// "forever" in settings: longer than anything lasts.
+    package static let forever = Duration.nanoseconds(Int64.max)
+
+    /// At most 292 years. What is smaller than a nanosecond is cut off.
+    package var nanoseconds: Int64 {
+        components.seconds * Quantity.nanosecondsPerSecond + components.attoseconds / 1_000_000_000
     }
 }

@@ -1,18 +1,18 @@
 /// Where a server listens: `127.0.0.1:8080`, `localhost:0`, `[::1]:8080`, or `:8080` for every IPv4 address.
-struct ListenAddress: Sendable, Equatable, CustomStringConvertible {
+package struct ListenAddress: Sendable, Equatable, CustomStringConvertible {
     /// A name or an address, without brackets.
-    let host: String
+    package let host: String
     /// 0: any that is free.
-    let port: Int
+    package let port: Int
 
-    static let expectation = "HOST:PORT, as 127.0.0.1:8080, [::1]:8080 or :8080 (port 0: any free one)"
+    package static let expectation = "HOST:PORT, as 127.0.0.1:8080, [::1]:8080 or :8080 (port 0: any free one)"
 
-    init(host: String, port: Int) {
+    package init(host: String, port: Int) {
         self.host = host
         self.port = port
     }
 
-    init?(_ text: String) {
+    package init?(_ text: String) {
         guard let colon = text.lastIndex(of: ":") else { return nil }
         let digits = text[text.index(after: colon)...]
         guard !digits.isEmpty, digits.allSatisfy({ $0.isASCII && $0.isWholeNumber }), let port = UInt16(digits) else {
@@ -28,7 +28,7 @@ struct ListenAddress: Sendable, Equatable, CustomStringConvertible {
         self.init(host: host.isEmpty ? "0.0.0.0" : String(host), port: Int(port))
     }
 
-    var description: String {
+    package var description: String {
         host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
     }
 }

@@ -1,8 +1,6 @@
-import ArgumentParser
-import Glibc
 import Testing
 
-@testable import SluiceCommand
+@testable import Settings
 
 @Suite("The configuration file")
 struct ConfigurationFileTests {
@@ -62,7 +60,16 @@ struct ConfigurationFileTests {
             ("retry: 1\nproducers: 3", "s.yaml:2: expected producers as 'name: value' lines"),
             ("producers:\n  tail: on", "s.yaml:2: expected the section of producer 'tail' as 'name: value' lines"),
             ("producers:\n  tail:\n    root: [a]", "s.yaml:3: producers: tail: root: expected a single value"),
-            ("producers:\n  tail:\n    root: \"a\\0b\"", "s.yaml:3: producers: tail: expected text without NUL"),
+            (
+                "producers:\n  tail:\n    root: \"a\\0b\"",
+                "s.yaml:3: producers: tail: root is not valid: expected text without a NUL character"
+            ),
+            ("a: 1\nretry: 1\n# again\nretry: 2", "s.yaml:4: the key 'retry' is there already, in line 2"),
+            (
+                "hubs:\n  tail:\n    linger: 1\n    'linger' : 2",
+                "s.yaml:4: the key 'linger' is there already, in line 3"
+            ),
+            ("retry: 1\nhubs: {a: {}, a: {}}", "s.yaml:2: the key 'a' is there twice"),
             ("[a]: 1", "s.yaml:1: expected a name before ':'"),
         ])
     func wrong(text: String, message: String) {
@@ -78,42 +85,17 @@ struct ConfigurationFileTests {
         #expect(!error.description.contains("\n"))
     }
 
-    @Test("a file that is named must exist; the default one need not")
-    func missing() throws {
-        #expect(throws: SettingError("/nonexistent/s.yaml: No such file or directory")) {
-            try SettingSources(flags: [:], environment: [:], configurationPath: "/nonexistent/s.yaml")
+    @Test("a file that can't be read is refused with its path")
+    func unreadable() throws {
+        let refused = [
+            ("/nonexistent/s.yaml", "No such file or directory"), ("/", "Is a directory"),
+            ("/dev/zero", "expected at most 1 MiB"),
+        ]
+        for (path, why) in refused {
+            #expect(throws: SettingError("\(path): \(why)")) { try ConfigurationFile(path: path) }
         }
-        #expect(throws: SettingError("/nonexistent/e.yaml: No such file or directory")) {
-            try SettingSources(
-                flags: [:], environment: ["SLUICE_CONFIG": "/nonexistent/e.yaml"], configurationPath: nil)
+        #expect(throws: SettingError("s.yaml: No such file or directory")) {
+            try ConfigurationFile(path: "s.yaml", at: "/nonexistent/s.yaml")
         }
-        let sources = try SettingSources(
-            flags: [:], environment: [:], configurationPath: nil, defaultPath: "/nonexistent/d.yaml")
-        #expect(sources.file == nil)
-        #expect(throws: SettingError("/: Is a directory")) {
-            try SettingSources(flags: [:], environment: [:], configurationPath: "/")
-        }
-        #expect(throws: SettingError("/dev/zero: expected at most 1 MiB")) {
-            try SettingSources(flags: [:], environment: [:], configurationPath: "/dev/zero")
-        }
-    }
-
-    @Test("reading again sees what has changed since")
-    func again() throws {
-        var template = Array("/tmp/sluice-settings-XXXXXX".utf8CString)
-        let descriptor = mkstemp(&template)
-        try #require(descriptor >= 0)
-        let path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
-        defer {
-            close(descriptor)
-            unlink(path)
-        }
-        let options = try ServeOptions.parse(["plugins", "--config", path])
-        writeFully(Array("producers: {tail: {root: /a}}".utf8), to: descriptor)
-        #expect(try Settings.load(options, environment: [:]).producerSections == ["tail": ["root": "/a"]])
-        ftruncate(descriptor, 0)
-        lseek(descriptor, 0, SEEK_SET)
-        writeFully(Array("producers: {tail: {root: /b}}".utf8), to: descriptor)
-        #expect(try Settings.load(options, environment: [:]).producerSections == ["tail": ["root": "/b"]])
     }
 }

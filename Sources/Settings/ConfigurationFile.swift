@@ -1,0 +1,177 @@
+import Glibc
+import Yams
+
+/// `sluice.yaml`: settings under the names of their flags, and a section for each producer that wants one.
+///
+///     max-streams: 20000
+///     producers:
+///       tail:
+///         root: /var/log
+///     hubs:
+///       tail:
+///         linger: 1m
+package struct ConfigurationFile: Sendable, Equatable {
+    package struct Entry: Sendable, Equatable {
+        package let text: String
+        /// From 1.
+        package let line: Int
+    }
+
+    /// A producer that a section names.
+    struct Mention: Sendable, Equatable {
+        let section: String
+        let producer: String
+        /// The file and the line, as errors name them.
+        let place: String
+    }
+
+    package static let defaultPath = "sluice.yaml"
+    /// The section of what plugins read.
+    static let configurations = "producers"
+    /// More than any sane configuration; keeps a wrong path (a log, a device) from being read whole.
+    private static let sizeMaxBytes = 1 << 20
+
+    /// As errors name it.
+    package let path: String
+    package private(set) var settings: [String: Entry] = [:]
+    /// What plugins read, by producer, then by key; every scalar as the text that it was written as.
+    package private(set) var producers: [String: [String: String]] = [:]
+    /// Settings of single producers, by section, then by producer, then by name.
+    private(set) var sections: [String: [String: [String: Entry]]] = [:]
+    private(set) var mentions: [Mention] = []
+
+    /// Reads and checks a file.
+    /// - Parameters:
+    ///   - path: as errors shall name it.
+    ///   - location: where it is, if that is not found by the path alone.
+    package init(path: String, at location: String? = nil, table: SettingTable = .server) throws(SettingError) {
+        try self.init(parsing: Self.read(location ?? path, as: path), path: path, table: table)
+    }
+
+    /// - Parameter path: as errors shall name it.
+    package init(parsing text: String, path: String, table: SettingTable = .server) throws(SettingError) {
+        self.path = path
+        let root: Node?
+        do {
+            root = try Yams.compose(yaml: text)
+        } catch let error as YamlError {
+            let (line, what) = error.place(in: text)
+            throw problem(line, what)
+        } catch {
+            throw problem(nil, "\(error)")
+        }
+        for (key, value) in try entries(of: root, what: "settings") {
+            let (name, line) = (key.string ?? "", key.mark?.line ?? 0)
+            if name == Self.configurations {
+                try readConfigurations(value)
+            } else if table.sections.contains(name) {
+                try readSection(name, value, table)
+            } else if table[name] != nil {
+                guard let text = value.scalar?.string else { throw problem(line, "\(name): expected a single value") }
+                settings[name] = Entry(text: text, line: line)
+            } else {
+                let known = table.names + [Self.configurations] + table.sections
+                throw problem(
+                    line,
+                    "unknown key '\(name)'"
+                        + Suggestion.text(for: name, among: known, otherwise: "; sluice serve --help lists all"))
+            }
+        }
+    }
+
+    /// - Throws: with the place of the entry, and what is expected there.
+    func value(of row: any SettingRow, in entry: Entry) throws(SettingError) -> any Sendable {
+        try row.value(of: entry.text, at: "\(path):\(entry.line): \(row.name)")
+    }
+
+    private func problem(_ line: Int?, _ what: String) -> SettingError {
+        SettingError("\(path):" + (line.map { "\($0):" } ?? "") + " " + what)
+    }
+
+    /// The keys and values of a mapping; none for a file or section that holds nothing.
+    private func entries(of node: Node?, what: String) throws(SettingError) -> [(key: Node, value: Node)] {
+        guard let node, node.scalar?.string.isEmpty != true else { return [] }
+        guard let mapping = node.mapping else {
+            throw problem(node.mark?.line, "expected \(what) as 'name: value' lines")
+        }
+        for (key, _) in mapping where key.scalar == nil {
+            throw problem(key.mark?.line, "expected a name before ':'")
+        }
+        return mapping.map { ($0.key, $0.value) }
+    }
+
+    private mutating func mention(_ producer: Node, in section: String) -> String {
+        let name = producer.string ?? ""
+        mentions.append(
+            Mention(section: section, producer: name, place: path + (producer.mark.map { ":\($0.line)" } ?? "")))
+        return name
+    }
+
+    private mutating func readConfigurations(_ node: Node) throws(SettingError) {
+        for (producer, section) in try entries(of: node, what: Self.configurations) {
+            let producer = mention(producer, in: Self.configurations)
+            var texts: [String: String] = [:]
+            for (key, value) in try entries(of: section, what: "the section of producer '\(producer)'") {
+                let place = "\(Self.configurations): \(producer): \(key.string ?? "")"
+                guard let name = key.string, let text = value.scalar?.string else {
+                    throw problem(key.mark?.line, "\(place): expected a single value")
+                }
+                guard !name.utf8.contains(0) else {
+                    throw problem(
+                        key.mark?.line,
+                        "\(Self.configurations): \(producer): a key is not valid: expected text without a NUL character"
+                    )
+                }
+                guard !text.utf8.contains(0) else {
+                    throw problem(key.mark?.line, "\(place) is not valid: expected text without a NUL character")
+                }
+                texts[name] = text
+            }
+            producers[producer] = texts
+        }
+    }
+
+    private mutating func readSection(
+        _ section: String, _ node: Node, _ table: SettingTable
+    ) throws(SettingError) {
+        let known = table.rows(of: section).map(\.name)
+        for (producer, values) in try entries(of: node, what: section) {
+            let producer = mention(producer, in: section)
+            var found: [String: Entry] = [:]
+            for (key, value) in try entries(of: values, what: "what '\(section)' says of producer '\(producer)'") {
+                guard let name = key.string, known.contains(name) else {
+                    throw problem(
+                        key.mark?.line,
+                        "\(section): \(producer): unknown key '\(key.string ?? "")'; expected "
+                            + known.joined(separator: ", "))
+                }
+                guard let text = value.scalar?.string else {
+                    throw problem(key.mark?.line, "\(section): \(producer): \(name): expected a single value")
+                }
+                found[name] = Entry(text: text, line: key.mark?.line ?? 0)
+            }
+            sections[section, default: [:]][producer] = found
+        }
+    }
+
+    private static func read(_ location: String, as path: String) throws(SettingError) -> String {
+        let unreadable = { (code: Int32) in SettingError("\(path): \(String(cString: strerror(code)))") }
+        let descriptor = open(location, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { throw unreadable(errno) }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 64 * 1024)
+        while true {
+            let count = Glibc.read(descriptor, &chunk, chunk.count)
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw unreadable(errno) }
+            if count == 0 { break }
+            bytes += chunk[..<count]
+            guard bytes.count <= sizeMaxBytes else { throw SettingError("\(path): expected at most 1 MiB") }
+        }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw SettingError("\(path): expected UTF-8 text")
+        }
+        return text
+    }
+}

@@ -1,0 +1,112 @@
+/// One setting: a row of the table. All else is derived from it: the option on the command line and its help, the
+/// environment variable, the key in `sluice.yaml`, and what a reload does when the value has changed.
+package struct Setting<Value: Sendable & Equatable>: SettingRow {
+    package let name: String
+    let form: SettingForm<Value>
+    let initialValue: Value
+    package let initialText: String
+    package let group: SettingGroup
+    package let needsRestart: Bool
+    package let section: String?
+    package let summary: String
+
+    /// - Parameters:
+    ///   - name: the key in the configuration file, and the option behind `--`.
+    ///   - initial: the default, as one would write it; it must be a valid value.
+    ///   - group: where the help lists it.
+    ///   - needsRestart: a running server keeps the value that it started with.
+    ///   - section: the section of the configuration file that may give a single producer another value.
+    ///   - summary: what it is for, in a sentence or two.
+    package init(
+        _ name: String, _ form: SettingForm<Value>, initial: String, in group: SettingGroup,
+        needsRestart: Bool = false, perProducer section: String? = nil, _ summary: String
+    ) {
+        guard let value = form.parse(initial) else {
+            preconditionFailure("the default of \(name), '\(initial)', is not valid: expected \(form.expectation)")
+        }
+        self.init(
+            name, form, initialValue: value, described: initial, in: group, needsRestart: needsRestart,
+            perProducer: section, summary)
+    }
+
+    /// For a default that can't be written as a value.
+    /// - Parameter described: what the help says of it.
+    package init(
+        _ name: String, _ form: SettingForm<Value>, initialValue: Value, described: String, in group: SettingGroup,
+        needsRestart: Bool = false, perProducer section: String? = nil, _ summary: String
+    ) {
+        self.name = name
+        self.form = form
+        self.initialValue = initialValue
+        initialText = described
+        self.group = group
+        self.needsRestart = needsRestart
+        self.section = section
+        self.summary = summary
+    }
+
+    package var placeholder: String { form.placeholder }
+    package var expectation: String { form.expectation }
+    package var isSwitch: Bool { form.isSwitch }
+    package var initial: any Sendable { initialValue }
+
+    package func parse(_ text: String) -> (any Sendable)? { form.parse(text) }
+
+    package func areEqual(_ first: (any Sendable)?, _ second: (any Sendable)?) -> Bool {
+        first as? Value == second as? Value
+    }
+}
+
+/// A setting without the type of its value: what a table holds.
+package protocol SettingRow: Sendable {
+    /// In the configuration file, and behind `--` on the command line: `max-streams`.
+    var name: String { get }
+    /// What stands for the value in the help: `--keep-alive <time>`.
+    var placeholder: String { get }
+    /// What is accepted, as a noun: "a whole number from 1 to 255".
+    var expectation: String { get }
+    /// Whether the command line has `--name` and `--no-name` instead of a value.
+    var isSwitch: Bool { get }
+    /// The default, as the help writes it.
+    var initialText: String { get }
+    var initial: any Sendable { get }
+    var group: SettingGroup { get }
+    /// A running server keeps the value that it started with.
+    var needsRestart: Bool { get }
+    /// The section of the configuration file that may give a single producer another value; `nil`: it is the same for
+    /// all.
+    var section: String? { get }
+    var summary: String { get }
+
+    /// `nil` for what is not accepted.
+    func parse(_ text: String) -> (any Sendable)?
+    func areEqual(_ first: (any Sendable)?, _ second: (any Sendable)?) -> Bool
+}
+
+extension SettingRow {
+    /// `SLUICE_MAX_STREAMS` for `max-streams`.
+    package var variable: String { EnvironmentVariables.name(for: name) }
+
+    /// The summary and the default, in one text.
+    package var help: String { "\(summary) (default: \(initialText))" }
+
+    /// - Parameter place: where the text was found, for the message.
+    func value(of text: String, at place: String) throws(SettingError) -> any Sendable {
+        guard let value = parse(text) else {
+            throw SettingError("\(place): expected \(expectation), not '\(Self.printable(text))'")
+        }
+        return value
+    }
+
+    /// Short, and one line.
+    private static func printable(_ text: String) -> String {
+        let clean = text.unicodeScalars.prefix(80).map { $0.value < 0x20 || $0.value == 0x7f ? "?" : String($0) }
+            .joined()
+        return text.unicodeScalars.count > 80 ? clean + "…" : clean
+    }
+}
+
+/// Where the help lists a setting.
+package enum SettingGroup: Sendable {
+    case general, probe, trial, log, limits, sharedStreams, times
+}

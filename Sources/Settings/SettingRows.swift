@@ -1,0 +1,177 @@
+package enum LogLevel: String, Sendable, CaseIterable {
+    case trace, debug, info, notice, warning, error, critical
+}
+
+package enum LogFormat: String, Sendable, CaseIterable {
+    case text, json
+}
+
+/// What becomes of a subscriber whose next event a shared stream no longer holds.
+package enum SlowPolicy: String, Sendable, CaseIterable {
+    case disconnect, skip
+}
+
+/// Every setting of the server, one property each. A new one needs its row here and the line that uses it; all else
+/// is derived.
+///
+/// A value is read by the row's own name: `settings.maxStreams`.
+package struct SettingRows: Sendable {
+    package static let server = SettingRows()
+
+    /// The rows in the order of their properties.
+    package var all: [any SettingRow] { Mirror(reflecting: self).children.compactMap { $0.value as? any SettingRow } }
+
+    // MARK: The server
+
+    package let plugins = Setting(
+        "plugins", .path, initialValue: "", described: "none", in: .general, needsRestart: true,
+        "The directory of plugins; the same as DIR.")
+    package let listen = Setting(
+        "listen", .address, initial: "127.0.0.1:8080", in: .general, needsRestart: true,
+        "Where to listen: an address or name and a port; port 0 is any free one, which is printed.")
+    /// 0: one for each core.
+    package let loops = Setting(
+        "loops", .count(1...255), initialValue: 0, described: "one per core", in: .general, needsRestart: true,
+        "Threads that streams run on.")
+    package let insecurePlugins = Setting(
+        "insecure-plugins", .flag, initial: "false", in: .general,
+        "Accept plugins and a configuration file that others could change; in that file itself: plugins only.")
+    /// Empty: the standard place for the directory of plugins.
+    package let control = Setting(
+        "control", .socketPath, initialValue: "",
+        described: "one for each directory of plugins, in $XDG_RUNTIME_DIR/sluice or /tmp/sluice-UID", in: .general,
+        needsRestart: true, "The control socket, for 'sluice reload' and 'sluice status'; none: there is none.")
+    package let watch = Setting(
+        "watch", .flag, initial: "false", in: .general, needsRestart: true,
+        "Reload automatically when a plugin has changed and is no longer being written.")
+
+    // MARK: Loading plugins
+
+    package let probeDeadline = Setting(
+        "probe-deadline", .time(.milliseconds(100)...(.seconds(600))), initial: "5s", in: .probe,
+        "How long a plugin may take to be loaded in its probe.")
+    package let probeMemory = Setting(
+        "probe-memory", .bytes((16 << 20)...(1 << 40)), initial: "1G", in: .probe,
+        "How much memory a plugin may allocate in its probe.")
+
+    package let trialFailures = Setting(
+        "trial-failures", .count(0...1_000_000), initial: "3", in: .trial,
+        "A new generation is taken back when this many of its streams fail and none has succeeded; 0: never.")
+    package let trialPeriod = Setting(
+        "trial-period", .time(.milliseconds(10)...(.seconds(3600)), zero: "no trial"), initial: "10s", in: .trial,
+        "How long after a reload it may be taken back; until then the old generation is kept ready. 0: not at all.")
+
+    // MARK: The log
+
+    package let logLevel = Setting<LogLevel>(
+        "log-level", .oneOf(placeholder: "level"), initial: "info", in: .log,
+        "The least important lines that are still logged.")
+    package let logFormat = Setting<LogFormat>(
+        "log-format", .oneOf(placeholder: "format"), initial: "text", in: .log, needsRestart: true,
+        "How lines are written to standard error.")
+
+    // MARK: Limits
+
+    package let maxConnections = Setting(
+        "max-connections", .count(1...10_000_000), initial: "4096", in: .limits,
+        "Connections at a time that are not streams; one more replaces the one that has waited longest for its client.")
+    package let maxStreams = Setting(
+        "max-streams", .count(1...10_000_000), initial: "100000", in: .limits, "Open streams at a time.")
+    package let maxStreamsPerProducer = Setting(
+        "max-streams-per-producer", .count(1...10_000_000), initial: "100000", in: .limits,
+        "Open streams of one producer at a time.")
+    package let maxThreads = Setting(
+        "max-threads", .count(1...32_768), initial: "256", in: .limits,
+        "Open streams of blocking producers at a time: each has a thread.")
+    package let stackSize = Setting(
+        "stack-size", .bytes((256 << 10)...(1 << 30)), initial: "8M", in: .limits,
+        "The stack of such a thread: address space, which takes memory only as it is used.")
+    package let maxScheduledCalls = Setting(
+        "max-scheduled-calls", .count(1...65_535), initial: "10000", in: .limits,
+        "Calls that a plugin has scheduled for one stream and that have not run yet.")
+    package let maxEventBytes = Setting(
+        "max-event-bytes", .bytes(64...(64 << 20)), initial: "1M", in: .limits, "The size of one event.")
+    package let maxBodyBytes = Setting(
+        "max-body-bytes", .bytes(0...(64 << 20)), initial: "1M", in: .limits, "The size of a request's body.")
+    package let maxArrivingBytes = Setting(
+        "max-arriving-bytes", .bytes((64 << 10)...(1 << 40)), initial: "64M", in: .limits,
+        "What all request bodies may take together while they arrive.")
+    package let minBodyRate = Setting(
+        "min-body-rate", .bytes(0...(1 << 30)), initial: "240", in: .limits,
+        """
+        Bytes per second at which a request's body must arrive on average once body-grace is over, its longest pause \
+        not counted; 0: any.
+        """)
+    package let maxHubsPerProducer = Setting(
+        "max-hubs-per-producer", .count(1...1_000_000), initial: "1000", in: .limits,
+        "Shared streams of one producer at a time, each with its own parameters; one that lingers unused makes room.")
+    package let maxKeptRequestBytes = Setting(
+        "max-kept-request-bytes", .bytes((1 << 20)...(1 << 40)), initial: "256M", in: .limits,
+        "What the requests of resumable streams, headers and bodies, may take together; they are kept for a reload.")
+    package let handoffBytes = Setting(
+        "handoff-bytes", .bytes(4096...(64 << 20)), initial: "64k", in: .limits,
+        "Events of one stream that may wait between a thread and the stream's loop.")
+
+    // MARK: Shared streams
+
+    package let historyEvents = Setting(
+        "history-events", .count(1...1_000_000), initial: "1024", in: .sharedStreams, perProducer: "hubs",
+        "Events that a shared stream holds for subscribers that reconnect.")
+    package let historyBytes = Setting(
+        "history-bytes", .bytes(0...(1 << 30)), initial: "1M", in: .sharedStreams, perProducer: "hubs",
+        "The most that these events may take.")
+    package let linger = Setting(
+        "linger", .timeOrForever(.seconds(365 * 86400)), initial: "5s", in: .sharedStreams, perProducer: "hubs",
+        "How long a shared stream stays open without subscribers.")
+    package let slowPolicy = Setting<SlowPolicy>(
+        "slow-policy", .oneOf(placeholder: "policy"), initial: "disconnect", in: .sharedStreams, perProducer: "hubs",
+        "What happens to a subscriber whose next event a shared stream no longer holds.")
+    package let anchor = Setting(
+        "anchor", .choice, initial: "true", in: .sharedStreams, perProducer: "hubs",
+        """
+        Whether a shared stream begins with an event sluice-open: a subscriber that is cut off before its first event \
+        resumes from its id.
+        """)
+
+    // MARK: Times
+
+    package let keepAlive = Setting(
+        "keep-alive", .time(.milliseconds(10)...(.seconds(3600))), initial: "15s", in: .times,
+        "A comment is sent after this much silence.")
+    package let writeDeadline = Setting(
+        "write-deadline", .time(.milliseconds(10)...(.seconds(3600))), initial: "30s", in: .times,
+        "A subscriber that reads nothing for this long is dropped.")
+    package let maxAge = Setting(
+        "max-age", .time(.milliseconds(10)...(.seconds(365 * 86400)), zero: "never"), initial: "0", in: .times,
+        "A stream ends at this age; 0: never.")
+    package let retry = Setting(
+        "retry", .time(.milliseconds(1)...(.seconds(600)), zero: "at once"), initial: "2s", in: .times,
+        "How long subscribers are told to wait before they reconnect, jittered.")
+    package let stallLimit = Setting(
+        "stall-limit", .time(.milliseconds(1)...(.seconds(10))), initial: "50ms", in: .times,
+        """
+        A call of a non-blocking producer that takes longer is logged; after three within 10 s, its streams get \
+        threads for a while.
+        """)
+    package let callDeadline = Setting(
+        "call-deadline", .time(.milliseconds(100)...(.seconds(600))), initial: "1s", in: .times,
+        "A call of a non-blocking producer that has not returned by then is named, and its loop continues without it.")
+    package let drainDeadline = Setting(
+        "drain-deadline", .time(.milliseconds(10)...(.seconds(3600)), zero: "at once"), initial: "30s", in: .times,
+        "How long streams of old code may continue after a reload.")
+    package let shutdownDeadline = Setting(
+        "shutdown-deadline", .time(.milliseconds(10)...(.seconds(3600)), zero: "at once"), initial: "4s", in: .times,
+        "How long streams may take to end after SIGTERM; the whole end takes at most 4 s more.")
+    package let headTimeout = Setting(
+        "head-timeout", .time(.milliseconds(10)...(.seconds(600))), initial: "10s", in: .times,
+        "How long a request line and its headers may take.")
+    package let bodyTimeout = Setting(
+        "body-timeout", .time(.milliseconds(10)...(.seconds(600))), initial: "30s", in: .times,
+        "How long a request's body may pause, wherever in it that is.")
+    package let bodyGrace = Setting(
+        "body-grace", .time(.milliseconds(10)...(.seconds(3600)), zero: "none"), initial: "10s", in: .times,
+        "How long a request's body may arrive more slowly than min-body-rate, its longest pause not counted.")
+    package let idleTimeout = Setting(
+        "idle-timeout", .time(.milliseconds(10)...(.seconds(3600))), initial: "60s", in: .times,
+        "How long a connection may be without a request.")
+}

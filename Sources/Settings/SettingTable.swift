@@ -1,0 +1,31 @@
+/// All settings that there are, in the order in which they are listed.
+package struct SettingTable: Sendable {
+    package let rows: [any SettingRow]
+    private let byName: [String: any SettingRow]
+
+    /// Those of the server.
+    package static let server = SettingTable(SettingRows.server.all)
+
+    package init(_ rows: [any SettingRow]) {
+        self.rows = rows
+        byName = Dictionary(rows.map { ($0.name, $0) }) { first, _ in
+            preconditionFailure("two settings have the name \(first.name)")
+        }
+    }
+
+    package var names: [String] { rows.map(\.name) }
+
+    package func rows(in group: SettingGroup) -> [any SettingRow] { rows.filter { $0.group == group } }
+
+    /// The settings that a section of the configuration file may give a single producer.
+    package func rows(of section: String) -> [any SettingRow] { rows.filter { $0.section == section } }
+
+    /// The sections of the configuration file that hold settings of single producers, each once.
+    package var sections: [String] {
+        var sections: [String] = []
+        for section in rows.compactMap(\.section) where !sections.contains(section) { sections.append(section) }
+        return sections
+    }
+
+    package subscript(name: String) -> (any SettingRow)? { byName[name] }
+}

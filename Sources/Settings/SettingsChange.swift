@@ -1,0 +1,44 @@
+/// The difference between the settings of a running server and what its sources say now.
+package struct SettingsChange: Sendable {
+    /// What holds from now on.
+    package let settings: Settings
+    /// The names of what changes.
+    package let changed: [String]
+    /// The names of what would have to change, but needs a restart.
+    package let fixed: [String]
+
+    package init(from old: Settings, to new: Settings) {
+        var settings = new
+        var changed: [String] = []
+        var fixed: [String] = []
+        for row in new.table.rows where !new.isSame(row, in: old) {
+            if row.needsRestart {
+                fixed.append(row.name)
+                settings.keep(row, of: old)
+            } else {
+                changed.append(row.name)
+            }
+        }
+        changed += new.table.sections.filter { Self.differs($0, old, new) }
+        if Self.configurations(of: old) != Self.configurations(of: new) {
+            changed.append(ConfigurationFile.configurations)
+        }
+        self.settings = settings
+        self.changed = changed
+        self.fixed = fixed
+    }
+
+    /// Whether a section has other values for some producer.
+    private static func differs(_ section: String, _ old: Settings, _ new: Settings) -> Bool {
+        Set(old.producers.keys).union(new.producers.keys).contains { name in
+            new.table.rows(of: section).contains { row in
+                !row.areEqual(old.producers[name]?.own[row.name], new.producers[name]?.own[row.name])
+            }
+        }
+    }
+
+    /// What plugins read; a producer for which there is nothing to read is left out.
+    private static func configurations(of settings: Settings) -> [String: [String: String]] {
+        settings.producerConfigurations.filter { !$0.value.isEmpty }
+    }
+}

@@ -1,0 +1,61 @@
+import ArgumentParser
+import Settings
+
+/// The rows of the table that a part of the command line takes.
+protocol SettingSection {
+    static var rows: [any SettingRow] { get }
+}
+
+/// Settings as options of a command: an option for each row of a section.
+///
+/// ArgumentParser finds a command's options by looking at the properties of an instance, with `Mirror`, and sets them
+/// by decoding the command. Here both are done for rows instead of properties, so that a new row of the table is an
+/// option with no further line of code.
+struct SettingOptions<Section: SettingSection>: ParsableArguments, CustomReflectable {
+    /// What was given, by the setting's name.
+    private(set) var given: [String: String] = [:]
+
+    init() {}
+
+    var customMirror: Mirror {
+        Mirror(
+            self,
+            children: Section.rows.map { row in
+                (label: row.name, value: row.isSwitch ? Self.flag(row) : Self.option(row))
+            })
+    }
+
+    init(from decoder: any Decoder) throws {
+        let options = try decoder.container(keyedBy: RowKey.self)
+        for row in Section.rows {
+            let key = RowKey(stringValue: row.name)
+            if row.isSwitch {
+                given[row.name] = try options.decode(Flag<Bool?>.self, forKey: key).wrappedValue.map(String.init)
+            } else {
+                given[row.name] = try options.decode(Option<String?>.self, forKey: key).wrappedValue
+            }
+        }
+    }
+
+    private static func option(_ row: any SettingRow) -> any Sendable {
+        Option<String?>(name: .customLong(row.name), help: ArgumentHelp(row))
+    }
+
+    private static func flag(_ row: any SettingRow) -> any Sendable {
+        Flag<Bool?>(name: .customLong(row.name), inversion: .prefixedNo, help: ArgumentHelp(row))
+    }
+}
+
+/// The name of a setting, as decoders ask for it.
+private struct RowKey: CodingKey {
+    let stringValue: String
+    var intValue: Int? { nil }
+
+    init(stringValue: String) { self.stringValue = stringValue }
+
+    init?(intValue: Int) { nil }
+}
+
+extension ArgumentHelp {
+    init(_ row: any SettingRow) { self.init("\(row.help)", valueName: row.placeholder) }
+}

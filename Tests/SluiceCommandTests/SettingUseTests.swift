@@ -1,0 +1,85 @@
+import EventStream
+import FrontDoor
+import Logging
+import PluginHost
+import Settings
+import StreamRuntime
+import TestSupport
+import Testing
+
+@testable import SluiceCommand
+
+@Suite("Where settings go")
+struct SettingUseTests {
+    private func settings(_ flags: [String: String], file: String = "") throws -> Settings {
+        try Settings(
+            SettingSources(
+                flags: flags, environment: [:], file: ConfigurationFile(parsing: file, path: "s.yaml")))
+    }
+
+    @Test("each arrives where it is used")
+    func uses() throws {
+        let settings = try settings(settingSamples)
+        let (limits, door) = (settings.limits, settings.frontDoor)
+        #expect(limits.maxStreams == 12 && limits.maxStreamsPerProducer == 13 && limits.maxThreads == 14)
+        #expect(limits.stackBytes == 15 << 20 && limits.maxScheduledCalls == 16 && limits.handoffBytes == 17 << 10)
+        #expect(limits.maxHubsPerProducer == 26 && limits.maxKeptRequestBytes == 33 << 20)
+        #expect(limits.keepAlive == 18_000_000_000 && limits.writeDeadline == 19_000_000_000)
+        #expect(limits.maxAge == 1_200_000_000_000 && limits.retryMilliseconds == 21_500)
+        #expect(limits.stallLimit == 22_000_000 && limits.callDeadline == 17_000_000_000)
+        #expect(limits.hub.historyEvents == 27 && limits.hub.historyBytes == 28 << 10 && limits.hub.linger == .max)
+        #expect(limits.hub.slowPolicy == .skip && !limits.hub.isAnchored && limits.hubs.isEmpty)
+        #expect(door.host == "::1" && door.port == 9 && door.maxConnections == 11)
+        #expect(door.maxBodyBytes == 16 << 10 && door.maxArrivingBytes == 37 << 20 && door.minBodyBytesPerSecond == 32)
+        #expect(door.headTimeout == .seconds(24) && door.bodyTimeout == .seconds(36) && door.bodyGrace == .seconds(31))
+        #expect(door.idleTimeout == .seconds(25))
+        #expect(settings.trialRules.failuresMax == 5 && settings.trialRules.duration == 29_000_000_000)
+        let loading = settings.loading(copies: "/copies")
+        #expect(loading.isInsecure && loading.copies == "/copies" && loading.encoder.maximumEventBytes == 15 << 10)
+        let prober = try #require(loading.prober).settings
+        #expect(prober.deadlineNanoseconds == 7_000_000_000 && prober.memoryBytes == 32 << 20)
+        #expect(settings.loopCount == 3 && settings.plugins == "elsewhere" && settings.control == "/run/s.sock")
+        #expect(settings.watch && settings.logFormat == .json && Logger.Level(settings.logLevel) == .debug)
+        #expect(settings.drainDeadline == .seconds(23) && settings.shutdownDeadline == .seconds(9))
+    }
+
+    @Test("what follows them has the same defaults")
+    func defaults() throws {
+        let settings = try settings([:])
+        let (limits, door) = (settings.limits, settings.frontDoor)
+        var (usual, usualDoor) = (Limits(), ServerSettings())
+        #expect("\(limits)" == "\(usual)")
+        usualDoor.threads = door.threads
+        #expect("\(door)" == "\(usualDoor)")
+        #expect(settings.trialRules == Trial.Rules())
+        #expect((1...255).contains(settings.loopCount))
+        usual.hub.linger += 1
+        #expect("\(limits)" != "\(usual)", "so that the comparison shows something")
+    }
+
+    @Test("a producer's shared streams have its settings, its plugin its configuration")
+    func producers() throws {
+        let settings = try settings(
+            ["history-events": "10"],
+            file: "producers: {tail: {root: /a}}\nhubs: {tail: {linger: 1m, slow-policy: skip}, quiet: {anchor: false}}"
+        )
+        let tail = try #require(settings.limits.hubs["tail"])
+        #expect(
+            tail.historyEvents == 10 && tail.linger == 60_000_000_000 && tail.slowPolicy == .skip && tail.isAnchored)
+        #expect(settings.limits.hubs["quiet"]?.isAnchored == false)
+        #expect(settings.loading(copies: nil).configuration["tail"] == ["root": "/a"])
+    }
+
+    @Test("levels have the names of the log's")
+    func levels() {
+        #expect(LogLevel.allCases.map { Logger.Level($0).rawValue } == LogLevel.allCases.map(\.rawValue))
+        #expect(LogLevel.allCases.count == Logger.Level.allCases.count)
+    }
+
+    @Test("the setting of the control socket takes the longest path that there is, and what means none")
+    func control() throws {
+        let longest = "/" + String(repeating: "s", count: ControlPath.bytesMax - 1)
+        for path in [longest, ControlPath.none] { #expect(try settings(["control": path]).control == path) }
+        #expect(throws: SettingError.self) { try settings(["control": longest + "s"]) }
+    }
+}

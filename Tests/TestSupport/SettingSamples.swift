@@ -1,0 +1,13 @@
+/// A value for each setting of the server that is not its default, by name.
+package let settingSamples = [
+    "plugins": "elsewhere", "listen": "[::1]:9", "loops": "3", "insecure-plugins": "true", "log-level": "debug",
+    "control": "/run/s.sock", "watch": "true", "log-format": "json", "max-connections": "11", "max-streams": "12",
+    "max-streams-per-producer": "13", "max-threads": "14", "stack-size": "15M", "max-scheduled-calls": "16",
+    "call-deadline": "17s", "max-event-bytes": "15k", "max-body-bytes": "16k", "handoff-bytes": "17k",
+    "keep-alive": "18s", "write-deadline": "19", "max-age": "20m", "retry": "21.5", "stall-limit": "22ms",
+    "drain-deadline": "23s", "shutdown-deadline": "9s", "probe-deadline": "7s", "probe-memory": "32M",
+    "trial-failures": "5", "trial-period": "29s", "head-timeout": "24s", "body-timeout": "36s", "body-grace": "31s",
+    "min-body-rate": "32", "max-arriving-bytes": "37M", "max-kept-request-bytes": "33M", "idle-timeout": "25s",
+    "max-hubs-per-producer": "26", "history-events": "27", "history-bytes": "28k", "linger": "forever",
+    "slow-policy": "skip", "anchor": "false",
+]
