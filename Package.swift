@@ -122,6 +122,9 @@ let package = Package(
         .target(name: "Sluice", dependencies: ["CSluice"], swiftSettings: settings),
         .target(name: "ForeignFunction", dependencies: ["CFFI"], swiftSettings: settings),
         .target(name: "Locks", dependencies: ["CLinux"], swiftSettings: settings),
+        .target(name: "CommandOutput", swiftSettings: settings),
+        .target(name: "Files", dependencies: ["CLinux", "CommandOutput"], swiftSettings: settings),
+        .target(name: "Processes", dependencies: ["CLinux", "CommandOutput"], swiftSettings: settings),
         .target(
             name: "StreamLoop",
             dependencies: [
@@ -138,7 +141,8 @@ let package = Package(
         .target(
             name: "PluginHost",
             dependencies: [
-                "CCalls", "CDeath", "EventStream", "ForeignFunction", "CLinux", "CSluice", "Locks",
+                "CCalls", "CDeath", "EventStream", "Files", "ForeignFunction", "CLinux", "CSluice", "Locks",
+                "Processes",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
@@ -152,11 +156,39 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             swiftSettings: settings),
+        .target(
+            name: "PluginDirectory",
+            dependencies: [
+                "EventStream", "Files", "Locks", "PluginHost", "Processes", "StreamLoop", "StreamRuntime",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings),
+        .target(
+            name: "Authoring",
+            dependencies: ["CLinux", "CommandOutput", "EventStream", "Files", "Locks", "Processes", "StreamLoop"],
+            swiftSettings: settings),
+        .target(
+            name: "Checking",
+            dependencies: [
+                "CLinux", "CommandOutput", "EventStream", "Files", "ForeignFunction", "Locks", "PluginHost",
+                "Processes",
+                "StreamLoop", "StreamRuntime",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings),
+        .target(
+            name: "Control",
+            dependencies: [
+                "CLinux", "CommandOutput", "EventStream", "Files", "Locks", "StreamLoop", "StreamRuntime",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings),
         .executableTarget(
             name: "SluiceCommand",
             dependencies: [
-                "CCalls", "CDeath", "CLinux", "CStart", "EventStream", "ForeignFunction", "FrontDoor", "PluginHost",
-                "StreamLoop", "StreamRuntime",
+                "Authoring", "CCalls", "CDeath", "CLinux", "CStart", "Checking", "CommandOutput", "Control",
+                "EventStream", "Files", "ForeignFunction", "FrontDoor", "Locks", "PluginDirectory", "PluginHost",
+                "Processes", "StreamLoop", "StreamRuntime",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),
@@ -170,6 +202,9 @@ let package = Package(
         unitTests("Sluice", also: ["CSluice"]),
         unitTests("EventStream", exclude: ["Golden"]),
         unitTests("ForeignFunction"),
+        unitTests("CommandOutput"),
+        unitTests("Files", also: ["CLinux", "CommandOutput"]),
+        unitTests("Processes"),
         unitTests("CCalls"),
         unitTests("Locks"),
         unitTests("StreamLoop", also: ["CLinux"]),
@@ -179,7 +214,8 @@ let package = Package(
         unitTests(
             "PluginHost",
             also: [
-                "EventStream", "ForeignFunction", "CSluice", "CLinux", .product(name: "Logging", package: "swift-log"),
+                "EventStream", "Files", "ForeignFunction", "CSluice", "CLinux", "Processes",
+                .product(name: "Logging", package: "swift-log"),
             ]),
         unitTests(
             "FrontDoor",
@@ -189,10 +225,14 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
         unitTests(
+            "PluginDirectory", also: ["Files", "PluginHost", .product(name: "Logging", package: "swift-log")]),
+        unitTests("Authoring", also: ["CommandOutput", "EventStream", "Files"]),
+        unitTests("Checking"),
+        unitTests("Control", also: ["CommandOutput", .product(name: "Logging", package: "swift-log")]),
+        unitTests(
             "SluiceCommand",
             also: [
-                "StreamRuntime",
-                "PluginHost",
+                "CommandOutput", "Locks", "PluginHost", "StreamRuntime",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]),

@@ -34,19 +34,6 @@ extension FrameBuffer {
         appendNotice("event: sluice-gap\ndata: ", json)
     }
 
-    /// What became of a plugin's source, for the pages that listen to it while it is written; only `sluice dev` sends it.
-    /// - Parameters:
-    ///   - file: whose source it is: "hello.c".
-    ///   - text: what the compiler said, in its own words and lines.
-    package mutating func appendBuild(file: String, isBuilt: Bool, text: String) {
-        var json: [UInt8] = Array("{\"file\":".utf8)
-        json.appendJSON(file)
-        json += (isBuilt ? ",\"ok\":true,\"text\":" : ",\"ok\":false,\"text\":").utf8
-        json.appendJSON(text)
-        json += "}".utf8
-        appendNotice("event: sluice-build\ndata: ", json)
-    }
-
     /// The last frame of a complete stream: no listener for messages gets it, but the client remembers the id. It has an empty data line,
     /// as Firefox forgets the id of a block without one.
     package mutating func appendFinished() { appendHostFrame("event: sluice-end\nid: sluice-end\ndata:\n\n") }

@@ -1,8 +1,15 @@
+import Authoring
 import CDeath
+import CommandOutput
+import Control
+import EventStream
+import Files
 import FrontDoor
 import Glibc
 import Logging
+import PluginDirectory
 import PluginHost
+import Processes
 import StreamLoop
 import StreamRuntime
 
@@ -58,8 +65,9 @@ struct ServingProcess {
         loader = PluginLoader(
             settings: settings.loading(copies: development?.copies),
             logger: logger)
-        let directory = PluginDirectory(
-            loader: loader, path: settings.pluginDirectory, development: development)
+        let directory = DirectoryImages(
+            loader: loader, path: settings.pluginDirectory, coreCount: usableCoreCount(),
+            others: development.map { .init(directory: $0.built, withoutReplaced: $0.withoutSources) })
         reloader = Reloader(
             runtime: runtime, source: directory, logger: logger, trial: settings.trialRules,
             attention: { [events] in events.post(.settled) })
@@ -69,14 +77,15 @@ struct ServingProcess {
         ledger = LedgerLog(runtime: runtime, reloader: reloader, door: door, logger: logger)
     }
 
-    /// Standard error under a number of the log's own: a plugin may close or replace the other, and a connection get that number.
+    /// Standard error under a number of the log's own: a plugin may close or replace the other, and a connection get
+    /// that number.
     private static func ownErrorOutput() -> Int32 {
         let copy = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)
         return copy >= 0 ? copy : STDERR_FILENO
     }
 
-    /// Serves until a signal ends it. It can be told so at any time: what takes long ends early then, and no code of a plugin runs on
-    /// this thread.
+    /// Serves until a signal ends it. It can be told so at any time: what takes long ends early then, and no code of a
+    /// plugin runs on this thread.
     /// - Returns: the status to end with.
     mutating func run() async throws -> Int32 {
         let startedAt = monotonicNanoseconds()
@@ -127,7 +136,7 @@ struct ServingProcess {
         if let socket { startControl(socket, address: address.description, startedAt: startedAt) }
         if let watch, !watch.start() { logger.error("not watching: the system has no thread to give") }
         let greeting = Greeting(address: address.description, producers: reloader.entries.map(\.description))
-        writeFully(Array(greeting.text.utf8), to: STDOUT_FILENO)
+        writeFully(greeting.text, to: STDOUT_FILENO)
         notice.ready()
         try development?.start(begun: notices.begin, failed: notices.tell) { [events] in events.post(.reload) }
         serve()
@@ -150,21 +159,38 @@ struct ServingProcess {
     }
 
     private mutating func startControl(_ socket: ControlSocket, address: String, startedAt: Int64) {
-        let status = StatusReport(
-            runtime: runtime, reloader: reloader, desk: desk, address: address, directory: settings.pluginDirectory,
-            startedAt: startedAt, libraries: libraries, connectionCount: { [door] in door.connectionCount })
+        let report = StatusReport(
+            runtime: runtime, reloader: reloader, desk: desk,
+            surroundings: .init(
+                version: Sluice.version, address: address, directory: settings.pluginDirectory, startedAt: startedAt,
+                connectionCount: { [door] in door.connectionCount }, images: Self.imageSpace,
+                changedLibraries: { [libraries] in
+                    libraries.changed.map { .init(library: $0.library, plugins: $0.plugins) }
+                }))
         let server = ControlServer(socket, logger: logger) { [desk, events] command in
             switch command {
-            case .status: status.json
+            case .status: return ControlAnswer(report.status())
             case .reload, .forcedReload:
-                desk.ask(isForced: command == .forcedReload, seconds: Self.reloadSecondsMax) {
+                let result = desk.ask(isForced: command == .forcedReload, seconds: Self.reloadSecondsMax) {
                     events.post(.reload)
-                }?.json
-                    ?? ControlProtocol.refusal("the reload did not end within \(Self.reloadSecondsMax) s")
+                }
+                switch result {
+                case .success(let outcome)?: return ControlAnswer(outcome)
+                case .failure(let failure)?: return .refusal(failure.description)
+                case nil: return .refusal("the reload did not end within \(Self.reloadSecondsMax) s")
+                }
             }
         }
         guard server.start() else { return logger.error("no control socket: the system has no thread to give") }
         control = server
+    }
+
+    /// What the images of plugins take of this process's address space.
+    private static func imageSpace() -> StatusReport.ImageSpace {
+        let images = MappedImages()
+        return .init(count: images.count, bytes: images.bytes) { image in
+            (image.origin as? LoadedPlugin).map { images.bytes(of: $0.mappedPath) } ?? 0
+        }
     }
 
     private var directoryWatch: DirectoryWatch {
@@ -212,7 +238,7 @@ struct ServingProcess {
         notice.ready()
     }
 
-    private mutating func reloaded(isForced: Bool) -> ReloadOutcome {
+    private mutating func reloaded(isForced: Bool) -> Result<ReloadOutcome, CommandFailure> {
         ProcessState.check()
         // First, so that all of it is there to be loaded.
         let built = development?.takeFresh() ?? []
@@ -231,18 +257,26 @@ struct ServingProcess {
                     "removed": "\(report.removed.count)", "unchanged": "\(report.unchanged)",
                     "refused": "\(report.refusals.count)",
                 ])
-            return ReloadOutcome(
-                loaded: report.loaded, replaced: report.replaced, removed: report.removed, renamed: report.renamed,
-                unchanged: report.unchanged, refusals: report.refusals, changedSettings: change.changed,
-                fixedSettings: change.fixed)
+            return .success(
+                ReloadOutcome(
+                    loaded: report.loaded, replaced: report.replaced, removed: report.removed,
+                    renamed: report.renamed, unchanged: report.unchanged, refusals: report.refusals,
+                    changedSettings: change.changed, fixedSettings: change.fixed))
         } catch {
             logger.error("nothing reloaded", metadata: ["error": "\(error)"])
             tell(built, refusals: built.map { "\($0.file): \(error)" })
-            return ReloadOutcome(error: "\(error)")
+            return .failure(CommandFailure("\(error)"))
         }
     }
 
-    private var notices: BuildNotices { BuildNotices(runtime: runtime, reloader: reloader) }
+    private var notices: BuildNotices {
+        BuildNotices(
+            served: { [reloader] file in
+                reloader.standings.first { $0.image.path == file }.map { standing in
+                    .init(plugin: standing.image.plugin, routes: standing.entries.map(\.description.route))
+                }
+            }, announce: { [runtime] frame, plugin in runtime.announce(frame, to: plugin) })
+    }
 
     /// What was built has been loaded, or refused.
     private func tell(_ built: [Development.Report], refusals: [String]) {

@@ -1,3 +1,4 @@
+import Control
 import Logging
 
 /// How a setting's value is written: what reads it, and what to call it in messages.

@@ -2,6 +2,7 @@ import CLinux
 import Glibc
 import Logging
 import PluginHost
+import Processes
 import StreamRuntime
 
 /// All that an operator can decide, resolved: flags before environment before `sluice.yaml` before defaults.
