@@ -124,6 +124,9 @@ let package = Package(
         .target(
             name: "Settings", dependencies: [.product(name: "Yams", package: "Yams")], swiftSettings: settings),
         .target(name: "Locks", dependencies: ["CLinux"], swiftSettings: settings),
+        .target(name: "CommandOutput", swiftSettings: settings),
+        .target(name: "Files", dependencies: ["CLinux", "CommandOutput"], swiftSettings: settings),
+        .target(name: "Processes", dependencies: ["CLinux", "CommandOutput"], swiftSettings: settings),
         .target(
             name: "StreamLoop",
             dependencies: [
@@ -140,7 +143,8 @@ let package = Package(
         .target(
             name: "PluginHost",
             dependencies: [
-                "CCalls", "CDeath", "EventStream", "ForeignFunction", "CLinux", "CSluice", "Locks",
+                "CCalls", "CDeath", "EventStream", "Files", "ForeignFunction", "CLinux", "CSluice", "Locks",
+                "Processes",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
@@ -154,11 +158,39 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             swiftSettings: settings),
+        .target(
+            name: "PluginDirectory",
+            dependencies: [
+                "EventStream", "Files", "Locks", "PluginHost", "Processes", "StreamLoop", "StreamRuntime",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings),
+        .target(
+            name: "Authoring",
+            dependencies: ["CLinux", "CommandOutput", "EventStream", "Files", "Locks", "Processes", "StreamLoop"],
+            swiftSettings: settings),
+        .target(
+            name: "Checking",
+            dependencies: [
+                "CLinux", "CommandOutput", "EventStream", "Files", "ForeignFunction", "Locks", "PluginHost",
+                "Processes",
+                "StreamLoop", "StreamRuntime",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings),
+        .target(
+            name: "Control",
+            dependencies: [
+                "CLinux", "CommandOutput", "EventStream", "Files", "Locks", "StreamLoop", "StreamRuntime",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings),
         .executableTarget(
             name: "SluiceCommand",
             dependencies: [
-                "CCalls", "CDeath", "CLinux", "CStart", "EventStream", "ForeignFunction", "FrontDoor", "PluginHost",
-                "Settings", "StreamLoop", "StreamRuntime",
+                "Authoring", "CCalls", "CDeath", "CLinux", "CStart", "Checking", "CommandOutput", "Control",
+                "EventStream", "Files", "ForeignFunction", "FrontDoor", "Locks", "PluginDirectory", "PluginHost",
+                "Processes", "Settings", "StreamLoop", "StreamRuntime",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -171,6 +203,9 @@ let package = Package(
         unitTests("Sluice", also: ["CSluice"]),
         unitTests("EventStream", exclude: ["Golden"]),
         unitTests("ForeignFunction"),
+        unitTests("CommandOutput"),
+        unitTests("Files", also: ["CLinux", "CommandOutput"]),
+        unitTests("Processes"),
         unitTests("CCalls"),
         unitTests("Locks"),
         unitTests("Settings"),
@@ -181,7 +216,8 @@ let package = Package(
         unitTests(
             "PluginHost",
             also: [
-                "EventStream", "ForeignFunction", "CSluice", "CLinux", .product(name: "Logging", package: "swift-log"),
+                "EventStream", "Files", "ForeignFunction", "CSluice", "CLinux", "Processes",
+                .product(name: "Logging", package: "swift-log"),
             ]),
         unitTests(
             "FrontDoor",
@@ -191,9 +227,15 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
         unitTests(
+            "PluginDirectory", also: ["Files", "PluginHost", .product(name: "Logging", package: "swift-log")]),
+        unitTests("Authoring", also: ["CommandOutput", "EventStream", "Files"]),
+        unitTests("Checking"),
+        unitTests("Control", also: ["CommandOutput", .product(name: "Logging", package: "swift-log")]),
+        unitTests(
             "SluiceCommand",
             also: [
-                "EventStream", "FrontDoor", "PluginHost", "Settings", "StreamRuntime",
+                "CommandOutput", "Control", "EventStream", "FrontDoor", "Locks", "PluginHost", "Settings",
+                "StreamRuntime",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]),

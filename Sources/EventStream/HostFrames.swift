@@ -38,19 +38,6 @@ package enum HostFrames {
         writeNotice("event: sluice-gap\ndata: ", json, to: &frames)
     }
 
-    /// The result of compiling a plugin's source, for the pages that listen to it; only `sluice dev` sends it.
-    /// - Parameters:
-    ///   - file: whose source it is: "hello.c".
-    ///   - text: what the compiler said, in its own words and lines.
-    package static func writeBuild(to frames: inout FrameBuffer, file: String, isBuilt: Bool, text: String) {
-        var json: [UInt8] = Array("{\"file\":".utf8)
-        json.appendJSON(file)
-        json += (isBuilt ? ",\"ok\":true,\"text\":" : ",\"ok\":false,\"text\":").utf8
-        json.appendJSON(text)
-        json += "}".utf8
-        writeNotice("event: sluice-build\ndata: ", json, to: &frames)
-    }
-
     /// The last frame of a complete stream: no listener for messages gets it, but the client remembers the id. It has
     /// an empty data line, because Firefox forgets the id of a block without one.
     package static func writeFinished(to frames: inout FrameBuffer) {

@@ -1,5 +1,6 @@
 import CCalls
 import EventStream
+package import Files
 import Logging
 import Synchronization
 

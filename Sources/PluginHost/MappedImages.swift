@@ -1,3 +1,4 @@
+import Files
 import Glibc
 
 /// How much address space the images of plugins have: of each, its code, its data, and what the loader added, as /proc/self/maps says;

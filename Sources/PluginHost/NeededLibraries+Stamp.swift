@@ -1,5 +1,7 @@
 import CLinux
+import Files
 import Glibc
+import Processes
 import Synchronization
 
 extension NeededLibraries {

@@ -1,4 +1,6 @@
+import CLinux
 import EventStream
+package import Files
 import Glibc
 
 /// A plugin's file as it was read: all of its bytes at one moment, from a place that only the operator can write to.
@@ -107,14 +109,4 @@ private struct FileStatus {
     func isUnchanged(since other: FileStatus) -> Bool {
         stamp == other.stamp
     }
-}
-
-/// The text of an `errno`.
-func systemError(_ code: Int32 = errno) -> String {
-    String(cString: strerror(code))
-}
-
-func directoryName(_ path: String) -> String {
-    guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
-    return slash == path.startIndex ? "/" : String(path[..<slash])
 }

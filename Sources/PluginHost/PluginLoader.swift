@@ -1,4 +1,5 @@
 package import EventStream
+package import Files
 import ForeignFunction
 import Glibc
 package import Logging

@@ -1,5 +1,6 @@
 import CLinux
 import EventStream
+import Files
 import Glibc
 import Synchronization
 

@@ -1,7 +1,9 @@
 import CLinux
 import EventStream
+import Files
 import ForeignFunction
 import Glibc
+import Processes
 
 /// Tries plugins in a child process before the server loads them. The child is the same program, executed anew: a fork of a server
 /// with threads could run nothing safely.

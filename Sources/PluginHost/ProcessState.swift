@@ -1,5 +1,6 @@
 import ForeignFunction
 package import Logging
+import Processes
 import Synchronization
 
 /// What belongs to the whole process, and any plugin can change for all others and the host with one call of the C library: the

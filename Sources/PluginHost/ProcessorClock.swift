@@ -1,3 +1,4 @@
+package import CLinux
 import Glibc
 
 /// How much of a processor somebody has used. One that stands still belongs to somebody who waits.

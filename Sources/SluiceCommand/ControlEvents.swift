@@ -1,13 +1,16 @@
 import CLinux
 import CStart
+import CommandOutput
 import Glibc
+import Processes
 import StreamLoop
 import Synchronization
 
 /// What the serving process waits for: signals, and its own notices.
 ///
-/// None of them is a queue. Each is a state, which many that come together set once; requests to terminate are counted, as the second one
-/// means more than the first. A pipe only wakes who waits, because write(2) is what a signal handler may do.
+/// None of them is a queue. Each is a state, which many that come together set once; requests to terminate are counted,
+/// as the second one means more than the first. A pipe only wakes who waits, because write(2) is what a signal handler
+/// may do.
 struct ControlEvents: Sendable {
     enum Event: UInt8, CaseIterable {
         /// SIGTERM or SIGINT.
@@ -27,27 +30,7 @@ struct ControlEvents: Sendable {
     private let readEnd: Int32
 
     /// Set by the first request to terminate, before anybody reads of it: for what takes long.
-    static var isTerminating: Bool { terminationCount.load(ordering: .relaxed) > 0 }
-
-    /// Does some work during which SIGINT, SIGTERM and SIGHUP are only noted, in `isTerminating`, so that it can undo what it began. Not
-    /// in a process that has `ControlEvents`.
-    static func notingTermination<Result>(during work: () throws -> Result) rethrows -> Result {
-        terminationCount.store(0, ordering: .relaxed)
-        let before = [SIGINT, SIGTERM, SIGHUP].map { number in
-            var (noting, before) = (sigaction(), sigaction())
-            noting.__sigaction_handler.sa_handler = { _ in terminationCount.add(1, ordering: .relaxed) }
-            noting.sa_flags = SA_RESTART
-            sigaction(number, &noting, &before)
-            return (number, before)
-        }
-        defer {
-            for (number, action) in before {
-                var action = action
-                sigaction(number, &action, nil)
-            }
-        }
-        return try work()
-    }
+    static var isTerminating: Bool { Termination.isRequested }
 
     /// Takes over the signals that control a server. Once per process.
     init() throws(CommandFailure) {
@@ -56,7 +39,7 @@ struct ControlEvents: Sendable {
         wakePipe = pipes[0].write
         urgency = (pipes[1].read, pipes[1].write)
         // Made before the handler needs them.
-        terminationCount.store(0, ordering: .relaxed)
+        Termination.beginCounting()
         arrived.store(0, ordering: .relaxed)
         for number in [SIGHUP, SIGTERM, SIGINT, SIGUSR1] {
             var action = sigaction()
@@ -80,8 +63,8 @@ struct ControlEvents: Sendable {
         return (ends[0], ends[1])
     }
 
-    /// Has something done at the second request to terminate, on a thread that does nothing else: whatever the others are busy with, it
-    /// comes at once. At the third the process is gone, if it still is there.
+    /// Has something done at the second request to terminate, on a thread that does nothing else: whatever the others
+    /// are busy with, it comes at once. At the third the process is gone, if it still is there.
     /// - Returns: `false` if the system has no thread to give.
     func whenUrged(_ body: @escaping @Sendable () -> Void) -> Bool {
         startThread(named: "sluice-signals", stackBytes: 512 * 1024) {
@@ -95,7 +78,8 @@ struct ControlEvents: Sendable {
 
     /// Waits for the next events.
     /// - Parameter deadline: monotonic nanoseconds, or `nil` for none.
-    /// - Returns: what has come since the last call: each kind once, but a request to terminate as often as it came, and first; empty when
+    /// - Returns: what has come since the last call: each kind once, but a request to terminate as often as it came,
+    ///   and first; empty when
     ///   the deadline came first.
     func next(until deadline: Int64?, now: () -> Int64) -> [Event] {
         while true {
@@ -120,20 +104,19 @@ struct ControlEvents: Sendable {
         return Event.allCases.flatMap { event -> [Event] in
             guard bits & event.bit != 0 else { return [] }
             guard event == .terminate else { return [event] }
-            let count = terminationCount.load(ordering: .acquiring)
+            let count = Termination.count
             return [Event](repeating: event, count: count - terminationsTaken.exchange(count, ordering: .relaxed))
         }
     }
 }
 
-/// Where the signal handler writes, and what it wakes: who waits for events, and who ends the process in a hurry. Set once, before the
-/// handler can run; a descriptor is one word, and never closed.
+/// Where the signal handler writes, and what it wakes: who waits for events, and who ends the process in a hurry. Set
+/// once, before the handler can run; a descriptor is one word, and never closed.
 private nonisolated(unsafe) var wakePipe: Int32 = -1
 private nonisolated(unsafe) var urgency: (read: Int32, write: Int32) = (-1, -1)
 
 /// The bits of the events that have come and were not taken.
 private let arrived = Atomic<UInt8>(0)
-private let terminationCount = Atomic(0)
 private let terminationsTaken = Atomic(0)
 
 private func arrive(_ event: ControlEvents.Event) {
@@ -149,7 +132,7 @@ private func signalArrived(_ number: Int32) {
     case SIGHUP: arrive(.reload)
     case SIGUSR1: arrive(.ledger)
     default:
-        let count = terminationCount.add(1, ordering: .acquiringAndReleasing).newValue
+        let count = Termination.request()
         arrive(.terminate)
         var byte: UInt8 = 0
         if count == 2 { _ = write(urgency.write, &byte, 1) }

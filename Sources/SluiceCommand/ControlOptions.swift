@@ -1,10 +1,12 @@
 import ArgumentParser
+import CommandOutput
+import Control
 import Glibc
 import Settings
 
 /// How `sluice reload` and `sluice status` find the server that is meant.
 struct ControlOptions: ParsableArguments {
-    @Argument(help: ArgumentHelp("The directory that the server serves, as it was given to it.", valueName: "dir"))
+    @Argument(help: ArgumentHelp("The directory that the server serves.", valueName: "dir"))
     var directory: String?
 
     @Option(help: ArgumentHelp("The server's control socket, if it was given one.", valueName: "path"))
@@ -18,13 +20,15 @@ struct ControlOptions: ParsableArguments {
 
     /// What the discussion of both verbs says.
     static let explanation = """
-        The server is found by its control socket: the one that --control names, or that of DIR (or of the directory that the \
-        environment or \(ConfigurationFile.defaultPath) names), or, if nothing is named, that of the only server that this user runs.
+        The server is found by its control socket: the one given with --control, or else the one for DIR, or for the \
+        directory that the environment or \(ConfigurationFile.defaultPath) names. With none of these, it is the only \
+        server that this user runs.
         """
 
     /// Sends a request, and waits for the answer.
+    /// - Returns: the answer as it came: one line of JSON, without its end.
     /// - Throws: why there is none.
-    func ask(_ command: ControlProtocol.Command, seconds: Int) throws -> JSONValue {
+    func ask(_ command: ControlProtocol.Command, seconds: Int) throws -> [UInt8] {
         let path = try path()
         let socket: UnixSocket
         switch UnixSocket.connect(to: path) {
@@ -32,7 +36,8 @@ struct ControlOptions: ParsableArguments {
         case .failure(let error):
             throw CommandFailure(
                 error.code == ENOENT || error.code == ECONNREFUSED
-                    ? "no server is there (control socket \(path): \(error)); start one with 'sluice serve', or name its directory or --control"
+                    ? "no server is running there (control socket \(path): \(error)); start one with 'sluice serve', or give its "
+                        + "directory or --control"
                     : "control socket \(path): \(error)")
         }
         return try ControlClient(socket).ask(command, seconds: seconds)
@@ -62,11 +67,11 @@ struct ControlOptions: ParsableArguments {
             return true
         }
         guard let path = running.first else {
-            throw CommandFailure("no server of this user runs; name its directory, or --control")
+            throw CommandFailure("this user runs no server; give its directory, or --control")
         }
         guard running.count == 1 else {
             throw CommandFailure(
-                "\(running.count) servers of this user run; name the directory of one, or --control with one of "
+                "this user runs \(running.count) servers; give the directory of one, or --control with one of "
                     + running.joined(separator: ", "))
         }
         return path

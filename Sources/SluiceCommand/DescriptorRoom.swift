@@ -1,10 +1,13 @@
+import CommandOutput
+import Files
 import Glibc
 
-/// Whether there are as many descriptors as nothing goes without. Who opens some of them, in NIO as well, can only end the process where
-/// there is none; so it is found out before, and said in one line.
+/// Whether there are as many descriptors as nothing goes without. Who opens some of them, in NIO as well, can only end
+/// the process where there is none; so it is found out before, and said in one line.
 enum DescriptorRoom {
-    /// Each loop has two, and each thread of the front door three. The rest is for signals, the control socket, the address that is
-    /// listened on, one connection, a plugin that is probed, and what is kept of the process's state, with some to spare.
+    /// Each loop has two, and each thread of the front door three. The rest is for signals, the control socket, the
+    /// address that is listened on, one connection, a plugin that is probed, and what is kept of the process's state,
+    /// with some to spare.
     private static func needed(loops: Int, doorThreads: Int) -> Int { 20 + loops * 2 + doorThreads * 3 }
 
     /// Before anything else is opened.

@@ -1,20 +1,24 @@
 import ArgumentParser
+import Authoring
+import Files
 import Settings
 
 struct DevCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "dev",
-        abstract: "Serve a directory of sources while they are written.",
+        abstract: "Serve plugins from source, and rebuild them when a file is saved.",
         discussion: """
-            As 'serve', and compiles: each .c and .swift file in DIR is a plugin, and so is each sub-folder that has some; plugins that are \
-            there as .so are served, too. What is saved is compiled and taken up at once, and open pages go on with the new code. What does \
-            not compile is shown, with its lines, while the code of before keeps serving. DIR/index.html is served at /. Nothing is \
-            written to DIR.
+            Like 'serve', but compiles first: each .c and .swift file in DIR is a plugin, and so is each subdirectory \
+            with such files. Plugins that are already compiled (.so) are served, too. When a file is saved, its plugin \
+            is rebuilt and reloaded, and open pages continue with the new code. If it does not compile, the errors are \
+            shown and the old version keeps serving. DIR/index.html is served at /. Nothing is written to DIR.
 
-            Listeners get an event 'sluice-build' for each build of their plugin; its data is {"file":…,"ok":true|false,"text":…}.
+            Subscribers get an event 'sluice-build' for each build of their plugin; its data is
+            {"file":…,"ok":true|false,"text":…}.
 
-            All options of 'serve' may be given; streams of old code end at once, and come back after 0.1 s, unless \
-            --drain-deadline and --retry say otherwise. CC, CFLAGS, LDFLAGS, LDLIBS and SWIFTFLAGS are as for 'build'.
+            All options of 'serve' are allowed. Streams of the old version end at once, and clients reconnect after \
+            0.1 s, unless --drain-deadline and --retry say otherwise. CC, CFLAGS, LDFLAGS, LDLIBS and SWIFTFLAGS have \
+            the same meaning as for 'build'.
 
             Examples:
               sluice dev my-ticker

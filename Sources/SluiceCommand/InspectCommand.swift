@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandOutput
 import Glibc
 import Logging
 import PluginHost
@@ -8,8 +9,9 @@ struct InspectCommand: ParsableCommand {
         commandName: "inspect",
         abstract: "Show what a plugin declares.",
         discussion: """
-            Loads the plugin as a server would, first in a process of its own, where a crash does no harm, and shows its producers: their routes, parameters with types and defaults, and \
-            flags. A file that a server would refuse is refused here, with the same line and exit status 1.
+            Loads the plugin as a server would, first in a separate process, where a crash does no harm. Shows its \
+            producers: their routes, parameters with types and defaults, and flags. A file that a server would refuse \
+            is refused here with the same message and exit status 1.
 
             Examples:
               sluice inspect plugins/hello.so
@@ -22,7 +24,7 @@ struct InspectCommand: ParsableCommand {
     @Flag(help: "Write one JSON object.")
     var json = false
 
-    @Flag(help: "Load the plugin although others than its owner could change it.")
+    @Flag(help: "Load the plugin even if users other than its owner can change it.")
     var insecurePlugins = false
 
     func run() throws {
@@ -36,7 +38,7 @@ struct InspectCommand: ParsableCommand {
             throw CommandFailure("\(error)")
         }
         let declaration = PluginDeclaration(of: plugin)
-        writeFully(Array((json ? declaration.json.pretty() + "\n" : declaration.text).utf8), to: STDOUT_FILENO)
+        writeFully(json ? declaration.json : Array(declaration.text.utf8), to: STDOUT_FILENO)
         plugin.shutdown()
     }
 }

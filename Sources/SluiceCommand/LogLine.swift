@@ -1,4 +1,5 @@
 import CLinux
+import CommandOutput
 import Glibc
 import Logging
 
@@ -54,22 +55,7 @@ struct LogLine {
     /// UTC, to the millisecond.
     private var timestamp: String {
         let milliseconds = Int(time.tv_nsec / 1_000_000)
-        return "\(Self.date(seconds: time.tv_sec))." + (milliseconds < 100 ? "0" : "")
-            + "\(Self.padded(Int32(milliseconds)))Z"
-    }
-
-    /// UTC, without a zone: `2026-11-23T03:15:00`.
-    /// - Parameter seconds: since 1970.
-    static func date(seconds: Int) -> String {
-        var seconds = seconds
-        var parts = tm()
-        gmtime_r(&seconds, &parts)
-        return "\(parts.tm_year + 1900)-\(padded(parts.tm_mon + 1))-\(padded(parts.tm_mday))T"
-            + "\(padded(parts.tm_hour)):\(padded(parts.tm_min)):\(padded(parts.tm_sec))"
-    }
-
-    private static func padded(_ number: Int32) -> String {
-        number < 10 ? "0\(number)" : "\(number)"
+        return "\(utcDate(seconds: time.tv_sec))." + String("00\(milliseconds)".suffix(3)) + "Z"
     }
 
     private static func cut(_ text: String) -> String {
@@ -85,7 +71,7 @@ struct LogLine {
             if !quotes, scalar == "\"" || scalar == "\\" {
                 line.unicodeScalars.append(scalar)
             } else {
-                JSONValue.appendEscaped(scalar, to: &line)
+                EscapedText.append(scalar, to: &line)
             }
         }
     }

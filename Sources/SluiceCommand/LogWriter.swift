@@ -1,5 +1,7 @@
 import CLinux
+import CommandOutput
 import Glibc
+import Locks
 import Logging
 import PluginHost
 import Settings
@@ -156,26 +158,6 @@ private struct LineLogHandler: LogHandler {
         if let own = event.metadata { fields.merge(own) { $1 } }
         if let error = event.error { fields["error"] = "\(error)" }
         writer.write(LogLine(time: .now, level: event.level, message: event.message.description, metadata: fields))
-    }
-}
-
-/// Writes all bytes, waiting for a reader where need be; gives up on an error, as there is nobody to tell.
-/// - Returns: `false` if the reader is gone, or there is no room.
-@discardableResult func writeFully(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
-    bytes.withUnsafeBytes { bytes in
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
-            if count >= 0 {
-                rest = rest.dropFirst(count)
-            } else if errno == EAGAIN {
-                var wanted = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-                poll(&wanted, 1, -1)
-            } else if errno != EINTR {
-                return false
-            }
-        }
-        return true
     }
 }
 

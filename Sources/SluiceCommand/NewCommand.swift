@@ -1,32 +1,34 @@
 import ArgumentParser
+import Authoring
+import CommandOutput
 import Glibc
 import Settings
 
 struct NewCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "new",
-        abstract: "Make a folder with a producer to start from.",
+        abstract: "Create a new producer to start from.",
         discussion: """
-            The folder has a producer in C or Swift that works as it is, and what builds it with 'sluice build', and without (make for C, \
-            SwiftPM for Swift). Nothing is overwritten.
+            Creates a directory with a working producer in C or Swift, and files to build it: with 'sluice build', or \
+            without it (make for C, SwiftPM for Swift). Nothing is overwritten.
 
             Examples:
               sluice new my-ticker --lang swift
               sluice new my-ticker --lang c --dir plugins
             """)
 
-    @Argument(help: ArgumentHelp("The producer's name; also the folder's.", valueName: "name"))
+    @Argument(help: ArgumentHelp("The name of the producer and of its directory.", valueName: "name"))
     var name: String
 
     @Option(help: ArgumentHelp("The language: c or swift.", valueName: "c|swift"))
     var lang: String
 
-    @Option(help: ArgumentHelp("Where the folder goes (default: here).", valueName: "dir"))
+    @Option(help: ArgumentHelp("Where to create it (default: the current directory).", valueName: "dir"))
     var dir: String = "."
 
     func run() throws {
         guard let language = PluginSources.Language(rawValue: lang) else {
-            throw SettingError("--lang is '\(lang)': expected c or swift")
+            throw UsageError("--lang is '\(lang)': expected c or swift")
         }
         let folder = NewFolder(name: try ProducerName(name), language: language, sluice: try .ofThisExecutable())
         let path = dir == "." ? name : dir.hasSuffix("/") ? dir + name : "\(dir)/\(name)"
@@ -38,6 +40,6 @@ struct NewCommand: ParsableCommand {
                   sluice dev \(path)
 
             """
-        writeFully(Array(text.utf8), to: STDOUT_FILENO)
+        writeFully(text, to: STDOUT_FILENO)
     }
 }

@@ -1,3 +1,4 @@
+import CommandOutput
 import EventStream
 import ForeignFunction
 import PluginHost
@@ -55,47 +56,57 @@ struct PluginDeclaration {
             if !producer.flags.isEmpty { lines.append("    flags      \(producer.flags.joined(separator: ", "))") }
         }
         // The texts are the plugin's: none of them may drive the terminal.
-        return lines.map(Self.printable).joined(separator: "\n") + "\n"
+        return lines.map(EscapedText.printable).joined(separator: "\n") + "\n"
     }
 
-    var json: JSONValue {
-        .object([
-            ("file", .text(file)), ("name", .text(name)), ("version", .text(version)), ("description", .text(summary)),
-            ("interface", .text(interfaceVersion)), ("producers", .array(producers.map(\.json))),
-        ])
+    /// The same as JSON. A bound and a default are the text that a request would have to send for it; null: there is none.
+    var json: [UInt8] {
+        JSONText.pretty(
+            JSONForm(
+                file: file, name: name, version: version, description: summary, interface: interfaceVersion,
+                producers: producers.map(\.json)))
     }
 
-    /// The text with escapes for what a terminal would act on.
-    static func printable(_ line: String) -> String {
-        var printable = ""
-        for scalar in line.unicodeScalars {
-            if scalar.value < 0x20 || scalar.value == 0x7f {
-                JSONValue.appendEscaped(scalar, to: &printable)
-            } else {
-                printable.unicodeScalars.append(scalar)
-            }
-        }
-        return printable
+    private struct JSONForm: Encodable {
+        let file: String
+        let name: String
+        let version: String
+        let description: String
+        let interface: String
+        let producers: [Producer.JSONForm]
     }
 }
 
 extension PluginDeclaration.Producer {
-    fileprivate var json: JSONValue {
-        .object([
-            ("name", .text(description.name)), ("route", .text(description.route)),
-            ("description", .text(description.summary)),
-            ("parameters", .array(parameters.map(Self.json))), ("flags", .array(flags.map(JSONValue.text))),
-        ])
+    fileprivate struct JSONForm: Encodable {
+        let name: String
+        let route: String
+        let description: String
+        let parameters: [Parameter]
+        let flags: [String]
     }
 
-    /// A bound and a default are the text that a request would have to send for it; null: there is none.
-    private static func json(_ parameter: Signature.Parameter) -> JSONValue {
-        .object([
-            ("name", .text(parameter.name)), ("type", .text(parameter.type.rawValue)),
-            ("optional", .bool(parameter.isOptional)),
-            ("min", parameter.range?.least.map(ValueRange.text).map(JSONValue.text) ?? .null),
-            ("max", parameter.range?.greatest.map(ValueRange.text).map(JSONValue.text) ?? .null),
-            ("default", parameter.defaultValue?.text.map(JSONValue.text) ?? .null),
-        ])
+    fileprivate struct Parameter: Encodable {
+        let name: String
+        let type: String
+        let optional: Bool
+        @OrNull var min: String?
+        @OrNull var max: String?
+        @OrNull var `default`: String?
+
+        init(_ parameter: Signature.Parameter) {
+            name = parameter.name
+            type = parameter.type.rawValue
+            optional = parameter.isOptional
+            min = parameter.range?.least.map(ValueRange.text)
+            max = parameter.range?.greatest.map(ValueRange.text)
+            `default` = parameter.defaultValue?.text
+        }
+    }
+
+    fileprivate var json: JSONForm {
+        JSONForm(
+            name: description.name, route: description.route, description: description.summary,
+            parameters: parameters.map(Parameter.init), flags: flags)
     }
 }

@@ -1,7 +1,8 @@
 import ArgumentParser
 import PluginHost
 
-/// What a server runs to try a plugin, before it loads it: not for people, unless a debugger shall show where a plugin fails.
+/// What a server runs to try a plugin, before it loads it: not for people, unless a debugger shall show where a plugin
+/// fails.
 struct ProbeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "probe", abstract: "Load a plugin in a process of its own, and report to the server.",

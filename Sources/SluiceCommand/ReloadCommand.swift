@@ -1,13 +1,15 @@
 import ArgumentParser
+import CommandOutput
+import Control
 import Glibc
 
 struct ReloadCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "reload",
-        abstract: "Have a running server take up what has changed.",
+        abstract: "Tell a running server to reload.",
         discussion: """
-            Does what SIGHUP does, waits for its end, and shows what has changed: plugins and settings. The exit status is 1 if \
-            anything was refused; what was there before then keeps serving.
+            Does what SIGHUP does, waits until it is done, and shows which plugins and settings have changed. The exit \
+            status is 1 if anything was refused; in that case the old version keeps serving.
 
             \(ControlOptions.explanation)
 
@@ -19,10 +21,10 @@ struct ReloadCommand: ParsableCommand {
 
     @OptionGroup var server: ControlOptions
 
-    @Flag(help: "Also take up what was refused or taken back before, and take it back no more.")
+    @Flag(help: "Also load what was refused or rolled back before, and do not roll it back again.")
     var force = false
 
-    @Flag(help: "Write the answer as one JSON object.")
+    @Flag(help: "Print the server's answer, one JSON object.")
     var json = false
 
     @Option(help: ArgumentHelp("How long to wait.", valueName: "seconds"))
@@ -40,28 +42,12 @@ struct ReloadCommand: ParsableCommand {
 
     func run() throws {
         let answer = try server.ask(force ? .forcedReload : .reload, seconds: timeout)
-        let text = json ? answer.pretty() + "\n" : Self.text(answer)
-        writeFully(Array(text.utf8), to: STDOUT_FILENO)
-        if !(answer["refusals"]?.elements ?? []).isEmpty { throw ExitCode(1) }
-    }
-
-    /// A line for each kind of change, and one for each refusal.
-    static func text(_ answer: JSONValue) -> String {
-        let names = { (key: String) in (answer[key]?.elements ?? []).compactMap(\.text) }
-        var lines = [("loaded", "loaded"), ("replaced", "replaced"), ("removed", "removed"), ("renamed", "renamed")]
-            .compactMap { key, title in
-                let names = names(key)
-                return names.isEmpty
-                    ? nil : "\(title)\(String(repeating: " ", count: 11 - title.count))\(names.joined(separator: ", "))"
-            }
-        let changed = names("changed_settings")
-        if !changed.isEmpty { lines.append("settings   \(changed.joined(separator: ", "))") }
-        let fixed = names("fixed_settings")
-        if !fixed.isEmpty {
-            lines.append("not now    \(fixed.joined(separator: ", ")): needs a new start of the server")
+        let outcome = try ControlClient.decoded(ReloadOutcome.self, from: answer)
+        if json {
+            writeFully(answer + [UInt8(ascii: "\n")], to: STDOUT_FILENO)
+        } else {
+            writeFully(outcome.text, to: STDOUT_FILENO)
         }
-        lines.append("unchanged  \(answer["unchanged"]?.integer ?? 0)")
-        lines += names("refusals").map { "refused    \($0)" }
-        return lines.map { PluginDeclaration.printable($0) }.joined(separator: "\n") + "\n"
+        if !(outcome.refusals ?? []).isEmpty { throw ExitCode(1) }
     }
 }

@@ -1,10 +1,14 @@
 import ArgumentParser
+import Authoring
 import CDeath
 import CLinux
+import CommandOutput
 import EventStream
+import Files
 import Glibc
 import Logging
 import PluginHost
+import Processes
 import Settings
 
 struct RunCommand: ParsableCommand {
@@ -12,8 +16,9 @@ struct RunCommand: ParsableCommand {
         commandName: "run",
         abstract: "Open one stream without a server, and print its events.",
         discussion: """
-            Opens a stream of a producer as a server would, and prints its frames as they would go over the wire. A .c or .swift file, or a \
-            folder of them, is built first. The log goes to standard error. Ctrl-C ends the stream cleanly.
+            Opens a stream of a producer as a server would, and prints its frames as they would go over the wire. A .c \
+            or .swift file, or a folder of them, is built first. The log goes to standard error. Ctrl-C ends the \
+            stream cleanly.
 
             The exit status is 0 when the stream is complete, or ended as asked; 1 when it was rejected or failed.
 
@@ -119,9 +124,9 @@ struct RunCommand: ParsableCommand {
             let builder = PluginBuilder(
                 files: try .ofThisExecutable(), choices: BuildChoices(acceptsInsecureFiles: insecurePlugins),
                 output: .passed)
-            guard case .built = try ControlEvents.notingTermination(during: { try builder.build(sources, to: path) })
+            guard case .built = try Termination.noting(during: { try builder.build(sources, to: path) })
             else {
-                throw CommandFailure("\(file): not built; the compiler says why, above")
+                throw CommandFailure("\(file): not built; the compiler's errors are above")
             }
         }
         do throws(PluginRefusal) {

@@ -1,12 +1,14 @@
 import CLinux
+import Control
 import Glibc
 import StreamLoop
 import StreamRuntime
 
-/// Tells the service manager how it stands with this process, if it wants to know (`Type=notify`, `Type=notify-reload`); sd_notify(3).
+/// Tells the service manager how it stands with this process, if it wants to know (`Type=notify`,
+/// `Type=notify-reload`); sd_notify(3).
 ///
-/// A process that was just started cannot defend itself yet: while the dynamic loader works, which takes 10 ms and more, SIGHUP ends
-/// it. Whoever waits for the notice that it is ready, as `systemctl restart` does, sends none before.
+/// A process that was just started cannot defend itself yet: while the dynamic loader works, which takes 10 ms and
+/// more, SIGHUP ends it. Whoever waits for the notice that it is ready, as `systemctl restart` does, sends none before.
 struct ServiceNotice: Sendable {
     private let path: String?
 

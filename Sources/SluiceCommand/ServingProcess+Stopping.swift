@@ -1,7 +1,10 @@
+import Authoring
+import Control
 import EventStream
 import FrontDoor
 import Glibc
 import Logging
+import PluginDirectory
 import PluginHost
 import Settings
 import StreamLoop
@@ -9,9 +12,11 @@ import StreamRuntime
 
 /// The end of a serving process: in order, or at once.
 extension ServingProcess {
-    /// What the end may take at most, one after the other, beside the deadline for streams; `--help` and the README tell the sum.
+    /// What the end may take at most, one after the other, beside the deadline for streams; `--help` and the README
+    /// tell the sum.
     enum Grace {
-        /// After a signal, sockets may be stuck for so long; then those are dropped that take nothing for as long again. Nanoseconds.
+        /// After a signal, sockets may be stuck for so long; then those are dropped that take nothing for as long
+        /// again. Nanoseconds.
         static let sockets: Int64 = 1_000_000_000
         /// For what runs longer than the deadline, and for what plugins do at their end. Nanoseconds.
         static let plugins: Int64 = 1_000_000_000
@@ -23,7 +28,8 @@ extension ServingProcess {
         static let sum = 4
     }
 
-    /// Ends every stream, gives what was produced until the deadline to be sent, and every producer until then to close.
+    /// Ends every stream, gives what was produced until the deadline to be sent, and every producer until then to
+    /// close.
     /// - Returns: 0; 1 if something was left behind.
     mutating func stop() async -> Int32 {
         notice.stopping()
@@ -94,7 +100,8 @@ extension ServingProcess {
         desk.refuse("the server stops")
     }
 
-    /// A second signal ends the process, whatever its other threads are busy with: hangs up, says what there is to say, and is gone.
+    /// A second signal ends the process, whatever its other threads are busy with: hangs up, says what there is to say,
+    /// and is gone.
     /// - Returns: `false` if the system has no thread to give.
     func endAtOnceIfUrged(_ socket: ControlSocket?) -> Bool {
         events.whenUrged { [runtime, reloader, ledger, logger, writer, development] in

@@ -1,8 +1,15 @@
+import Authoring
 import CDeath
+import CommandOutput
+import Control
+import EventStream
+import Files
 import FrontDoor
 import Glibc
 import Logging
+import PluginDirectory
 import PluginHost
+import Processes
 import Settings
 import StreamLoop
 import StreamRuntime
@@ -22,15 +29,13 @@ struct ServingProcess {
     let desk = ReloadDesk()
     let ledger: LedgerLog
     let notice = ServiceNotice()
-    private let libraries = LibraryReport()
-    private(set) var control: ControlServer?
+    let libraries = LibraryReport()
+    var control: ControlServer?
     let development: Development?
     var round = HousekeepingRound()
     /// When the reloader wants to be looked after; monotonic nanoseconds.
     private var attention: Int64?
 
-    /// The longest that a client waits for a reload.
-    private static let reloadSecondsMax = 600
     /// How often the reloader is looked after while it reloads. Nanoseconds.
     private static let attendingInterval: Int64 = 1_000_000_000
 
@@ -61,8 +66,9 @@ struct ServingProcess {
         loader = PluginLoader(
             settings: settings.loading(copies: development?.copies),
             logger: logger)
-        let directory = PluginDirectory(
-            loader: loader, path: settings.plugins, development: development)
+        let directory = DirectoryImages(
+            loader: loader, path: settings.plugins, coreCount: usableCoreCount(),
+            others: development.map { .init(directory: $0.built, withoutReplaced: $0.withoutSources) })
         reloader = Reloader(
             runtime: runtime, source: directory, logger: logger, trial: settings.trialRules,
             attention: { [events] in events.post(.settled) })
@@ -77,14 +83,15 @@ struct ServingProcess {
         return PageTable(rows)
     }
 
-    /// Standard error under a number of the log's own: a plugin may close or replace the other, and a connection get that number.
+    /// Standard error under a number of the log's own: a plugin may close or replace the other, and a connection get
+    /// that number.
     private static func ownErrorOutput() -> Int32 {
         let copy = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)
         return copy >= 0 ? copy : STDERR_FILENO
     }
 
-    /// Serves until a signal ends it. It can be told so at any time: what takes long ends early then, and no code of a plugin runs on
-    /// this thread.
+    /// Serves until a signal ends it. It can be told so at any time: what takes long ends early then, and no code of a
+    /// plugin runs on this thread.
     /// - Returns: the status to end with.
     mutating func run() async throws -> Int32 {
         let startedAt = monotonicNanoseconds()
@@ -137,44 +144,11 @@ struct ServingProcess {
         if let socket { startControl(socket, address: addressText, startedAt: startedAt) }
         if let watch, !watch.start() { logger.error("not watching: the system has no thread to give") }
         let greeting = Greeting(urls: addresses.map(\.url), producers: reloader.entries.map(\.description))
-        writeFully(Array(greeting.text.utf8), to: STDOUT_FILENO)
+        writeFully(greeting.text, to: STDOUT_FILENO)
         notice.ready()
         try development?.start(begun: notices.begin, failed: notices.tell) { [events] in events.post(.reload) }
         serve()
         return await stop()
-    }
-
-    /// - Returns: `nil` if there shall be none, or the standard place can't be had.
-    private func controlSocket() throws(CommandFailure) -> ControlSocket? {
-        guard settings.control != ControlPath.none else { return nil }
-        if !settings.control.isEmpty { return try ControlSocket(listeningOn: settings.control) }
-        do throws(CommandFailure) {
-            try ControlPath.prepare(ControlPath.directory())
-        } catch {
-            logger.warning(
-                "no control socket: 'sluice reload' and 'sluice status' won't find this server; name another place with --control",
-                metadata: ["error": "\(error)"])
-            return nil
-        }
-        return try ControlSocket(listeningOn: ControlPath.standard(for: settings.plugins))
-    }
-
-    private mutating func startControl(_ socket: ControlSocket, address: String, startedAt: Int64) {
-        let status = StatusReport(
-            runtime: runtime, reloader: reloader, desk: desk, address: address, directory: settings.plugins,
-            startedAt: startedAt, libraries: libraries, connectionCount: { [door] in door.connectionCount })
-        let server = ControlServer(socket, logger: logger) { [desk, events] command in
-            switch command {
-            case .status: status.json
-            case .reload, .forcedReload:
-                desk.ask(isForced: command == .forcedReload, seconds: Self.reloadSecondsMax) {
-                    events.post(.reload)
-                }?.json
-                    ?? ControlProtocol.refusal("the reload did not end within \(Self.reloadSecondsMax) s")
-            }
-        }
-        guard server.start() else { return logger.error("no control socket: the system has no thread to give") }
-        control = server
     }
 
     private var directoryWatch: DirectoryWatch {
@@ -222,7 +196,7 @@ struct ServingProcess {
         notice.ready()
     }
 
-    private mutating func reloaded(isForced: Bool) -> ReloadOutcome {
+    private mutating func reloaded(isForced: Bool) -> Result<ReloadOutcome, CommandFailure> {
         ProcessState.check()
         // First, so that all of it is there to be loaded.
         let built = development?.takeFresh() ?? []
@@ -242,18 +216,26 @@ struct ServingProcess {
                     "removed": "\(report.removed.count)", "unchanged": "\(report.unchanged)",
                     "refused": "\(report.refusals.count)",
                 ])
-            return ReloadOutcome(
-                loaded: report.loaded, replaced: report.replaced, removed: report.removed, renamed: report.renamed,
-                unchanged: report.unchanged, refusals: report.refusals, changedSettings: change.changed,
-                fixedSettings: change.fixed)
+            return .success(
+                ReloadOutcome(
+                    loaded: report.loaded, replaced: report.replaced, removed: report.removed,
+                    renamed: report.renamed, unchanged: report.unchanged, refusals: report.refusals,
+                    changedSettings: change.changed, fixedSettings: change.fixed))
         } catch {
             logger.error("nothing reloaded", metadata: ["error": "\(error)"])
             tell(built, refusals: built.map { "\($0.file): \(error)" })
-            return ReloadOutcome(error: "\(error)")
+            return .failure(CommandFailure("\(error)"))
         }
     }
 
-    private var notices: BuildNotices { BuildNotices(runtime: runtime, reloader: reloader) }
+    private var notices: BuildNotices {
+        BuildNotices(
+            served: { [reloader] file in
+                reloader.standings.first { $0.image.path == file }.map { standing in
+                    .init(plugin: standing.image.plugin, routes: standing.entries.map(\.description.route))
+                }
+            }, announce: { [runtime] frame, plugin in runtime.announce(frame, to: plugin) })
+    }
 
     /// What was built has been loaded, or refused.
     private func tell(_ built: [Development.Report], refusals: [String]) {

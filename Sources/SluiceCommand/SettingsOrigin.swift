@@ -1,5 +1,7 @@
+import Files
 import Glibc
 import PluginHost
+import Processes
 import Settings
 
 /// Where the settings of a server come from, to be read again at each reload.

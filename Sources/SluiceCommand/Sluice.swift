@@ -1,5 +1,6 @@
 import ArgumentParser
 import CLinux
+import CommandOutput
 import Glibc
 import Settings
 
@@ -33,7 +34,7 @@ struct Sluice: AsyncParsableCommand {
             ProcessEnd.leave(0)
         } catch {
             let end = CommandEnd(error)
-            writeFully(Array(end.text.utf8), to: end.status == 0 ? STDOUT_FILENO : STDERR_FILENO)
+            writeFully(end.text, to: end.status == 0 ? STDOUT_FILENO : STDERR_FILENO)
             ProcessEnd.leave(end.status)
         }
     }
@@ -48,6 +49,7 @@ struct CommandEnd: Equatable {
     init(_ error: any Error) {
         switch error {
         case let error as SettingError: (status, text) = (2, Self.line(error.description))
+        case let error as UsageError: (status, text) = (2, Self.line(error.description))
         case let error as CommandFailure: (status, text) = (1, Self.line(error.description))
         default:
             let code = Sluice.exitCode(for: error)

@@ -1,13 +1,16 @@
 import ArgumentParser
+import CommandOutput
+import Control
 import Glibc
 
 struct StatusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
-        abstract: "Show what a running server has: plugins, generations, streams.",
+        abstract: "Show the plugins, generations and streams of a running server.",
         discussion: """
-            A row for each generation of a plugin: whether it serves or drains, its open streams and the oldest of them, and how much \
-            address space its image has, which is never given back. Below it who still holds what drains, and what was refused.
+            Prints a row for each generation of a plugin: its state (serving or draining), its open streams, the age \
+            of the oldest one, and the address space of its image, which is never released. Below the table: the \
+            streams that keep old generations alive, and the plugins that were refused.
 
             \(ControlOptions.explanation)
 
@@ -18,12 +21,16 @@ struct StatusCommand: ParsableCommand {
 
     @OptionGroup var server: ControlOptions
 
-    @Flag(help: "Write one JSON object; its keys keep their names and meanings.")
+    @Flag(help: "Print the server's answer, one JSON object; its keys keep their names and meanings.")
     var json = false
 
     func run() throws {
         let answer = try server.ask(.status, seconds: 15)
-        let text = json ? answer.pretty() + "\n" : StatusTable(answer).text
-        writeFully(Array(text.utf8), to: STDOUT_FILENO)
+        if json {
+            writeFully(answer + [UInt8(ascii: "\n")], to: STDOUT_FILENO)
+        } else {
+            let status = try ControlClient.decoded(ServerStatus.self, from: answer)
+            writeFully(StatusTable(status).text, to: STDOUT_FILENO)
+        }
     }
 }

@@ -43,7 +43,7 @@ struct BuildCommandTests {
         #expect(failed.status == 1)
         #expect(failed.output.contains("talker.\(language):1:"), "\(failed.output)")
         #expect(failed.output.contains("error:"))
-        #expect(failed.output.contains("sluice: \(file): not built; the compiler says why, above\n"))
+        #expect(failed.output.contains("sluice: \(file): not built; the compiler's errors are above\n"))
         #expect(try workshop.names().sorted() == [file, "talker.so"].sorted())
         #expect(readFile(workshop.path("talker.so")) == Array("what was there".utf8))
     }

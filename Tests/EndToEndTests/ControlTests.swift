@@ -147,10 +147,10 @@ struct ControlTests {
             [BuiltProducts.sluice, "status"], environment: ["XDG_RUNTIME_DIR": runtime.path])
         let none = try Verb(program)
         #expect(
-            none.status == 1 && none.error == "sluice: no server of this user runs; name its directory, or --control")
+            none.status == 1 && none.error == "sluice: this user runs no server; give its directory, or --control")
         try withServer(["WaitsForEver"]) { server in
             let wrong = try server.run("reload", "/no/such/plugins")
-            #expect(wrong.status == 1 && wrong.error.contains("no server is there"), "\(wrong)")
+            #expect(wrong.status == 1 && wrong.error.contains("no server is running there"), "\(wrong)")
             let twin = try server.run("serve", server.pluginDirectory, "--listen", "127.0.0.1:0")
             #expect(twin.status == 1 && twin.error.contains("another server uses it"), "\(twin)")
             // With a socket of its own it may serve the same directory.
@@ -162,7 +162,7 @@ struct ControlTests {
             #expect(try server.run("status", "--control", path).status == 0)
             second.signal(SIGKILL)
             _ = second.waitForExit(.seconds(10))
-            #expect(try server.run("status", "--control", path).error.contains("no server is there"))
+            #expect(try server.run("status", "--control", path).error.contains("no server is running there"))
             // What it left behind is in nobody's way.
             let third = try server.start([
                 "serve", server.pluginDirectory, "--listen", "127.0.0.1:0", "--control", path,

@@ -63,21 +63,6 @@ struct HostFramesTests {
         #expect(failure == [Event(data: "gone", type: "stream-error", id: "")])
     }
 
-    @Test("a build's report is an event of its own, whatever the compiler said")
-    func build() {
-        var parser = EventParser()
-        let failed = parser.feed(
-            frame { HostFrames.writeBuild(to: &$0, file: "a \"b\".c", isBuilt: false, text: "a.c:1: x\r\n\t<y>\n") })
-        #expect(
-            failed == [
-                Event(
-                    data: #"{"file":"a \"b\".c","ok":false,"text":"a.c:1: x\r\n\t\u003cy>\n"}"#, type: "sluice-build",
-                    id: "")
-            ])
-        let built = parser.feed(frame { HostFrames.writeBuild(to: &$0, file: "a.c", isBuilt: true, text: "") })
-        #expect(built.map(\.data) == [#"{"file":"a.c","ok":true,"text":""}"#])
-    }
-
     @Test("a client that saw the end of a stream says so when it comes back")
     func finished() {
         var parser = EventParser()

@@ -1,5 +1,7 @@
 import CLinux
+import Files
 import Glibc
+import Processes
 import Testing
 
 @testable import PluginHost

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandOutput
 import Settings
 import Testing
 
@@ -38,6 +39,8 @@ struct CommandEndTests {
     func statuses() {
         #expect(CommandEnd(SettingError("x")).status == 2)
         #expect(CommandEnd(SettingError("x")).text == "sluice: x\n")
+        #expect(CommandEnd(UsageError("x")).status == 2)
+        #expect(CommandEnd(UsageError("x")).text == "sluice: x\n")
         #expect(CommandEnd(CommandFailure("a\nb")).status == 1)
         #expect(CommandEnd(CommandFailure("a\nb")).text == "sluice: a b\n")
         #expect(CommandEnd(ExitCode(3)).status == 3)

@@ -1,3 +1,4 @@
+import CommandOutput
 import Settings
 import StreamRuntime
 import TestSupport
@@ -21,7 +22,7 @@ struct SettingBoundsTests {
                 SettingSources(
                     flags: [:], environment: [:],
                     file: try ConfigurationFile(
-                        parsing: values.map { "\($0.key): \(JSONValue.quoted($0.value))" }.joined(separator: "\n"),
+                        parsing: values.map { "\($0.key): \(EscapedText.quoted($0.value))" }.joined(separator: "\n"),
                         path: "s.yaml"))
             }
         return try Settings(sources)

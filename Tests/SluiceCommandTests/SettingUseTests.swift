@@ -1,3 +1,4 @@
+import Control
 import EventStream
 import FrontDoor
 import Logging

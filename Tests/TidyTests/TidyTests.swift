@@ -66,37 +66,6 @@ struct TidyTests {
         #expect(count > 50)
     }
 
-    @Test("each target sees only the ones below it")
-    func layers() throws {
-        let layers: [String: Set<String>] = [
-            "EventStream": [],
-            "Settings": [],
-            "ForeignFunction": ["CFFI"],
-            "Locks": ["CLinux"],
-            "StreamLoop": ["CDeath", "CLinux", "Locks"],
-            "StreamRuntime": ["CCalls", "CLinux", "EventStream", "Locks", "StreamLoop"],
-            "PluginHost": ["CCalls", "CDeath", "CLinux", "CSluice", "EventStream", "ForeignFunction", "Locks"],
-            "FrontDoor": ["CLinux", "EventStream", "StreamRuntime"],
-        ]
-        let own = Set(layers.keys).union([
-            "CCalls", "CDeath", "CFFI", "CLinux", "CSluice", "CStart", "Launcher", "SluiceCommand",
-        ])
-        for (target, below) in layers {
-            let files = try Repository.files(in: "Sources/\(target)", ".swift")
-            #expect(!files.isEmpty, "\(target)")
-            for file in files {
-                let imports = file.lines.filter { $0.utf8.first != UInt8(ascii: " ") }.compactMap {
-                    $0.firstMatch(of: /^(?:@\w+ )?(?:\w+ )?import (?:\w+ )?(\w+)/)?.output.1
-                }
-                for name in imports.map(String.init) {
-                    #expect(!own.contains(name) || below.contains(name), "\(file.path) imports \(name)")
-                    #expect(!name.hasPrefix("NIO") || target == "FrontDoor", "\(file.path) imports \(name)")
-                    #expect(name != "Foundation", "\(file.path): the server does without")
-                }
-            }
-        }
-    }
-
     @Test("every fixture is used by a test")
     func fixtures() throws {
         let fixtures = try Repository.names(in: "Tests/Fixtures").filter { !$0.contains(".") }

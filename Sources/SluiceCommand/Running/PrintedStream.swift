@@ -1,4 +1,5 @@
 import EventStream
+import Locks
 import StreamRuntime
 import Synchronization
 

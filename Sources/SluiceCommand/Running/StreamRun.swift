@@ -1,3 +1,4 @@
+import CommandOutput
 import EventStream
 import Glibc
 import Logging
@@ -103,7 +104,7 @@ struct StreamRun {
     }
 
     private func note(_ text: String) -> Bool {
-        writeFully(Array("sluice: \(text)\n".utf8), to: STDERR_FILENO)
+        writeFully("sluice: \(text)\n", to: STDERR_FILENO)
         return true
     }
 

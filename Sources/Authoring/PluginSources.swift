@@ -1,0 +1,100 @@
+import CommandOutput
+import Files
+import Glibc
+
+/// The files that make one plugin, all of one language.
+package struct PluginSources: Sendable, Equatable {
+    package enum Language: String, Sendable, CaseIterable {
+        case c
+        case swift
+    }
+
+    let language: Language
+    /// As they were named, sorted where a folder was.
+    package let files: [String]
+    /// What the plugin's file is called, without its ending: the first file's name, or the folder's.
+    package let name: String
+
+    /// - Parameter arguments: one folder, or files of one language.
+    /// - Throws: `UsageError` for what cannot be one plugin, `CommandFailure` for what is not there.
+    package init(_ arguments: [String]) throws {
+        var files = arguments
+        var name = arguments.first.map(Self.stem) ?? ""
+        for argument in arguments {
+            var status = stat()
+            guard stat(argument, &status) == 0 else {
+                throw CommandFailure("\(argument) can't be opened: \(systemError())")
+            }
+            guard status.st_mode & S_IFMT == S_IFDIR else { continue }
+            guard arguments.count == 1 else {
+                throw UsageError(
+                    "\(argument) is a folder: name either one folder or files; each call builds one plugin")
+            }
+            files = try Self.sources(in: argument)
+            name = Self.folderName(argument)
+            guard !files.isEmpty else {
+                throw CommandFailure("\(argument): there is no .c or .swift file in it")
+            }
+        }
+        try self.init(files: files, name: name)
+    }
+
+    /// - Parameter files: at least one.
+    init(files: [String], name: String) throws(UsageError) {
+        let languages = try files.map { file throws(UsageError) in
+            guard let language = Self.language(of: file) else {
+                throw UsageError("\(file): sluice build compiles .c and .swift files")
+            }
+            return language
+        }
+        guard let language = languages.first else { throw UsageError("no file to build") }
+        if let other = zip(files, languages).first(where: { $1 != language }) {
+            throw UsageError(
+                "\(files[0]) and \(other.0): a plugin is in one language; keep C and Swift in folders of their own, or use SwiftPM, "
+                    + "which builds both")
+        }
+        self.language = language
+        self.files = files
+        self.name = name
+    }
+
+    /// Where the plugin goes: a folder, or something that ends like one, gets a file of the plugin's name.
+    /// - Parameter output: `nil`: the working directory.
+    package func outputPath(_ output: String?) -> String {
+        guard let output else { return "\(name).so" }
+        var status = stat()
+        let isFolder = output.hasSuffix("/") || (stat(output, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR)
+        return isFolder ? (output.hasSuffix("/") ? output : output + "/") + "\(name).so" : output
+    }
+
+    /// The sources directly in a folder; no hidden files, and no manifest of a package.
+    static func sources(in folder: String) throws(CommandFailure) -> [String] {
+        let prefix = folder.hasSuffix("/") ? folder : folder + "/"
+        return try names(in: folder).filter(isSource).map { prefix + $0 }
+    }
+
+    /// - Parameter name: without a folder.
+    package static func isSource(_ name: String) -> Bool {
+        language(of: name) != nil && !name.hasPrefix(".") && name != "Package.swift"
+            && !name.hasPrefix("Package@swift-")
+    }
+
+    private static func language(of file: String) -> Language? {
+        Language.allCases.first { file.hasSuffix(".\($0.rawValue)") }
+    }
+
+    /// "hello" for "plugins/hello.c".
+    static func stem(_ path: String) -> String {
+        let name = fileName(path)
+        return String(name.lastIndex(of: ".").map { name[..<$0] } ?? name[...])
+    }
+
+    package static func fileName(_ path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }
+
+    /// Also of "." and "..".
+    private static func folderName(_ path: String) -> String {
+        guard let resolved = realpath(path, nil) else { return stem(path) }
+        defer { free(resolved) }
+        return String(cString: resolved).split(separator: "/").last.map(String.init) ?? "plugin"
+    }
+}

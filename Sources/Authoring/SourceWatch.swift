@@ -1,0 +1,65 @@
+import CLinux
+import CommandOutput
+import Files
+import Glibc
+
+/// Tells that something changed in one of some folders, not what: whoever waits looks for himself.
+final class SourceWatch: Sendable {
+    private let kernel: KernelWatch
+    /// Becomes readable when `stop` is called.
+    private let stopReading: Int32
+    private let stopWriting: Int32
+
+    init() throws(CommandFailure) {
+        var ends: [Int32] = [-1, -1]
+        guard let kernel = KernelWatch(), sluice_pipe(&ends) == 0 else {
+            throw CommandFailure("no folder can be watched: \(systemError()) (fs.inotify.max_user_instances?)")
+        }
+        self.kernel = kernel
+        (stopReading, stopWriting) = (ends[0], ends[1])
+    }
+
+    deinit { for descriptor in [kernel.descriptor, stopReading, stopWriting] { close(descriptor) } }
+
+    /// Watches one more folder, and the names on the way to it: whatever takes its place is to be added again.
+    func add(_ folder: String) throws(CommandFailure) {
+        for step in PathSteps(folder) { kernel.add(step.directory, KernelWatch.names) }
+        guard kernel.add(folder) >= 0 else {
+            throw CommandFailure(
+                "\(folder) can't be watched: \(systemError())"
+                    + (errno == ENOSPC ? "; raise fs.inotify.max_user_watches" : ""))
+        }
+    }
+
+    /// Watches a file that a symbolic link leads to.
+    func add(linked file: String) {
+        for step in PathSteps(file) {
+            kernel.add(step.directory, step.isLast ? KernelWatch.contents : KernelWatch.names)
+        }
+    }
+
+    /// Waits for a change, and then until nothing more happens: editors and compilers save in several steps.
+    /// - Parameters:
+    ///   - quiet: how long nothing must happen. Milliseconds.
+    ///   - most: after so long a change is told although more happens. Milliseconds.
+    /// - Returns: `false` once `stop` was called.
+    func waitForChange(quiet: Int32 = 30, most: Int32 = 500) -> Bool {
+        guard wait(-1) else { return false }
+        for _ in 0..<max(1, most / max(1, quiet)) {
+            guard kernel.drain() else { return wait(0) }
+            guard wait(quiet) else { return false }
+        }
+        return true
+    }
+
+    /// `waitForChange` returns `false` from now on. Any thread.
+    func stop() { _ = write(stopWriting, [0], 1) }
+
+    /// Waits until there is a notice, or so many milliseconds have passed.
+    /// - Returns: `false` once `stop` was called.
+    private func wait(_ milliseconds: Int32) -> Bool {
+        var wanted = [kernel.descriptor, stopReading].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+        while poll(&wanted, 2, milliseconds) < 0, errno == EINTR {}
+        return wanted[1].revents == 0
+    }
+}

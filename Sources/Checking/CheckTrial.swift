@@ -1,0 +1,76 @@
+/// One way of trying a producer, in a process of its own.
+package enum CheckTrial: String, CaseIterable, Sendable {
+    case events, moments, crowd, leaks, parameters, resume, reload, slow, late, shutdown
+
+    /// What it does, for people.
+    var title: String {
+        switch self {
+        case .events: "opens a stream and reads its events"
+        case .moments: "subscribers that leave at every moment, from several threads"
+        case .crowd: "as many streams at a time as it should bear"
+        case .leaks: "memory, descriptors and threads behind many streams"
+        case .parameters: "every parameter at and beyond its bounds"
+        case .resume: "resuming behind each of several ids, and ids that are none"
+        case .reload: "a reload to itself, under open streams"
+        case .slow: "subscribers that hardly read, or not at all"
+        case .late: "calls that come after the end of their stream"
+        case .shutdown: "the end of the server, with open streams"
+        }
+    }
+
+    /// How long the process may take. Seconds.
+    static let deadlineSeconds = 60
+}
+
+/// What a trial found.
+struct Finding: Equatable, Encodable {
+    /// What is wrong, in a word that a script can look for.
+    enum Kind: String, Encodable {
+        case crash, hang, contract, blocking, leak, late, resume, reload, unopened
+        case neverEnds = "never-ends"
+        case misuse
+    }
+
+    let kind: Kind
+    /// One line for people.
+    let text: String
+}
+
+/// What a trial's process tells the one that started it: a line each, so that what was found before a crash is there.
+enum TrialLine: Equatable {
+    case finding(Finding)
+    /// Something measured, with its unit: "next, median" and "0.8 µs".
+    case figure(name: String, value: String)
+    /// Why the trial does not apply to this producer.
+    case skipped(String)
+    /// The trial came to its end.
+    case done
+
+    private static let separator: Character = "\t"
+
+    var text: String {
+        let words =
+            switch self {
+            case .finding(let finding): ["finding", finding.kind.rawValue, finding.text]
+            case .figure(let name, let value): ["figure", name, value]
+            case .skipped(let why): ["skipped", why]
+            case .done: ["done"]
+            }
+        return words.map { $0.map { $0 == Self.separator || $0 == "\n" ? " " : String($0) }.joined() }
+            .joined(separator: String(Self.separator))
+    }
+
+    /// - Returns: `nil` for a line that no trial writes, such as one that a crash cut short.
+    init?(_ text: some StringProtocol) {
+        let words = String(text).split(separator: Self.separator, omittingEmptySubsequences: false).map(String.init)
+        switch (words.first, words.count) {
+        case ("finding", 3):
+            guard let kind = Finding.Kind(rawValue: words[1]) else { return nil }
+            self = .finding(Finding(kind: kind, text: words[2]))
+        case ("figure", 3): self = .figure(name: words[1], value: words[2])
+        case ("skipped", 2): self = .skipped(words[1])
+        case ("done", 1): self = .done
+        default: return nil
+        }
+    }
+}

@@ -1,0 +1,92 @@
+import CommandOutput
+import Files
+import Glibc
+import Locks
+import Processes
+import StreamLoop
+
+/// One trial of one producer, in a process of its own: whatever happens there is a finding, and ends nothing else.
+struct TrialRun {
+    let file: String
+    let producer: String
+    let trial: CheckTrial
+    let seed: UInt64
+    /// What the trial's process is told beside that: values, and options.
+    let words: [String]
+
+    struct Outcome {
+        var findings: [Finding] = []
+        var figures: [(name: String, value: String)] = []
+        var skipped: String?
+        /// Milliseconds.
+        var duration: Int64 = 0
+    }
+
+    /// Beyond its own deadline, for a process that a plugin keeps from ending itself. Seconds.
+    private static let grace: UInt32 = 5
+
+    /// A clock can't always tell a call that holds its thread from a machine that stands still: such a finding counts
+    /// if it is there a second time. So does what may follow from it: streams on threads, which are few. What only the
+    /// second time shows counts, too.
+    func run() throws(CommandFailure) -> Outcome {
+        var outcome = try runOnce()
+        guard outcome.findings.contains(where: { $0.kind == .blocking }) else { return outcome }
+        let second = try runOnce()
+        let known = outcome.findings.map(\.kind)
+        outcome.findings.removeAll { found in
+            [.blocking, .neverEnds, .hang].contains(found.kind) && !second.findings.contains { $0.kind == found.kind }
+        }
+        outcome.findings += second.findings.filter { !known.contains($0.kind) }
+        outcome.duration += second.duration
+        return outcome
+    }
+
+    private func runOnce() throws(CommandFailure) -> Outcome {
+        let scratch = try ScratchFolder()
+        let report = "\(scratch.path)/report"
+        let start = monotonicNanoseconds()
+        let program = SpawnedProgram(
+            ["/proc/self/exe", "trial", file, producer, trial.rawValue] + words
+                + ["--report", report, "--seed", "\(seed)"],
+            output: .kept)
+        let isOver = Semaphore()
+        _ = startThread(named: "sluice-watch", stackBytes: 512 * 1024) {
+            if !isOver.wait(seconds: CheckTrial.deadlineSeconds + Int(Self.grace)) { program.end() }
+        }
+        let ending = try program.run()
+        isOver.post()
+        var outcome = Outcome()
+        outcome.duration = (monotonicNanoseconds() - start) / 1_000_000
+        var isDone = false
+        for line in String(decoding: (try? contents(of: report)) ?? [], as: UTF8.self).split(separator: "\n") {
+            switch TrialLine(line) {
+            case .finding(let finding)?: outcome.findings.append(finding)
+            case .figure(let name, let value)?: outcome.figures.append((name, value))
+            case .skipped(let why)?: outcome.skipped = why
+            case .done?: isDone = true
+            case nil: break
+            }
+        }
+        if !isDone, !outcome.findings.contains(where: { $0.kind == .hang }) || ending.status > 128 {
+            outcome.findings.append(finding(of: ending))
+        }
+        return outcome
+    }
+
+    private func finding(of ending: SpawnedProgram.Ending) -> Finding {
+        let words = ending.output.split(whereSeparator: \.isNewline).filter { !$0.isEmpty }
+        let said = words.first.map { ", after writing \"\($0.prefix(200))\"" } ?? ""
+        if ending.status > 128 {
+            let number = ending.status - 128
+            if number == SIGKILL { return Finding(kind: .hang, text: "the process had to be killed") }
+            let name = [SIGSEGV: "SIGSEGV", SIGABRT: "SIGABRT", SIGBUS: "SIGBUS", SIGILL: "SIGILL", SIGFPE: "SIGFPE"]
+            return Finding(
+                kind: .crash,
+                text:
+                    "the process crashed (\(name[number] ?? "signal \(number)"))\(said); in a debugger: "
+                    + "gdb --args sluice trial \(file) \(producer) \(trial.rawValue) --seed \(seed)"
+            )
+        }
+        return Finding(kind: .crash, text: "the process ended (exit status \(ending.status))\(said)")
+    }
+}

@@ -1,0 +1,9 @@
+/// Something that was asked for in a way that can't be right, in one line: what it is, and what is expected. Exit
+/// status 2.
+package struct UsageError: Error, Sendable, Equatable, CustomStringConvertible {
+    package let description: String
+
+    package init(_ description: String) {
+        self.description = description
+    }
+}

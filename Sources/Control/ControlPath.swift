@@ -1,0 +1,86 @@
+package import CommandOutput
+import Files
+import Glibc
+
+/// Where a server's control socket is, so that the server and `sluice reload` agree without a word.
+///
+/// Each directory of plugins has a name of its own, in a directory that only its user can enter:
+/// `$XDG_RUNTIME_DIR/sluice`, or `/tmp/sluice-UID` where there is none.
+package enum ControlPath {
+    /// The setting that means: no control socket.
+    package static let none = "none"
+    /// The longest that an address can be; unix(7).
+    package static let bytesMax = 107
+
+    /// - Parameter runtimeDirectory: the value of XDG_RUNTIME_DIR.
+    package static func directory(
+        runtimeDirectory: String? = getenv("XDG_RUNTIME_DIR").map { String(cString: $0) }
+    ) -> String {
+        guard let runtimeDirectory, runtimeDirectory.hasPrefix("/"), isOwn(runtimeDirectory) else {
+            return "/tmp/sluice-\(geteuid())"
+        }
+        return runtimeDirectory + "/sluice"
+    }
+
+    /// The socket for a directory of plugins, however its path is written. Links in it are not followed: a link may
+    /// lead to a new release by the time that somebody asks for a reload.
+    package static func standard(for pluginDirectory: String, in directory: String = directory()) -> String {
+        let path = absolute(pluginDirectory)
+        let name = path.split(separator: "/").last.map {
+            String($0.unicodeScalars.filter(isPlain).prefix(24).map(Character.init))
+        }
+        let hash = "\(ContentID(of: Array(path.utf8)))".prefix(16)
+        return "\(directory)/\(name ?? "root")-\(hash).sock"
+    }
+
+    private static func isPlain(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.isASCII
+            && (scalar.properties.isAlphabetic || ("0"..."9").contains(scalar) || "-_".unicodeScalars.contains(scalar))
+    }
+
+    /// From the root, without ".", ".." and double slashes.
+    package static func absolute(_ path: String) -> String {
+        var parts: [Substring] = []
+        for part in (path.hasPrefix("/") ? path : workingDirectory() + "/" + path).split(separator: "/")
+        where part != "." {
+            if part == ".." { _ = parts.popLast() } else { parts.append(part) }
+        }
+        return "/" + parts.joined(separator: "/")
+    }
+
+    private static func workingDirectory() -> String {
+        guard let path = getcwd(nil, 0) else { return "" }
+        defer { free(path) }
+        return String(cString: path)
+    }
+
+    private static func isOwn(_ directory: String) -> Bool {
+        var status = stat()
+        return stat(directory, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR && status.st_uid == geteuid()
+    }
+
+    /// Makes the standard directory, and checks that it is nobody else's.
+    package static func prepare(_ directory: String) throws(CommandFailure) {
+        guard mkdir(directory, 0o700) == 0 || errno == EEXIST else {
+            throw CommandFailure("\(directory): cannot be made (\(String(cString: strerror(errno))))")
+        }
+        var status = stat()
+        guard lstat(directory, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, status.st_uid == geteuid(),
+            status.st_mode & 0o077 == 0
+        else {
+            throw CommandFailure(
+                "\(directory): is not a directory of this user's (\(geteuid())) that only they can enter")
+        }
+    }
+
+    /// The sockets in the standard directory, running servers or not.
+    package static func all(in directory: String = directory()) -> [String] {
+        ((try? names(in: directory)) ?? []).filter { $0.hasSuffix(".sock") }.map { "\(directory)/\($0)" }
+    }
+}
+
+extension ContentID {
+    fileprivate init(of bytes: [UInt8]) {
+        self = bytes.withUnsafeBytes { ContentID(of: $0) }
+    }
+}

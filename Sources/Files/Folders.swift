@@ -1,0 +1,37 @@
+import CLinux
+package import CommandOutput
+import Glibc
+
+/// Removes a file, or a folder and all in it; a symbolic link, not what it leads to.
+package func removeTree(_ path: String) {
+    var status = stat()
+    guard lstat(path, &status) == 0 else { return }
+    if status.st_mode & S_IFMT == S_IFDIR {
+        for name in (try? names(in: path)) ?? [] { removeTree("\(path)/\(name)") }
+    }
+    remove(path)
+}
+
+/// The names in a folder, sorted, without "." and "..".
+/// - Throws: why it cannot be read.
+package func names(in folder: String) throws(CommandFailure) -> [String] {
+    guard let listing = opendir(folder) else { throw CommandFailure("\(folder) can't be read: \(systemError())") }
+    defer { closedir(listing) }
+    var names: [String] = []
+    while let entry = readdir(listing) {
+        let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        if name != ".", name != ".." { names.append(name) }
+    }
+    return names.sorted()
+}
+
+/// As `mkdir -p`.
+package func makeFolders(_ path: String) throws(CommandFailure) {
+    var made = path.hasPrefix("/") ? "" : "."
+    for part in path.split(separator: "/") {
+        made += "/\(part)"
+        guard mkdir(made, 0o755) == 0 || errno == EEXIST else {
+            throw CommandFailure("\(made) can't be made: \(systemError())")
+        }
+    }
+}

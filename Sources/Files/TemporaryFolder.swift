@@ -1,0 +1,98 @@
+import CLinux
+import Glibc
+
+/// A folder that nobody else can enter, or put another in its place, for what lives as long as its owner at most.
+///
+/// Its owner holds a lock on a file in it, `mark`. The kernel lets go of it when the owner is gone, however that came;
+/// so a later process can tell what was left behind from what is in use.
+package final class TemporaryFolder: Sendable {
+    package let path: String
+    /// Of the marked file, locked.
+    private let descriptor: Int32
+
+    /// Tells that the folder is such a one.
+    package static let mark = ".sluice"
+
+    /// In how many folders a new one may be taken for left behind, before it has its lock, until that counts as a
+    /// failure.
+    private static let attemptsMax = 8
+
+    /// Makes one.
+    /// - Returns: why there can be none, otherwise.
+    package static func make(in parent: String) -> Result<TemporaryFolder, TemporaryPlaces.Failure> {
+        var reason = ""
+        for _ in 0..<attemptsMax {
+            var template = Array("\(parent)/\(TemporaryPlaces.prefix)XXXXXX".utf8CString)
+            guard mkdtemp(&template) != nil else { return .failure(TemporaryPlaces.Failure(parent, systemError())) }
+            let path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+            if let objection = WriteAccess.ofThisProcess.objection(to: path) {
+                rmdir(path)
+                return .failure(TemporaryPlaces.Failure(parent, objection.rule))
+            }
+            let descriptor = open("\(path)/\(mark)", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+            let code = errno
+            guard descriptor >= 0 else {
+                rmdir(path)
+                return .failure(TemporaryPlaces.Failure(parent, systemError(code)))
+            }
+            if lock(descriptor) { return .success(TemporaryFolder(path, descriptor)) }
+            // Whoever clears what was left behind was here between these calls.
+            reason = systemError()
+            close(descriptor)
+        }
+        return .failure(TemporaryPlaces.Failure(parent, reason))
+    }
+
+    /// Those that were left behind in a place, by processes of this user's. They are the caller's now, who removes
+    /// them.
+    package static func leftBehind(in place: String) -> [TemporaryFolder] {
+        guard let listing = opendir(place) else { return [] }
+        defer { closedir(listing) }
+        var folders: [TemporaryFolder] = []
+        while let entry = readdir(listing) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            guard name.hasPrefix(TemporaryPlaces.prefix), name.utf8.count == TemporaryPlaces.prefix.utf8.count + 6,
+                let folder = taken("\(place)/\(name)")
+            else { continue }
+            folders.append(folder)
+        }
+        return folders
+    }
+
+    /// - Returns: `nil` if it is not such a folder, if somebody has it, or if others could put another in its place.
+    private static func taken(_ path: String) -> TemporaryFolder? {
+        var folder = stat()
+        guard lstat(path, &folder) == 0, folder.st_mode == S_IFDIR | 0o700, folder.st_uid == geteuid(),
+            WriteAccess.ofThisProcess.objection(to: path) == nil
+        else { return nil }
+        let descriptor = open("\(path)/\(mark)", O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        var file = stat()
+        guard fstat(descriptor, &file) == 0, file.st_mode == S_IFREG | 0o600, file.st_size == 0, lock(descriptor) else {
+            close(descriptor)
+            return nil
+        }
+        return TemporaryFolder(path, descriptor)
+    }
+
+    /// - Returns: `false` if another has it, or removed it before.
+    private static func lock(_ descriptor: Int32) -> Bool {
+        var status = stat()
+        return flock(descriptor, LOCK_EX | LOCK_NB) == 0 && fstat(descriptor, &status) == 0 && status.st_nlink > 0
+    }
+
+    private init(_ path: String, _ descriptor: Int32) {
+        self.path = path
+        self.descriptor = descriptor
+    }
+
+    /// Removes it, if nothing is left in it but the mark.
+    package func remove() {
+        unlink("\(path)/\(Self.mark)")
+        rmdir(path)
+    }
+
+    deinit { close(descriptor) }
+}

@@ -1,0 +1,43 @@
+import CLinux
+import Glibc
+
+/// A counting semaphore of the C library: `post` never blocks.
+///
+/// `@unchecked Sendable`: sem_overview(7) makes every operation safe from any thread; the memory is freed by the last holder.
+package final class Semaphore: @unchecked Sendable {
+    private let semaphore: UnsafeMutablePointer<sem_t>
+
+    package init() {
+        semaphore = .allocate(capacity: 1)
+        precondition(sem_init(semaphore, 0, 0) == 0, "a semaphore that starts at 0 is always valid")
+    }
+
+    deinit {
+        sem_destroy(semaphore)
+        semaphore.deallocate()
+    }
+
+    package func post() {
+        sem_post(semaphore)
+    }
+
+    package func wait() {
+        while sem_wait(semaphore) != 0, errno == EINTR {}
+    }
+
+    /// - Returns: `false` if nothing was posted within so many seconds.
+    package func wait(seconds: Int) -> Bool { wait(nanoseconds: Int64(seconds) * 1_000_000_000) }
+
+    /// - Returns: `false` if nothing was posted within so long.
+    package func wait(nanoseconds: Int64) -> Bool {
+        var deadline = timespec()
+        clock_gettime(CLOCK_REALTIME, &deadline)
+        let end = deadline.tv_nsec + Int(nanoseconds)
+        deadline.tv_sec += end / 1_000_000_000
+        deadline.tv_nsec = end % 1_000_000_000
+        while sem_timedwait(semaphore, &deadline) != 0 {
+            guard errno == EINTR else { return false }
+        }
+        return true
+    }
+}

@@ -1,0 +1,35 @@
+import CLinux
+import Glibc
+import Synchronization
+
+/// The variables of this process, as it was started with them: a plugin may change them, or clear them all, and does so
+/// for everybody.
+package enum ProcessEnvironment {
+    private static let kept = Mutex<[String]?>(nil)
+
+    /// From now on they stay what they are at this moment. Before any code of a plugin's runs.
+    package static func keep() {
+        let variables = present()
+        kept.withLock { $0 = variables }
+    }
+
+    /// "NAME=value" each: those that were kept, or, in a process that keeps none, those that it has.
+    package static var variables: [String] { kept.withLock(\.self) ?? present() }
+
+    /// The value of a variable; `nil` if there is none.
+    package static func value(of name: String) -> String? {
+        guard let kept = kept.withLock(\.self) else { return getenv(name).map { String(cString: $0) } }
+        return kept.first { $0.hasPrefix(name + "=") }.map { String($0.dropFirst(name.count + 1)) }
+    }
+
+    /// clearenv(3) leaves none at all, not even an end of them.
+    private static func present() -> [String] {
+        var variables: [String] = []
+        guard var place = sluice_environment() else { return [] }
+        while let entry = place.pointee {
+            variables.append(String(cString: entry))
+            place += 1
+        }
+        return variables
+    }
+}

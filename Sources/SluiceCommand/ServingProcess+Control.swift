@@ -1,0 +1,63 @@
+import CommandOutput
+import Control
+import FrontDoor
+import Logging
+import PluginHost
+import Settings
+import StreamRuntime
+
+/// How a serving process is asked, and told to reload, from outside.
+extension ServingProcess {
+    /// The longest that a client waits for a reload.
+    private static let reloadSecondsMax = 600
+
+    /// - Returns: `nil` if there shall be none, or the standard place can't be had.
+    func controlSocket() throws(CommandFailure) -> ControlSocket? {
+        guard settings.control != ControlPath.none else { return nil }
+        if !settings.control.isEmpty { return try ControlSocket(listeningOn: settings.control) }
+        do throws(CommandFailure) {
+            try ControlPath.prepare(ControlPath.directory())
+        } catch {
+            logger.warning(
+                "no control socket: 'sluice reload' and 'sluice status' won't find this server; name another place with --control",
+                metadata: ["error": "\(error)"])
+            return nil
+        }
+        return try ControlSocket(listeningOn: ControlPath.standard(for: settings.plugins))
+    }
+
+    mutating func startControl(_ socket: ControlSocket, address: String, startedAt: Int64) {
+        let report = StatusReport(
+            runtime: runtime, reloader: reloader, desk: desk,
+            surroundings: .init(
+                version: Sluice.version, address: address, directory: settings.plugins, startedAt: startedAt,
+                connectionCount: { [door] in door.connectionCount }, images: Self.imageSpace,
+                changedLibraries: { [libraries] in
+                    libraries.changed.map { .init(library: $0.library, plugins: $0.plugins) }
+                }))
+        let server = ControlServer(socket, logger: logger) { [desk, events] command in
+            switch command {
+            case .status: return ControlAnswer(report.status())
+            case .reload, .forcedReload:
+                let result = desk.ask(isForced: command == .forcedReload, seconds: Self.reloadSecondsMax) {
+                    events.post(.reload)
+                }
+                switch result {
+                case .success(let outcome)?: return ControlAnswer(outcome)
+                case .failure(let failure)?: return .refusal(failure.description)
+                case nil: return .refusal("the reload did not end within \(Self.reloadSecondsMax) s")
+                }
+            }
+        }
+        guard server.start() else { return logger.error("no control socket: the system has no thread to give") }
+        control = server
+    }
+
+    /// What the images of plugins take of this process's address space.
+    private static func imageSpace() -> StatusReport.ImageSpace {
+        let images = MappedImages()
+        return .init(count: images.count, bytes: images.bytes) { image in
+            (image.origin as? LoadedPlugin).map { images.bytes(of: $0.mappedPath) } ?? 0
+        }
+    }
+}

@@ -1,0 +1,39 @@
+import CommandOutput
+import Glibc
+import TestSupport
+import Testing
+
+@testable import Control
+
+@Suite("Where a control socket is")
+struct ControlPathTests {
+    private let directory = TemporaryDirectory()
+
+    @Test("the standard place is the same however the directory is written, and another for each directory")
+    func standardPath() throws {
+        let here = ControlPath.absolute(".")
+        let written = ["plugins", "./plugins", "plugins/", "x/../plugins", "\(here)//plugins/."]
+        #expect(Set(written.map { ControlPath.standard(for: $0, in: "/run/x") }).count == 1)
+        #expect(ControlPath.standard(for: "a/plugins", in: "/r") != ControlPath.standard(for: "b/plugins", in: "/r"))
+        let path = ControlPath.standard(for: "/srv/my plugins (new)", in: "/run/x")
+        #expect(path.hasPrefix("/run/x/mypluginsnew-") && path.hasSuffix(".sock"))
+        #expect(ControlPath.standard(for: "/", in: "/r").hasPrefix("/r/root-"))
+        #expect(ControlPath.absolute("/a/../../b/./c//") == "/b/c")
+        #expect(ControlPath.directory(runtimeDirectory: directory.path) == "\(directory.path)/sluice")
+        for none in [nil, "", "relative", "/no/such/directory"] {
+            #expect(ControlPath.directory(runtimeDirectory: none) == "/tmp/sluice-\(geteuid())")
+        }
+    }
+
+    @Test("a standard directory that others can enter is refused")
+    func foreignDirectory() throws {
+        let place = "\(directory.path)/sluice"
+        try ControlPath.prepare(place)
+        try ControlPath.prepare(place)
+        chmod(place, 0o755)
+        #expect(throws: CommandFailure.self) { try ControlPath.prepare(place) }
+        rmdir(place)
+        symlink(directory.path, place)
+        #expect(throws: CommandFailure.self) { try ControlPath.prepare(place) }
+    }
+}

@@ -1,0 +1,43 @@
+import CommandOutput
+import Testing
+
+@testable import Control
+
+@Suite("What a reload did")
+struct ReloadOutcomeTests {
+    private let outcome = ReloadOutcome(
+        loaded: ["a"], replaced: ["b", "c"], unchanged: 7, refusals: ["x.so: no; mend \u{1b}[2Jit"],
+        changedSettings: ["retry"], fixedSettings: ["listen"])
+
+    @Test("is a line for each kind of change, and one for each refusal")
+    func text() {
+        #expect(
+            outcome.text == """
+                loaded     a
+                replaced   b, c
+                settings   retry
+                not now    listen: needs a new start of the server
+                unchanged  7
+                refused    x.so: no; mend \\u001b[2Jit
+
+                """)
+    }
+
+    @Test("its keys are those that are documented, and it is read as it was written")
+    func keys() throws {
+        let line = ControlAnswer(ReloadOutcome(loaded: ["a"], changedSettings: ["retry"])).line
+        #expect(
+            String(decoding: line, as: UTF8.self)
+                == #"{"changed_settings":["retry"],"fixed_settings":[],"loaded":["a"],"ok":true,"protocol":1,"#
+                + #""refusals":[],"removed":[],"renamed":[],"replaced":[],"unchanged":0}"#)
+        #expect(try ControlClient.decoded(ReloadOutcome.self, from: ControlAnswer(outcome).line) == outcome)
+    }
+
+    @Test("is read from an older and a newer server's answer")
+    func otherVersions() throws {
+        let sparse = try ControlClient.decoded(
+            ReloadOutcome.self, from: Array(#"{"loaded":["a"],"someday":{"x":[1]}}"#.utf8))
+        #expect(sparse.loaded == ["a"] && sparse.text == "loaded     a\nunchanged  0\n")
+        #expect(throws: CommandFailure.self) { try ControlClient.decoded(ReloadOutcome.self, from: Array("[]".utf8)) }
+    }
+}

@@ -1,0 +1,41 @@
+import Glibc
+import TestSupport
+import Testing
+
+@testable import Processes
+
+/// Each in a process of its own, which gets the signals.
+@Suite("Requests to end the process")
+struct TerminationTests {
+    @Test("during work they are only counted, and what was done with them before is done with them again")
+    func noting() async {
+        await #expect(processExitsWith: .success) {
+            func handler(_ number: Int32) -> Int {
+                var present = sigaction()
+                sigaction(number, nil, &present)
+                return unsafeBitCast(present.__sigaction_handler.sa_handler, to: Int.self)
+            }
+            signal(SIGHUP, SIG_IGN)
+            _ = Termination.request()
+            let before = [SIGINT, SIGTERM, SIGHUP].map(handler)
+            Termination.noting {
+                #expect(!Termination.isRequested, "an earlier one is no reason to stop")
+                for number in [SIGINT, SIGTERM, SIGHUP] { kill(getpid(), number) }
+                #expect(blockingEventually { Termination.count == 3 } && Termination.isRequested)
+            }
+            #expect([SIGINT, SIGTERM, SIGHUP].map(handler) == before)
+        }
+    }
+
+    @Test("a program is not started any more, and one that runs is ended")
+    func programs() async {
+        await #expect(processExitsWith: .success) {
+            try Termination.noting {
+                // It asks its parent to end, and then waits to be ended itself.
+                let ending = try SpawnedProgram(["sh", "-c", "kill -TERM $PPID; exec sleep 1000"], output: .kept).run()
+                #expect(ending.status == 128 + SIGTERM)
+                #expect(throws: (any Error).self) { try SpawnedProgram(["true"], output: .kept).run() }
+            }
+        }
+    }
+}

@@ -1,0 +1,108 @@
+import Foundation
+import Testing
+
+/// Which target may know which: `Package.swift` says what is linked, this says what is meant.
+@Suite("The layers")
+struct LayerTests {
+    /// Each target in `Sources`, and those of the project's own that it may know. `CSluice` is the folder `include`.
+    private static let layers: [String: Set<String>] = [
+        // C
+        "CCalls": [],
+        "CDeath": ["CCalls"],
+        "CFFI": [],
+        "CLinux": [],
+        "CSQLite": [],
+        "CStart": [],
+        "Launcher": [],
+        // What knows nothing of streams
+        "CommandOutput": [],
+        "Files": ["CLinux", "CommandOutput"],
+        "ForeignFunction": ["CFFI"],
+        "Locks": ["CLinux"],
+        "Processes": ["CLinux", "CommandOutput"],
+        "Settings": [],
+        // Streams
+        "EventStream": [],
+        "StreamLoop": ["CDeath", "CLinux", "Locks"],
+        "StreamRuntime": ["CCalls", "CLinux", "EventStream", "Locks", "StreamLoop"],
+        "FrontDoor": ["CLinux", "EventStream", "StreamRuntime"],
+        // Plugins
+        "Sluice": ["CSluice"],
+        "PluginHost": [
+            "CCalls", "CDeath", "CLinux", "CSluice", "EventStream", "Files", "ForeignFunction", "Locks", "Processes",
+        ],
+        "PluginDirectory": [
+            "EventStream", "Files", "Locks", "PluginHost", "Processes", "StreamLoop", "StreamRuntime",
+        ],
+        // What the verbs do
+        "Authoring": ["CLinux", "CommandOutput", "EventStream", "Files", "Locks", "Processes", "StreamLoop"],
+        "Checking": [
+            "CLinux", "CommandOutput", "EventStream", "Files", "ForeignFunction", "Locks", "PluginHost", "Processes",
+            "StreamLoop", "StreamRuntime",
+        ],
+        "Control": ["CLinux", "CommandOutput", "EventStream", "Files", "Locks", "StreamLoop", "StreamRuntime"],
+        // The verbs, and how all is wired together
+        "SluiceCommand": [
+            "Authoring", "CCalls", "CDeath", "CLinux", "CStart", "Checking", "CommandOutput", "Control", "EventStream",
+            "Files", "ForeignFunction", "FrontDoor", "Locks", "PluginDirectory", "PluginHost", "Processes",
+            "Settings", "StreamLoop", "StreamRuntime",
+        ],
+    ]
+
+    /// Libraries of others that only some targets may know. Nobody may know Foundation: its ICU alone is 40 MB.
+    private static let libraries: [(prefix: String, targets: Set<String>)] = [
+        ("NIO", ["FrontDoor"]), ("FoundationEssentials", ["CommandOutput", "Sluice"]), ("Yams", ["Settings"]),
+        ("ArgumentParser", ["SluiceCommand"]), ("Dispatch", ["Sluice"]),
+    ]
+
+    @Test("every folder in Sources has its place")
+    func complete() throws {
+        #expect(try Set(Repository.names(in: "Sources")) == Set(Self.layers.keys))
+    }
+
+    @Test("no target knows one that, on whatever way, knows it")
+    func acyclic() {
+        var rest = Self.layers
+        while let (target, _) = rest.first(where: { $0.value.allSatisfy { rest[$0] == nil } }) { rest[target] = nil }
+        #expect(rest.isEmpty, "\(rest.keys.sorted())")
+    }
+
+    @Test("a target imports only the ones below it", arguments: layers.keys.sorted())
+    func imports(target: String) throws {
+        let below = try #require(Self.layers[target])
+        let own = Set(Self.layers.keys).union(["CSluice"])
+        for file in try Repository.files(in: "Sources/\(target)", ".swift") {
+            let imports = file.lines.filter { $0.utf8.first != UInt8(ascii: " ") }.compactMap {
+                $0.firstMatch(of: /^(?:@\w+ )?(?:\w+ )?import (?:\w+ )?(\w+)/)?.output.1
+            }
+            for name in imports.map(String.init) {
+                #expect(!own.contains(name) || below.contains(name), "\(file.path) imports \(name)")
+                for library in Self.libraries where name.hasPrefix(library.prefix) {
+                    #expect(library.targets.contains(target), "\(file.path) imports \(name)")
+                }
+                #expect(name != "Foundation", "\(file.path): the server does without")
+            }
+        }
+    }
+
+    @Test("code in C includes only the headers of the targets below it")
+    func includes() throws {
+        let headers = try Repository.files(in: "Sources", ".h").filter { $0.path.contains("/include/") }
+        let owners = Dictionary(headers.map { ($0.name, target(of: $0)) }) { first, _ in first }
+        #expect(owners["CCalls.h"] == "CCalls")
+        for file in try Repository.files(in: "Sources", ".c", ".h") {
+            let target = target(of: file)
+            for line in file.lines where line.hasPrefix("#") {
+                guard let name = line.firstMatch(of: /^# *include ["<]([^">]+)[">]/)?.output.1,
+                    let owner = owners[String(name)]
+                else { continue }
+                let isAllowed = owner == target || Self.layers[target]?.contains(owner) == true
+                #expect(isAllowed, "\(file.path) includes \(name)")
+            }
+        }
+    }
+
+    private func target(of file: Repository.File) -> String {
+        file.path.split(separator: "/").dropFirst().first.map(String.init) ?? ""
+    }
+}
