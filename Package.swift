@@ -119,6 +119,7 @@ let package = Package(
         .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
         .target(name: "PluginLines", path: "Plugins/lines", publicHeadersPath: ".", cSettings: pluginC),
         .target(name: "EventStream", swiftSettings: settings),
+        .target(name: "ProducerInterface", dependencies: ["EventStream"], swiftSettings: settings),
         .target(name: "Sluice", dependencies: ["CSluice"], swiftSettings: settings),
         .target(name: "ForeignFunction", dependencies: ["CFFI"], swiftSettings: settings),
         .target(name: "Locks", dependencies: ["CLinux"], swiftSettings: settings),
@@ -130,7 +131,7 @@ let package = Package(
         .target(
             name: "StreamRuntime",
             dependencies: [
-                "CCalls", "EventStream", "Locks", "StreamLoop",
+                "CCalls", "EventStream", "Locks", "ProducerInterface", "StreamLoop",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -139,13 +140,14 @@ let package = Package(
             name: "PluginHost",
             dependencies: [
                 "CCalls", "CDeath", "EventStream", "ForeignFunction", "CLinux", "CSluice", "Locks",
+                "ProducerInterface",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
         .target(
             name: "FrontDoor",
             dependencies: [
-                "CLinux", "EventStream", "StreamRuntime",
+                "CLinux", "EventStream", "ProducerInterface", "StreamRuntime",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -156,7 +158,7 @@ let package = Package(
             name: "SluiceCommand",
             dependencies: [
                 "CCalls", "CDeath", "CLinux", "CStart", "EventStream", "ForeignFunction", "FrontDoor", "PluginHost",
-                "StreamLoop", "StreamRuntime",
+                "ProducerInterface", "StreamLoop", "StreamRuntime",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),
@@ -166,25 +168,31 @@ let package = Package(
             linkerSettings: [.unsafeFlags(["-Xlinker", "-z", "-Xlinker", "now"])]),
         // A target of tests, so that only they are built with it.
         .testTarget(
-            name: "TestSupport", dependencies: ["EventStream"], path: "Tests/TestSupport", swiftSettings: settings),
+            name: "TestSupport", dependencies: ["EventStream", "ProducerInterface"], path: "Tests/TestSupport",
+            swiftSettings: settings),
         unitTests("Sluice", also: ["CSluice"]),
         unitTests("EventStream", exclude: ["Golden"]),
+        unitTests("ProducerInterface"),
         unitTests("ForeignFunction"),
         unitTests("CCalls"),
         unitTests("Locks"),
         unitTests("StreamLoop", also: ["CLinux"]),
         unitTests(
             "StreamRuntime",
-            also: ["EventStream", "Locks", "StreamLoop", .product(name: "Logging", package: "swift-log")]),
+            also: [
+                "EventStream", "Locks", "ProducerInterface", "StreamLoop",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
         unitTests(
             "PluginHost",
             also: [
-                "EventStream", "ForeignFunction", "CSluice", "CLinux", .product(name: "Logging", package: "swift-log"),
+                "EventStream", "ForeignFunction", "CSluice", "CLinux", "ProducerInterface",
+                .product(name: "Logging", package: "swift-log"),
             ]),
         unitTests(
             "FrontDoor",
             also: [
-                "EventStream", "StreamLoop", "StreamRuntime",
+                "EventStream", "ProducerInterface", "StreamLoop", "StreamRuntime",
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
@@ -193,20 +201,24 @@ let package = Package(
             also: [
                 "StreamRuntime",
                 "PluginHost",
+                "ProducerInterface",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .testTarget(name: "TidyTests", swiftSettings: settings),
         .testTarget(
-            name: "LifecycleTests", dependencies: ["TestSupport", "EventStream", "SluiceCommand"],
+            name: "LifecycleTests",
+            dependencies: ["TestSupport", "EventStream", "ProducerInterface", "SluiceCommand"],
             swiftSettings: settings),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["TestSupport", "EventStream", "SluiceCommand"],
+            name: "EndToEndTests",
+            dependencies: ["TestSupport", "EventStream", "ProducerInterface", "SluiceCommand"],
             swiftSettings: settings),
         .executableTarget(
             name: "FanOutBenchmark",
             dependencies: [
-                "EventStream", "StreamLoop", "StreamRuntime", .product(name: "Logging", package: "swift-log"),
+                "EventStream", "ProducerInterface", "StreamLoop", "StreamRuntime",
+                .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/Benchmarks/FanOut", swiftSettings: settings),
         .executableTarget(
@@ -215,7 +227,8 @@ let package = Package(
         .executableTarget(
             name: "CallBenchmark",
             dependencies: [
-                "EventStream", "ForeignFunction", "PluginHost", .product(name: "Logging", package: "swift-log"),
+                "EventStream", "ForeignFunction", "PluginHost", "ProducerInterface",
+                .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/Benchmarks/Calls", swiftSettings: settings),
     ].filter { !leftOut.contains($0.name) } + plugins.map(\.0)

@@ -1,8 +1,8 @@
-import EventStream
 import Glibc
 import Logging
 import NIOCore
 import NIOHTTP1
+import ProducerInterface
 import StreamRuntime
 
 extension ConnectionHandler {

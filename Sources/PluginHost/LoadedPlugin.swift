@@ -1,6 +1,6 @@
 import CCalls
-import EventStream
 import Logging
+import ProducerInterface
 import Synchronization
 
 /// A plugin in memory: one generation. It stays there for ever; what ends is its use.

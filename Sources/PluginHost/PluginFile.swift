@@ -1,5 +1,5 @@
-import EventStream
 import Glibc
+import ProducerInterface
 
 /// A plugin's file as it was read: all of its bytes at one moment, from a place that only the operator can write to.
 package struct PluginFile: Sendable {

@@ -1,7 +1,7 @@
 import CLinux
-import EventStream
 import ForeignFunction
 import Glibc
+import ProducerInterface
 
 /// Tries plugins in a child process before the server loads them. The child is the same program, executed anew: a fork of a server
 /// with threads could run nothing safely.

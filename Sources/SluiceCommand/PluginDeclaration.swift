@@ -1,6 +1,6 @@
-import EventStream
 import ForeignFunction
 import PluginHost
+import ProducerInterface
 
 /// What a plugin says about itself, for people and for programs.
 struct PluginDeclaration {

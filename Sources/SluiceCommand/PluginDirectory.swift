@@ -1,5 +1,5 @@
-import EventStream
 import PluginHost
+import ProducerInterface
 import StreamRuntime
 import Synchronization
 

@@ -5,6 +5,7 @@ import EventStream
 import Glibc
 import Logging
 import PluginHost
+import ProducerInterface
 
 struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

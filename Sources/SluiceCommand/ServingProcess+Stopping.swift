@@ -1,8 +1,8 @@
-import EventStream
 import FrontDoor
 import Glibc
 import Logging
 import PluginHost
+import ProducerInterface
 import StreamLoop
 import StreamRuntime
 

@@ -1,6 +1,6 @@
-import EventStream
 import Glibc
 import PluginHost
+import ProducerInterface
 import StreamLoop
 import StreamRuntime
 

@@ -1,5 +1,5 @@
-package import EventStream
 import Logging
+package import ProducerInterface
 import StreamLoop
 import Synchronization
 

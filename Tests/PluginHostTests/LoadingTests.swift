@@ -1,6 +1,6 @@
-import EventStream
 import Glibc
 import Logging
+import ProducerInterface
 import TestSupport
 import Testing
 

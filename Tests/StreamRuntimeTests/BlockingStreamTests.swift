@@ -1,4 +1,4 @@
-import EventStream
+import ProducerInterface
 import StreamLoop
 import Synchronization
 import TestSupport
@@ -65,7 +65,6 @@ struct BlockingStreamTests {
         let text = String(repeating: "x", count: 50_000)
         let producer = FakeProducer.blocking([.event(text).repeated(8), .end])
         let entry = stage.entry(producer)
-        // The socket is not read until the source is closed.
         let visitor = try await stage.subscribe(entry)
         #expect(await eventually { producer.only.stepsTaken >= 2 })
         #expect(await visitor.receives(String(repeating: frame(text), count: 8) + finished))
@@ -218,15 +217,13 @@ struct BlockingStreamTests {
     @Test("scheduled calls run between the calls of the stream, on its thread")
     func scheduled() async throws {
         unowned let runtime = stage.runtime
+        let kept = Mutex<FakeCall?>(nil)
         let producer = FakeProducer.blocking([
             .wait(-1),
             .act { stream in
-                _ = runtime.schedule(
-                    stream.token, afterNanoseconds: 1_000_000,
-                    { context in
-                        let stream = Unmanaged<FakeStream>.fromOpaque(context!).takeUnretainedValue()
-                        stream.runScheduled()
-                    }, Unmanaged.passUnretained(stream).toOpaque())
+                let call = FakeCall { stream.runScheduled() }
+                kept.withLock { $0 = call }
+                _ = runtime.schedule(stream.token, afterNanoseconds: 1_000_000, call.call)
                 _ = runtime.sleep(stream.token, milliseconds: 20)
                 return .wait(milliseconds: -1)
             },

@@ -1,9 +1,9 @@
 import ArgumentParser
-import EventStream
 import ForeignFunction
 import Glibc
 import Logging
 import PluginHost
+import ProducerInterface
 
 struct CheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

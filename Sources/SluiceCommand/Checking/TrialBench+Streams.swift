@@ -1,7 +1,7 @@
 import CLinux
-import EventStream
 import Glibc
 import PluginHost
+import ProducerInterface
 import StreamLoop
 import StreamRuntime
 import Synchronization

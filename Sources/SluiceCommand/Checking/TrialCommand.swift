@@ -1,7 +1,7 @@
 import ArgumentParser
-import EventStream
 import Glibc
 import PluginHost
+import ProducerInterface
 import StreamLoop
 import StreamRuntime
 

@@ -1,5 +1,6 @@
 import EventStream
 import Glibc
+import ProducerInterface
 import StreamRuntime
 
 /// Tells what became of a plugin's sources: on the terminal, and as an event `sluice-build` to those who listen to the plugin.

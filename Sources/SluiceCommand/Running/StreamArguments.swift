@@ -1,5 +1,5 @@
-import EventStream
 import PluginHost
+import ProducerInterface
 import StreamRuntime
 
 /// What `sluice run` asks a producer for, from the words of its command line.
