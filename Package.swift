@@ -119,6 +119,7 @@ let package = Package(
         .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
         .target(name: "PluginLines", path: "Plugins/lines", publicHeadersPath: ".", cSettings: pluginC),
         .target(name: "EventStream", swiftSettings: settings),
+        .target(name: "ProducerInterface", dependencies: ["EventStream"], swiftSettings: settings),
         .target(name: "Sluice", dependencies: ["CSluice"], swiftSettings: settings),
         .target(name: "ForeignFunction", dependencies: ["CFFI"], swiftSettings: settings),
         .target(
@@ -135,7 +136,7 @@ let package = Package(
         .target(
             name: "StreamRuntime",
             dependencies: [
-                "CCalls", "EventStream", "Locks", "StreamLoop",
+                "CCalls", "EventStream", "Locks", "ProducerInterface", "StreamLoop",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -144,14 +145,14 @@ let package = Package(
             name: "PluginHost",
             dependencies: [
                 "CCalls", "CDeath", "EventStream", "Files", "ForeignFunction", "CLinux", "CSluice", "Locks",
-                "Processes",
+                "Processes", "ProducerInterface",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
         .target(
             name: "FrontDoor",
             dependencies: [
-                "CLinux", "EventStream", "StreamRuntime",
+                "CLinux", "EventStream", "ProducerInterface", "StreamRuntime",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -161,8 +162,8 @@ let package = Package(
         .target(
             name: "PluginDirectory",
             dependencies: [
-                "EventStream", "Files", "Locks", "PluginHost", "Processes", "StreamLoop", "StreamRuntime",
-                .product(name: "Logging", package: "swift-log"),
+                "EventStream", "Files", "Locks", "PluginHost", "Processes", "ProducerInterface", "StreamLoop",
+                "StreamRuntime", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
         .target(
@@ -173,16 +174,15 @@ let package = Package(
             name: "Checking",
             dependencies: [
                 "CLinux", "CommandOutput", "EventStream", "Files", "ForeignFunction", "Locks", "PluginHost",
-                "Processes",
-                "StreamLoop", "StreamRuntime",
+                "Processes", "ProducerInterface", "StreamLoop", "StreamRuntime",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
         .target(
             name: "Control",
             dependencies: [
-                "CLinux", "CommandOutput", "EventStream", "Files", "Locks", "StreamLoop", "StreamRuntime",
-                .product(name: "Logging", package: "swift-log"),
+                "CLinux", "CommandOutput", "EventStream", "Files", "Locks", "ProducerInterface", "StreamLoop",
+                "StreamRuntime", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
         .executableTarget(
@@ -190,7 +190,7 @@ let package = Package(
             dependencies: [
                 "Authoring", "CCalls", "CDeath", "CLinux", "CStart", "Checking", "CommandOutput", "Control",
                 "EventStream", "Files", "ForeignFunction", "FrontDoor", "Locks", "PluginDirectory", "PluginHost",
-                "Processes", "Settings", "StreamLoop", "StreamRuntime",
+                "Processes", "ProducerInterface", "Settings", "StreamLoop", "StreamRuntime",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -199,9 +199,11 @@ let package = Package(
             linkerSettings: [.unsafeFlags(["-Xlinker", "-z", "-Xlinker", "now"])]),
         // A target of tests, so that only they are built with it.
         .testTarget(
-            name: "TestSupport", dependencies: ["EventStream"], path: "Tests/TestSupport", swiftSettings: settings),
+            name: "TestSupport", dependencies: ["EventStream", "ProducerInterface"], path: "Tests/TestSupport",
+            swiftSettings: settings),
         unitTests("Sluice", also: ["CSluice"]),
         unitTests("EventStream", exclude: ["Golden"]),
+        unitTests("ProducerInterface"),
         unitTests("ForeignFunction"),
         unitTests("CommandOutput"),
         unitTests("Files", also: ["CLinux", "CommandOutput"]),
@@ -212,44 +214,51 @@ let package = Package(
         unitTests("StreamLoop", also: ["CLinux"]),
         unitTests(
             "StreamRuntime",
-            also: ["EventStream", "Locks", "StreamLoop", .product(name: "Logging", package: "swift-log")]),
+            also: [
+                "EventStream", "Locks", "ProducerInterface", "StreamLoop",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
         unitTests(
             "PluginHost",
             also: [
-                "EventStream", "Files", "ForeignFunction", "CSluice", "CLinux", "Processes",
+                "EventStream", "Files", "ForeignFunction", "CSluice", "CLinux", "Processes", "ProducerInterface",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         unitTests(
             "FrontDoor",
             also: [
-                "EventStream", "StreamLoop", "StreamRuntime",
+                "EventStream", "ProducerInterface", "StreamLoop", "StreamRuntime",
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
         unitTests(
-            "PluginDirectory", also: ["Files", "PluginHost", .product(name: "Logging", package: "swift-log")]),
+            "PluginDirectory",
+            also: ["Files", "PluginHost", "ProducerInterface", .product(name: "Logging", package: "swift-log")]),
         unitTests("Authoring", also: ["CommandOutput", "EventStream", "Files"]),
-        unitTests("Checking"),
-        unitTests("Control", also: ["CommandOutput", .product(name: "Logging", package: "swift-log")]),
+        unitTests("Checking", also: ["ProducerInterface"]),
+        unitTests("Control", also: ["CommandOutput", "ProducerInterface", .product(name: "Logging", package: "swift-log")]),
         unitTests(
             "SluiceCommand",
             also: [
-                "CommandOutput", "Control", "EventStream", "FrontDoor", "Locks", "PluginHost", "Settings",
-                "StreamRuntime",
+                "CommandOutput", "Control", "EventStream", "FrontDoor", "Locks", "PluginHost", "ProducerInterface",
+                "Settings", "StreamRuntime",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .testTarget(name: "TidyTests", swiftSettings: settings),
         .testTarget(
-            name: "LifecycleTests", dependencies: ["TestSupport", "EventStream", "SluiceCommand"],
+            name: "LifecycleTests",
+            dependencies: ["TestSupport", "EventStream", "ProducerInterface", "SluiceCommand"],
             swiftSettings: settings),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["TestSupport", "EventStream", "Settings", "SluiceCommand"],
+            name: "EndToEndTests",
+            dependencies: ["TestSupport", "EventStream", "ProducerInterface", "Settings", "SluiceCommand"],
             swiftSettings: settings),
         .executableTarget(
             name: "FanOutBenchmark",
             dependencies: [
-                "EventStream", "StreamLoop", "StreamRuntime", .product(name: "Logging", package: "swift-log"),
+                "EventStream", "ProducerInterface", "StreamLoop", "StreamRuntime",
+                .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/Benchmarks/FanOut", swiftSettings: settings),
         .executableTarget(
@@ -258,7 +267,8 @@ let package = Package(
         .executableTarget(
             name: "CallBenchmark",
             dependencies: [
-                "EventStream", "ForeignFunction", "PluginHost", .product(name: "Logging", package: "swift-log"),
+                "EventStream", "ForeignFunction", "PluginHost", "ProducerInterface",
+                .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/Benchmarks/Calls", swiftSettings: settings),
     ].filter { !leftOut.contains($0.name) } + plugins.map(\.0)

@@ -1,5 +1,6 @@
 import EventStream
 import PluginHost
+import ProducerInterface
 import StreamLoop
 import Synchronization
 
@@ -17,14 +18,14 @@ final class TimedProducer: EventProducer {
         try plugin.resolve(path: path, query: query)
     }
 
-    func open(_ stream: StreamToken, _ request: StreamRequest, state: inout UnsafeMutableRawPointer?) -> OpenOutcome {
+    func open(_ stream: StreamToken, _ request: StreamRequest, state: inout ProducerState) -> OpenOutcome {
         let start = monotonicNanoseconds()
         defer { times.add(.open, monotonicNanoseconds() - start) }
         return plugin.open(stream, request, state: &state)
     }
 
     func pull(
-        _ stream: StreamToken, state: UnsafeMutableRawPointer?, into frames: inout FrameBuffer, events: Int, bytes: Int
+        _ stream: StreamToken, state: ProducerState, into frames: inout FrameBuffer, events: Int, bytes: Int
     ) -> PullOutcome {
         let start = monotonicNanoseconds()
         defer { times.add(.next, monotonicNanoseconds() - start) }
@@ -32,13 +33,13 @@ final class TimedProducer: EventProducer {
         return plugin.pull(stream, state: state, into: &frames, events: 1, bytes: bytes)
     }
 
-    func close(_ stream: StreamToken, state: UnsafeMutableRawPointer?, reason: CloseReason) -> Bool {
+    func close(_ stream: StreamToken, state: ProducerState, reason: CloseReason) -> Bool {
         let start = monotonicNanoseconds()
         defer { times.add(.close, monotonicNanoseconds() - start) }
         return plugin.close(stream, state: state, reason: reason)
     }
 
-    func save(_ stream: StreamToken, state: UnsafeMutableRawPointer?) -> [UInt8]? {
+    func save(_ stream: StreamToken, state: ProducerState) -> [UInt8]? {
         plugin.save(stream, state: state)
     }
 
@@ -46,9 +47,11 @@ final class TimedProducer: EventProducer {
 
     var hasInterrupt: Bool { plugin.hasInterrupt }
 
-    func interrupt(_ stream: StreamToken, state: UnsafeMutableRawPointer?) {
+    func interrupt(_ stream: StreamToken, state: ProducerState) {
         plugin.interrupt(stream, state: state)
     }
+
+    func perform(_ stream: StreamToken, _ call: ProducerCall) { plugin.perform(stream, call) }
 
     func forget(_ stream: StreamToken) { plugin.forget(stream) }
 }
@@ -119,9 +122,8 @@ final class TimedServices: StreamServices {
     func opened(_ stream: StreamToken, _ outcome: OpenOutcome) -> Bool { services.opened(stream, outcome) }
     func closed(_ stream: StreamToken) -> Bool { services.closed(stream) }
     func schedule(
-        _ stream: StreamToken, afterNanoseconds: Int64,
-        _ function: @escaping @convention(c) (UnsafeMutableRawPointer?) -> Void, _ context: UnsafeMutableRawPointer?
+        _ stream: StreamToken, afterNanoseconds: Int64, _ call: ProducerCall
     ) -> ScheduleOutcome {
-        services.schedule(stream, afterNanoseconds: afterNanoseconds, function, context)
+        services.schedule(stream, afterNanoseconds: afterNanoseconds, call)
     }
 }

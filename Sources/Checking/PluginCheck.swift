@@ -5,6 +5,7 @@ import Glibc
 import Logging
 import PluginHost
 import Processes
+import ProducerInterface
 
 /// Tries the producers of a plugin, one after the other, each in all ways that are wanted.
 package struct PluginCheck {

@@ -2,6 +2,7 @@ package import CommandOutput
 package import EventStream
 import Glibc
 import PluginHost
+import ProducerInterface
 import StreamLoop
 import StreamRuntime
 

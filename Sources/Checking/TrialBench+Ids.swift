@@ -2,6 +2,7 @@ import CommandOutput
 import EventStream
 import ForeignFunction
 import PluginHost
+import ProducerInterface
 import StreamLoop
 import StreamRuntime
 import Synchronization

@@ -1,8 +1,8 @@
 import CLinux
-import EventStream
 import Glibc
 import Locks
 import PluginHost
+import ProducerInterface
 import StreamLoop
 import StreamRuntime
 import Synchronization

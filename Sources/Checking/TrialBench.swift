@@ -5,6 +5,7 @@ import Glibc
 import Locks
 import Logging
 import PluginHost
+import ProducerInterface
 import StreamLoop
 import StreamRuntime
 

@@ -1,6 +1,7 @@
 import EventStream
 import Glibc
 import Locks
+import ProducerInterface
 import StreamLoop
 import StreamRuntime
 import Synchronization

@@ -1,5 +1,5 @@
-import EventStream
 import NIOCore
+import ProducerInterface
 import StreamRuntime
 
 /// Brings batches to the channels of one event loop: one message for all that get the same bytes, and one back for all

@@ -1,5 +1,5 @@
-import EventStream
 import NIOCore
+import ProducerInterface
 import StreamRuntime
 import Synchronization
 

@@ -1,6 +1,6 @@
-import EventStream
 import NIOCore
 import NIOHTTP1
+import ProducerInterface
 import StreamRuntime
 
 /// One connection while it speaks HTTP/1.x: answers its requests one after the other, until one of them becomes a

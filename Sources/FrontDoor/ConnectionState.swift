@@ -1,4 +1,5 @@
 import EventStream
+import ProducerInterface
 
 /// Where one connection stands: a pure state machine, without bytes and without I/O. Its methods say what has happened;
 /// it goes on to the next phase, and answers with what is to be done.

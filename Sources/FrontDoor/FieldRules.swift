@@ -1,5 +1,5 @@
-import EventStream
 import NIOHTTP1
+import ProducerInterface
 
 /// What RFC 9110 and RFC 9112 demand of a request's fields beyond what the parser checks. A connection on which one of
 /// these rules is broken is not trusted any further: where one reader sees an error, another may have seen a second

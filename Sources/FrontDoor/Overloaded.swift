@@ -1,4 +1,4 @@
-import EventStream
+import ProducerInterface
 
 /// Why a subscriber is turned away.
 enum TurnedAway {

@@ -1,5 +1,6 @@
 import EventStream
 import Logging
+import ProducerInterface
 import StreamRuntime
 
 /// What a producer may say in a response, when its stream opens or when it opens none. What is for the server to say is

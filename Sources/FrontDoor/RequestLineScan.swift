@@ -1,4 +1,4 @@
-import EventStream
+import ProducerInterface
 
 /// Tells whether a request line has the right shape (RFC 9112 §3): a method, a target and a version of HTTP/1. For
 /// methods that the parser does not know: it stops at their first letter, and would take a request of another method

@@ -1,5 +1,6 @@
 import EventStream
 import NIOHTTP1
+import ProducerInterface
 import StreamRuntime
 
 /// Decides what a request gets. No I/O, and no state of its own.

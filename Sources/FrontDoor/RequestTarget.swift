@@ -1,4 +1,4 @@
-import EventStream
+import ProducerInterface
 
 /// What a request line asks for, split and checked: its path as sent, and its query decoded.
 struct RequestTarget: Equatable {

@@ -1,6 +1,6 @@
-import EventStream
 import NIOCore
 import NIOHTTP1
+import ProducerInterface
 
 /// A whole response that is not a stream.
 struct Response {

@@ -1,5 +1,6 @@
 import EventStream
 import NIOCore
+import ProducerInterface
 
 /// The head of a response that is a stream, as data: each transport writes it in the protocol that it speaks.
 struct ResponseHead: Equatable {

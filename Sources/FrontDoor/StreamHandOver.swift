@@ -2,6 +2,7 @@ import EventStream
 import Glibc
 import NIOCore
 import NIOHTTP1
+import ProducerInterface
 import StreamRuntime
 
 /// A connection's part that makes it a stream's: from a request for a stream to the stream that has the connection,

@@ -1,6 +1,7 @@
 import EventStream
 import Locks
 import PluginHost
+import ProducerInterface
 import StreamLoop
 import Synchronization
 

@@ -2,6 +2,7 @@ package import EventStream
 import Files
 package import PluginHost
 import Processes
+import ProducerInterface
 package import StreamRuntime
 import Synchronization
 

@@ -1,5 +1,5 @@
-package import EventStream
 import ForeignFunction
+package import ProducerInterface
 
 /// What there is to tell about the C functions that were made for plugins.
 package enum CallbackFigures {

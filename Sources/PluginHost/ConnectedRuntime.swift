@@ -1,4 +1,4 @@
-package import EventStream
+package import ProducerInterface
 import Synchronization
 
 /// The runtime that the host table speaks for. One per process: a C function of the table gets a stream's handle and nothing

@@ -1,4 +1,4 @@
-import EventStream
+import ProducerInterface
 import Synchronization
 
 /// Who is inside the dynamic loader. It has one lock for the whole process, and holds it while the constructors of an image run

@@ -1,6 +1,7 @@
 package import EventStream
 package import ForeignFunction
 import Glibc
+import ProducerInterface
 
 /// The functions of `host->callback`: each call becomes an event, written straight into its stream's queue.
 ///

@@ -1,5 +1,5 @@
-import EventStream
 import ForeignFunction
+import ProducerInterface
 
 /// What a signature of `host->callback` says about its events.
 struct EventSignature {

@@ -1,5 +1,5 @@
 import CSluice
-import EventStream
+import ProducerInterface
 
 /// From the handle that a plugin passes to what it names.
 enum HandleLookUp {

@@ -1,5 +1,5 @@
 import CSluice
-import EventStream
+import ProducerInterface
 
 /// What `open` says beside its return value, and what is said later in its place.
 enum HostAnswers {

@@ -2,6 +2,7 @@ import CSluice
 import EventStream
 import ForeignFunction
 import Glibc
+import ProducerInterface
 
 /// `host->bind` and `host->callback`: C functions that are made for a stream.
 enum HostBind {

@@ -1,5 +1,5 @@
 import CSluice
-import EventStream
+import ProducerInterface
 
 /// `host->emit`: an event that is pushed.
 enum HostEmit {

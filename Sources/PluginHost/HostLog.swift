@@ -1,9 +1,9 @@
 import CSluice
-import EventStream
 import ForeignFunction
 import Glibc
 import Locks
 import Logging
+import ProducerInterface
 import Synchronization
 
 /// What plugins say, and what is said about them when they call the host wrongly.

@@ -1,5 +1,5 @@
 import CSluice
-import EventStream
+import ProducerInterface
 
 /// The version of the host, for people.
 package let hostVersion = "0.1.0"
@@ -59,7 +59,7 @@ enum HostTable {
                 return false
             }
             let outcome = ConnectedRuntime.ask {
-                $0.schedule(token, afterNanoseconds: max(nanoseconds, 0), function, context)
+                $0.schedule(token, afterNanoseconds: max(nanoseconds, 0), ProducerCall(function, context))
             }
             if outcome == .tooMany {
                 HostLog.misuse(

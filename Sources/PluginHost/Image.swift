@@ -1,9 +1,9 @@
 import CCalls
 import CLinux
 import CSluice
-import EventStream
 import Glibc
 import Logging
+import ProducerInterface
 
 /// A plugin's code in memory.
 ///

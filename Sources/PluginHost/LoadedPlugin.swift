@@ -2,6 +2,7 @@ import CCalls
 import EventStream
 package import Files
 import Logging
+import ProducerInterface
 import Synchronization
 
 /// A plugin in memory: one generation. It stays there for ever; what ends is its use.

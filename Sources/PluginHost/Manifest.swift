@@ -1,6 +1,6 @@
 import CSluice
-import EventStream
 import ForeignFunction
+import ProducerInterface
 
 /// What a plugin declares, checked, and copied out of its memory as far as it is data.
 struct Manifest {

@@ -1,6 +1,6 @@
 import CSluice
-import EventStream
 import ForeignFunction
+import ProducerInterface
 import Synchronization
 
 /// A stream from the call of `open` to its answer: what the plugin may ask about the request, and what it says about its answer.

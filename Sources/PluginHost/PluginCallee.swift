@@ -1,5 +1,5 @@
 import CCalls
-import EventStream
+import ProducerInterface
 import Synchronization
 
 /// Who is called: what a server says of the call that it dies in. Each call is noted in the record of its thread, which costs some

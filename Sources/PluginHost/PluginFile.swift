@@ -2,6 +2,7 @@ import CLinux
 import EventStream
 package import Files
 import Glibc
+import ProducerInterface
 
 /// A plugin's file as it was read: all of its bytes at one moment, from a place that only the operator can write to.
 package struct PluginFile: Sendable {

@@ -3,6 +3,7 @@ package import Files
 import ForeignFunction
 import Glibc
 package import Logging
+import ProducerInterface
 import Synchronization
 
 /// Loads plugins: from a path to producers that can be served, or to one line that says why not.

@@ -1,5 +1,5 @@
-import EventStream
 import ForeignFunction
+import ProducerInterface
 
 /// The values of a request, in the order of a producer's signature.
 struct PluginParameters: ResolvedParameters {

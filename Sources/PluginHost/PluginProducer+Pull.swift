@@ -2,6 +2,7 @@ import CCalls
 import CSluice
 package import EventStream
 import ForeignFunction
+package import ProducerInterface
 
 /// The road of every event: `next`, and its fields straight into the frames. Nothing in here allocates (but for a buffer that has
 /// to grow), locks, or counts references.
@@ -12,7 +13,7 @@ extension PluginProducer {
     static let clockEventsMax = 32
 
     package func pull(
-        _ stream: StreamToken, state: UnsafeMutableRawPointer?, into frames: inout FrameBuffer, events: Int, bytes: Int
+        _ stream: StreamToken, state: ProducerState, into frames: inout FrameBuffer, events: Int, bytes: Int
     ) -> PullOutcome {
         // All of it is one call: what a producer lends may be an address that is none.
         callee.call(.next, of: stream) {
@@ -22,17 +23,17 @@ extension PluginProducer {
 
     @inline(__always)
     private func pullEvents(
-        _ stream: StreamToken, state: UnsafeMutableRawPointer?, into frames: inout FrameBuffer, events: Int, bytes: Int
+        _ stream: StreamToken, state: ProducerState, into frames: inout FrameBuffer, events: Int, bytes: Int
     ) -> PullOutcome {
         guard let next = functions.next else { return .wait(milliseconds: -1) }
-        let encoder = encoder
+        let (encoder, pointer) = (encoder, state.pointer)
         let end = events > 1 ? monotonicNanoseconds() &+ Self.pullNanosecondsMax : .max
         var clockEvents = 1
         var count = 0
         var event = sluice_event()
         repeat {
             event = .reset
-            let answer = next(state, &event)
+            let answer = next(pointer, &event)
             let wait = event.wait_ms
             if sluice_take_emit() { takeEmitted(stream, into: &frames) }
             guard wait >= -1 else { return broken("next set wait_ms to \(wait), which is below -1") }

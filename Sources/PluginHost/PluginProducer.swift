@@ -1,8 +1,9 @@
 import CCalls
 import CSluice
-package import EventStream
+import EventStream
 package import ForeignFunction
 import Logging
+package import ProducerInterface
 
 /// A producer of a loaded plugin: what the runtime asks becomes calls of the plugin's functions.
 package final class PluginProducer: EventProducer {
@@ -63,7 +64,7 @@ package final class PluginProducer: EventProducer {
     }
 
     package func open(
-        _ stream: StreamToken, _ request: StreamRequest, state: inout UnsafeMutableRawPointer?
+        _ stream: StreamToken, _ request: StreamRequest, state: inout ProducerState
     ) -> OpenOutcome {
         guard let parameters = request.parameters as? PluginParameters, parameters.signature == signature else {
             preconditionFailure("a request's parameters are resolved by the producer that opens it")
@@ -86,9 +87,11 @@ package final class PluginProducer: EventProducer {
     }
 
     private func call(
-        _ stream: StreamToken, _ opening: OpeningStream, _ state: inout UnsafeMutableRawPointer?
+        _ stream: StreamToken, _ opening: OpeningStream, _ state: inout ProducerState
     ) -> Int32 {
-        withUnsafeMutablePointer(to: &state) { state in
+        var pointer = state.pointer
+        defer { state = ProducerState(pointer) }
+        return withUnsafeMutablePointer(to: &pointer) { state in
             switch functions.open {
             case .plain(let open):
                 return callee.call(.open, of: stream) { open(stream.handle, state) }
@@ -105,10 +108,10 @@ package final class PluginProducer: EventProducer {
         }
     }
 
-    package func save(_ stream: StreamToken, state: UnsafeMutableRawPointer?) -> [UInt8]? {
+    package func save(_ stream: StreamToken, state: ProducerState) -> [UInt8]? {
         guard let save = functions.save else { return nil }
         StreamTables.saving[stream] = .some(nil)
-        callee.call(.save, of: stream) { save(state, stream.handle) }
+        callee.call(.save, of: stream) { save(state.pointer, stream.handle) }
         return StreamTables.saving.remove(stream) ?? nil
     }
 
@@ -118,10 +121,10 @@ package final class PluginProducer: EventProducer {
         return try? PluginParameters(of: signature, path: [], query: parameters.fields)
     }
 
-    package func close(_ stream: StreamToken, state: UnsafeMutableRawPointer?, reason: CloseReason) -> Bool {
+    package func close(_ stream: StreamToken, state: ProducerState, reason: CloseReason) -> Bool {
         StreamClosures.beginClose(of: stream)
         let isOver =
-            callee.call(.close, of: stream) { functions.close(state, reason.rawValue) } != Int32(SLUICE_CLOSING)
+            callee.call(.close, of: stream) { functions.close(state.pointer, reason.rawValue) } != Int32(SLUICE_CLOSING)
         StreamTables.failure.remove(stream)
         if isOver { StreamClosures.retire(stream) }
         return isOver
@@ -129,15 +132,13 @@ package final class PluginProducer: EventProducer {
 
     package var hasInterrupt: Bool { functions.interrupt != nil }
 
-    package func interrupt(_ stream: StreamToken, state: UnsafeMutableRawPointer?) {
+    package func interrupt(_ stream: StreamToken, state: ProducerState) {
         guard let interrupt = functions.interrupt else { return }
-        callee.call(.interrupt, of: stream) { interrupt(state) }
+        callee.call(.interrupt, of: stream) { interrupt(state.pointer) }
     }
 
-    package func perform(
-        _ stream: StreamToken, _ function: @convention(c) (UnsafeMutableRawPointer?) -> Void,
-        _ context: UnsafeMutableRawPointer?
-    ) {
+    package func perform(_ stream: StreamToken, _ call: ProducerCall) {
+        let (function, context) = call.pointers
         callee.call(.scheduled, of: stream) { function(context) }
     }
 

@@ -1,4 +1,4 @@
-package import EventStream
+package import ProducerInterface
 
 /// Why a plugin is not loaded, in one line: the file, the rule that it breaks, and what to do.
 package struct PluginRefusal: Error, Sendable, Equatable, CustomStringConvertible {

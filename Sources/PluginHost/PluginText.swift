@@ -1,5 +1,5 @@
-import EventStream
 import Glibc
+import ProducerInterface
 
 /// Text in plugin memory is read with a limit, as nothing says that it ends.
 enum PluginText {

@@ -2,6 +2,7 @@ import CLinux
 import EventStream
 import Files
 import Glibc
+import ProducerInterface
 import Synchronization
 
 /// A copy of a plugin's file that nobody else can change; it is gone with the last reference, unless it is mapped or kept.

@@ -2,6 +2,7 @@ import CLinux
 import EventStream
 import Glibc
 import Logging
+import ProducerInterface
 
 /// The process in which a plugin is tried before the server loads it: whatever the plugin's constructors and its entry do there, they
 /// do to nobody else.

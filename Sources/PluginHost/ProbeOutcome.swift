@@ -1,5 +1,5 @@
-import EventStream
 import Glibc
+import ProducerInterface
 
 /// How a probe went, as far as the server could see from outside.
 struct ProbeOutcome {

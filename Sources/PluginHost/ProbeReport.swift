@@ -1,4 +1,4 @@
-import EventStream
+import ProducerInterface
 
 /// What a probe tells the server, through a pipe, while it tries a plugin.
 ///

@@ -4,6 +4,7 @@ import Files
 import ForeignFunction
 import Glibc
 import Processes
+import ProducerInterface
 
 /// Tries plugins in a child process before the server loads them. The child is the same program, executed anew: a fork of a server
 /// with threads could run nothing safely.

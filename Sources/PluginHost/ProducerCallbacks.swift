@@ -1,6 +1,7 @@
 import EventStream
 package import ForeignFunction
 package import Logging
+import ProducerInterface
 import Synchronization
 
 /// What C functions were made for one producer, and what came of them; and what it has said. It outlives the generations of its plugin, as a

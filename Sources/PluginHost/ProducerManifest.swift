@@ -1,6 +1,6 @@
 import CSluice
-import EventStream
 import ForeignFunction
+import ProducerInterface
 
 /// What a plugin declares about one producer.
 struct ProducerManifest {

@@ -1,4 +1,4 @@
-import EventStream
+import ProducerInterface
 
 /// The rules for the headers that a plugin adds to its response.
 enum ResponseHeader {

@@ -1,4 +1,4 @@
-import EventStream
+import ProducerInterface
 
 /// A route as a plugin declares it: `/ticker/{symbol}`, made of whole segments.
 struct RoutePattern: Equatable {

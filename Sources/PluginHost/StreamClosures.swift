@@ -1,5 +1,5 @@
-import EventStream
 import ForeignFunction
+import ProducerInterface
 import Synchronization
 
 /// The C functions that were made for one stream: live as long as it is.

@@ -1,5 +1,5 @@
-import EventStream
 import Glibc
+import ProducerInterface
 import Synchronization
 
 /// Which producer a stream was of, when it is over: for the lines about handles that are used too late.

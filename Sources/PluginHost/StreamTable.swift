@@ -1,4 +1,4 @@
-import EventStream
+import ProducerInterface
 import Synchronization
 
 /// Something that some streams have, for a short part of their lives: a table with a lock for each part of it, so that streams

@@ -1,7 +1,9 @@
 import CSluice
 
-/// Why a stream ends, as `finalize` is told. The raw values are those of `SLUICE_CLOSE_…`.
+/// Why a stream ends, as `finalize` is told. The raw values are those of `SLUICE_CLOSE_…`, but for `unknown`.
 public enum CloseReason: Int32, Sendable, CaseIterable {
+    /// One that a newer server has and this library does not know.
+    case unknown = 0
     /// The sequence ended.
     case completed = 1
     /// The sequence threw, or an event broke a rule.

@@ -29,7 +29,7 @@ public func export(
         do {
             declared.append(try declare(type))
         } catch {
-            Host.log("\(type): \(error)", level: 3, stream: nil)
+            Host.log("\(type): \(error)", level: SLUICE_LOG_ERROR, stream: nil)
             return nil
         }
     }
@@ -120,8 +120,7 @@ private let nextEvent: @convention(c) (UnsafeMutableRawPointer?, UnsafeMutablePo
 
 private let closeStream: @convention(c) (UnsafeMutableRawPointer?, Int32) -> Int32 = { state, reason in
     guard let state else { return Int32(SLUICE_CLOSED) }
-    // A reason that a newer server has is not one that this build knows.
-    let answer = streamState(state).close(CloseReason(rawValue: reason) ?? .shutdown)
+    let answer = streamState(state).close(CloseReason(rawValue: reason) ?? .unknown)
     if answer == Int32(SLUICE_CLOSED) { Unmanaged<StreamState>.fromOpaque(state).release() }
     return answer
 }

@@ -1,3 +1,5 @@
+import CSluice
+
 /// What all producers declare. Conform to `Producer` or to `PollingProducer`, not to this.
 public protocol ProducerDeclaration: SendableMetatype {
     /// Lower-case letters, digits and inner `-`, `_` or `.`; unique in the plugin. By default the type's name, as `token-stream` for
@@ -82,11 +84,11 @@ public struct ProducerOptions: OptionSet, Sendable {
     public init(rawValue: UInt32) { self.rawValue = rawValue }
 
     /// One stream serves all subscribers whose parameters are equal; it sees no header, query, address or body.
-    public static let shared = ProducerOptions(rawValue: 1 << 1)
+    public static let shared = ProducerOptions(rawValue: UInt32(SLUICE_SHARED))
     /// A new stream that is given the last event's id goes on exactly behind it: the server may move it to a new build.
-    public static let resumable = ProducerOptions(rawValue: 1 << 2)
+    public static let resumable = ProducerOptions(rawValue: UInt32(SLUICE_RESUMABLE))
     /// A request may be a POST with a body. Not together with `.shared`.
-    public static let body = ProducerOptions(rawValue: 1 << 3)
+    public static let body = ProducerOptions(rawValue: UInt32(SLUICE_BODY))
     /// A `PollingProducer` whose `next` may block: each of its streams has a thread, of which there are few.
     public static let blocking = ProducerOptions(rawValue: 1 << 16)
 }

@@ -71,10 +71,10 @@ public struct Log: Sendable {
     /// Of the plugin as a whole; a stream's own is `Request.log`.
     public static let plugin = Log(nil)
 
-    public func debug(_ message: String) { write(message, 0) }
-    public func info(_ message: String) { write(message, 1) }
-    public func warning(_ message: String) { write(message, 2) }
-    public func error(_ message: String) { write(message, 3) }
+    public func debug(_ message: String) { write(message, SLUICE_LOG_DEBUG) }
+    public func info(_ message: String) { write(message, SLUICE_LOG_INFO) }
+    public func warning(_ message: String) { write(message, SLUICE_LOG_WARNING) }
+    public func error(_ message: String) { write(message, SLUICE_LOG_ERROR) }
 
     private func write(_ message: String, _ level: Int) { Host.log(message, level: level, stream: stream?.raw) }
 }

@@ -22,10 +22,12 @@ extension Restorable {
         do {
             let bytes = Array(try JSONEncoder().encode(saved))
             if !Host.table.pointee.save(stream, bytes, bytes.count) {
-                Host.log("save: \(bytes.count) bytes are more than the server keeps", level: 2, stream: stream)
+                Host.log(
+                    "save: \(bytes.count) bytes are more than the server keeps", level: SLUICE_LOG_WARNING,
+                    stream: stream)
             }
         } catch {
-            Host.log("save: \(error)", level: 3, stream: stream)
+            Host.log("save: \(error)", level: SLUICE_LOG_ERROR, stream: stream)
         }
     }
 

@@ -37,7 +37,7 @@ class StreamState {
             Host.table.pointee.reject(stream, 503, "The request was given up.")
         default:
             // What went wrong inside is nobody's business but the operator's.
-            Host.log("open: \(error)", level: 3, stream: stream)
+            Host.log("open: \(error)", level: SLUICE_LOG_ERROR, stream: stream)
         }
         return Int32(SLUICE_OPEN_REJECT)
     }
@@ -46,7 +46,7 @@ class StreamState {
         if let failure = error as? StreamFailure {
             Host.table.pointee.fail(stream, failure.message)
         } else {
-            Host.log("the stream fails: \(error)", level: 3, stream: stream)
+            Host.log("the stream fails: \(error)", level: SLUICE_LOG_ERROR, stream: stream)
         }
         return Int32(SLUICE_NEXT_ERROR)
     }

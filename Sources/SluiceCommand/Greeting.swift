@@ -1,4 +1,4 @@
-import EventStream
+import ProducerInterface
 import StreamRuntime
 
 /// What a server says on standard output when it is ready: where it listens, what it serves, and how to try it.

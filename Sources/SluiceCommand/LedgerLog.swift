@@ -1,7 +1,7 @@
-import EventStream
 import FrontDoor
 import Logging
 import PluginHost
+import ProducerInterface
 import StreamRuntime
 
 /// Logs what became of all streams. Any thread.

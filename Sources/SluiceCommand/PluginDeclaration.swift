@@ -2,6 +2,7 @@ import CommandOutput
 import EventStream
 import ForeignFunction
 import PluginHost
+import ProducerInterface
 
 /// What a plugin says about itself, for people and for programs.
 struct PluginDeclaration {

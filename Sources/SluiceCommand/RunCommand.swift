@@ -9,6 +9,7 @@ import Glibc
 import Logging
 import PluginHost
 import Processes
+import ProducerInterface
 import Settings
 
 struct RunCommand: ParsableCommand {

@@ -6,6 +6,7 @@ import Glibc
 import Logging
 import PluginDirectory
 import PluginHost
+import ProducerInterface
 import Settings
 import StreamLoop
 import StreamRuntime

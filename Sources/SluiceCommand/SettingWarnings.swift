@@ -1,5 +1,6 @@
 import EventStream
 import Logging
+import ProducerInterface
 import Settings
 
 /// What the settings say that nothing reads, each told once for as long as it stands there.

@@ -1,4 +1,4 @@
-import EventStream
+import ProducerInterface
 import StreamLoop
 
 /// What a stream, or a subscriber of a shared one, takes up while it lives: a place among all streams, one of its producer's, its generation,

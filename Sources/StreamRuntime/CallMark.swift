@@ -1,4 +1,4 @@
-import EventStream
+import ProducerInterface
 import Synchronization
 
 /// Which call of a producer a loop is in, if any. Written by the loop's thread, read by the one that watches it.

@@ -1,5 +1,5 @@
-import EventStream
 import Locks
+import ProducerInterface
 import Synchronization
 
 /// How many of what there are, over all loops; any thread.

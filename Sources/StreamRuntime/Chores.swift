@@ -1,5 +1,5 @@
 import DequeModule
-import EventStream
+import ProducerInterface
 import StreamLoop
 
 /// What a loop does for many streams one after the other, at the ends of its turns and in portions, so that no event has to wait for all

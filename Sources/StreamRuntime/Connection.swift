@@ -1,4 +1,5 @@
 import EventStream
+import ProducerInterface
 import StreamLoop
 
 /// The connection of a subscriber: from its arrival at the loop to its last byte. What it carries is not its business.

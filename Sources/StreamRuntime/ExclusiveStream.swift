@@ -1,4 +1,5 @@
 import EventStream
+import ProducerInterface
 import StreamLoop
 
 /// A stream and its only subscriber: from the producer's events to the socket, on one thread.

@@ -1,4 +1,5 @@
 import EventStream
+import ProducerInterface
 import StreamLoop
 
 /// A generation on trial takes nobody down with it: a stream that fails there before its first event falls back, which is to say that it is

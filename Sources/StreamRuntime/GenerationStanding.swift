@@ -1,4 +1,5 @@
 package import EventStream
+import ProducerInterface
 import StreamLoop
 import Synchronization
 

@@ -1,5 +1,6 @@
 import EventStream
 import Locks
+import ProducerInterface
 import StreamLoop
 
 /// What passes between a stream's loop and another thread: the thread that a blocking stream lives on, or any that calls
@@ -114,12 +115,9 @@ final class Handoff: @unchecked Sendable {
         }
     }
 
-    func schedule(
-        due: Int64, stream: StreamToken, _ function: @escaping @convention(c) (UnsafeMutableRawPointer?) -> Void,
-        _ context: UnsafeMutableRawPointer?
-    ) {
+    func schedule(due: Int64, stream: StreamToken, _ call: ProducerCall) {
         condition.withLock {
-            calls.insert(due: due, stream: stream, function, context)
+            calls.insert(due: due, stream: stream, call)
             condition.broadcast()
         }
     }
@@ -158,7 +156,7 @@ final class Handoff: @unchecked Sendable {
     func becomeThreaded(with moved: [ScheduledCall]) {
         condition.withLock {
             isThreaded = true
-            for call in moved { calls.insert(due: call.due, stream: call.stream, call.function, call.context) }
+            for call in moved { calls.insert(due: call.due, stream: call.stream, call.call) }
         }
     }
 

@@ -1,5 +1,5 @@
-package import EventStream
 import Locks
+package import ProducerInterface
 import Synchronization
 
 /// A call of a non-blocking producer that has not returned for so long that its loop went on without it.
@@ -47,7 +47,7 @@ final class LeftStream {
     let handoff: Handoff
     /// Of a `next`: where it puts what it makes.
     let frames: EncodedFrames?
-    let state: UnsafeMutableRawPointer?
+    let state: ProducerState
     let phase: StreamLife.Phase
     /// What `close` was told.
     let reason: CloseReason?
@@ -57,7 +57,7 @@ final class LeftStream {
 
     init(
         token: StreamToken, entry: ProducerEntry, function: CallMark.Function, handoff: Handoff, frames: EncodedFrames?,
-        state: UnsafeMutableRawPointer?, phase: StreamLife.Phase, reason: CloseReason?, since: Int64,
+        state: ProducerState, phase: StreamLife.Phase, reason: CloseReason?, since: Int64,
         place: consuming ThreadPlace?
     ) {
         self.token = token

@@ -1,4 +1,4 @@
-import EventStream
+import ProducerInterface
 import Synchronization
 
 /// Which hub serves which parameters; any thread.

@@ -1,4 +1,4 @@
-import EventStream
+import ProducerInterface
 import StreamLoop
 
 /// A hub on its home loop: who waits for its history, and when its stream opens and ends. `HubLife` decides; this does it.

@@ -1,4 +1,4 @@
-import EventStream
+import ProducerInterface
 
 /// The life of a hub, as its home loop decides on it: when its stream is opened, and when that is closed again for want of subscribers.
 struct HubLife {

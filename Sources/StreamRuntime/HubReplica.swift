@@ -1,4 +1,4 @@
-import EventStream
+import ProducerInterface
 
 /// What one loop knows of a hub: the history, and the subscribers that live on this loop.
 ///

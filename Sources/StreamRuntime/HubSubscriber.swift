@@ -1,4 +1,5 @@
 import EventStream
+import ProducerInterface
 import StreamLoop
 
 /// One subscriber of a hub: a connection, and a place in the history.

@@ -1,4 +1,4 @@
-import EventStream
+import ProducerInterface
 import StreamLoop
 
 /// The subscribers of a hub that live on one loop: who waits for the history, who has joined, and how all of them are told the end.

@@ -1,4 +1,4 @@
-package import EventStream
+package import ProducerInterface
 
 /// A plugin as a loader hands it over: one image, checked, its code loaded, nothing of it running yet.
 package struct LoadedImage: Sendable {

@@ -1,4 +1,4 @@
-import EventStream
+import ProducerInterface
 import StreamLoop
 
 /// What producers have scheduled for streams that live on a loop, and the timer of the earliest of it.
@@ -17,12 +17,9 @@ final class LoopSchedule {
     var count: Int { calls.count }
 
     /// For a stream that the loop has.
-    func add(
-        to view: some RowView, due: Int64, _ function: @escaping @convention(c) (UnsafeMutableRawPointer?) -> Void,
-        _ context: UnsafeMutableRawPointer?
-    ) {
+    func add(to view: some RowView, due: Int64, _ call: ProducerCall) {
         view.stream.calls += 1
-        calls.insert(due: due, stream: view.token, function, context)
+        calls.insert(due: due, stream: view.token, call)
         setTimer(of: view.loop)
     }
 

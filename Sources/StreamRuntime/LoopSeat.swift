@@ -1,4 +1,5 @@
 import EventStream
+import ProducerInterface
 import StreamLoop
 
 /// One thread of a loop, from the moment that it has the loop until it ends, as the loop's or as a stream's.
@@ -30,7 +31,7 @@ extension StreamThread.Beginning {
     ///   - function: that has ended the thread.
     ///   - phase: what its stream was in.
     static func behindDeath(
-        in function: CallMark.Function, _ phase: StreamLife.Phase, _ state: UnsafeMutableRawPointer?,
+        in function: CallMark.Function, _ phase: StreamLife.Phase, _ state: ProducerState,
         _ reason: CloseReason
     ) -> StreamThread.Beginning {
         let text =

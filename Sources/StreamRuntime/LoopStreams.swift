@@ -1,5 +1,6 @@
 import DequeModule
 import EventStream
+import ProducerInterface
 import StreamLoop
 import Synchronization
 
@@ -253,16 +254,13 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
         StreamEnding(self, slot).closed()
     }
 
-    func schedule(
-        _ token: StreamToken, due: Int64, _ function: @escaping @convention(c) (UnsafeMutableRawPointer?) -> Void,
-        _ context: UnsafeMutableRawPointer?
-    ) {
+    func schedule(_ token: StreamToken, due: Int64, _ call: ProducerCall) {
         // It may have ended on the way to here, and still have its connection: then the call never runs.
         guard let slot = slot(token), table[slot].pointee.stream.phase != .over else { return }
         if table[slot].pointee.stream.isThreaded {
-            table[slot].pointee.handoff!.schedule(due: due, stream: token, function, context)
+            table[slot].pointee.handoff!.schedule(due: due, stream: token, call)
         } else {
-            scheduled.add(to: StreamEnding(self, slot), due: due, function, context)
+            scheduled.add(to: StreamEnding(self, slot), due: due, call)
         }
     }
 
@@ -284,7 +282,7 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
             return producer != nil
         }
         return calls.running.run(call.stream, CallMark.Function.schedule.name, if: findProducer) {
-            producer?.perform(call.stream, call.function, call.context)
+            producer?.perform(call.stream, call.call)
         }
     }
 

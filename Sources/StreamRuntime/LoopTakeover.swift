@@ -1,4 +1,4 @@
-import EventStream
+import ProducerInterface
 import StreamLoop
 
 /// A loop goes on without the thread that is in a call which hangs, or that a producer has ended.

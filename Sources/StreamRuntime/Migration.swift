@@ -1,4 +1,5 @@
 import EventStream
+import ProducerInterface
 import StreamLoop
 
 /// A stream that is continued by one of a newer generation, in the same response: the old stream's part. `Succession` says what is done next.

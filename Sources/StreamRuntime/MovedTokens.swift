@@ -1,4 +1,4 @@
-import EventStream
+import ProducerInterface
 
 /// Whom others mean by the token that they were given, once another stream has taken that one's place.
 struct MovedTokens {

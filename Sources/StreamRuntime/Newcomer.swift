@@ -1,4 +1,4 @@
-import EventStream
+import ProducerInterface
 import StreamLoop
 
 /// A stream or a subscriber of a hub, on its way to the loop, which is the only one that looks into it from then on.

@@ -1,6 +1,6 @@
 import CCalls
 import DequeModule
-import EventStream
+import ProducerInterface
 import StreamLoop
 
 /// The calls of producers that a loop makes: all of them here, at the end of its turn, each with a share of the time.
@@ -102,7 +102,7 @@ final class ProducerCalls {
             opening.skip()
             return true
         }
-        var state: UnsafeMutableRawPointer?
+        var state = ProducerState.none
         let outcome = call(opening, .open) { token, entry in
             entry.producer.open(token, request, state: &state)
         } after: { outcome, _ in

@@ -1,4 +1,4 @@
-package import EventStream
+package import ProducerInterface
 import Synchronization
 
 /// One producer of one generation as the runtime keeps it: who it is, and the ledger of its streams.

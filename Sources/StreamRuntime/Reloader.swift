@@ -1,5 +1,5 @@
-import EventStream
 package import Logging
+import ProducerInterface
 import StreamLoop
 import Synchronization
 

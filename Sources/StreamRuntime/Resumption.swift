@@ -1,4 +1,4 @@
-import EventStream
+import ProducerInterface
 
 /// What it takes to continue a stream in another generation of its producer: what was asked for, and the last id that it gave.
 ///

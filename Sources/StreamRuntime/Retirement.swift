@@ -1,5 +1,6 @@
 import EventStream
 import Logging
+import ProducerInterface
 import StreamLoop
 import Synchronization
 

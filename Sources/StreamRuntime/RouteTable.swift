@@ -1,4 +1,4 @@
-import EventStream
+import ProducerInterface
 
 /// Which producer answers on which path; immutable, swapped as a whole by a reload.
 package struct RouteTable: Sendable {

@@ -1,4 +1,4 @@
-import EventStream
+import ProducerInterface
 import StreamLoop
 
 /// The one timer of a row: the next moment at which something is to be done for its stream or its connection, and what that is.

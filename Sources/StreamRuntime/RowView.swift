@@ -1,4 +1,5 @@
 import EventStream
+import ProducerInterface
 import StreamLoop
 
 /// A row of a loop's table, seen as one of the things that it can be: as a connection, as the stream of a hub, and so on. Each of them

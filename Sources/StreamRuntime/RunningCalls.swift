@@ -1,6 +1,6 @@
-import EventStream
 import Glibc
 import Locks
+import ProducerInterface
 import StreamLoop
 
 /// The calls that another thread may have to wait for: of `interrupt`, and of scheduled functions. One for each loop: of the calls that

@@ -1,4 +1,4 @@
-package import EventStream
+package import ProducerInterface
 import StreamLoop
 import Synchronization
 

@@ -1,5 +1,6 @@
 import CCalls
 package import EventStream
+package import ProducerInterface
 import StreamLoop
 
 /// What producers ask of their streams, from any thread.
@@ -157,9 +158,7 @@ extension Runtime: StreamServices {
     }
 
     package func schedule(
-        _ stream: StreamToken, afterNanoseconds: Int64,
-        _ function: @escaping @convention(c) (UnsafeMutableRawPointer?) -> Void,
-        _ context: UnsafeMutableRawPointer?
+        _ stream: StreamToken, afterNanoseconds: Int64, _ call: ProducerCall
     ) -> ScheduleOutcome {
         let limit = census.maxScheduledCalls
         let isTaken = withGate(stream) { gate in
@@ -171,10 +170,9 @@ extension Runtime: StreamServices {
         guard isTaken else { return .tooMany }
         let streams = loops[stream.loop]
         // By way of the loop even for a stream with a thread: only the loop knows which it is at that moment.
-        let address = UInt(bitPattern: context)
         streams.loop.post {
             let due = streams.loop.system.now().addingSaturating(max(0, afterNanoseconds))
-            streams.schedule(stream, due: due, function, UnsafeMutableRawPointer(bitPattern: address))
+            streams.schedule(stream, due: due, call)
         }
         return .accepted
     }

@@ -1,6 +1,6 @@
-package import EventStream
 import Glibc
 package import Logging
+package import ProducerInterface
 package import StreamLoop
 import Synchronization
 

@@ -1,13 +1,11 @@
-import EventStream
+import ProducerInterface
 
 /// One call that a producer asked for through `schedule`.
-struct ScheduledCall: @unchecked Sendable {
-    // Unchecked: the context is the producer's own, and goes back to it and to nobody else.
+struct ScheduledCall: Sendable {
     let due: Int64
     let order: UInt64
     let stream: StreamToken
-    let function: @convention(c) (UnsafeMutableRawPointer?) -> Void
-    let context: UnsafeMutableRawPointer?
+    let call: ProducerCall
 }
 
 /// Calls in the order of their time, and of their scheduling where that is equal: a binary heap.
@@ -18,11 +16,8 @@ struct ScheduledCalls {
     var count: Int { heap.count }
     var earliest: Int64 { heap.first?.due ?? .max }
 
-    mutating func insert(
-        due: Int64, stream: StreamToken, _ function: @escaping @convention(c) (UnsafeMutableRawPointer?) -> Void,
-        _ context: UnsafeMutableRawPointer?
-    ) {
-        insert(ScheduledCall(due: due, order: nextOrder, stream: stream, function: function, context: context))
+    mutating func insert(due: Int64, stream: StreamToken, _ call: ProducerCall) {
+        insert(ScheduledCall(due: due, order: nextOrder, stream: stream, call: call))
         nextOrder += 1
     }
 

@@ -1,4 +1,5 @@
 import EventStream
+import ProducerInterface
 import StreamLoop
 
 /// What a reloader knows of the generations that there are: what serves, what drains, what is on trial, and what is not tried again.

@@ -1,4 +1,5 @@
 import EventStream
+import ProducerInterface
 import StreamLoop
 
 /// How a stream ended by itself, seen from the loop.
@@ -52,12 +53,12 @@ struct StreamEnding: RowView {
     func interrupt(if isAllowed: @escaping @Sendable (StreamGate) -> Bool) {
         let (streams, token, entry) = (streams, token, entry)
         guard entry.producer.hasInterrupt else { return }
-        let address = UInt(bitPattern: stream.state)
+        let state = stream.state
         let call = { @Sendable in
             _ = streams.calls.running.run(
                 token, "interrupt", if: { streams.withGate(token) { isAllowed($0) } ?? false }
             ) {
-                entry.producer.interrupt(token, state: UnsafeMutableRawPointer(bitPattern: address))
+                entry.producer.interrupt(token, state: state)
             }
         }
         loop.system.runElsewhere(call, of: entry) {
@@ -115,7 +116,7 @@ struct StreamEnding: RowView {
             gate.handoff = nil
         }
         row.pointee.handoff = nil
-        stream.state = nil
+        stream.state = .none
         streams.scheduled.forget(self)
         let (token, streams) = (token, streams)
         let hub = row.pointee.role == .hubStream ? row.pointee.hub : nil

@@ -1,4 +1,4 @@
-import EventStream
+import ProducerInterface
 
 /// The life of one stream at its producer, from before `open` to behind `close`: what is to be called, and what was.
 ///

@@ -1,5 +1,5 @@
-import EventStream
 import Logging
+import ProducerInterface
 
 /// The lines that streams write to the log: one each for open and close, and one for what goes wrong.
 struct StreamLog: Sendable {

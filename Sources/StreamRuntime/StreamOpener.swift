@@ -1,4 +1,4 @@
-package import EventStream
+package import ProducerInterface
 
 /// What the front door needs of the runtime: the way from a request to a stream that has its connection.
 ///

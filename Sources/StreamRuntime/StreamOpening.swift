@@ -1,4 +1,4 @@
-import EventStream
+import ProducerInterface
 import StreamLoop
 
 /// A stream on its way from a row of the table to an `open` that has answered.

@@ -1,4 +1,5 @@
 import EventStream
+import ProducerInterface
 import StreamLoop
 
 /// What a stream has yielded and the loop has not moved on yet: what was emitted, what its thread has made, and what `next` has if asked.

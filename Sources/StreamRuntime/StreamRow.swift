@@ -1,4 +1,4 @@
-import EventStream
+import ProducerInterface
 import StreamLoop
 
 /// One row of a loop's table: a stream, the connection of a subscriber, or both. The loop's alone.
@@ -125,7 +125,7 @@ struct StreamRow: ~Copyable {
 
 /// The producer's side of a stream, from before its `open` to behind its `close`.
 struct StreamRecord {
-    var state: UnsafeMutableRawPointer?
+    var state = ProducerState.none
     /// When `pull` is worth calling; `Int64.max`: only when woken. Of a stream that is to end, when it was told to.
     var nextDue: Int64 = 0
     var events = 0

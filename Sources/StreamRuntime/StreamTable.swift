@@ -1,5 +1,6 @@
 import EventStream
 import Locks
+import ProducerInterface
 
 /// What other threads may ask of a stream, under a lock of four bytes. An `emit` takes it to find the queue; the loop moves
 /// events without it. It lies apart from the

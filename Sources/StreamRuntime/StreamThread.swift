@@ -1,4 +1,5 @@
 import EventStream
+import ProducerInterface
 import StreamLoop
 
 /// The thread of one blocking stream: calls its `open`, `next` and `close`, and hands what they yield to the stream's loop.
@@ -17,17 +18,16 @@ final class StreamThread: @unchecked Sendable {
     /// The call of the producer that the thread is in, or the newest.
     private var function = CallMark.Function.open
     private var phase = StreamLife.Phase.opening
-    private var state: UnsafeMutableRawPointer?
+    private var state = ProducerState.none
     private var reason = CloseReason.failed
 
-    enum Beginning: @unchecked Sendable {
-        // Unchecked: the state pointer is handed over to the thread, and only used there.
+    enum Beginning: Sendable {
         case open(StreamRequest)
         /// The stream lived on its loop so far.
-        case running(state: UnsafeMutableRawPointer?)
+        case running(state: ProducerState)
         // The same, and what the loop has called there has returned.
-        case opened(OpenOutcome, state: UnsafeMutableRawPointer?)
-        case pulled(PullOutcome, EncodedFrames?, state: UnsafeMutableRawPointer?)
+        case opened(OpenOutcome, state: ProducerState)
+        case pulled(PullOutcome, EncodedFrames?, state: ProducerState)
         /// `close` was called; `false`: `closed` will follow.
         case closing(isOver: Bool, CloseReason)
     }
@@ -81,14 +81,14 @@ final class StreamThread: @unchecked Sendable {
             }
             return nil
         }
-        var state: UnsafeMutableRawPointer?
+        var state = ProducerState.none
         function = .open
         let outcome = entry.producer.open(token, request, state: &state)
         return .opened(outcome, state: state)
     }
 
     /// `open` has returned.
-    private func opened(_ outcome: OpenOutcome, _ state: UnsafeMutableRawPointer?) {
+    private func opened(_ outcome: OpenOutcome, _ state: ProducerState) {
         self.state = state
         var outcome = outcome
         if case .pending = outcome {
@@ -115,12 +115,11 @@ final class StreamThread: @unchecked Sendable {
         close(state, produce(state))
     }
 
-    private func answer(_ outcome: OpenOutcome, _ state: UnsafeMutableRawPointer?) {
-        let address = UInt(bitPattern: state)
+    private func answer(_ outcome: OpenOutcome, _ state: ProducerState) {
         streams.loop.post { [streams, token] in
             guard let slot = streams.slot(token) else { return }
             let opening = StreamOpening(streams, slot)
-            opening.stream.state = UnsafeMutableRawPointer(bitPattern: address)
+            opening.stream.state = state
             opening.answered(outcome)
         }
     }
@@ -129,7 +128,7 @@ final class StreamThread: @unchecked Sendable {
     /// - Parameter first: what it has answered already.
     /// - Returns: why it ended.
     private func produce(
-        _ state: UnsafeMutableRawPointer?, behind first: PullOutcome = .more, _ encoded: EncodedFrames? = nil
+        _ state: ProducerState, behind first: PullOutcome = .more, _ encoded: EncodedFrames? = nil
     ) -> CloseReason {
         (self.state, phase) = (state, .open)
         if let reason = encoded.flatMap({ put($0.frames) }) { return reason }
@@ -186,7 +185,7 @@ final class StreamThread: @unchecked Sendable {
     }
 
     /// Between two calls of `next`: says what a successor should know, and waits for what becomes of it.
-    private func rest(_ number: Int, _ state: UnsafeMutableRawPointer?) {
+    private func rest(_ number: Int, _ state: ProducerState) {
         function = .save
         let saved = entry.description.savesState ? entry.producer.save(token, state: state) : nil
         streams.loop.post { [streams, token] in
@@ -201,7 +200,7 @@ final class StreamThread: @unchecked Sendable {
         return if case .ended = end { .completed } else { .failed }
     }
 
-    private func close(_ state: UnsafeMutableRawPointer?, _ reason: CloseReason) {
+    private func close(_ state: ProducerState, _ reason: CloseReason) {
         _ = streams.withGate(token) { $0.isClosing = true }
         // From here on there is no interrupt.
         streams.calls.running.wait(for: token)

@@ -1,4 +1,4 @@
-import EventStream
+import ProducerInterface
 
 /// How one stream is continued by a stream of a newer generation, from the decision to its outcome: what is done next. Both streams have it
 /// while it lasts; it belongs to their loop.

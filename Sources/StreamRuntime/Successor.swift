@@ -1,4 +1,4 @@
-import EventStream
+import ProducerInterface
 import StreamLoop
 
 /// A stream that continues one of an older generation, in the same response: the new stream's part, once its open has answered.

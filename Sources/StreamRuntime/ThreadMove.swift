@@ -1,4 +1,4 @@
-import EventStream
+import ProducerInterface
 import StreamLoop
 
 /// A stream that lived on the loop, on its way to a thread of its own.
@@ -22,7 +22,7 @@ struct ThreadMove: RowView {
         stream.isThreaded = false
         table.withGate(slot) { $0.isThreaded = false }
         for call in handoff.becomeThreadless() {
-            streams.scheduled.add(to: self, due: call.due, call.function, call.context)
+            streams.scheduled.add(to: self, due: call.due, call.call)
         }
         return false
     }

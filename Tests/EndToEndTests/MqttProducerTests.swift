@@ -1,6 +1,6 @@
-import EventStream
 import FoundationEssentials
 import Glibc
+import ProducerInterface
 import TestSupport
 import Testing
 

@@ -1,4 +1,4 @@
-import EventStream
+import ProducerInterface
 import TestSupport
 import Testing
 

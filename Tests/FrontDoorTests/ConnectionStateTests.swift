@@ -1,4 +1,5 @@
 import EventStream
+import ProducerInterface
 import Testing
 
 @testable import FrontDoor

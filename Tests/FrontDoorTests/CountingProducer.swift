@@ -1,4 +1,5 @@
 import EventStream
+import ProducerInterface
 import Synchronization
 
 /// Yields the numbers from 0, as fast as it is asked for them, and keeps a ledger.
@@ -26,18 +27,18 @@ final class CountingProducer: EventProducer {
         path: [StreamRequest.Field], query: [StreamRequest.Field]
     ) throws(ParameterFault) -> any ResolvedParameters { FakeProducer.Parameters(canonical: "") }
 
-    func open(_ stream: StreamToken, _ request: StreamRequest, state: inout UnsafeMutableRawPointer?) -> OpenOutcome {
+    func open(_ stream: StreamToken, _ request: StreamRequest, state: inout ProducerState) -> OpenOutcome {
         let next = UnsafeMutablePointer<Int>.allocate(capacity: 1)
         next.initialize(to: 0)
-        state = UnsafeMutableRawPointer(next)
+        state = ProducerState(word: UInt(bitPattern: next))
         self.state.withLock { $0.opens += 1 }
         return .opened(headers: [])
     }
 
     func pull(
-        _ stream: StreamToken, state: UnsafeMutableRawPointer?, into frames: inout FrameBuffer, events: Int, bytes: Int
+        _ stream: StreamToken, state: ProducerState, into frames: inout FrameBuffer, events: Int, bytes: Int
     ) -> PullOutcome {
-        guard let next = state?.assumingMemoryBound(to: Int.self) else { return .ended }
+        guard let next = next(state) else { return .ended }
         var left = events
         while left > 0, frames.count < bytes {
             guard next.pointee < count else { return ends ? .ended : .wait(milliseconds: -1) }
@@ -49,11 +50,16 @@ final class CountingProducer: EventProducer {
         return .more
     }
 
-    func close(_ stream: StreamToken, state: UnsafeMutableRawPointer?, reason: CloseReason) -> Bool {
-        state?.assumingMemoryBound(to: Int.self).deallocate()
+    func close(_ stream: StreamToken, state: ProducerState, reason: CloseReason) -> Bool {
+        next(state)?.deallocate()
         self.state.withLock { $0.reasons.append(reason) }
         return true
     }
 
-    func interrupt(_ stream: StreamToken, state: UnsafeMutableRawPointer?) {}
+    func interrupt(_ stream: StreamToken, state: ProducerState) {}
+
+    /// Where a stream keeps the number that comes next.
+    private func next(_ state: ProducerState) -> UnsafeMutablePointer<Int>? {
+        UnsafeMutablePointer(bitPattern: state.word)
+    }
 }

@@ -1,7 +1,7 @@
-import EventStream
 import Logging
 import NIOCore
 import NIOEmbedded
+import ProducerInterface
 import StreamRuntime
 
 @testable import FrontDoor

@@ -1,5 +1,6 @@
 import EventStream
 import Glibc
+import ProducerInterface
 import StreamRuntime
 import Synchronization
 
@@ -195,14 +196,14 @@ final class FakeProducer: EventProducer {
     }
 
     func open(
-        _ stream: StreamToken, _ request: StreamRequest, state: inout UnsafeMutableRawPointer?
+        _ stream: StreamToken, _ request: StreamRequest, state: inout ProducerState
     ) -> OpenOutcome { .ended() }
 
     func pull(
-        _ stream: StreamToken, state: UnsafeMutableRawPointer?, into frames: inout FrameBuffer, events: Int, bytes: Int
+        _ stream: StreamToken, state: ProducerState, into frames: inout FrameBuffer, events: Int, bytes: Int
     ) -> PullOutcome { .ended }
 
-    func close(_ stream: StreamToken, state: UnsafeMutableRawPointer?, reason: CloseReason) -> Bool { true }
+    func close(_ stream: StreamToken, state: ProducerState, reason: CloseReason) -> Bool { true }
 
-    func interrupt(_ stream: StreamToken, state: UnsafeMutableRawPointer?) {}
+    func interrupt(_ stream: StreamToken, state: ProducerState) {}
 }

@@ -1,4 +1,5 @@
 import EventStream
+import ProducerInterface
 import StreamRuntime
 import TestSupport
 import Testing

@@ -1,6 +1,6 @@
-import EventStream
 import Foundation
 import Glibc
+import ProducerInterface
 import StreamRuntime
 import TestSupport
 import Testing

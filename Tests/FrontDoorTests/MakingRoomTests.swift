@@ -1,6 +1,6 @@
-import EventStream
 import Glibc
 import NIOCore
+import ProducerInterface
 import StreamRuntime
 import Synchronization
 import TestSupport

@@ -1,5 +1,5 @@
-import EventStream
 import Logging
+import ProducerInterface
 import StreamLoop
 import TestSupport
 import Testing

@@ -1,5 +1,5 @@
-import EventStream
 import Glibc
+import ProducerInterface
 import TestSupport
 import Testing
 

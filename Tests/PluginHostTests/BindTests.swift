@@ -1,7 +1,7 @@
 import CSluice
-import EventStream
 import ForeignFunction
 import Glibc
+import ProducerInterface
 import Synchronization
 import TestSupport
 import Testing

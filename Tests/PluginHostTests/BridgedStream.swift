@@ -1,5 +1,6 @@
 import CSluice
 import EventStream
+import ProducerInterface
 import Testing
 
 @testable import PluginHost

@@ -2,6 +2,7 @@ import CSluice
 import EventStream
 import ForeignFunction
 import Foundation
+import ProducerInterface
 import Testing
 
 @testable import PluginHost

@@ -1,6 +1,7 @@
 import EventStream
 import Logging
 import PluginHost
+import ProducerInterface
 import Synchronization
 
 /// A runtime that does nothing but remember: all plugins of the test process speak to the one of it, and each test looks at its
@@ -132,8 +133,7 @@ final class FakeRuntime: StreamServices {
     }
 
     func schedule(
-        _ stream: StreamToken, afterNanoseconds: Int64,
-        _ function: @escaping @convention(c) (UnsafeMutableRawPointer?) -> Void, _ context: UnsafeMutableRawPointer?
+        _ stream: StreamToken, afterNanoseconds: Int64, _ call: ProducerCall
     ) -> ScheduleOutcome {
         ask(stream) { $0.scheduled.append(afterNanoseconds) } == nil ? .over : .accepted
     }

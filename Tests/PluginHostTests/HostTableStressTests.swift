@@ -1,5 +1,5 @@
 import CSluice
-import EventStream
+import ProducerInterface
 import Synchronization
 import TestSupport
 import Testing
@@ -57,7 +57,7 @@ struct HostTableStressTests {
                     if case .pending = outcome { #expect(answers == 1) } else { #expect(answers == 0) }
                     #expect(StreamTables.opening[stream.token] == nil)
                     #expect(stream.close(.disconnected))
-                    stream.state?.deallocate()
+                    stream.state.pointer?.deallocate()
                 }
             }
             try await group.waitForAll()

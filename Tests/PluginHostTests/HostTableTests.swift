@@ -1,7 +1,7 @@
 import CSluice
-import EventStream
 import Glibc
 import Logging
+import ProducerInterface
 import TestSupport
 import Testing
 
@@ -28,7 +28,7 @@ struct HostTableTests {
     private func finish(_ stream: HandDrivenStream) {
         if StreamTables.opening[stream.token] != nil { host.opened(stream.token.handle, Int32(SLUICE_OPEN_OK)) }
         #expect(stream.close(.completed))
-        stream.state?.deallocate()
+        stream.state.pointer?.deallocate()
     }
 
     private func text(_ pointer: UnsafePointer<CChar>?) -> String? {
@@ -146,7 +146,7 @@ struct HostTableTests {
         host.reject(stream.token.handle, 410, "gone for good")
         host.opened(stream.token.handle, status)
         #expect(FakeRuntime.shared.look(stream.token)?.openAnswers.map(\.text) == [outcome])
-        stream.state?.deallocate()
+        stream.state.pointer?.deallocate()
     }
 
     @Test("a handle of a stream that is over does nothing, answers so, and is logged")

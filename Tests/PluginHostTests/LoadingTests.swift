@@ -2,6 +2,7 @@ import EventStream
 import Files
 import Glibc
 import Logging
+import ProducerInterface
 import TestSupport
 import Testing
 

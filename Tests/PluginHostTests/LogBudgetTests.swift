@@ -1,6 +1,6 @@
 import CSluice
-import EventStream
 import Logging
+import ProducerInterface
 import Testing
 
 @testable import PluginHost

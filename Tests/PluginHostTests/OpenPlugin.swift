@@ -1,4 +1,5 @@
 import EventStream
+import ProducerInterface
 import TestSupport
 import Testing
 
@@ -18,7 +19,7 @@ func loadFixture(
 final class HandDrivenStream {
     let producer: PluginProducer
     let token: StreamToken
-    var state: UnsafeMutableRawPointer?
+    var state = ProducerState.none
     var frames = FrameBuffer(capacity: 256)
 
     init(_ producer: PluginProducer) {

@@ -1,6 +1,7 @@
 import EventStream
 import Files
 import Glibc
+import ProducerInterface
 import TestSupport
 import Testing
 

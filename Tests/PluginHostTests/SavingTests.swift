@@ -1,5 +1,5 @@
 import CSluice
-import EventStream
+import ProducerInterface
 import TestSupport
 import Testing
 

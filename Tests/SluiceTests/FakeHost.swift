@@ -235,8 +235,10 @@ struct DrivenStream {
     }
 
     /// - Returns: whether it is over, rather than to be over later.
-    func close(_ reason: CloseReason = .disconnected) -> Bool {
-        let isOver = declaration.close(state, reason.rawValue) == Int32(SLUICE_CLOSED)
+    func close(_ reason: CloseReason = .disconnected) -> Bool { close(raw: reason.rawValue) }
+
+    func close(raw reason: Int32) -> Bool {
+        let isOver = declaration.close(state, reason) == Int32(SLUICE_CLOSED)
         if isOver { host.end(handle) }
         return isOver
     }

@@ -1,4 +1,4 @@
-import EventStream
+import ProducerInterface
 import StreamLoop
 import Synchronization
 import TestSupport
@@ -65,9 +65,15 @@ struct BlockingStreamTests {
         let text = String(repeating: "x", count: 50_000)
         let producer = FakeProducer.blocking([.event(text).repeated(8), .end])
         let entry = stage.entry(producer)
-        // The socket is not read until the source is closed.
         let visitor = try await stage.subscribe(entry)
-        #expect(await eventually { producer.only.stepsTaken >= 2 })
+        // Read only as far as the producer needs to come to its end: the socket is full then, and nobody reads until the stream is
+        // closed.
+        #expect(
+            await eventually {
+                if producer.only.stepsTaken < 9 { visitor.read(atMost: 4096) }
+                return entry.ledger.closes == 1
+            })
+        #expect(visitor.receivedBytes < 7 * text.utf8.count)
         #expect(await visitor.receives(String(repeating: frame(text), count: 8) + finished))
         visitor.hangUp()
         #expect(await stage.isIdle())
@@ -218,15 +224,13 @@ struct BlockingStreamTests {
     @Test("scheduled calls run between the calls of the stream, on its thread")
     func scheduled() async throws {
         unowned let runtime = stage.runtime
+        let kept = Mutex<FakeCall?>(nil)
         let producer = FakeProducer.blocking([
             .wait(-1),
             .act { stream in
-                _ = runtime.schedule(
-                    stream.token, afterNanoseconds: 1_000_000,
-                    { context in
-                        let stream = Unmanaged<FakeStream>.fromOpaque(context!).takeUnretainedValue()
-                        stream.runScheduled()
-                    }, Unmanaged.passUnretained(stream).toOpaque())
+                let call = FakeCall { stream.runScheduled() }
+                kept.withLock { $0 = call }
+                _ = runtime.schedule(stream.token, afterNanoseconds: 1_000_000, call.call)
                 _ = runtime.sleep(stream.token, milliseconds: 20)
                 return .wait(milliseconds: -1)
             },

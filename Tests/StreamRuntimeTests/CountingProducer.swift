@@ -1,4 +1,5 @@
 import EventStream
+import ProducerInterface
 
 @testable import StreamRuntime
 

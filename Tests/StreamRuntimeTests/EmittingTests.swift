@@ -1,5 +1,6 @@
 import CCalls
 import EventStream
+import ProducerInterface
 import StreamLoop
 import Testing
 

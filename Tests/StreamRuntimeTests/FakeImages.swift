@@ -1,5 +1,5 @@
-import EventStream
 import Locks
+import ProducerInterface
 import Synchronization
 
 @testable import StreamRuntime

@@ -1,4 +1,5 @@
 import EventStream
+import ProducerInterface
 
 extension FakeProducer {
     /// One turn of a script.

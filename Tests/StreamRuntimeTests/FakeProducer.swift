@@ -1,4 +1,5 @@
 import EventStream
+import ProducerInterface
 import Synchronization
 
 /// A producer that follows a script, and keeps a ledger of its own: what was called, in which order, and whether any of it overlapped.
@@ -53,11 +54,11 @@ final class FakeProducer: EventProducer {
         NoParameters()
     }
 
-    func open(_ stream: StreamToken, _ request: StreamRequest, state: inout UnsafeMutableRawPointer?) -> OpenOutcome {
+    func open(_ stream: StreamToken, _ request: StreamRequest, state: inout ProducerState) -> OpenOutcome {
         let fake = FakeStream(token: stream, request: request)
         all.withLock { $0.append(fake) }
         // The producer keeps every stream until its own end, so that a call which comes too late is seen, and does no harm.
-        state = Unmanaged.passUnretained(fake).toOpaque()
+        state = ProducerState(word: UInt(bitPattern: Unmanaged.passUnretained(fake).toOpaque()))
         fake.enter("open")
         let outcome = opening(fake)
         fake.leave()
@@ -65,7 +66,7 @@ final class FakeProducer: EventProducer {
     }
 
     func pull(
-        _ stream: StreamToken, state: UnsafeMutableRawPointer?, into frames: inout FrameBuffer, events: Int, bytes: Int
+        _ stream: StreamToken, state: ProducerState, into frames: inout FrameBuffer, events: Int, bytes: Int
     ) -> PullOutcome {
         let fake = fake(state, stream)
         fake.enter("pull")
@@ -81,28 +82,30 @@ final class FakeProducer: EventProducer {
         return .more
     }
 
-    func save(_ stream: StreamToken, state: UnsafeMutableRawPointer?) -> [UInt8]? {
+    func save(_ stream: StreamToken, state: ProducerState) -> [UInt8]? {
         let fake = fake(state, stream)
         fake.enter("save")
         defer { fake.leave() }
         return saving?(fake)
     }
 
-    func close(_ stream: StreamToken, state: UnsafeMutableRawPointer?, reason: CloseReason) -> Bool {
+    func close(_ stream: StreamToken, state: ProducerState, reason: CloseReason) -> Bool {
         let fake = fake(state, stream)
         fake.enter("close \(reason.name)")
         defer { fake.leave() }
         return closing(fake, reason)
     }
 
-    func interrupt(_ stream: StreamToken, state: UnsafeMutableRawPointer?) {
+    func interrupt(_ stream: StreamToken, state: ProducerState) {
         let fake = fake(state, stream)
         fake.noteInterrupt()
         interrupted(fake)
     }
 
-    private func fake(_ state: UnsafeMutableRawPointer?, _ token: StreamToken) -> FakeStream {
-        let fake = Unmanaged<FakeStream>.fromOpaque(state!).takeUnretainedValue()
+    func perform(_ stream: StreamToken, _ call: ProducerCall) { FakeCall.perform(call) }
+
+    private func fake(_ state: ProducerState, _ token: StreamToken) -> FakeStream {
+        let fake = Unmanaged<FakeStream>.fromOpaque(UnsafeRawPointer(bitPattern: state.word)!).takeUnretainedValue()
         if fake.token != token { fake.violate("called with the token of another stream") }
         return fake
     }

@@ -1,4 +1,5 @@
 import EventStream
+import ProducerInterface
 import StreamLoop
 import Synchronization
 import TestSupport
@@ -150,7 +151,7 @@ struct HandoffTests {
             case .time: "time"
             case .woken: "woken"
             case .rest(let number): "rest \(number)"
-            case .call(let call): "call \(Int(bitPattern: call.context))"
+            case .call(let call): "call \(call.call.context)"
             case .cancelled(let reason): "cancelled \(reason.name)"
             }
         }
@@ -159,7 +160,7 @@ struct HandoffTests {
         handoff.wakeThread()
         #expect(name(handoff.wait(until: .max)) == "woken")
         #expect(name(handoff.wait(until: 0)) == "time", "a wake is used up")
-        handoff.schedule(due: now + 10_000_000, stream: token, { _ in }, UnsafeMutableRawPointer(bitPattern: 5))
+        handoff.schedule(due: now + 10_000_000, stream: token, ProducerCall(function: 0, context: 5))
         #expect(name(handoff.wait(until: .max)) == "call 5")
         #expect(StreamLoop.monotonicNanoseconds() >= now + 10_000_000)
         handoff.cancel(.removed)

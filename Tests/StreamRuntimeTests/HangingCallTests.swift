@@ -1,6 +1,6 @@
-import EventStream
 import Glibc
 import Locks
+import ProducerInterface
 import StreamLoop
 import Synchronization
 import TestSupport
@@ -23,6 +23,7 @@ struct HangingCallTests {
     }
 
     private let door = Door()
+    private let passing: FakeCall
     private let stage: ThreadStage
 
     init() {
@@ -32,6 +33,7 @@ struct HangingCallTests {
         // What is sent is compared as a whole, however late.
         limits.keepAlive = 1_000_000_000_000
         stage = ThreadStage(limits)
+        passing = FakeCall { [door] in door.pass() }
     }
 
     private func commit(_ misdeed: Misdeed) {
@@ -89,8 +91,7 @@ struct HangingCallTests {
         case .open: break
         case .next: stage.runtime.wake(visitor.token)
         case .schedule:
-            let isTaken = stage.runtime.schedule(
-                visitor.token, afterNanoseconds: 0, passDoor, Unmanaged.passUnretained(door).toOpaque())
+            let isTaken = stage.runtime.schedule(visitor.token, afterNanoseconds: 0, passing.call)
             #expect(isTaken == .accepted)
         case .save:
             entry.setSuccessor(
@@ -230,10 +231,6 @@ func endThread() -> Never { pthread_exit(nil) }
 extension Trait where Self == ConditionTrait {
     /// A thread that is ended within a call never gives back what it holds: nothing for where that is looked for.
     static var mayLoseMemory: Self { .disabled(if: looksForLeaks, "what an ended thread held is lost") }
-}
-
-private let passDoor: @convention(c) (UnsafeMutableRawPointer?) -> Void = { door in
-    Unmanaged<Door>.fromOpaque(door!)._withUnsafeGuaranteedRef { $0.pass() }
 }
 
 /// Keeps threads waiting until it is opened; then it stays open.

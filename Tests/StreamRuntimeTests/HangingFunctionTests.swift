@@ -1,4 +1,4 @@
-import EventStream
+import ProducerInterface
 import StreamLoop
 import TestSupport
 import Testing
@@ -17,23 +17,12 @@ struct HangingFunctionTests {
         stage = ThreadStage(limits)
     }
 
-    /// What a scheduled function does.
-    private final class Function: Sendable {
-        let body: @Sendable () -> Void
-        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-
-        var context: UnsafeMutableRawPointer { Unmanaged.passUnretained(self).toOpaque() }
-        static let call: @convention(c) (UnsafeMutableRawPointer?) -> Void = { function in
-            Unmanaged<Function>.fromOpaque(function!)._withUnsafeGuaranteedRef { $0.body() }
-        }
-    }
-
     /// Its subscriber leaves in the turn in which the function is due: the close is due, too, and comes behind it.
-    private func runAndLeave(_ visitor: RealVisitor, _ function: Function) async {
+    private func runAndLeave(_ visitor: RealVisitor, _ function: FakeCall) async {
         await stage.onLoop { streams in
             let token = visitor.token
             _ = streams.withGate(token) { $0.scheduledCalls += 1 }
-            streams.schedule(token, due: 0, Function.call, function.context)
+            streams.schedule(token, due: 0, function.call)
             streams.due(LoopSchedule.slot)
             Connection(streams, token.slot).disconnect(.disconnected)
         }
@@ -46,7 +35,7 @@ struct HangingFunctionTests {
         let producer = entry.producer as! FakeProducer
         let visitor = try await stage.subscribe(entry)
         #expect(await visitor.receives(frame("n")))
-        let function = Function { producer.only.runScheduled { door.pass() } }
+        let function = FakeCall { producer.only.runScheduled { door.pass() } }
         await runAndLeave(visitor, function)
         #expect(await eventually { stage.runtime.hangingCalls.count == 1 })
         // Two turns of the loop that went on: whatever was due has had its time.
@@ -65,7 +54,7 @@ struct HangingFunctionTests {
         let producer = entry.producer as! FakeProducer
         let visitor = try await stage.subscribe(entry)
         #expect(await visitor.receives(frame("n")))
-        let function = Function {
+        let function = FakeCall {
             producer.only.runScheduled()
             endThread()
         }
@@ -86,9 +75,9 @@ struct HangingFunctionTests {
         let producer = entry.producer as! FakeProducer
         let visitor = try stage.open(entry)
         #expect(await eventually { producer.streams.first?.calls == ["open"] })
-        let function = Function { endThread() }
+        let function = FakeCall { endThread() }
         #expect(
-            stage.runtime.schedule(visitor.token, afterNanoseconds: 0, Function.call, function.context) == .accepted)
+            stage.runtime.schedule(visitor.token, afterNanoseconds: 0, function.call) == .accepted)
         #expect(await eventually { stage.log.contains("has ended a thread of the server") })
         await stage.onLoop { _ in }
         #expect(visitor.door.answers.isEmpty)
@@ -113,9 +102,9 @@ struct HangingFunctionTests {
         #expect(await visitor.receives(frame("n")))
         visitor.hangUp()
         #expect(await eventually { !producer.only.closeReasons.isEmpty })
-        let function = Function { endThread() }
+        let function = FakeCall { endThread() }
         #expect(
-            stage.runtime.schedule(visitor.token, afterNanoseconds: 0, Function.call, function.context) == .accepted)
+            stage.runtime.schedule(visitor.token, afterNanoseconds: 0, function.call) == .accepted)
         #expect(await eventually { stage.log.contains("has ended a thread of the server") })
         await stage.onLoop { _ in }
         #expect(entry.ledger.closes == 0)

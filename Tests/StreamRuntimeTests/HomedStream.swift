@@ -1,5 +1,6 @@
 import EventStream
 import Glibc
+import ProducerInterface
 import StreamLoop
 import Synchronization
 import TestSupport
@@ -30,13 +31,7 @@ final class HomedStream: Sendable {
     let generation: Generation
     let entry: ProducerEntry
     private let ends: Counter
-    private let contexts = Mutex<[Context]>([])
-
-    /// What a scheduled call is given.
-    private final class Context: Sendable {
-        let body: @Sendable () -> Void
-        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-    }
+    private let scheduled = Mutex<[FakeCall]>([])
 
     init(
         _ home: Home, opening: @escaping @Sendable (FakeStream) -> OpenOutcome = { _ in .opened(headers: []) },
@@ -118,11 +113,9 @@ final class HomedStream: Sendable {
     /// Runs a call where the stream lives, as its producer would ask for it.
     @discardableResult
     func schedule(_ body: @escaping @Sendable () -> Void) -> Bool {
-        let context = Context(body)
-        contexts.withLock { $0.append(context) }
-        return runtime.schedule(
-            token, afterNanoseconds: 0, { Unmanaged<Context>.fromOpaque($0!).takeUnretainedValue().body() },
-            Unmanaged.passUnretained(context).toOpaque()) == .accepted
+        let call = FakeCall(body)
+        scheduled.withLock { $0.append(call) }
+        return runtime.schedule(token, afterNanoseconds: 0, call.call) == .accepted
     }
 
     /// The services that do not answer as for a stream that is over.
@@ -141,7 +134,7 @@ final class HomedStream: Sendable {
         if runtime.producer(of: token) != nil { found.append("producer") }
         if runtime.opened(token, .opened(headers: [])) { found.append("opened") }
         if runtime.closed(token) { found.append("closed") }
-        let scheduled = runtime.schedule(token, afterNanoseconds: 0, { _ in fatalError("called late") }, nil)
+        let scheduled = runtime.schedule(token, afterNanoseconds: 0, .forbidden)
         if scheduled != .over { found.append("schedule") }
         return found
     }

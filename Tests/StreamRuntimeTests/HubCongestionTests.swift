@@ -1,4 +1,5 @@
 import EventStream
+import ProducerInterface
 import StreamLoop
 import TestSupport
 import Testing

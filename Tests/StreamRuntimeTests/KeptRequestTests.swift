@@ -1,4 +1,5 @@
 import EventStream
+import ProducerInterface
 import StreamLoop
 import Synchronization
 import TestSupport
@@ -149,17 +150,17 @@ private final class ForgetfulProducer: EventProducer {
     ) throws(ParameterFault) -> any ResolvedParameters { NoParameters() }
 
     func open(
-        _ stream: StreamToken, _ request: StreamRequest, state: inout UnsafeMutableRawPointer?
+        _ stream: StreamToken, _ request: StreamRequest, state: inout ProducerState
     ) -> OpenOutcome { .opened(headers: []) }
 
     func pull(
-        _ stream: StreamToken, state: UnsafeMutableRawPointer?, into frames: inout FrameBuffer, events: Int, bytes: Int
+        _ stream: StreamToken, state: ProducerState, into frames: inout FrameBuffer, events: Int, bytes: Int
     ) -> PullOutcome { .wait(milliseconds: -1) }
 
-    func close(_ stream: StreamToken, state: UnsafeMutableRawPointer?, reason: CloseReason) -> Bool {
+    func close(_ stream: StreamToken, state: ProducerState, reason: CloseReason) -> Bool {
         closes.add(1, ordering: .relaxed)
         return true
     }
 
-    func interrupt(_ stream: StreamToken, state: UnsafeMutableRawPointer?) {}
+    func interrupt(_ stream: StreamToken, state: ProducerState) {}
 }

@@ -1,4 +1,4 @@
-import EventStream
+import ProducerInterface
 import StreamLoop
 import Testing
 
@@ -146,7 +146,7 @@ struct PullingTests {
             #expect(!stage.runtime.opened(token, .ended()))
             #expect(!stage.runtime.closed(token))
             #expect(stage.runtime.sleep(token, milliseconds: 1) == nil)
-            let outcome = stage.runtime.schedule(token, afterNanoseconds: 0, { _ in }, nil)
+            let outcome = stage.runtime.schedule(token, afterNanoseconds: 0, .nothing)
             #expect(outcome == .over)
             stage.runtime.leave(token)
             stage.runtime.sinksDrained([token])

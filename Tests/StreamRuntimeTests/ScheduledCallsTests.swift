@@ -1,4 +1,4 @@
-import EventStream
+import ProducerInterface
 import TestSupport
 import Testing
 
@@ -11,16 +11,16 @@ struct ScheduledCallsTests {
         var random = SeededRandom.fromEnvironment(test: "ScheduledCalls")
         var calls = ScheduledCalls()
         // Each call is known by the number that it has for a context.
-        var model: [(due: Int64, number: Int, stream: StreamToken)] = []
-        var next = 1
+        var model: [(due: Int64, number: UInt, stream: StreamToken)] = []
+        var next: UInt = 1
         let streams = (1...5).map { StreamToken(loop: 0, slot: $0, epoch: 1) }
-        func number(_ call: ScheduledCall) -> Int { Int(bitPattern: call.context) }
+        func number(_ call: ScheduledCall) -> UInt { call.call.context }
         for _ in 0..<30_000 {
             let time = Int64.random(in: 0..<1000, using: &random)
             let stream = streams.randomElement(using: &random)!
             switch Int.random(in: 0..<20, using: &random) {
             case 0..<10 where model.count < 500:
-                calls.insert(due: time, stream: stream, { _ in }, UnsafeMutableRawPointer(bitPattern: next))
+                calls.insert(due: time, stream: stream, ProducerCall(function: 0, context: next))
                 let place = model.firstIndex { $0.due > time } ?? model.count
                 model.insert((time, next, stream), at: place)
                 next += 1

@@ -1,4 +1,4 @@
-import EventStream
+import ProducerInterface
 import StreamLoop
 import Synchronization
 import Testing
@@ -9,26 +9,20 @@ import Testing
 struct SchedulingTests {
     let stage = Stage()
 
-    /// What a scheduled call leaves behind; the context is one of these, kept by the test.
+    /// What a scheduled call leaves behind; kept by the test.
     final class Call: Sendable {
-        let name: String
-        let log: CallLog
+        private let made: FakeCall
 
         init(_ name: String, _ log: CallLog) {
-            self.name = name
-            self.log = log
+            made = FakeCall {
+                log.names.withLock { $0.append(name) }
+                log.during(name)
+            }
         }
 
         func schedule(_ visitor: Visitor, afterMilliseconds: Int64) -> Bool {
             visitor.stage.runtime.schedule(
-                visitor.token, afterNanoseconds: afterMilliseconds * 1_000_000,
-                { Unmanaged<Call>.fromOpaque($0!).takeUnretainedValue().run() },
-                Unmanaged.passUnretained(self).toOpaque()) == .accepted
-        }
-
-        private func run() {
-            log.names.withLock { $0.append(name) }
-            log.during(name)
+                visitor.token, afterNanoseconds: afterMilliseconds * 1_000_000, made.call) == .accepted
         }
     }
 
@@ -122,22 +116,16 @@ struct SchedulingTests {
         let visitor = try stage.subscribe(producer)
         let token = visitor.token
         let count = Atomic<Int>(0)
-        final class Again: Sendable {
-            let body: @Sendable () -> Void
-            init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-        }
-        let holder = Mutex<Again?>(nil)
-        let again = Again {
+        let holder = Mutex<FakeCall?>(nil)
+        let again = FakeCall {
             count.add(1, ordering: .relaxed)
             runtime.wake(token)
             holder.withLock { again in
-                _ = runtime.schedule(
-                    token, afterNanoseconds: 0, { Unmanaged<Again>.fromOpaque($0!).takeUnretainedValue().body() },
-                    Unmanaged.passUnretained(again!).toOpaque())
+                _ = runtime.schedule(token, afterNanoseconds: 0, again!.call)
             }
         }
         holder.withLock { $0 = again }
-        again.body()
+        FakeCall.perform(again.call)
         for _ in 0..<50 {
             let before = count.load(ordering: .relaxed)
             stage.system.advance(nanoseconds: 10)

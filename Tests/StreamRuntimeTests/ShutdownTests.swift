@@ -1,4 +1,4 @@
-import EventStream
+import ProducerInterface
 import StreamLoop
 import Testing
 

@@ -1,4 +1,5 @@
 import EventStream
+import ProducerInterface
 import StreamLoop
 import TestSupport
 
@@ -98,7 +99,7 @@ final class Simulation: @unchecked Sendable {
         switch number(0...19) {
         case 0: runtime.wake(token)
         case 1: emit(actors[token]!)
-        case 2: _ = runtime.schedule(token, afterNanoseconds: number(0...2_000_000_000), { _ in }, nil)
+        case 2: _ = runtime.schedule(token, afterNanoseconds: number(0...2_000_000_000), .nothing)
         case 3: for system in systems { system.advance(nanoseconds: 1_000_000) }
         default: break
         }

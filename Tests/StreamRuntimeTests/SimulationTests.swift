@@ -1,4 +1,4 @@
-import EventStream
+import ProducerInterface
 import StreamLoop
 import TestSupport
 import Testing
@@ -122,7 +122,7 @@ extension Simulation {
         switch number(0...29) {
         case 0..<4: runtime.wake(actor.token)
         case 4..<10: emit(actor)
-        case 10: _ = runtime.schedule(actor.token, afterNanoseconds: number(-1...3_000_000_000), { _ in }, nil)
+        case 10: _ = runtime.schedule(actor.token, afterNanoseconds: number(-1...3_000_000_000), .nothing)
         case 11..<13:
             _ = (runtime.isLive(actor.token), runtime.producer(of: actor.token), runtime.isCancelled(actor.token))
         default: if actor.sink != nil { play(actor, sink: actor.sink!) } else { play(actor, system, actor.descriptor!) }

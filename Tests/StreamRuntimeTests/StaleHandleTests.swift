@@ -1,5 +1,5 @@
-import EventStream
 import Glibc
+import ProducerInterface
 import StreamLoop
 import TestSupport
 import Testing
@@ -61,7 +61,7 @@ struct StaleHandleTests {
         #expect(await eventually { homed.entry.ledger.closes == 1 })
         let token = homed.token
         let left = await homed.stage.onLoop { streams in
-            streams.schedule(token, due: 0, { _ in fatalError("called late") }, nil)
+            streams.schedule(token, due: 0, .forbidden)
             return streams.scheduled.count
         }
         #expect(left == 0)
@@ -80,7 +80,7 @@ struct StaleHandleTests {
             closing: { stream, _ in
                 _ = startThread(named: "hammer", stackBytes: 64 * 1024) {
                     begun.count()
-                    while runtime.schedule(stream.token, afterNanoseconds: 1 << 50, { _ in }, nil) != .over {
+                    while runtime.schedule(stream.token, afterNanoseconds: 1 << 50, .nothing) != .over {
                         usleep(5)
                     }
                     ended.count()

@@ -1,4 +1,4 @@
-import EventStream
+import ProducerInterface
 import StreamLoop
 import Testing
 
@@ -68,11 +68,9 @@ struct StarvationTests {
         let stage = Stage(limits)
         let (flooding, other) = (try stage.subscribe(FakeProducer()), try stage.subscribe(FakeProducer()))
         let ran = Counter()
+        let counting = FakeCall { ran.count() }
         func schedule(_ visitor: Visitor) -> ScheduleOutcome {
-            stage.runtime.schedule(
-                visitor.token, afterNanoseconds: 0,
-                { Unmanaged<Counter>.fromOpaque($0!).takeUnretainedValue().count() },
-                Unmanaged.passUnretained(ran).toOpaque())
+            stage.runtime.schedule(visitor.token, afterNanoseconds: 0, counting.call)
         }
         let outcomes = (0..<110).map { _ in schedule(flooding) }
         #expect(outcomes == Array(repeating: .accepted, count: 100) + Array(repeating: .tooMany, count: 10))

@@ -1,5 +1,6 @@
 import EventStream
 import Glibc
+import ProducerInterface
 import StreamLoop
 import TestSupport
 
@@ -94,6 +95,14 @@ final class RealVisitor: @unchecked Sendable {
         }
         return received
     }
+
+    /// Makes room in the socket, and no more than so many bytes.
+    func read(atMost bytes: Int) {
+        if let pair { received += pair.peerReads(atMost: bytes) }
+    }
+
+    /// How much was read so far.
+    var receivedBytes: Int { received.count }
 
     /// All that has come so far, but for the preamble.
     func text() -> String {

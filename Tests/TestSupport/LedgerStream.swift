@@ -1,4 +1,4 @@
-package import EventStream
+package import ProducerInterface
 
 /// What a ledger says about one stream, and whether the host kept its promises to it.
 package struct LedgerStream: Sendable {

@@ -1,5 +1,5 @@
-package import EventStream
 import Glibc
+package import ProducerInterface
 package import Testing
 
 extension SluiceServer {

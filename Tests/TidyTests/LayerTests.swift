@@ -23,29 +23,35 @@ struct LayerTests {
         "Settings": [],
         // Streams
         "EventStream": [],
+        "ProducerInterface": ["EventStream"],
         "StreamLoop": ["CDeath", "CLinux", "Locks"],
-        "StreamRuntime": ["CCalls", "CLinux", "EventStream", "Locks", "StreamLoop"],
-        "FrontDoor": ["CLinux", "EventStream", "StreamRuntime"],
+        "StreamRuntime": ["CCalls", "CLinux", "EventStream", "Locks", "ProducerInterface", "StreamLoop"],
+        "FrontDoor": ["CLinux", "EventStream", "ProducerInterface", "StreamRuntime"],
         // Plugins
         "Sluice": ["CSluice"],
         "PluginHost": [
             "CCalls", "CDeath", "CLinux", "CSluice", "EventStream", "Files", "ForeignFunction", "Locks", "Processes",
+            "ProducerInterface",
         ],
         "PluginDirectory": [
-            "EventStream", "Files", "Locks", "PluginHost", "Processes", "StreamLoop", "StreamRuntime",
+            "EventStream", "Files", "Locks", "PluginHost", "Processes", "ProducerInterface", "StreamLoop",
+            "StreamRuntime",
         ],
         // What the verbs do
         "Authoring": ["CLinux", "CommandOutput", "EventStream", "Files", "Locks", "Processes", "StreamLoop"],
         "Checking": [
             "CLinux", "CommandOutput", "EventStream", "Files", "ForeignFunction", "Locks", "PluginHost", "Processes",
-            "StreamLoop", "StreamRuntime",
+            "ProducerInterface", "StreamLoop", "StreamRuntime",
         ],
-        "Control": ["CLinux", "CommandOutput", "EventStream", "Files", "Locks", "StreamLoop", "StreamRuntime"],
+        "Control": [
+            "CLinux", "CommandOutput", "EventStream", "Files", "Locks", "ProducerInterface", "StreamLoop",
+            "StreamRuntime",
+        ],
         // The verbs, and how all is wired together
         "SluiceCommand": [
             "Authoring", "CCalls", "CDeath", "CLinux", "CStart", "Checking", "CommandOutput", "Control", "EventStream",
             "Files", "ForeignFunction", "FrontDoor", "Locks", "PluginDirectory", "PluginHost", "Processes",
-            "Settings", "StreamLoop", "StreamRuntime",
+            "ProducerInterface", "Settings", "StreamLoop", "StreamRuntime",
         ],
     ]
 

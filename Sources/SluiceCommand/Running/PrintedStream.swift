@@ -1,5 +1,6 @@
 import EventStream
 import Locks
+import ProducerInterface
 import StreamRuntime
 import Synchronization
 

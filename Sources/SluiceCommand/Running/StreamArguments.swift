@@ -1,6 +1,7 @@
 import EventStream
 import ForeignFunction
 import PluginHost
+import ProducerInterface
 import Settings
 import StreamRuntime
 

@@ -3,6 +3,7 @@ import EventStream
 import Glibc
 import Logging
 import PluginHost
+import ProducerInterface
 import StreamLoop
 import StreamRuntime
 

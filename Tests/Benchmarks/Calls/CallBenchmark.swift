@@ -3,6 +3,7 @@ import ForeignFunction
 import Glibc
 import Logging
 import PluginHost
+import ProducerInterface
 import Synchronization
 
 /// Prints what calls cost that pass through libffi, beside direct ones of the same function.

@@ -1,4 +1,5 @@
 import EventStream
+import ProducerInterface
 import Synchronization
 
 /// The queue of one stream, behind a lock as the runtime's is; emptied when it holds as much as a `send` takes.
@@ -28,7 +29,6 @@ final class Queue: StreamServices {
     func opened(_ stream: StreamToken, _ outcome: OpenOutcome) -> Bool { false }
     func closed(_ stream: StreamToken) -> Bool { false }
     func schedule(
-        _ stream: StreamToken, afterNanoseconds: Int64,
-        _ function: @escaping @convention(c) (UnsafeMutableRawPointer?) -> Void, _ context: UnsafeMutableRawPointer?
+        _ stream: StreamToken, afterNanoseconds: Int64, _ call: ProducerCall
     ) -> ScheduleOutcome { .over }
 }

@@ -1,6 +1,7 @@
 import EventStream
 import Glibc
 import Logging
+import ProducerInterface
 import StreamLoop
 import StreamRuntime
 
@@ -69,20 +70,20 @@ private final class Numbers: EventProducer, @unchecked Sendable {
         path: [StreamRequest.Field], query: [StreamRequest.Field]
     ) throws(ParameterFault) -> any ResolvedParameters { NoParameters() }
 
-    func open(_ stream: StreamToken, _ request: StreamRequest, state: inout UnsafeMutableRawPointer?) -> OpenOutcome {
+    func open(_ stream: StreamToken, _ request: StreamRequest, state: inout ProducerState) -> OpenOutcome {
         self.stream = stream
         return .opened(headers: [])
     }
 
     func pull(
-        _ stream: StreamToken, state: UnsafeMutableRawPointer?, into frames: inout FrameBuffer, events: Int, bytes: Int
+        _ stream: StreamToken, state: ProducerState, into frames: inout FrameBuffer, events: Int, bytes: Int
     ) -> PullOutcome {
         try? EventEncoder().encode(Event(data: text), into: &frames)
         return .wait(milliseconds: -1)
     }
 
-    func close(_ stream: StreamToken, state: UnsafeMutableRawPointer?, reason: CloseReason) -> Bool { true }
-    func interrupt(_ stream: StreamToken, state: UnsafeMutableRawPointer?) {}
+    func close(_ stream: StreamToken, state: ProducerState, reason: CloseReason) -> Bool { true }
+    func interrupt(_ stream: StreamToken, state: ProducerState) {}
 }
 
 private struct NoParameters: ResolvedParameters {

@@ -1,3 +1,5 @@
+package import EventStream
+
 /// What a running stream offers to its producer. Every call is right from any thread, and harmless for a stream that is over.
 package protocol StreamServices: AnyObject, Sendable {
     /// `pull` is worth calling again.
@@ -38,43 +40,8 @@ package protocol StreamServices: AnyObject, Sendable {
     /// - Returns: `false` if none is in progress.
     func closed(_ stream: StreamToken) -> Bool
 
-    /// Runs `function(context)` where the stream lives.
-    func schedule(
-        _ stream: StreamToken, afterNanoseconds: Int64,
-        _ function: @escaping @convention(c) (UnsafeMutableRawPointer?) -> Void,
-        _ context: UnsafeMutableRawPointer?
-    ) -> ScheduleOutcome
-}
-
-package enum ScheduleOutcome: Sendable, Equatable {
-    case accepted
-    /// The stream is over.
-    case over
-    /// So many wait already that no other is taken.
-    case tooMany
-}
-
-/// What becomes of an event for which a stream's queue has no room.
-package enum OverflowPolicy: Sendable, Equatable {
-    /// It is not taken, and the stream is woken when there is room.
-    case refuse
-    /// It is not taken, and nothing more.
-    case dropNewest
-    /// It is taken, and the oldest ones in the queue give it room.
-    case dropOldest
-    /// The stream ends as failed; its subscriber is told this.
-    case fail(StreamFailure)
-}
-
-package enum EmitOutcome: Sendable, Equatable {
-    case accepted
-    /// It was taken, and so many older ones were dropped for it.
-    case displaced(Int)
-    /// The queue is full, and the event was not taken.
-    case full
-    case over
-    /// `encode` answered false.
-    case invalid
+    /// Has the producer `perform` a call where the stream lives.
+    func schedule(_ stream: StreamToken, afterNanoseconds: Int64, _ call: ProducerCall) -> ScheduleOutcome
 }
 
 extension StreamServices {

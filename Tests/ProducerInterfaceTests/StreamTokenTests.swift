@@ -1,6 +1,5 @@
+import ProducerInterface
 import Testing
-
-@testable import EventStream
 
 @Suite("Stream token")
 struct StreamTokenTests {

@@ -1,0 +1,35 @@
+import ProducerInterface
+
+/// What a test has a fake producer do where a stream lives. Whoever schedules one keeps it until it has run.
+final class FakeCall: Sendable {
+    private let body: @Sendable () -> Void
+
+    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+
+    /// As the runtime takes it.
+    var call: ProducerCall {
+        ProducerCall(
+            function: Kind.closure.rawValue, context: UInt(bitPattern: Unmanaged.passUnretained(self).toOpaque()))
+    }
+
+    fileprivate enum Kind: UInt {
+        case nothing, closure, forbidden
+    }
+
+    static func perform(_ call: ProducerCall) {
+        switch Kind(rawValue: call.function) {
+        case .nothing: break
+        case .closure:
+            // Without a reference counted: the call may end its thread.
+            Unmanaged<FakeCall>.fromOpaque(UnsafeRawPointer(bitPattern: call.context)!)
+                ._withUnsafeGuaranteedRef { $0.body() }
+        case .forbidden, nil: fatalError("called late")
+        }
+    }
+}
+
+extension ProducerCall {
+    static let nothing = ProducerCall(function: FakeCall.Kind.nothing.rawValue, context: 0)
+    /// One that must not come to run.
+    static let forbidden = ProducerCall(function: FakeCall.Kind.forbidden.rawValue, context: 0)
+}

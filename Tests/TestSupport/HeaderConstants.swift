@@ -1,0 +1,19 @@
+import Glibc
+
+/// What `sluice.h` itself says, so that a constant which is added there is missed where it is not known.
+/// - Parameter prefix: "SLUICE_CLOSE_".
+/// - Returns: the constants of the header's enumerations that begin so, each without the prefix and in small letters.
+package func headerConstants(_ prefix: String) throws -> [String: Int] {
+    let path = repositoryRoot + "/include/sluice.h"
+    guard let file = fopen(path, "r") else { throw TestFailure("\(path) can't be read") }
+    defer { fclose(file) }
+    var text: [UInt8] = []
+    while case let byte = getc(file), byte != EOF { text.append(UInt8(byte)) }
+    var constants: [String: Int] = [:]
+    for match in String(decoding: text, as: UTF8.self).matches(of: /\b(SLUICE_[A-Z_]+) = (\d+)( << (\d+))?/) {
+        guard match.output.1.hasPrefix(prefix) else { continue }
+        let name = match.output.1.dropFirst(prefix.count).lowercased()
+        constants[name] = Int(match.output.2)! << (match.output.4.map { Int($0)! } ?? 0)
+    }
+    return constants
+}
