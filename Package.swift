@@ -236,7 +236,8 @@ let package = Package(
             also: ["Files", "PluginHost", "ProducerInterface", .product(name: "Logging", package: "swift-log")]),
         unitTests("Authoring", also: ["CommandOutput", "EventStream", "Files"]),
         unitTests("Checking", also: ["ProducerInterface"]),
-        unitTests("Control", also: ["CommandOutput", "ProducerInterface", .product(name: "Logging", package: "swift-log")]),
+        unitTests(
+            "Control", also: ["CommandOutput", "ProducerInterface", .product(name: "Logging", package: "swift-log")]),
         unitTests(
             "SluiceCommand",
             also: [

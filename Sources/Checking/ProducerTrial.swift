@@ -46,16 +46,16 @@ package struct ProducerTrial {
 
     package func run() throws(CommandFailure) -> Never {
         switch trial {
-        case .events: bench.events()
-        case .moments: bench.moments()
-        case .crowd: bench.crowd()
-        case .leaks: bench.leaks()
-        case .parameters: bench.parameters()
-        case .resume: bench.resume()
-        case .reload: try bench.reload()
-        case .slow: bench.slow()
-        case .late: bench.late()
-        case .shutdown: bench.endOfServer()
+        case .events: StreamTrials(bench: bench).events()
+        case .moments: StreamTrials(bench: bench).moments()
+        case .crowd: StreamTrials(bench: bench).crowd()
+        case .leaks: StreamTrials(bench: bench).leaks()
+        case .parameters: RequestTrials(bench: bench).parameters()
+        case .resume: RequestTrials(bench: bench).resume()
+        case .reload: try RequestTrials(bench: bench).reload()
+        case .slow: StreamTrials(bench: bench).slow()
+        case .late: StreamTrials(bench: bench).late()
+        case .shutdown: StreamTrials(bench: bench).endOfServer()
         }
         // What the plugin was told off for last.
         HostLog.drain()

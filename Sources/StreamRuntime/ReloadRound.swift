@@ -95,7 +95,9 @@ struct ReloadRound {
 
     /// Why a candidate is not worth another try.
     private func refusal(of candidate: Candidate) -> String? {
-        guard let refused = reloader.state.withLock({ $0.refused[candidate.path] }), refused.content == candidate.content else {
+        guard let refused = reloader.state.withLock({ $0.refused[candidate.path] }),
+            refused.content == candidate.content
+        else {
             return nil
         }
         guard let surroundings = refused.surroundings else {
@@ -175,7 +177,8 @@ struct ReloadRound {
     }
 
     /// The first candidate that does not get along with what serves, or with one before it.
-    private func firstConflict(of images: [LoadedImage], beside serving: [String: ServingGeneration]) -> (Int, String)? {
+    private func firstConflict(of images: [LoadedImage], beside serving: [String: ServingGeneration]) -> (Int, String)?
+    {
         let others = serving.values.map(\.image)
         for (index, image) in images.enumerated() {
             let peers = (others + images[..<index]).sorted { $0.path < $1.path }

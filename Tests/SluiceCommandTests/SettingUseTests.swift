@@ -30,7 +30,7 @@ struct SettingUseTests {
         #expect(limits.stallLimit == 22_000_000 && limits.callDeadline == 17_000_000_000)
         #expect(limits.hub.historyEvents == 27 && limits.hub.historyBytes == 28 << 10 && limits.hub.linger == .max)
         #expect(limits.hub.slowPolicy == .skip && !limits.hub.isAnchored && limits.hubs.isEmpty)
-        #expect(door.host == "::1" && door.port == 9 && door.maxConnections == 11)
+        #expect(door.listeners == [ServerAddress(host: "::1", port: 9)] && door.maxConnections == 11)
         #expect(door.maxBodyBytes == 16 << 10 && door.maxArrivingBytes == 37 << 20 && door.minBodyBytesPerSecond == 32)
         #expect(door.headTimeout == .seconds(24) && door.bodyTimeout == .seconds(36) && door.bodyGrace == .seconds(31))
         #expect(door.idleTimeout == .seconds(25))

@@ -8,38 +8,41 @@ import StreamRuntime
 import Synchronization
 
 /// Trials of what happens to streams.
-extension TrialBench {
+struct StreamTrials {
+    let bench: TrialBench
+
+    private var report: TrialReport { bench.report }
     func events() {
-        guard let visitor = openUsual() else { return }
+        guard let visitor = bench.openUsual() else { return }
         let (events, isOver) = visitor.events(50, within: 3000)
         report.measured("events in 3 s, at most 50", "\(events.count)\(isOver ? ", and the end" : "")")
         visitor.hangUp()
-        settle()
-        judgeTimes()
+        bench.settle()
+        bench.judgeTimes()
     }
 
     /// Subscribers that come and go at every moment, on several threads; with a seed, again the same.
     func moments() {
-        guard let first = openUsual() else { return }
+        guard let first = bench.openUsual() else { return }
         first.hangUp()
-        let seeds = (0..<4).map { _ in random.next() }
-        let rounds = crowd(150) / 4
+        let seeds = (0..<4).map { _ in bench.random.next() }
+        let rounds = bench.crowd(150) / 4
         concurrently(seeds, threads: seeds.count) { [self] seed in
             var random = SeededNumbers(seed: seed)
             for _ in 0..<rounds { comeAndGo(&random) }
         }
-        settle()
-        judgeTimes()
+        bench.settle()
+        bench.judgeTimes()
     }
 
     private func comeAndGo(_ random: inout SeededNumbers) {
-        guard let request = try? request(), let visitor = try? visitor(request) else { return }
+        guard let request = try? bench.request(), let visitor = try? bench.visitor(request) else { return }
         let moment = Int.random(in: 0..<6, using: &random)
         if moment == 0 {
-            pause(milliseconds: Int.random(in: 0..<3, using: &random))
+            bench.pause(milliseconds: Int.random(in: 0..<3, using: &random))
             return visitor.leave()
         }
-        guard case .stream? = visitor.answer(within: Self.patience) else { return visitor.leave() }
+        guard case .stream? = visitor.answer(within: TrialBench.patience) else { return visitor.leave() }
         if moment == 1 { return visitor.leave() }
         guard visitor.attach(bufferBytes: moment == 2 ? 2048 : nil) else { return }
         switch moment {
@@ -47,19 +50,19 @@ extension TrialBench {
         case 4: _ = visitor.events(Int.random(in: 1...3, using: &random), within: 40)
         case 5:
             visitor.halfClose()
-            pause(milliseconds: Int.random(in: 0..<5, using: &random))
-        default: pause(milliseconds: Int.random(in: 0..<20, using: &random))
+            bench.pause(milliseconds: Int.random(in: 0..<5, using: &random))
+        default: bench.pause(milliseconds: Int.random(in: 0..<20, using: &random))
         }
         visitor.hangUp()
     }
 
     func crowd() {
-        let count = crowd(1000)
-        guard let request = try? request() else { return _ = openUsual() }
+        let count = bench.crowd(1000)
+        guard let request = try? bench.request() else { return _ = bench.openUsual() }
         let visitors = Mutex<[TrialVisitor]>([])
         concurrently(Array(0..<4), threads: 4) { [self] _ in
             for _ in 0..<count / 4 {
-                guard case .stream(let visitor) = open(request) else { return }
+                guard case .stream(let visitor) = bench.open(request) else { return }
                 visitors.withLock { $0.append(visitor) }
             }
         }
@@ -71,8 +74,8 @@ extension TrialBench {
         report.measured("streams at a time", "\(all.count)")
         if silent > 0 { report.found(.hang, "\(silent) of \(all.count) streams did not even begin within 5 s") }
         for visitor in all { visitor.hangUp() }
-        settle()
-        judgeTimes()
+        bench.settle()
+        bench.judgeTimes()
     }
 
     /// What is left behind by streams that are over, counted after each of several rounds. The first ones fill what is
@@ -81,23 +84,23 @@ extension TrialBench {
     /// still to be freed as it began. One in which a thread ends, the host's or the plugin's, does not count, as what
     /// it had is freed with it. The second round that leaves nothing is the last.
     func leaks() {
-        let count = crowd(200) / 20 * 20
+        let count = bench.crowd(200) / 20 * 20
         var before = Footprint()
         var growths: [Footprint.Growth] = []
         var steady: [Footprint.Growth] = []
         for round in 0..<12 {
             var opened = 0
             for _ in 0..<count / 20 {
-                let visitors = (0..<20).compactMap { _ -> TrialVisitor? in openUsual() }
+                let visitors = (0..<20).compactMap { _ -> TrialVisitor? in bench.openUsual() }
                 guard !visitors.isEmpty else { return }
                 opened += visitors.count
-                pause(milliseconds: 4)
+                bench.pause(milliseconds: 4)
                 for visitor in visitors { _ = visitor.read(within: 1) }
                 for visitor in visitors { visitor.hangUp() }
             }
-            settle()
+            bench.settle()
             // A thread may take a moment to be gone, once its stream is.
-            pause(milliseconds: 100)
+            bench.pause(milliseconds: 100)
             let after = Footprint()
             if round >= 2 {
                 let growth = after.growth(since: before, streams: opened)
@@ -121,44 +124,44 @@ extension TrialBench {
 
     /// One that does not read at all, one that hardly does, and one beside them that does.
     func slow() {
-        guard let request = try? request(), let quick = openUsual() else { return _ = openUsual() }
-        guard case .stream(let never) = open(request, bufferBytes: 2048),
-            case .stream(let hardly) = open(request, bufferBytes: 2048)
+        guard let request = try? bench.request(), let quick = bench.openUsual() else { return _ = bench.openUsual() }
+        guard case .stream(let never) = bench.open(request, bufferBytes: 2048),
+            case .stream(let hardly) = bench.open(request, bufferBytes: 2048)
         else { return }
         let deadline = monotonicNanoseconds() + 3_000_000_000
         while monotonicNanoseconds() < deadline {
             _ = hardly.read(within: 10, atMost: 256)
             _ = quick.read(within: 10)
-            pause(milliseconds: 10)
+            bench.pause(milliseconds: 10)
         }
         for visitor in [never, hardly, quick] { visitor.hangUp() }
-        settle()
+        bench.settle()
     }
 
     func late() {
-        for _ in 0..<crowd(60) / 20 {
-            let visitors = (0..<20).compactMap { _ -> TrialVisitor? in openUsual() }
+        for _ in 0..<bench.crowd(60) / 20 {
+            let visitors = (0..<20).compactMap { _ -> TrialVisitor? in bench.openUsual() }
             guard visitors.count == 20 else { return }
             for visitor in visitors { _ = visitor.events(1, within: 10) }
             for visitor in visitors { visitor.hangUp() }
         }
-        settle()
+        bench.settle()
         // Whoever calls now calls too late, and is heard by the report.
-        pause(milliseconds: 1500)
+        bench.pause(milliseconds: 1500)
     }
 
     func endOfServer() {
-        let visitors = (0..<crowd(40)).compactMap { _ -> TrialVisitor? in openUsual() }
+        let visitors = (0..<bench.crowd(40)).compactMap { _ -> TrialVisitor? in bench.openUsual() }
         guard !visitors.isEmpty else { return }
         for visitor in visitors.prefix(10) { _ = visitor.events(1, within: 20) }
-        runtime.end(nil, .shutdown)
+        bench.runtime.end(nil, .shutdown)
         for visitor in visitors { while case .blocks = visitor.read(within: 2000) {} }
         for visitor in visitors { visitor.hangUp() }
-        settle()
+        bench.settle()
         // On another thread, as the plugin's shutdown may be one that never returns.
-        _ = startThread(named: "sluice-shutdown", stackBytes: 512 * 1024) { [generation] in generation.retire() }
-        if !hasShutDown.wait(seconds: Self.patience) {
-            report.found(.hang, "the plugin's shutdown did not return within \(Self.patience) s")
+        _ = startThread(named: "sluice-shutdown", stackBytes: 512 * 1024) { [bench] in bench.generation.retire() }
+        if !bench.hasShutDown.wait(seconds: TrialBench.patience) {
+            report.found(.hang, "the plugin's shutdown did not return within \(TrialBench.patience) s")
         }
     }
 }

@@ -8,7 +8,10 @@ import StreamRuntime
 import Synchronization
 
 /// Trials of what requests may say: parameters and ids; and of a reload, which asks for a stream by its id, too.
-extension TrialBench {
+struct RequestTrials {
+    let bench: TrialBench
+
+    private var report: TrialReport { bench.report }
     /// Values at and beyond what a parameter can hold; which of them a producer takes is its own affair, but none may
     /// harm it.
     private static func boundaries(of parameter: Signature.Parameter) -> [String] {
@@ -38,10 +41,10 @@ extension TrialBench {
     }
 
     func parameters() {
-        let parameters = producer.plugin.signature.parameters
+        let parameters = bench.producer.plugin.signature.parameters
         guard !parameters.isEmpty else { return report.write(.skipped("it has none")) }
         var opensUsually = false
-        if let usual = try? request(), case .stream(let visitor) = open(usual) {
+        if let usual = try? bench.request(), case .stream(let visitor) = bench.open(usual) {
             visitor.hangUp()
             opensUsually = true
         }
@@ -49,11 +52,11 @@ extension TrialBench {
         for parameter in parameters {
             let bounds = [parameter.range?.least, parameter.range?.greatest].compactMap(\.?.text)
             for value in Self.boundaries(of: parameter) {
-                guard let request = try? request([parameter.name: value]) else {
+                guard let request = try? bench.request([parameter.name: value]) else {
                     kept += 1
                     continue
                 }
-                switch open(request) {
+                switch bench.open(request) {
                 case .stream(let visitor):
                     opened += 1
                     _ = visitor.events(3, within: 50)
@@ -67,9 +70,9 @@ extension TrialBench {
                 }
             }
         }
-        settle()
+        bench.settle()
         report.measured("boundary values taken, refused by it, refused by the host", "\(opened), \(refused), \(kept)")
-        judgeTimes()
+        bench.judgeTimes()
     }
 
     private static let strangeIDs = [
@@ -78,12 +81,13 @@ extension TrialBench {
     ]
 
     func resume() {
-        guard description.isResumable else { return report.write(.skipped("it does not say SLUICE_RESUMABLE")) }
-        guard let first = openUsual() else { return }
+        guard bench.description.isResumable else { return report.write(.skipped("it does not say SLUICE_RESUMABLE")) }
+        guard let first = bench.openUsual() else { return }
         let seen = first.events(12, within: 4000).0.compactMap(\.id)
         first.hangUp()
         for (place, id) in seen.enumerated().dropLast() where place % 3 == 0 {
-            guard let request = try? request(lastEventID: id), case .stream(let again) = open(request) else {
+            guard let request = try? bench.request(lastEventID: id), case .stream(let again) = bench.open(request)
+            else {
                 report.found(.resume, "open refuses the id '\(id)', which the producer gave itself")
                 continue
             }
@@ -93,31 +97,32 @@ extension TrialBench {
             again.hangUp()
         }
         for id in Self.strangeIDs {
-            guard let request = try? request(lastEventID: id) else { continue }
-            if case .stream(let visitor) = open(request) {
+            guard let request = try? bench.request(lastEventID: id) else { continue }
+            if case .stream(let visitor) = bench.open(request) {
                 _ = visitor.events(1, within: 20)
                 visitor.hangUp()
             }
         }
-        settle()
+        bench.settle()
         report.measured("ids seen", "\(seen.count)")
-        judgeTimes()
+        bench.judgeTimes()
     }
 
     /// Loads the same file again and again, under open streams: for a resumable producer nobody may notice.
     func reload() throws(CommandFailure) {
-        let source = SameAgain(loader: loader, first: plugin)
-        let reloader = Reloader(runtime: runtime, source: source, logger: report.logger)
+        let source = SameAgain(loader: bench.loader, first: bench.plugin)
+        let reloader = Reloader(runtime: bench.runtime, source: source, logger: report.logger)
         do { _ = try reloader.reload() } catch { throw CommandFailure("\(error)") }
-        guard let match = reloader.entries.first(where: { $0.description.name == description.name }) else {
+        guard let match = reloader.entries.first(where: { $0.description.name == bench.description.name }) else {
             return report.found(.reload, "it is not served after it was loaded a second time")
         }
-        guard let request = try? request() else { return _ = openUsual() }
-        let visitors = (0..<crowd(8)).compactMap { _ -> TrialVisitor? in
-            guard let visitor = try? TrialVisitor(RouteMatch(entry: match, values: []), request, of: runtime) else {
+        guard let request = try? bench.request() else { return _ = bench.openUsual() }
+        let visitors = (0..<bench.crowd(8)).compactMap { _ -> TrialVisitor? in
+            guard let visitor = try? TrialVisitor(RouteMatch(entry: match, values: []), request, of: bench.runtime)
+            else {
                 return nil
             }
-            guard case .stream? = visitor.answer(within: Self.patience), visitor.attach() else { return nil }
+            guard case .stream? = visitor.answer(within: TrialBench.patience), visitor.attach() else { return nil }
             return visitor
         }
         guard !visitors.isEmpty else {
@@ -140,13 +145,13 @@ extension TrialBench {
         }
         judgeReload(ids, cut: cut.count)
         for visitor in visitors { visitor.hangUp() }
-        settle()
-        _ = reloader.retireAll(deadline: monotonicNanoseconds() + Int64(Self.patience) * 1_000_000_000)
+        bench.settle()
+        _ = reloader.retireAll(deadline: monotonicNanoseconds() + Int64(TrialBench.patience) * 1_000_000_000)
     }
 
     private func judgeReload(_ ids: [[String]], cut: Int) {
         report.measured("events with ids, across reloads", "\(ids.reduce(0) { $0 + $1.count })")
-        guard description.isResumable else { return }
+        guard bench.description.isResumable else { return }
         // Numbers that the producer counts itself are known to follow one another.
         for line in ids {
             let numbers = line.compactMap(Int.init)

@@ -1,0 +1,153 @@
+import EventStream
+import ProducerInterface
+import StreamLoop
+import Synchronization
+
+/// One request for a stream, from its limits to a row of a loop's table.
+struct StreamRequestAdmission {
+    let runtime: Runtime
+    let door: any OpenAnswering
+
+    private var loops: [LoopStreams] { runtime.loops }
+    private var limits: Limits { runtime.limits }
+    private var census: Census { runtime.census }
+
+    /// Opens a stream of the entry, or has the request join one that is shared.
+    func admit(
+        _ entry: ProducerEntry, _ request: StreamRequest
+    ) throws(Overload) -> StreamToken {
+        let isShared = entry.description.isShared
+        var admission = Admission(of: entry, in: loops[0])
+        try admission.takePlaces(limits)
+        let resumption = isShared ? nil : try resumption(entry, request)
+        // The thread of a shared stream is its hub's.
+        var place: ThreadPlace?
+        if !isShared { place = try ThreadPlace.take(for: entry, in: census, at: loops[0].loop.system.now()) }
+        guard admission.enterGeneration() else {
+            place = nil
+            admission.giveBack()
+            return try openSuccessor(of: entry, request)
+        }
+        if isShared { return try join(admission, request) }
+        let streams = loopForNewcomer
+        let handoff = place == nil ? nil : Handoff(limitBytes: limits.handoffBytes, isMarked: false)
+        handoff?.becomeThreaded(with: [])
+        let opening = Opening(door: door, peer: request.remoteAddress)
+        let newcomer = Newcomer(entry, opening, handoff, resumption, hub: nil)
+        guard let token = newcomer.take(in: streams) else { throw Overload(limit: "max-streams") }
+        admission.settle()
+        guard let handoff, let place else {
+            streams.loop.post { streams.calls.add(.open(token, request)) }
+            return token
+        }
+        if !StreamThread.start(token, entry, handoff, streams, .open(request), on: place) {
+            streams.loop.post {
+                if let slot = streams.slot(token) { StreamOpening(streams, slot).skip() }
+            }
+        }
+        return token
+    }
+
+    /// What it takes to continue the stream elsewhere, if that may come to be.
+    private func resumption(_ entry: ProducerEntry, _ request: StreamRequest) throws(Overload) -> Resumption? {
+        guard entry.description.isResumable || entry.isOnTrial else { return nil }
+        if let resumption = Resumption(request, in: census) { return resumption }
+        guard entry.description.isResumable else { return nil }
+        throw Overload(limit: "max-kept-request-bytes")
+    }
+
+    /// One after the other; those that a call holds are left out, unless all are held.
+    private var loopForNewcomer: LoopStreams {
+        for _ in 1..<loops.count {
+            let streams = runtime.nextLoop
+            if !streams.isHeld.load(ordering: .relaxed) { return streams }
+        }
+        return runtime.nextLoop
+    }
+
+    /// The producer was replaced between the match and here, and has ended, or its successor has the hub: what serves the path now is asked instead.
+    private func openSuccessor(
+        of entry: ProducerEntry, _ request: StreamRequest
+    ) throws(Overload) -> StreamToken {
+        guard let match = runtime.route(for: request.path), match.entry !== entry, !match.isLeaving,
+            let parameters = try? match.producer.resolve(path: match.values, query: request.query)
+        else { throw Overload(limit: "reload") }
+        var request = request
+        request.parameters = parameters
+        return try admit(match.entry, request)
+    }
+
+    /// Has a subscriber join the hub of its parameters.
+    private func join(
+        _ admission: consuming Admission, _ request: StreamRequest
+    ) throws(Overload) -> StreamToken {
+        let streams = loopForNewcomer
+        let entry = admission.entry
+        let (name, asked) = (entry.description.name, HistoryAsked(by: request, of: entry))
+        let key = HubKey(
+            plugin: entry.description.plugin, producer: name, parameters: request.parameters.canonical)
+        let joined = streams.directory.join(
+            key, entry: entry, home: streams.loop.index, settings: limits.hubs[name] ?? limits.hub,
+            limit: limits.maxHubsPerProducer
+        ) { sharedRequest(entry, request) }
+        let hub: Hub
+        switch joined {
+        case .hub(let found): hub = found
+        case .hubInPlace(let evicted, let new):
+            census.countEvicted()
+            let home = loops[evicted.home]
+            home.log.evicted(evicted)
+            home.loop.post { HubHome(home, evicted).unused() }
+            hub = new
+        case .full:
+            throw Overload(limit: "max-hubs-per-producer")
+        case .superseded:
+            admission.giveBack()
+            return try openSuccessor(of: entry, request)
+        }
+        admission.use(hub)
+        let opening = Opening(
+            door: door, peer: request.remoteAddress, lastEventID: request.lastEventID, historyCount: asked.count)
+        let newcomer = Newcomer(entry, opening, nil, nil, hub: (hub, asked.fault))
+        guard let token = newcomer.take(in: streams) else { throw Overload(limit: "max-streams") }
+        admission.settle()
+        return token
+    }
+
+    /// What the stream of a hub may know of its first subscriber: an id that only the producer can have made, and nothing else.
+    private func sharedRequest(_ entry: ProducerEntry, _ request: StreamRequest) -> StreamRequest {
+        var shared = request
+        shared.query = []
+        shared.headers = []
+        shared.remoteAddress = ""
+        shared.method = "GET"
+        shared.path = ""
+        shared.body = []
+        if !entry.description.isResumable || shared.lastEventID.map(HubNumbering.isHostMade) ?? false {
+            shared.lastEventID = nil
+        }
+        return shared
+    }
+}
+
+/// `?history=N` or `all`; a producer with a parameter of that name keeps it for itself.
+private struct HistoryAsked {
+    private(set) var count: Int?
+    /// What is wrong with it.
+    private(set) var fault: String?
+
+    init(by request: StreamRequest, of entry: ProducerEntry) {
+        guard let text = request.query.first(where: { $0.name == "history" })?.value,
+            !entry.description.parameters.split(separator: ",").contains(where: {
+                $0.split(separator: ":").first?.filter { $0 != " " } == "history"
+            })
+        else { return }
+        if text == "all" {
+            count = .max
+        } else if !text.isEmpty, text.utf8.allSatisfy({ $0 >= 48 && $0 <= 57 }) {
+            count = Int(text) ?? .max
+        } else {
+            fault = "history must be a whole number, 0 or more, or all; it is “\(text.prefix(64))”"
+        }
+    }
+}
