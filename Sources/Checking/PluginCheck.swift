@@ -1,11 +1,10 @@
 import CommandOutput
-package import EventStream
 import ForeignFunction
 import Glibc
 import Logging
 import PluginHost
 import Processes
-import ProducerInterface
+package import ProducerInterface
 
 /// Tries the producers of a plugin, one after the other, each in all ways that are wanted.
 package struct PluginCheck {

@@ -1,8 +1,7 @@
 package import CommandOutput
-package import EventStream
 import Glibc
 import PluginHost
-import ProducerInterface
+package import ProducerInterface
 import StreamLoop
 import StreamRuntime
 

@@ -1,5 +1,6 @@
 import EventStream
 import Glibc
+import ProducerInterface
 import StreamLoop
 package import StreamRuntime
 

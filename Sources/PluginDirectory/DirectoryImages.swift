@@ -1,8 +1,7 @@
-package import EventStream
 import Files
 package import PluginHost
 import Processes
-import ProducerInterface
+package import ProducerInterface
 package import StreamRuntime
 import Synchronization
 

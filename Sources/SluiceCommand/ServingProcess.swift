@@ -10,6 +10,7 @@ import Logging
 import PluginDirectory
 import PluginHost
 import Processes
+import ProducerInterface
 import Settings
 import StreamLoop
 import StreamRuntime

@@ -1,5 +1,4 @@
-package import EventStream
-import ProducerInterface
+package import ProducerInterface
 import StreamLoop
 import Synchronization
 

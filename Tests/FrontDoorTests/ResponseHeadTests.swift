@@ -1,5 +1,6 @@
 import EventStream
 import NIOCore
+import ProducerInterface
 import Testing
 
 @testable import FrontDoor
