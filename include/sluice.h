@@ -118,7 +118,7 @@ enum {
         first subscriber brought, if the producer can have made it. Not together with SLUICE_BODY. */
     SLUICE_SHARED = 1 << 1,
     /** A new `open` that is given the last event id goes on exactly behind it, so the host may re-open the stream at will: a reload continues its streams in
-        the new generation, in the same response. `open` sees there the request of old, as last event id the one that the stream gave last, and what `save`
+        the new generation, in the same response. `open` sees there the original request, with the last event ID that the stream sent, and what `save`
         handed over. If it gave none, the request's own, or none: an event without id is no place to go on from, and may come again; a producer without ids has
         `save`. A stream of any producer that fails there before its first event is opened in the old generation again. The functions of both may run at the same time. */
     SLUICE_RESUMABLE = 1 << 2,

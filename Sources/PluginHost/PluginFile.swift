@@ -84,7 +84,7 @@ package struct PluginFile: Sendable {
         let remedy =
             switch code {
             case EACCES, EPERM: "let the server's user (\(geteuid())) read it"
-            case ENOENT, ENOTDIR, ELOOP: "put it there, or mend the link that leads to it"
+            case ENOENT, ENOTDIR, ELOOP: "check the path, and where its links lead"
             default: "reload when that is over"
             }
         return Defect("it can't be opened (\(systemError(code)))", remedy: remedy)

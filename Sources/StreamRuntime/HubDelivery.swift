@@ -5,7 +5,7 @@ import Synchronization
 
 /// From a hub's history to the sockets of its subscribers on one loop.
 ///
-/// What a delivery costs: the member's 16 bytes, which lie next to those of the others, and one `send` of the shared bytes: 71
+/// What a delivery costs: the member's 16 bytes, which lie next to those of the others, and one `send` of the shared bytes: 72
 /// instructions, among them no allocation, reference count or lock (counted in Tests/Benchmarks/README.md). The row is only
 /// touched when the socket does not take all of them. Sinks get the same bytes, and one message for all that live on the same thread.
 struct HubDelivery {

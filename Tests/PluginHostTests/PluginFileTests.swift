@@ -52,7 +52,7 @@ struct PluginFileTests {
         let missing = "\(directory.path)/missing.so"
         #expect(
             try #require(refusal(of: missing)).description
-                == "\(missing): it can't be opened (No such file or directory); put it there, or mend the link that leads to it"
+                == "\(missing): it can't be opened (No such file or directory); check the path, and where its links lead"
         )
         let empty = directory.write([], to: "empty.so")
         #expect(try #require(refusal(of: empty)).rule == "it is empty")

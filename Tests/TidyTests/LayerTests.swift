@@ -63,7 +63,32 @@ struct LayerTests {
 
     @Test("every folder in Sources has its place")
     func complete() throws {
-        #expect(try Set(Repository.names(in: "Sources")) == Set(Self.layers.keys))
+        #expect(try Set(Repository.names(in: "Sources")).subtracting(["README.md"]) == Set(Self.layers.keys))
+    }
+
+    @Test("the map names each of them, and can be read in one go")
+    func map() throws {
+        let map = try Repository.file("Sources/README.md")
+        #expect(map.lines.count <= 151)
+        for target in Self.layers.keys { #expect(map.text.contains(try Regex("\\b\(target)\\b")), "\(target)") }
+        let package = try Repository.file("Package.swift").text
+        for target in Self.layers.keys { #expect(package.contains("\"\(target)\""), "\(target)") }
+    }
+
+    @Test("what the map sends to is there")
+    func places() throws {
+        let files = try Repository.files(in: "Sources", ".swift", ".h", ".c").map(\.path)
+        let types = try Repository.file("Sources/README.md").text.matches(of: /`([A-Z]\w+)(?:\.[a-z]\w*)?`/).map(
+            \.output.1)
+        #expect(types.count > 30)
+        let text = try Repository.files(in: "Sources", ".swift").map(\.text).joined()
+        for type in Set(types).subtracting(["Package"]) where !files.contains(where: { $0.hasPrefix("Sources/\(type)/") }) {
+            let isTest = type.hasSuffix("Tests") || type.hasSuffix("Stage")
+            #expect(isTest || text.contains(try Regex("\\b(class|struct|enum|protocol) \(type)\\b")), "\(type)")
+        }
+        let paths = try Repository.file("Sources/README.md").text.matches(of: /`([A-Z]\w+\/[A-Za-z+]+\.swift)`/)
+        #expect(paths.count > 10)
+        for path in paths { #expect(files.contains("Sources/\(path.output.1)"), "\(path.output.1)") }
     }
 
     @Test("no target knows one that, on whatever way, knows it")
