@@ -70,9 +70,8 @@ struct ProbeReportTests {
         var report = ProbeReport()
         report.take(ProbeReport.mark)
         let record = ProbeReport.record(.entry)
-        for _ in 0...(ProbeReport.bytesMax / (record.count * 4096)) {
-            report.take([[UInt8]](repeating: record, count: 4096).joined().map { $0 })
-        }
+        let records = [[UInt8]](repeating: record, count: 4096).flatMap { $0 }
+        for _ in 0...(ProbeReport.bytesMax / records.count) { report.take(records) }
         #expect(report.isGarbage)
     }
 

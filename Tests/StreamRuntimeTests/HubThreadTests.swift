@@ -19,6 +19,9 @@ struct HubThreadTests {
         let stage = ThreadStage(limits, loops: 3)
         let runtime = stage.runtime
         let count = Atomic<Int>(0)
+        // What forty visitors get in this time is looked through in less of it, also with a sanitizer: else a test that is behind has ever
+        // more to look through.
+        let pause: Int64 = 8
         let producer = FakeProducer(
             [
                 FakeProducer.Step { stream, frames in
@@ -27,7 +30,7 @@ struct HubThreadTests {
                         try! EventEncoder().encode(Event(data: "\(number)"), into: &frames)
                     }
                     if !isNonblocking { _ = runtime.sleep(stream.token, milliseconds: 1) }
-                    return .wait(milliseconds: 1)
+                    return .wait(milliseconds: pause)
                 }.repeated()
             ], isNonblocking: isNonblocking, isShared: true)
         let entry = stage.entry(producer)
