@@ -1,4 +1,4 @@
-package import CLinux
+import CLinux
 import Glibc
 
 /// A stream socket in the file system; unix(7).
@@ -41,9 +41,20 @@ package struct UnixSocket: Sendable {
         return .success(UnixSocket(descriptor: descriptor))
     }
 
+    /// Sends one datagram to a socket, without waiting; whether it arrives is not told.
+    /// - Parameter path: as for `withAddress`.
+    package static func sendDatagram(_ bytes: [UInt8], to path: String) {
+        let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { return }
+        defer { Glibc.close(descriptor) }
+        withAddress(of: path) { address, size in
+            _ = sendto(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT), address, size)
+        }
+    }
+
     /// Lends the address of a socket.
     /// - Parameter path: at most `ControlPath.bytesMax` bytes; one that begins with NUL is a name without a file.
-    package static func withAddress<Result>(of path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result)
+    private static func withAddress<Result>(of path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result)
         -> Result
     {
         var address = sockaddr_un()

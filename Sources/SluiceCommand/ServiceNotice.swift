@@ -35,12 +35,6 @@ struct ServiceNotice: Sendable {
         guard let path, path.hasPrefix("/") || path.hasPrefix("@"), path.utf8.count <= ControlPath.bytesMax else {
             return
         }
-        let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        guard descriptor >= 0 else { return }
-        defer { close(descriptor) }
-        let bytes = Array(text.utf8)
-        UnixSocket.withAddress(of: path.hasPrefix("@") ? "\0\(path.dropFirst())" : path) { address, size in
-            _ = sendto(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT), address, size)
-        }
+        UnixSocket.sendDatagram(Array(text.utf8), to: path.hasPrefix("@") ? "\0\(path.dropFirst())" : path)
     }
 }
