@@ -38,8 +38,7 @@ struct Admission: ~Copyable {
             let home = streams.peers.loops[hub.home]
             home.loop.post { HubHome(home, hub).unused() }
         }
-        if held.contains(.producer) { entry.freePlace() }
-        if held.contains(.stream) { streams.census.streamIsOver() }
+        free([.producer, .stream])
         // The last: it may be the end of the generation.
         if held.contains(.generation) { entry.generation.leave() }
     }
@@ -104,15 +103,21 @@ struct Admission: ~Copyable {
 
     /// The places, before the rest.
     mutating func freePlaces() {
-        if held.contains(.producer) { entry.freePlace() }
-        if held.contains(.stream) { streams.census.streamIsOver() }
+        free([.producer, .stream])
         held.subtract([.producer, .stream])
     }
 
     /// The stream becomes that of a hub, whose subscribers have the producer's places.
     mutating func freeProducersPlace() {
-        if held.contains(.producer) { entry.freePlace() }
+        free(.producer)
         held.remove(.producer)
+    }
+
+    /// Frees those of these places that are held.
+    private func free(_ places: Held) {
+        let freed = held.intersection(places)
+        if freed.contains(.producer) { entry.freePlace() }
+        if freed.contains(.stream) { streams.census.streamIsOver() }
     }
 
     /// All of it, now.

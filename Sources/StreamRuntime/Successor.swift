@@ -16,10 +16,12 @@ struct Successor: RowView {
         if old != nil { streams.chores.successorsOpening -= 1 }
         var isOpened = false
         if case .opened? = outcome { isOpened = true }
-        if isOpened { StreamOpening(self).begin() }
-        if isOpened { row.pointee.opening = nil }
-        // An emit may have made the old one's queue while it rested.
-        if isOpened, let old { _ = StreamQueue(old).find() }
+        if isOpened {
+            StreamOpening(self).begin()
+            row.pointee.opening = nil
+            // An emit may have made the old one's queue while it rested.
+            if let old { _ = StreamQueue(old).find() }
+        }
         let next = succession.answered(
             isOpened: isOpened, isOldThere: old != nil,
             isOldWanted: old.map { $0.entry.successor != nil && $0.row.pointee.handoff?.hasOverflowed != true }
