@@ -176,7 +176,7 @@ private struct Footprint {
 
     init() {
         let heap = mallinfo2()
-        bytes = Int(heap.uordblks) + Int(heap.hblkhd) - CallbackFigures.functions.bytes
+        bytes = Int(heap.uordblks) + Int(heap.hblkhd) - FunctionFigures.current.bytes
         descriptors = Self.entries(of: "/proc/self/fd")
         threads = Self.entries(of: "/proc/self/task")
     }

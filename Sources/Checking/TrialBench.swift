@@ -179,7 +179,7 @@ final class TrialBench: @unchecked Sendable {
         }
         report.found(
             .neverEnds,
-            "\(runtime.openStreams) streams still run \(Self.patience) s after their subscribers have left")
+            "\(runtime.figures().streams.open) streams still run \(Self.patience) s after their subscribers have left")
     }
 
     func pause(milliseconds: Int) { usleep(UInt32(milliseconds * 1000)) }

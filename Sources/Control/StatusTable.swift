@@ -50,12 +50,17 @@ package struct StatusTable {
         let stuck = stuckStreams > 0 ? " (\(stuckStreams) stuck)" : ""
         return [
             "sluice \(status.version ?? "?"), process \(status.pid ?? 0), up \(Self.age(status.uptimeSeconds)), "
-                + "http://\(status.address ?? "?"), plugins in \(status.directory ?? "?")",
+                + "\(urls), plugins in \(status.directory ?? "?")",
             "streams \(status.openStreams ?? 0)\(stuck), threads \(status.threads ?? 0), connections "
                 + "\(status.connections ?? 0), refused requests \(status.refusedRequests ?? 0), kept requests "
                 + "\(Self.size(status.keptRequestBytes)); reloads \(status.reloads ?? 0)"
                 + "\(running); images \(status.images ?? 0), \(Self.size(status.imageBytes))",
         ]
+    }
+
+    /// Servers before 0.2 named their only listener by its address.
+    private var urls: String {
+        status.urls?.joined(separator: " ") ?? "http://\(status.address ?? "?")"
     }
 
     private var rows: [[String]] {

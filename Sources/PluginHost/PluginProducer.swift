@@ -15,6 +15,7 @@ package final class PluginProducer: EventProducer {
     let functions: ProducerFunctions
     let declaration: ProducerDeclaration
     let callbacks: ProducerCallbacks
+    package var callbackCounts: CallbackCounts { callbacks.counts }
     let callee: PluginCallee
     /// How `open` is called with its parameters; `nil` for one without typed arguments.
     private let openCall: TypedCall?

@@ -13,7 +13,7 @@ final class LibraryReport: Sendable {
 
     /// Looks at the libraries of what serves, and logs those that are not what stands on disk any more.
     func look(at reloader: Reloader, _ logger: Logger) {
-        let plugins = reloader.standings.filter { $0.retired == nil }.compactMap { $0.image.origin as? LoadedPlugin }
+        let plugins = reloader.servedImages.compactMap { $0.origin as? LoadedPlugin }
         let found = watch.look(at: plugins)
         last.withLock { $0 = found }
         for library in found {

@@ -26,15 +26,12 @@ extension ServingProcess {
         return try ControlSocket(listeningOn: ControlPath.standard(for: settings.plugins))
     }
 
-    mutating func startControl(_ socket: ControlSocket, address: String, startedAt: Int64) {
+    mutating func startControl(_ socket: ControlSocket, _ addresses: [ServerAddress], startedAt: Int64) {
         let report = StatusReport(
-            runtime: runtime, reloader: reloader, desk: desk,
-            surroundings: .init(
-                version: Sluice.version, address: address, directory: settings.plugins, startedAt: startedAt,
-                connectionCount: { [door] in door.connectionCount }, images: Self.imageSpace,
-                changedLibraries: { [libraries] in
-                    libraries.changed.map { .init(library: $0.library, plugins: $0.plugins) }
-                }))
+            .init(
+                version: Sluice.version, address: addresses.first?.description, urls: addresses.map(\.url),
+                directory: settings.plugins, startedAt: startedAt),
+            desk: desk, figures: figures.whole)
         let server = ControlServer(socket, logger: logger) { [desk, events] command in
             switch command {
             case .status: return ControlAnswer(report.status())
@@ -51,13 +48,5 @@ extension ServingProcess {
         }
         guard server.start() else { return logger.error("no control socket: the system has no thread to give") }
         control = server
-    }
-
-    /// What the images of plugins take of this process's address space.
-    private static func imageSpace() -> StatusReport.ImageSpace {
-        let images = MappedImages()
-        return .init(count: images.count, bytes: images.bytes) { image in
-            (image.origin as? LoadedPlugin).map { images.bytes(of: $0.mappedPath) } ?? 0
-        }
     }
 }

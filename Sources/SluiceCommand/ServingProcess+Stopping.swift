@@ -42,23 +42,23 @@ extension ServingProcess {
         logger.info(
             "stopping",
             metadata: [
-                "streams": "\(runtime.openStreams)",
+                "streams": "\(runtime.figures().streams.open)",
                 "shutdown_deadline_ms": "\(settings.shutdownDeadline.nanoseconds / 1_000_000)",
                 "at_most_ms": "\(settings.shutdownDeadline.nanoseconds / 1_000_000 + Int64(Grace.sum) * 1000)",
             ])
         await door.stopAccepting()
         runtime.end(nil, .shutdown)
         waitForStreams(since: begun, until: deadline)
-        let account = ledger.account()
+        let generations = reloader.generations
         runtime.dropConnections()
         let last = monotonicNanoseconds() + Grace.plugins
         // First, so that one stream that does not end takes nothing from the others' time.
         let unfinished = reloader.retireAll(deadline: last) + RunningLoads.waitForEnd(until: last)
         _ = runtime.waitUntilIdle(deadline: last)
         HostLog.tellLeftOut()
-        account.write()
+        ledger.write(generations)
         await door.stop(within: .nanoseconds(Grace.answers))
-        let left = runtime.openStreams
+        let left = runtime.figures().streams.open
         if left > 0 || !unfinished.isEmpty {
             logger.error(
                 "stopped, leaving behind what does not end",
@@ -112,7 +112,8 @@ extension ServingProcess {
             ledger.write()
             let plugins = (reloader.unfinished + RunningLoads.files).joined(separator: ", ")
             logger.error(
-                "stopped at once", metadata: ["streams": "\(runtime.openStreams)", "plugins": "\(plugins)"])
+                "stopped at once",
+                metadata: ["streams": "\(runtime.figures().streams.open)", "plugins": "\(plugins)"])
             socket?.shut()
             development?.discard()
             writer.finish()

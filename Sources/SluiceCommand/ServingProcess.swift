@@ -28,6 +28,7 @@ struct ServingProcess {
     let reloader: Reloader
     let door: Server
     let desk = ReloadDesk()
+    let figures: FiguresGatherer
     let ledger: LedgerLog
     let notice = ServiceNotice()
     let libraries = LibraryReport()
@@ -74,7 +75,8 @@ struct ServingProcess {
             runtime: runtime, source: directory, logger: logger, trial: settings.trialRules,
             attention: { [events] in events.post(.settled) })
         door = Server(settings.frontDoor, pages: Self.pages(development), opener: runtime, logger: logger)
-        ledger = LedgerLog(runtime: runtime, reloader: reloader, door: door, logger: logger)
+        figures = FiguresGatherer(runtime: runtime, reloader: reloader, door: door, libraries: libraries)
+        ledger = LedgerLog(figures: figures, logger: logger)
     }
 
     /// What the server itself answers.
@@ -142,7 +144,7 @@ struct ServingProcess {
                 "address": "\(addressText)", "routes": "\(reloader.entries.count)",
                 "control": "\(socket?.path ?? ControlPath.none)",
             ])
-        if let socket { startControl(socket, address: addressText, startedAt: startedAt) }
+        if let socket { startControl(socket, addresses, startedAt: startedAt) }
         if let watch, !watch.start() { logger.error("not watching: the system has no thread to give") }
         let greeting = Greeting(urls: addresses.map(\.url), producers: reloader.entries.map(\.description))
         writeFully(greeting.text, to: STDOUT_FILENO)
@@ -232,8 +234,9 @@ struct ServingProcess {
     private var notices: BuildNotices {
         BuildNotices(
             served: { [reloader] file in
-                reloader.standings.first { $0.image.path == file }.map { standing in
-                    .init(plugin: standing.image.plugin, routes: standing.entries.map(\.description.route))
+                reloader.figures().generations.first { $0.image.path == file }.map { generation in
+                    .init(
+                        plugin: generation.image.plugin, routes: generation.producers.map(\.description.route))
                 }
             }, announce: { [runtime] frame, plugin in runtime.announce(frame, to: plugin) })
     }

@@ -14,6 +14,35 @@ package struct HangingCall: Sendable {
     package let since: Int64
 }
 
+/// The calls that hang now; any thread.
+final class HangingCalls: Sendable {
+    private struct State {
+        var calls: [HangingCall] = []
+        var tell: @Sendable ([HangingCall]) -> Void = { _ in }
+    }
+
+    private let state = Mutex(State())
+
+    /// The oldest first.
+    var all: [HangingCall] { state.withLock(\.calls) }
+
+    func add(_ call: HangingCall) { change { $0.append(call) } }
+
+    func remove(_ stream: StreamToken) { change { $0.removeAll { $0.stream == stream } } }
+
+    /// - Parameter tell: is called with all of them whenever one is added or removed, in the order of the changes.
+    func observe(_ tell: @escaping @Sendable ([HangingCall]) -> Void) { state.withLock { $0.tell = tell } }
+
+    /// Tells within the lock, so that what is told keeps its order.
+    private func change(_ change: (inout [HangingCall]) -> Void) {
+        state.withLock { state in
+            let before = state.calls.count
+            change(&state.calls)
+            if state.calls.count != before { state.tell(state.calls) }
+        }
+    }
+}
+
 /// What a loop leaves to the thread that has lost it: with this that thread goes on as the stream's own, once its call returns.
 final class LeftStreams: @unchecked Sendable {
     // Unchecked: what changes is only touched within `condition.withLock`.

@@ -18,7 +18,7 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
     let table = StreamTable()
     private(set) var limits: Limits
     let log: StreamLog
-    let census: Census
+    let counts: StreamCounts
     let directory: HubDirectory
     /// This loop and the others.
     let peers: LoopSet
@@ -53,12 +53,12 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
     private static let servingTime: Int64 = 10_000_000
 
     init(
-        loop: Loop, limits: Limits, log: StreamLog, census: Census, directory: HubDirectory, peers: LoopSet
+        loop: Loop, limits: Limits, log: StreamLog, counts: StreamCounts, directory: HubDirectory, peers: LoopSet
     ) {
         self.loop = loop
         self.limits = limits
         self.log = log
-        self.census = census
+        self.counts = counts
         self.directory = directory
         self.peers = peers
         loop.handler = self
@@ -121,7 +121,7 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
         loop.setTimer(slot, to: .max)
         if !moved.isEmpty, table[slot].pointee.role != .clock { moved.forgetSink(of: token(slot)) }
         table[slot].pointee = StreamRow()
-        if table.release(slot) == 0 { census.loopIsIdle() }
+        if table.release(slot) == 0 { counts.loopIsIdle() }
     }
 
     /// Any thread. Runs the body with the gate of a stream that is not over.

@@ -56,7 +56,7 @@ final class ProducerCalls {
         guard mark.end(number) else {
             let stream = left.take(number)
             streams.log.returned(token, entry, function.name, after: monotonicNanoseconds() - stream.since)
-            streams.census.noLongerHangs(token)
+            streams.counts.hangingCalls.remove(token)
             seat.stream = StreamThread(
                 token, entry, stream.handoff, streams, after(result, stream), on: stream.takePlace())
             nameThread(StreamThread.name)

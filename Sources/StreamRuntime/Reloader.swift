@@ -65,18 +65,9 @@ package final class Reloader: Sendable {
         state.withLock { state in state.serving.keys.sorted().flatMap { state.serving[$0]!.entries } }
     }
 
-    /// All entries that ever served and are not shut down, for the ledger.
-    package var allEntries: [ProducerEntry] {
-        entries + state.withLock { state in state.retired.filter { !$0.generation.isShutDown }.flatMap(\.entries) }
-    }
-
-    /// What producers did in generations that are shut down, by plugin and producer.
-    package var pastLedgers: [PastLedger] {
-        let past = state.withLock { state in
-            state.forgetShutDown()
-            return state.past
-        }
-        return past.sorted { $0.key < $1.key }.map(\.value)
+    /// The images that are served, in the order of their files.
+    package var servedImages: [LoadedImage] {
+        state.withLock { state in state.serving.sorted { $0.key < $1.key }.map(\.value.image) }
     }
 
     /// Brings what is served in step with the directory. Blocks while images load.

@@ -86,6 +86,6 @@ struct RowTimer: RowView {
         }
         stream.reported = .stuck
         log.stuck(token, entry, streams.calls.running.function(of: token), reason: stream.reason, since: since)
-        census.countStuck()
+        counts.countStuck()
     }
 }

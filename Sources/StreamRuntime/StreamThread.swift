@@ -55,7 +55,7 @@ final class StreamThread: @unchecked Sendable {
     }
 
     private func start() -> Bool {
-        startThread(named: Self.name, stackBytes: streams.census.stackBytes, died: { self.died() }, { self.run() })
+        startThread(named: Self.name, stackBytes: streams.counts.stackBytes, died: { self.died() }, { self.run() })
     }
 
     /// The stream's life on the calling thread, until its end.

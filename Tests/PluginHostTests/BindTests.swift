@@ -83,7 +83,7 @@ struct BindTests {
         }
         #expect(sum == 3)
         #expect(stream.events().count == 1)
-        #expect(stream.callbacks.lateCalls == 20)
+        #expect(stream.callbacks.counts.late == 20)
         #expect(
             stream.lines == [
                 "a C function was called after the close of its stream, and did nothing (1 such calls so far)"
@@ -103,7 +103,7 @@ struct BindTests {
         #expect(bound(4) == 8)
         _ = try stream.open(stream.request(query: [.init("opens", String(status))]))
         #expect(bound(4) == 0)
-        #expect(stream.producer.callbacks.lateCalls == 1)
+        #expect(stream.producer.callbacks.counts.late == 1)
     }
 
     @Test("a close that is completed later ends the functions when it is, and not before")

@@ -179,7 +179,7 @@ struct CallbackTests {
         #expect(overflows.prefix(3) == [.dropNewest, .dropNewest, .dropOldest])
         guard case .fail(let failure)? = overflows.last else { return #expect(Bool(false), "\(overflows)") }
         #expect(failure.message == "events came faster than they could be sent")
-        #expect(stream.callbacks.droppedEvents == 4)
+        #expect(stream.callbacks.counts.dropped == 4)
         #expect(
             stream.lines == [
                 "a callback found its stream's queue full, and dropped the newest event (1 dropped so far)"

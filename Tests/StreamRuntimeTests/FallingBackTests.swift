@@ -77,7 +77,7 @@ final class FallingBackTests {
         // It is not wanted by that generation, until the next one comes.
         stage.runtime.end(first.generation, .reloaded)
         stage.pass(milliseconds: 10)
-        #expect(stage.runtime.recordsInUse == 1 && bad.streams.count == 1)
+        #expect(stage.runtime.rowsInUse == 1 && bad.streams.count == 1)
         visitor.hangUp()
         stage.turn()
         #expect(stage.isIdle && old.streams[1].closeReasons == [.disconnected] && first.ledger.open == 0)

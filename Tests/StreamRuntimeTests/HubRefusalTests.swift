@@ -119,7 +119,7 @@ struct HubRefusalTests {
         let second = try stage.ask(entry, parameters: "2")
         stage.turn()
         #expect(second.door.answers == ["unavailable"] && producer.streams.count == 1)
-        #expect(stage.runtime.openStreams == 2 && stage.runtime.refusedRequests == 1)
+        #expect(stage.runtime.figures().streams.open == 2 && stage.runtime.figures().streams.refusedRequests == 1)
         #expect(stage.log.contains("warning: shared stream not opened: a limit is reached"))
         let third = try stage.join(entry, parameters: "1")
         #expect(third.door.answers == ["stream"])
@@ -140,7 +140,7 @@ struct HubRefusalTests {
         visitors[1].hangUp()
         visitors[0].hangUp()
         stage.pass(milliseconds: 60_000)
-        #expect(producer.streams.allSatisfy { $0.closeReasons == [] } && stage.runtime.evictedHubs == 0)
+        #expect(producer.streams.allSatisfy { $0.closeReasons == [] } && stage.runtime.figures().hubs.evicted == 0)
 
         let fourth = try stage.join(entry, parameters: "d")
         stage.pass(milliseconds: 1)
@@ -150,7 +150,7 @@ struct HubRefusalTests {
         let back = try stage.join(entry, parameters: "b")
         stage.pass(milliseconds: 1)
         #expect(producer.streams.map(\.closeReasons) == [[.disconnected], [.disconnected], [], [], []])
-        #expect(stage.runtime.evictedHubs == 2)
+        #expect(stage.runtime.figures().hubs.evicted == 2)
         stage.emit(entry, data: "x")
         #expect(back.story == ["1:x"] && visitors[2].story.allSatisfy { $0 == "keep-alive" })
         #expect(throws: Overload(limit: "max-hubs-per-producer")) { try stage.ask(entry, parameters: "e") }

@@ -97,7 +97,8 @@ final class HubStage {
     var hubCount: Int { runtime.loops[0].directory.count }
     /// Nothing is left: no record, no place, no thread, no hub, no replica, no timer, no socket.
     var isIdle: Bool {
-        runtime.recordsInUse == 0 && runtime.openStreams == 0 && runtime.usedThreads == 0 && hubCount == 0
+        runtime.rowsInUse == 0 && runtime.figures().streams.open == 0 && runtime.figures().streams.threads == 0
+            && hubCount == 0
             && runtime.loops.allSatisfy { $0.replicas.isEmpty && $0.loop.timers.earliest == .max }
             && systems.allSatisfy { $0.sockets.values.allSatisfy(\.isClosed) }
     }

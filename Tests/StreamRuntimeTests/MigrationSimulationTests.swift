@@ -26,8 +26,8 @@ struct MigrationSimulationTests {
         }
         simulation.finish()
         #expect(simulation.violations == [])
-        #expect(simulation.runtime.recordsInUse == 0 && simulation.runtime.openStreams == 0)
-        #expect(simulation.runtime.stuckStreams == 0)
+        #expect(simulation.runtime.rowsInUse == 0 && simulation.runtime.figures().streams.open == 0)
+        #expect(simulation.runtime.figures().streams.stuck == 0)
         #expect(simulation.systems.allSatisfy { $0.sockets.values.allSatisfy(\.isClosed) })
         for streams in simulation.runtime.loops {
             #expect(streams.chores.isEmpty && streams.chores.successorsOpening == 0 && streams.replicas.isEmpty)

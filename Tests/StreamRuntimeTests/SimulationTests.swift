@@ -26,8 +26,8 @@ struct SimulationTests {
         }
         simulation.finish()
         #expect(simulation.violations == [])
-        #expect(simulation.runtime.recordsInUse == 0 && simulation.runtime.openStreams == 0)
-        #expect(simulation.runtime.stuckStreams == 0)
+        #expect(simulation.runtime.rowsInUse == 0 && simulation.runtime.figures().streams.open == 0)
+        #expect(simulation.runtime.figures().streams.stuck == 0)
         #expect(simulation.systems.allSatisfy { $0.sockets.values.allSatisfy(\.isClosed) })
         #expect(simulation.runtime.loops.allSatisfy { $0.scheduled.count == 0 && $0.loop.timers.earliest == .max })
         #expect(simulation.generations.allSatisfy { $0.liveStreams == 0 })

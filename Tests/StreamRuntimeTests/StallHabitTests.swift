@@ -49,7 +49,7 @@ struct StallHabitTests {
         stage.turn()
         visitor.attach()
         stage.turn()
-        #expect(visitor.text == frame("a") && stage.runtime.usedThreads == 0)
+        #expect(visitor.text == frame("a") && stage.runtime.figures().streams.threads == 0)
         #expect(throws: Overload(limit: "max-threads")) { try stage.open(hanging) }
         stage.pass(milliseconds: 61_000)
         _ = try stage.open(hanging)
@@ -69,6 +69,6 @@ struct StallHabitTests {
         stage.turn()
         visitor.attach()
         stage.turn()
-        #expect(visitor.text == frame("a") && stage.runtime.usedThreads == 0)
+        #expect(visitor.text == frame("a") && stage.runtime.figures().streams.threads == 0)
     }
 }

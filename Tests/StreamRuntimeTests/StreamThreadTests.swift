@@ -18,7 +18,7 @@ struct StreamThreadTests {
         for _ in 0..<3 { visitors.append(try await stage.subscribe(entry)) }
         #expect(throws: Overload(limit: "max-threads")) { try stage.open(entry) }
         visitors.removeFirst().hangUp()
-        #expect(await eventually { stage.runtime.usedThreads == 2 })
+        #expect(await eventually { stage.runtime.figures().streams.threads == 2 })
         visitors.append(try await stage.subscribe(entry))
         for visitor in visitors { visitor.hangUp() }
         #expect(await stage.isIdle())
@@ -53,12 +53,12 @@ struct StreamThreadTests {
         let visitor = try await stage.subscribe(entry)
         #expect(await eventually { producer.only.stepsTaken == 1 })
         visitor.hangUp()
-        #expect(await eventually { stage.runtime.stuckStreams == 1 })
+        #expect(await eventually { stage.runtime.figures().streams.stuck == 1 })
         #expect(stage.log.contains("warning: stream should have ended"))
         #expect(producer.only.closeReasons == [] && entry.ledger.closes == 0)
         gate.count()
         #expect(await stage.isIdle())
-        #expect(stage.runtime.stuckStreams == 0 && producer.only.closeReasons == [.disconnected])
+        #expect(stage.runtime.figures().streams.stuck == 0 && producer.only.closeReasons == [.disconnected])
     }
 
     @Test("a non-blocking producer that stalls goes on, on threads, and loses nothing")
@@ -78,7 +78,8 @@ struct StreamThreadTests {
         let visitor = try await stage.subscribe(entry)
         let before = frame("a") + frame("b") + frame("c") + frame("d")
         #expect(await visitor.receives(before))
-        #expect(entry.usesThreads(at: StreamLoop.monotonicNanoseconds()) && stage.runtime.usedThreads == 0)
+        #expect(
+            entry.usesThreads(at: StreamLoop.monotonicNanoseconds()) && stage.runtime.figures().streams.threads == 0)
         #expect(visitor.emit("emitted") == .accepted)
         #expect(stage.runtime.wake(visitor.token))
         #expect(
