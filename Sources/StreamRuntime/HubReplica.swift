@@ -38,7 +38,7 @@ final class HubReplica {
     let isAnchored: Bool
     /// Whose stream the hub has.
     var entry: ProducerEntry
-    var history: History
+    var history: any EventHistory
     /// The epoch of the hub's ids, and the number of the newest.
     var numbering: HubNumbering
     /// The stream is open, and the history is here.
@@ -60,13 +60,15 @@ final class HubReplica {
     private(set) var count = 0
     private var capacity = 16
 
-    init(epoch: HubNumbering, settings: HubSettings, serial: UInt64, entry: ProducerEntry) {
+    init(
+        epoch: HubNumbering, settings: HubSettings, history: any EventHistory, serial: UInt64, entry: ProducerEntry
+    ) {
         self.serial = serial
         self.entry = entry
         slowPolicy = settings.slowPolicy
         isAnchored = settings.isAnchored
         numbering = epoch
-        history = History(maxEvents: settings.historyEvents, maxBytes: settings.historyBytes)
+        self.history = history
         members = .allocate(capacity: capacity)
     }
 

@@ -102,7 +102,7 @@ struct HubSubscriber: RowView {
     }
 
     /// Where in the history it begins.
-    private func start(of opening: Opening?, in replica: HubReplica) -> History.Start {
+    private func start(of opening: Opening?, in replica: HubReplica) -> HistoryStart {
         let history = replica.history
         guard let id = opening?.lastEventID else {
             // From when it was let in, not from when its connection came: nothing is missed of a stream that begins at once.

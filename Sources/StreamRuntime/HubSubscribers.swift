@@ -38,8 +38,8 @@ struct HubSubscribers {
             hub.home == streams.loop.index
             ? hub.master
             : HubReplica(
-                epoch: HubNumbering(epoch: ""), settings: hub.settings, serial: streams.replicaSerial,
-                entry: subscriber.entry)
+                epoch: HubNumbering(epoch: ""), settings: hub.settings, history: hub.emptyHistory,
+                serial: streams.replicaSerial, entry: subscriber.entry)
         streams.replicas[ObjectIdentifier(hub)] = replica
         HubSubscribers(streams, hub, replica).add(subscriber, isNew: true)
     }
@@ -57,7 +57,8 @@ struct HubSubscribers {
 
     /// The history came from the home loop.
     func receive(
-        _ history: History, _ numbering: HubNumbering, _ opened: HubOpened, _ entry: ProducerEntry, _ serial: UInt64
+        _ history: any EventHistory, _ numbering: HubNumbering, _ opened: HubOpened, _ entry: ProducerEntry,
+        _ serial: UInt64
     ) {
         guard replica.serial == serial, !replica.isLive else { return }
         replica.entry = entry

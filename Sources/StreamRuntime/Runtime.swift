@@ -16,10 +16,16 @@ package final class Runtime: Sendable {
     let watch: LoopWatch
 
     /// - Parameter systems: one for each loop.
-    package init(systems: [LoopSystem], limits: Limits, logger: Logger) {
+    package convenience init(systems: [LoopSystem], limits: Limits, logger: Logger) {
+        self.init(systems: systems, limits: limits, logger: logger) { settings in
+            RingHistory(maxEvents: settings.historyEvents, maxBytes: settings.historyBytes)
+        }
+    }
+
+    init(systems: [LoopSystem], limits: Limits, logger: Logger, history: @escaping HistoryMaking) {
         precondition(!systems.isEmpty && systems.count <= 256, "a runtime has 1 to 256 loops")
         let counts = StreamCounts(limits: limits)
-        let directory = HubDirectory(startMicroseconds: wallClockMicroseconds())
+        let directory = HubDirectory(startMicroseconds: wallClockMicroseconds(), history: history)
         let peers = LoopSet()
         currentLimits = Mutex(limits)
         self.counts = counts

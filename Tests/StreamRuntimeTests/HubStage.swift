@@ -16,6 +16,12 @@ final class HubStage {
         runtime = Runtime(systems: systems, limits: limits, logger: log.logger)
     }
 
+    /// Its hubs keep their events in histories of the test's own.
+    init(_ limits: Limits = Limits(), loops: Int = 1, history: @escaping HistoryMaking) {
+        systems = (0..<loops).map { _ in VirtualSystem() }
+        runtime = Runtime(systems: systems, limits: limits, logger: log.logger, history: history)
+    }
+
     // What was posted and never ran would keep the loop, and itself.
     deinit { turn() }
 
