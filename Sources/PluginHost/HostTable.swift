@@ -70,7 +70,7 @@ enum HostTable {
         }
         host.fail = { stream, message in
             guard let token = HandleLookUp.liveToken(stream, "fail") else { return }
-            HostThread.shared.withRoom { StreamTables.keepFailure(PluginText.message(message) ?? "", of: token) }
+            HostThread.shared.withRoom { StreamMaps.keepFailure(PluginText.message(message) ?? "", of: token) }
         }
     }
 

@@ -71,7 +71,7 @@ extension PluginProducer {
         case NextAnswer.end:
             return .ended
         case NextAnswer.error:
-            let message = StreamTables.failure.remove(stream)
+            let message = StreamMaps.failure.remove(stream)
             return .failed(
                 StreamFailure(message: message, log: message ?? "next answered SLUICE_NEXT_ERROR, and gave no reason"))
         default:

@@ -15,7 +15,7 @@ struct Sluice: AsyncParsableCommand {
         subcommands: [
             ServeCommand.self, DevCommand.self, BuildCommand.self, NewCommand.self, RunCommand.self,
             InspectCommand.self, ReloadCommand.self, StatusCommand.self, CheckCommand.self, ProbeCommand.self,
-            TrialCommand.self,
+            ScenarioCommand.self,
         ])
 
     /// Runs the command; its errors become one line and an exit status: 2 for what the user got wrong, 1 for all else.

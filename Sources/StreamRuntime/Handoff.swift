@@ -35,7 +35,7 @@ final class Handoff: @unchecked Sendable {
     private var openAnswer: OpenOutcome?
     private var calls = ScheduledCalls()
 
-    /// How a source ended by itself.
+    /// How a producer ended its stream by itself.
     enum Finish {
         case ended
         case failed(StreamFailure)
@@ -178,7 +178,7 @@ final class Handoff: @unchecked Sendable {
     }
 
     /// Moves all frames behind those in `output`. From now on the frames of its thread stay here, and there is no room for others.
-    /// - Returns: how the source ended, if it has.
+    /// - Returns: how the stream ended, if it has.
     func hold(into output: inout FrameBuffer) -> Finish? {
         condition.withLock {
             isHeld = true
@@ -321,7 +321,7 @@ final class Handoff: @unchecked Sendable {
         }
     }
 
-    /// The source ended by itself.
+    /// The producer ended its stream by itself.
     /// - Returns: the reason that the loop had given before, if there is one: then that is the true one.
     func finish(_ end: Finish) -> CloseReason? {
         condition.withLock {

@@ -10,7 +10,7 @@ package struct HubSettings: Sendable, Equatable {
     /// Frames that are held for returning subscribers; at least 1.
     package var historyEvents = 1024
     package var historyBytes = 1 << 20
-    /// How long the source stays open without subscribers. Nanoseconds; `Int64.max`: for ever.
+    /// How long the stream stays open without subscribers. Nanoseconds; `Int64.max`: for ever.
     package var linger: Int64 = 5_000_000_000
     /// A newcomer is told its place in the history, in an event `sluice-open`.
     package var isAnchored = true

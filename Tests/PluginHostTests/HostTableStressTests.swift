@@ -55,14 +55,14 @@ struct HostTableStressTests {
                     }
                     let answers = FakeRuntime.shared.look(stream.token)?.openAnswers.count
                     if case .pending = outcome { #expect(answers == 1) } else { #expect(answers == 0) }
-                    #expect(StreamTables.opening[stream.token] == nil)
+                    #expect(StreamMaps.opening[stream.token] == nil)
                     #expect(stream.close(.disconnected))
                     stream.state.pointer?.deallocate()
                 }
             }
             try await group.waitForAll()
         }
-        for token in known.tokens.withLock(\.self) { #expect(StreamTables.failure[token] == nil) }
+        for token in known.tokens.withLock(\.self) { #expect(StreamMaps.failure[token] == nil) }
     }
 
     /// One call, as a thread of a plugin might make it. Nothing that is lent is read: another thread may answer at any time.

@@ -26,7 +26,7 @@ struct HostTableTests {
 
     /// Answers what is pending, closes and frees.
     private func finish(_ stream: HandDrivenStream) {
-        if StreamTables.opening[stream.token] != nil { host.opened(stream.token.handle, Int32(SLUICE_OPEN_OK)) }
+        if StreamMaps.opening[stream.token] != nil { host.opened(stream.token.handle, Int32(SLUICE_OPEN_OK)) }
         #expect(stream.close(.completed))
         stream.state.pointer?.deallocate()
     }
@@ -120,7 +120,7 @@ struct HostTableTests {
         let handle = stream.token.handle
         #expect(host.set_header(handle, "X-Late", "yes"))
         host.opened(handle, Int32(SLUICE_OPEN_OK))
-        #expect(StreamTables.opening[stream.token] == nil)
+        #expect(StreamMaps.opening[stream.token] == nil)
         host.opened(handle, Int32(SLUICE_OPEN_END))
         #expect(FakeRuntime.shared.look(stream.token)?.openAnswers.map(\.text) == ["opened X-Late=yes"])
         #expect(host.path(handle) == nil)
@@ -174,7 +174,7 @@ struct HostTableTests {
             #expect(host.bind(handle, "()", nil, nil) == nil)
             #expect(host.callback(handle, "()") == nil)
         }
-        #expect(StreamTables.failure[token] == nil)
+        #expect(StreamMaps.failure[token] == nil)
         let lines = RecordedLog.lines("stream", "\(token)")
         #expect(
             lines.contains {

@@ -22,8 +22,8 @@ struct PluginProducerTests {
         let stream = try HandDrivenStream(loadFixture("AnswersAsTold"), name)
         #expect(try stream.open().text == outcome)
         // An open that is over leaves nothing behind.
-        #expect((StreamTables.opening[stream.token] == nil) == (name != "pending"))
-        StreamTables.opening.remove(stream.token)
+        #expect((StreamMaps.opening[stream.token] == nil) == (name != "pending"))
+        StreamMaps.opening.remove(stream.token)
         free(stream)
     }
 

@@ -84,7 +84,7 @@ struct PullTests {
         let stream = try open(name)
         #expect(text(stream.pull()) == outcome)
         #expect(stream.text() == bytes)
-        #expect(StreamTables.failure[stream.token] == nil)
+        #expect(StreamMaps.failure[stream.token] == nil)
         #expect(stream.close(.completed))
     }
 
@@ -132,8 +132,8 @@ struct PullTests {
     func failWithoutError() throws {
         let stream = try open("for-ever")
         HostTable.pointer.pointee.fail(stream.token.handle, "almost")
-        #expect(StreamTables.failure[stream.token] == "almost")
+        #expect(StreamMaps.failure[stream.token] == "almost")
         #expect(stream.close(.disconnected))
-        #expect(StreamTables.failure[stream.token] == nil)
+        #expect(StreamMaps.failure[stream.token] == nil)
     }
 }

@@ -9,10 +9,10 @@ import ProducerInterface
 import StreamLoop
 import StreamRuntime
 
-/// A runtime with one plugin under trial, in the trial's own process.
-final class TrialBench: @unchecked Sendable {
-    // Unchecked: `random` is used by the trial's own thread only; the rest may be used from any.
-    let report: TrialReport
+/// A runtime with the plugin that is checked, in the process of one scenario.
+final class CheckBench: @unchecked Sendable {
+    // Unchecked: `random` is used by the scenario's own thread only; the rest may be used from any.
+    let report: ScenarioReport
     let runtime: Runtime
     let producer: TimedProducer
     let entry: ProducerEntry
@@ -32,7 +32,7 @@ final class TrialBench: @unchecked Sendable {
 
     init(
         plugin: LoadedPlugin, loader: PluginLoader, producer name: String, given: [String: String], seed: UInt64,
-        report: TrialReport, adjust: (inout Limits) -> Void = { _ in }
+        report: ScenarioReport, adjust: (inout Limits) -> Void = { _ in }
     ) throws(CommandFailure) {
         guard let found = plugin.producers.first(where: { $0.description.name == name }) else {
             throw CommandFailure("\(plugin.file) has no producer '\(name)'")
@@ -108,12 +108,12 @@ final class TrialBench: @unchecked Sendable {
 
     // MARK: Streams
 
-    func visitor(_ request: StreamRequest) throws(Overload) -> TrialVisitor {
-        try TrialVisitor(RouteMatch(entry: entry, values: []), request, of: runtime)
+    func visitor(_ request: StreamRequest) throws(Overload) -> CheckVisitor {
+        try CheckVisitor(RouteMatch(entry: entry, values: []), request, of: runtime)
     }
 
     enum Opened {
-        case stream(TrialVisitor)
+        case stream(CheckVisitor)
         case ended
         case rejected(String)
         /// It has been reported.
@@ -122,7 +122,7 @@ final class TrialBench: @unchecked Sendable {
 
     /// Opens a stream as a subscriber would, up to its connection.
     func open(_ request: StreamRequest, bufferBytes: Int32? = nil) -> Opened {
-        let visitor: TrialVisitor
+        let visitor: CheckVisitor
         do throws(Overload) {
             visitor = try self.visitor(request)
         } catch {
@@ -147,7 +147,7 @@ final class TrialBench: @unchecked Sendable {
     }
 
     /// Opens one stream with the usual values, or reports that there is none to be had.
-    func openUsual(lastEventID: String? = nil) -> TrialVisitor? {
+    func openUsual(lastEventID: String? = nil) -> CheckVisitor? {
         let request: StreamRequest
         do throws(ParameterFault) {
             request = try self.request(lastEventID: lastEventID)

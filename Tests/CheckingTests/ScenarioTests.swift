@@ -2,28 +2,28 @@ import Testing
 
 @testable import Checking
 
-@Suite("Trials: what their processes tell")
-struct TrialTests {
+@Suite("Scenarios: what their processes tell")
+struct ScenarioTests {
     @Test(
         "a line is read as it was written",
         arguments: [
-            TrialLine.finding(Finding(kind: .neverEnds, text: "3 streams")), .figure(name: "next", value: "0.8 us"),
+            ScenarioLine.finding(Finding(kind: .neverEnds, text: "3 streams")), .figure(name: "next", value: "0.8 us"),
             .skipped("it has none"), .done,
         ])
-    func lines(line: TrialLine) {
-        #expect(TrialLine(line.text) == line)
+    func lines(line: ScenarioLine) {
+        #expect(ScenarioLine(line.text) == line)
     }
 
     @Test(
-        "what no trial writes is not taken for a line",
+        "what no scenario writes is not taken for a line",
         arguments: ["", "find", "finding\tcra", "finding\tlove\tx", "done\t", "x\ty"])
     func garbage(text: String) {
-        #expect(TrialLine(text) == nil)
+        #expect(ScenarioLine(text) == nil)
     }
 
     @Test("text with tabs and line ends stays on one line")
     func oneLine() {
-        #expect(TrialLine.finding(Finding(kind: .crash, text: "a\tb\nc")).text == "finding\tcrash\ta b c")
+        #expect(ScenarioLine.finding(Finding(kind: .crash, text: "a\tb\nc")).text == "finding\tcrash\ta b c")
     }
 
     @Test("a broken rule is a finding, a plugin's own reason to fail is none")

@@ -7,11 +7,11 @@ import StreamLoop
 import StreamRuntime
 import Synchronization
 
-/// Trials of what requests may say: parameters and ids; and of a reload, which asks for a stream by its id, too.
-struct RequestTrials {
-    let bench: TrialBench
+/// Scenarios of what requests may say: parameters and ids; and of a reload, which asks for a stream by its id, too.
+struct RequestScenarios {
+    let bench: CheckBench
 
-    private var report: TrialReport { bench.report }
+    private var report: ScenarioReport { bench.report }
     /// Values at and beyond what a parameter can hold; which of them a producer takes is its own affair, but none may
     /// harm it.
     private static func boundaries(of parameter: Signature.Parameter) -> [String] {
@@ -117,12 +117,12 @@ struct RequestTrials {
             return report.found(.reload, "it is not served after it was loaded a second time")
         }
         guard let request = try? bench.request() else { return _ = bench.openUsual() }
-        let visitors = (0..<bench.crowd(8)).compactMap { _ -> TrialVisitor? in
-            guard let visitor = try? TrialVisitor(RouteMatch(entry: match, values: []), request, of: bench.runtime)
+        let visitors = (0..<bench.crowd(8)).compactMap { _ -> CheckVisitor? in
+            guard let visitor = try? CheckVisitor(RouteMatch(entry: match, values: []), request, of: bench.runtime)
             else {
                 return nil
             }
-            guard case .stream? = visitor.answer(within: TrialBench.patience), visitor.attach() else { return nil }
+            guard case .stream? = visitor.answer(within: CheckBench.patience), visitor.attach() else { return nil }
             return visitor
         }
         guard !visitors.isEmpty else {
@@ -146,7 +146,7 @@ struct RequestTrials {
         judgeReload(ids, cut: cut.count)
         for visitor in visitors { visitor.hangUp() }
         bench.settle()
-        _ = reloader.retireAll(deadline: monotonicNanoseconds() + Int64(TrialBench.patience) * 1_000_000_000)
+        _ = reloader.retireAll(deadline: monotonicNanoseconds() + Int64(CheckBench.patience) * 1_000_000_000)
     }
 
     private func judgeReload(_ ids: [[String]], cut: Int) {

@@ -5,13 +5,13 @@ import Locks
 import Processes
 import StreamLoop
 
-/// One trial of one producer, in a process of its own: whatever happens there is a finding, and ends nothing else.
-struct TrialRun {
+/// One scenario of one producer, in a process of its own: whatever happens there is a finding, and ends nothing else.
+struct ScenarioRun {
     let file: String
     let producer: String
-    let trial: CheckTrial
+    let scenario: Scenario
     let seed: UInt64
-    /// What the trial's process is told beside that: values, and options.
+    /// What the scenario's process is told beside that: values, and options.
     let words: [String]
 
     struct Outcome {
@@ -46,12 +46,12 @@ struct TrialRun {
         let report = "\(scratch.path)/report"
         let start = monotonicNanoseconds()
         let program = SpawnedProgram(
-            ["/proc/self/exe", "trial", file, producer, trial.rawValue] + words
+            ["/proc/self/exe", "scenario", file, producer, scenario.rawValue] + words
                 + ["--report", report, "--seed", "\(seed)"],
             output: .kept)
         let isOver = Semaphore()
         _ = startThread(named: "sluice-watch", stackBytes: 512 * 1024) {
-            if !isOver.wait(seconds: CheckTrial.deadlineSeconds + Int(Self.grace)) { program.end() }
+            if !isOver.wait(seconds: Scenario.deadlineSeconds + Int(Self.grace)) { program.end() }
         }
         let ending = try program.run()
         isOver.post()
@@ -59,7 +59,7 @@ struct TrialRun {
         outcome.duration = (monotonicNanoseconds() - start) / 1_000_000
         var isDone = false
         for line in String(decoding: (try? contents(of: report)) ?? [], as: UTF8.self).split(separator: "\n") {
-            switch TrialLine(line) {
+            switch ScenarioLine(line) {
             case .finding(let finding)?: outcome.findings.append(finding)
             case .figure(let name, let value)?: outcome.figures.append((name, value))
             case .skipped(let why)?: outcome.skipped = why
@@ -84,7 +84,7 @@ struct TrialRun {
                 kind: .crash,
                 text:
                     "the process crashed (\(name[number] ?? "signal \(number)"))\(said); in a debugger: "
-                    + "gdb --args sluice trial \(file) \(producer) \(trial.rawValue) --seed \(seed)"
+                    + "gdb --args sluice scenario \(file) \(producer) \(scenario.rawValue) --seed \(seed)"
             )
         }
         return Finding(kind: .crash, text: "the process ended (exit status \(ending.status))\(said)")

@@ -3,11 +3,11 @@ import Glibc
 import Logging
 import Synchronization
 
-/// Writes down what a trial finds, each thing once, as soon as it is known.
-final class TrialReport: Sendable {
+/// Writes down what a scenario finds, each thing once, as soon as it is known.
+final class ScenarioReport: Sendable {
     private let descriptor: Int32
     private let written = Mutex<Set<String>>([])
-    /// A trial that finds the same defect in a thousand streams says so a few times.
+    /// A scenario that finds the same defect in a thousand streams says so a few times.
     private static let linesMax = 200
 
     /// - Throws: if the file can't be written.
@@ -16,7 +16,7 @@ final class TrialReport: Sendable {
         guard descriptor >= 0 else { throw CommandFailure("\(path): \(String(cString: strerror(errno)))") }
     }
 
-    func write(_ line: TrialLine) {
+    func write(_ line: ScenarioLine) {
         let text = line.text
         let isNew = written.withLock { $0.count < Self.linesMax && $0.insert(text).inserted }
         if isNew { writeFully(Array((text + "\n").utf8), to: descriptor) }
@@ -33,7 +33,7 @@ final class TrialReport: Sendable {
     }
 
     private struct LogReader: LogHandler {
-        let report: TrialReport
+        let report: ScenarioReport
         var metadata: Logger.Metadata = [:]
         var logLevel = Logger.Level.warning
 
