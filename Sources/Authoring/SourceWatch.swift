@@ -40,14 +40,14 @@ final class SourceWatch: Sendable {
 
     /// Waits for a change, and then until nothing more happens: editors and compilers save in several steps.
     /// - Parameters:
-    ///   - quiet: how long nothing must happen. Milliseconds.
-    ///   - most: after so long a change is told although more happens. Milliseconds.
+    ///   - quietMilliseconds: how long nothing must happen.
+    ///   - mostMilliseconds: after so long a change is told although more happens.
     /// - Returns: `false` once `stop` was called.
-    func waitForChange(quiet: Int32 = 30, most: Int32 = 500) -> Bool {
+    func waitForChange(quietMilliseconds: Int32 = 30, mostMilliseconds: Int32 = 500) -> Bool {
         guard wait(-1) else { return false }
-        for _ in 0..<max(1, most / max(1, quiet)) {
+        for _ in 0..<max(1, mostMilliseconds / max(1, quietMilliseconds)) {
             guard kernel.drain() else { return wait(0) }
-            guard wait(quiet) else { return false }
+            guard wait(quietMilliseconds) else { return false }
         }
         return true
     }

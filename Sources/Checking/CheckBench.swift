@@ -24,8 +24,8 @@ final class CheckBench: @unchecked Sendable {
     let hasShutDown = Semaphore()
     private let given: [String: String]
 
-    /// How long a stream may take to open, or to end. Seconds.
-    static let patience = 5
+    /// How long a stream may take to open, or to end.
+    static let patienceSeconds = 5
     /// So long may a call of a producer that promises not to block take, nine times of ten. Nanoseconds.
     static let callNanosecondsMax: Int64 = 1_000_000
     static let callsMin = 20
@@ -129,7 +129,7 @@ final class CheckBench: @unchecked Sendable {
             report.found(.neverEnds, "no more streams can be opened (\(error.limit)): earlier ones were not closed")
             return .failed
         }
-        switch visitor.answer(within: Self.patience) {
+        switch visitor.answer(within: Self.patienceSeconds) {
         case .stream?:
             guard visitor.attach(bufferBytes: bufferBytes) else {
                 report.found(.leak, "no more descriptors can be had")
@@ -141,7 +141,7 @@ final class CheckBench: @unchecked Sendable {
         case .failed?, .unavailable?: return .failed
         case nil:
             visitor.leave()
-            report.found(.hang, "open did not answer within \(Self.patience) s")
+            report.found(.hang, "open did not answer within \(Self.patienceSeconds) s")
             return .failed
         }
     }
@@ -170,7 +170,8 @@ final class CheckBench: @unchecked Sendable {
 
     /// Waits until every stream has ended, and tells of those that did not.
     func settle() {
-        guard !runtime.waitUntilIdle(deadline: monotonicNanoseconds() + Int64(Self.patience) * 1_000_000_000) else {
+        guard !runtime.waitUntilIdle(deadline: monotonicNanoseconds() + Int64(Self.patienceSeconds) * 1_000_000_000)
+        else {
             let ledger = entry.ledger
             if ledger.opens != ledger.closes {
                 report.found(.neverEnds, "\(ledger.opens) streams were opened and \(ledger.closes) closed")
@@ -179,7 +180,8 @@ final class CheckBench: @unchecked Sendable {
         }
         report.found(
             .neverEnds,
-            "\(runtime.figures().streams.open) streams still run \(Self.patience) s after their subscribers have left")
+            "\(runtime.figures().streams.open) streams still run \(Self.patienceSeconds) s after their subscribers have left"
+        )
     }
 
     func pause(milliseconds: Int) { usleep(UInt32(milliseconds * 1000)) }

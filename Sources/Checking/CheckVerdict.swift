@@ -76,7 +76,7 @@ struct CheckVerdict {
             scenario: scenario.rawValue, verdict: word.lowercased(), skipped: outcome.skipped,
             findings: outcome.findings,
             figures: Dictionary(outcome.figures.map { ($0.name, $0.value) }) { first, _ in first },
-            milliseconds: "\(outcome.duration)")
+            milliseconds: "\(outcome.durationMilliseconds)")
     }
 
     private func padded(_ text: String, _ width: Int) -> String {

@@ -122,7 +122,9 @@ struct RequestScenarios {
             else {
                 return nil
             }
-            guard case .stream? = visitor.answer(within: CheckBench.patience), visitor.attach() else { return nil }
+            guard case .stream? = visitor.answer(within: CheckBench.patienceSeconds), visitor.attach() else {
+                return nil
+            }
             return visitor
         }
         guard !visitors.isEmpty else {
@@ -146,7 +148,7 @@ struct RequestScenarios {
         judgeReload(ids, cut: cut.count)
         for visitor in visitors { visitor.hangUp() }
         bench.settle()
-        _ = reloader.retireAll(deadline: monotonicNanoseconds() + Int64(CheckBench.patience) * 1_000_000_000)
+        _ = reloader.retireAll(deadline: monotonicNanoseconds() + Int64(CheckBench.patienceSeconds) * 1_000_000_000)
     }
 
     private func judgeReload(_ ids: [[String]], cut: Int) {

@@ -18,12 +18,11 @@ struct ScenarioRun {
         var findings: [Finding] = []
         var figures: [(name: String, value: String)] = []
         var skipped: String?
-        /// Milliseconds.
-        var duration: Int64 = 0
+        var durationMilliseconds: Int64 = 0
     }
 
-    /// Beyond its own deadline, for a process that a plugin keeps from ending itself. Seconds.
-    private static let grace: UInt32 = 5
+    /// Beyond its own deadline, for a process that a plugin keeps from ending itself.
+    private static let graceSeconds: UInt32 = 5
 
     /// A clock can't always tell a call that holds its thread from a machine that stands still: such a finding counts
     /// if it is there a second time. So does what may follow from it: streams on threads, which are few. What only the
@@ -37,7 +36,7 @@ struct ScenarioRun {
             [.blocking, .neverEnds, .hang].contains(found.kind) && !second.findings.contains { $0.kind == found.kind }
         }
         outcome.findings += second.findings.filter { !known.contains($0.kind) }
-        outcome.duration += second.duration
+        outcome.durationMilliseconds += second.durationMilliseconds
         return outcome
     }
 
@@ -51,12 +50,12 @@ struct ScenarioRun {
             output: .kept)
         let isOver = Semaphore()
         _ = startThread(named: "sluice-watch", stackBytes: 512 * 1024) {
-            if !isOver.wait(seconds: Scenario.deadlineSeconds + Int(Self.grace)) { program.end() }
+            if !isOver.wait(seconds: Scenario.deadlineSeconds + Int(Self.graceSeconds)) { program.end() }
         }
         let ending = try program.run()
         isOver.post()
         var outcome = Outcome()
-        outcome.duration = (monotonicNanoseconds() - start) / 1_000_000
+        outcome.durationMilliseconds = (monotonicNanoseconds() - start) / 1_000_000
         var isDone = false
         for line in String(decoding: (try? contents(of: report)) ?? [], as: UTF8.self).split(separator: "\n") {
             switch ScenarioLine(line) {

@@ -42,7 +42,7 @@ struct StreamScenarios {
             bench.pause(milliseconds: Int.random(in: 0..<3, using: &random))
             return visitor.leave()
         }
-        guard case .stream? = visitor.answer(within: CheckBench.patience) else { return visitor.leave() }
+        guard case .stream? = visitor.answer(within: CheckBench.patienceSeconds) else { return visitor.leave() }
         if moment == 1 { return visitor.leave() }
         guard visitor.attach(bufferBytes: moment == 2 ? 2048 : nil) else { return }
         switch moment {
@@ -160,8 +160,8 @@ struct StreamScenarios {
         bench.settle()
         // On another thread, as the plugin's shutdown may be one that never returns.
         _ = startThread(named: "sluice-shutdown", stackBytes: 512 * 1024) { [bench] in bench.generation.retire() }
-        if !bench.hasShutDown.wait(seconds: CheckBench.patience) {
-            report.found(.hang, "the plugin's shutdown did not return within \(CheckBench.patience) s")
+        if !bench.hasShutDown.wait(seconds: CheckBench.patienceSeconds) {
+            report.found(.hang, "the plugin's shutdown did not return within \(CheckBench.patienceSeconds) s")
         }
     }
 }

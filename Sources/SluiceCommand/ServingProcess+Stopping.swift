@@ -25,8 +25,8 @@ extension ServingProcess {
         static let answers: Int64 = 200_000_000
         /// For hanging up, after a second signal. Nanoseconds.
         static let urged: Int64 = 50_000_000
-        /// All of it, with what flushing may take, and rounded up for what takes some time itself. Seconds.
-        static let sum = 4
+        /// All of it, with what flushing may take, and rounded up for what takes some time itself.
+        static let sumSeconds = 4
     }
 
     /// Ends every stream, gives what was produced until the deadline to be sent, and every producer until then to
@@ -44,7 +44,7 @@ extension ServingProcess {
             metadata: [
                 "streams": "\(runtime.figures().streams.open)",
                 "shutdown_deadline_ms": "\(settings.shutdownDeadline.nanoseconds / 1_000_000)",
-                "at_most_ms": "\(settings.shutdownDeadline.nanoseconds / 1_000_000 + Int64(Grace.sum) * 1000)",
+                "at_most_ms": "\(settings.shutdownDeadline.nanoseconds / 1_000_000 + Int64(Grace.sumSeconds) * 1000)",
             ])
         await door.stopAccepting()
         runtime.end(nil, .shutdown)

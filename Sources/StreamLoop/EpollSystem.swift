@@ -148,11 +148,11 @@ package final class EpollSystem: LoopSystem {
         String(decoding: characters.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
     }
 
-    package override func silence(of descriptor: Int32) -> Int64? {
+    package override func silenceMilliseconds(of descriptor: Int32) -> Int64? {
         information(on: descriptor).map { Int64($0.tcpi_last_ack_recv) }
     }
 
-    package override func sendingPause(of descriptor: Int32) -> Int64? {
+    package override func sendingPauseMilliseconds(of descriptor: Int32) -> Int64? {
         information(on: descriptor).map { Int64($0.tcpi_last_data_sent) }
     }
 

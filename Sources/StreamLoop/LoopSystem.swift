@@ -88,11 +88,11 @@ package class LoopSystem {
     package func peerName(of descriptor: Int32) -> String? { nil }
 
     /// Milliseconds since the peer was last heard of (tcp(7), TCP_INFO): tells a slow reader from one that vanished. `nil`: unknown.
-    package func silence(of descriptor: Int32) -> Int64? { fatalError("abstract") }
+    package func silenceMilliseconds(of descriptor: Int32) -> Int64? { fatalError("abstract") }
 
     /// Milliseconds since the kernel last sent the peer anything of what it holds (tcp(7), TCP_INFO): while it does, the peer takes
     /// bytes, though there may be no room for others yet. `nil`: unknown.
-    package func sendingPause(of descriptor: Int32) -> Int64? { fatalError("abstract") }
+    package func sendingPauseMilliseconds(of descriptor: Int32) -> Int64? { fatalError("abstract") }
 
     /// The connection broke because what was sent stayed unacknowledged for the write deadline. Asked once, after a hang-up.
     package func hasTimedOut(_ descriptor: Int32) -> Bool { fatalError("abstract") }

@@ -169,9 +169,11 @@ package final class VirtualSystem: LoopSystem {
 
     package override func setWriteDeadline(_ descriptor: Int32, milliseconds: Int64) {}
 
-    package override func silence(of descriptor: Int32) -> Int64? { sockets[descriptor]!.silenceMilliseconds }
+    package override func silenceMilliseconds(of descriptor: Int32) -> Int64? {
+        sockets[descriptor]!.silenceMilliseconds
+    }
 
-    package override func sendingPause(of descriptor: Int32) -> Int64? {
+    package override func sendingPauseMilliseconds(of descriptor: Int32) -> Int64? {
         sockets[descriptor]!.lastSent.map { (time - $0) / 1_000_000 }
     }
 

@@ -43,7 +43,8 @@ struct Connection: RowView {
         output.removeAll()
         head.withUnsafeBytes { output.append($0) }
         if row.pointee.role == .hubSubscriber { return HubSubscriber(self).attached(behind: head.count) }
-        HostFrames.writePreamble(to: &output, retryMilliseconds: form.contains(.reconnects) ? jitteredRetry : nil)
+        HostFrames.writePreamble(
+            to: &output, retryMilliseconds: form.contains(.reconnects) ? jitteredRetryMilliseconds : nil)
         ExclusiveStream(self).attached(behind: head.count)
     }
 
@@ -55,7 +56,7 @@ struct Connection: RowView {
 
     /// What subscribers are told as their reconnection time, in milliseconds: a quarter more or less than configured, so that they don't
     /// come together.
-    var jitteredRetry: Int64 {
+    var jitteredRetryMilliseconds: Int64 {
         let quarter = limits.retryMilliseconds / 4
         return quarter == 0 ? limits.retryMilliseconds : limits.retryMilliseconds + Int64.random(in: -quarter...quarter)
     }
@@ -215,13 +216,14 @@ struct Connection: RowView {
 
     /// The peer was heard of lately: it is slow; otherwise it has vanished.
     private var isPeerAlive: Bool {
-        guard let silence = loop.system.silence(of: connection.descriptor) else { return true }
+        guard let silence = loop.system.silenceMilliseconds(of: connection.descriptor) else { return true }
         return silence < limits.writeDeadline / 1_000_000 * 3 / 4
     }
 
     /// When the peer last took something of what the kernel holds. Monotonic nanoseconds.
     private var lastTaken: Int64? {
-        guard connection.descriptor >= 0, let pause = loop.system.sendingPause(of: connection.descriptor) else {
+        guard connection.descriptor >= 0, let pause = loop.system.sendingPauseMilliseconds(of: connection.descriptor)
+        else {
             return nil
         }
         return loop.now - pause * 1_000_000
@@ -328,7 +330,7 @@ struct Connection: RowView {
     func appendFarewell() {
         guard connection.form.contains(.reconnects) else { return }
         if !connection.form.contains(.hasProducersRetry) {
-            HostFrames.writeFarewell(to: &output, retryMilliseconds: jitteredRetry)
+            HostFrames.writeFarewell(to: &output, retryMilliseconds: jitteredRetryMilliseconds)
         }
         appendLastChunk()
     }

@@ -8,7 +8,7 @@ protocol EventHistory: Sendable {
     /// The place of the next frame that will come.
     var end: Int64 { get }
     /// The newest reconnection time that the producer gave, in milliseconds; -1: none.
-    var retry: Int64 { get }
+    var retryMilliseconds: Int64 { get }
     /// The id of the oldest frame that has one.
     var oldestID: String? { get }
     /// The newest id that the producer made.

@@ -7,7 +7,7 @@ final class FrameChunk: SharedBytes, @unchecked Sendable {
     /// The number of the last event up to and with each frame.
     let numbers: [UInt64]
     /// The newest reconnection time in them, in milliseconds; -1: none.
-    let retry: Int64
+    let retryMilliseconds: Int64
 
     /// Copies marked frames, and gives those that are events and have no id one of the hub's own.
     init(_ output: borrowing FrameBuffer, numbering: inout HubNumbering) {
@@ -49,7 +49,7 @@ final class FrameChunk: SharedBytes, @unchecked Sendable {
         }
         self.frames = frames
         self.numbers = numbers
-        retry = output.newestRetry
+        retryMilliseconds = output.newestRetryMilliseconds
         super.init(owning: base, count: written)
     }
 

@@ -48,7 +48,7 @@ final class HubReplica {
     /// Subscribers whose request waits for the stream to open.
     var waiting: [StreamToken] = []
     /// Subscribers on this loop, those without a connection yet included.
-    var population = 0
+    var subscriberCount = 0
     /// The slot whose timer is the one of the keep-alive; 0: none.
     var clock: UInt32 = 0
     /// When something was last sent to all. Monotonic nanoseconds.

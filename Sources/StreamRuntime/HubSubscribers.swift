@@ -45,7 +45,7 @@ struct HubSubscribers {
     }
 
     private func add(_ subscriber: HubSubscriber, isNew: Bool) {
-        replica.population += 1
+        replica.subscriberCount += 1
         subscriber.connection.membership = .joining
         if replica.isLive, !isHome || hub.life.phase == .open { return subscriber.opened(replica) }
         replica.waiting.append(subscriber.token)
@@ -113,8 +113,8 @@ struct HubSubscribers {
             let token = subscriber.token
             replica.waiting.removeAll { $0 == token }
         }
-        replica.population -= 1
-        if replica.population == 0 { abandon() }
+        replica.subscriberCount -= 1
+        if replica.subscriberCount == 0 { abandon() }
     }
 
     /// No subscriber of the hub is left on this loop.
@@ -140,7 +140,7 @@ struct HubSubscribers {
         replica.ending = ending
         // There is none where the stream was never open.
         forEachFree { $0.pump() }
-        if replica.population == 0 { streams.replicas[ObjectIdentifier(hub)] = nil }
+        if replica.subscriberCount == 0 { streams.replicas[ObjectIdentifier(hub)] = nil }
     }
 
     /// Backwards, as a subscriber that leaves has the last one take its place.

@@ -13,7 +13,7 @@ struct RingHistory: EventHistory {
     private var held: Deque<Held> = []
     private var bytesHeld = 0
     private(set) var first: Int64 = 0
-    private(set) var retry: Int64 = -1
+    private(set) var retryMilliseconds: Int64 = -1
 
     /// - Parameter maxEvents: at least 1.
     init(maxEvents: Int, maxBytes: Int) {
@@ -32,7 +32,7 @@ struct RingHistory: EventHistory {
     var end: Int64 { first + Int64(held.count) }
 
     mutating func append(_ chunk: FrameChunk) {
-        if chunk.retry >= 0 { retry = chunk.retry }
+        if chunk.retryMilliseconds >= 0 { retryMilliseconds = chunk.retryMilliseconds }
         for frame in 0..<chunk.frames.count {
             held.append(Held(chunk: chunk, frame: Int32(frame)))
             bytesHeld += chunk.bytes(of: frame).count

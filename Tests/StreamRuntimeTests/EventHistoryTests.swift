@@ -16,7 +16,7 @@ struct EventHistoryTests {
         let elsewhere: Counter
 
         let first: Int64 = 0
-        let retry: Int64 = -1
+        let retryMilliseconds: Int64 = -1
         var end: Int64 { Int64(frames.count) }
         var oldestID: String? { frames.isEmpty ? nil : String(decoding: id(at: 0)!, as: UTF8.self) }
         var newestProducerID: String? { nil }

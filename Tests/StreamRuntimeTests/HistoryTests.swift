@@ -59,7 +59,7 @@ struct HistoryTests {
         for index in events.indices {
             #expect(chunks.id(of: index).map(Array.init) == frames.id(of: index).map(Array.init))
         }
-        #expect(chunks.retry == 7)
+        #expect(chunks.retryMilliseconds == 7)
     }
 
     @Test("a place lies behind the id of the last frame before it that has one, or else behind a number of the hub's")
