@@ -86,5 +86,8 @@ final class Counter: Sendable {
     func count() { number.update { $0 += 1 } }
     func fail() { failed.store(true, ordering: .releasing) }
     /// Blocks the thread until something was counted, a minute at most.
-    func wait() { _ = number.wait(.seconds(60)) { $0 > 0 ? true : nil } }
+    func wait() {
+        let isCounted = number.wait(.seconds(60)) { $0 > 0 ? true : nil }
+        if isCounted == nil { Issue.record("nothing was counted in a minute") }
+    }
 }
