@@ -6,6 +6,7 @@ import ProducerInterface
 import StreamLoop
 import StreamRuntime
 import Synchronization
+import SystemCalls
 
 /// Trials of what happens to streams.
 struct StreamTrials {

@@ -8,6 +8,7 @@ import PluginHost
 import ProducerInterface
 import StreamLoop
 import StreamRuntime
+import SystemCalls
 
 /// A runtime with one plugin under trial, in the trial's own process.
 final class TrialBench: @unchecked Sendable {

@@ -2,9 +2,9 @@ import EventStream
 import Glibc
 import Locks
 import ProducerInterface
-import StreamLoop
 import StreamRuntime
 import Synchronization
+import SystemCalls
 
 /// A subscriber of a stream under trial, with a connection of its own. For one thread.
 final class TrialVisitor: OpenAnswering, @unchecked Sendable {

@@ -1,8 +1,8 @@
 import EventStream
 import Glibc
 import ProducerInterface
-import StreamLoop
 package import StreamRuntime
+import SystemCalls
 
 /// Looks at a running server, and says how it stands.
 package struct StatusReport: Sendable {

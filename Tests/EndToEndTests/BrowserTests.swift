@@ -1,6 +1,7 @@
 import EventStream
 import Glibc
 import ProducerInterface
+import SystemCalls
 import TestSupport
 import Testing
 

@@ -2,6 +2,7 @@ import EventStream
 import ProducerInterface
 import StreamLoop
 import Synchronization
+import SystemCalls
 import Testing
 
 @testable import StreamRuntime
