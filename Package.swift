@@ -121,22 +121,24 @@ let package = Package(
         .target(name: "EventStream", swiftSettings: settings),
         .target(name: "ProducerInterface", dependencies: ["EventStream"], swiftSettings: settings),
         .target(name: "Sluice", dependencies: ["CSluice"], swiftSettings: settings),
-        .target(name: "ForeignFunction", dependencies: ["CFFI"], swiftSettings: settings),
+        .target(name: "SystemCalls", swiftSettings: settings),
+        .target(name: "ForeignFunction", dependencies: ["CFFI", "SystemCalls"], swiftSettings: settings),
         .target(
-            name: "Settings", dependencies: [.product(name: "Yams", package: "Yams")], swiftSettings: settings),
+            name: "Settings", dependencies: ["SystemCalls", .product(name: "Yams", package: "Yams")],
+            swiftSettings: settings),
         .target(name: "Locks", dependencies: ["CLinux"], swiftSettings: settings),
         .target(name: "CommandOutput", swiftSettings: settings),
-        .target(name: "Files", dependencies: ["CLinux", "CommandOutput"], swiftSettings: settings),
-        .target(name: "Processes", dependencies: ["CLinux", "CommandOutput"], swiftSettings: settings),
+        .target(name: "Files", dependencies: ["CLinux", "CommandOutput", "SystemCalls"], swiftSettings: settings),
+        .target(name: "Processes", dependencies: ["CLinux", "CommandOutput", "SystemCalls"], swiftSettings: settings),
         .target(
             name: "StreamLoop",
             dependencies: [
-                "CDeath", "CLinux", "Locks", .product(name: "DequeModule", package: "swift-collections"),
+                "CDeath", "CLinux", "Locks", "SystemCalls", .product(name: "DequeModule", package: "swift-collections"),
             ], swiftSettings: settings),
         .target(
             name: "StreamRuntime",
             dependencies: [
-                "CCalls", "EventStream", "Locks", "ProducerInterface", "StreamLoop",
+                "CCalls", "EventStream", "Locks", "ProducerInterface", "StreamLoop", "SystemCalls",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -145,14 +147,14 @@ let package = Package(
             name: "PluginHost",
             dependencies: [
                 "CCalls", "CDeath", "EventStream", "Files", "ForeignFunction", "CLinux", "CSluice", "Locks",
-                "Processes", "ProducerInterface",
+                "Processes", "ProducerInterface", "SystemCalls",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
         .target(
             name: "FrontDoor",
             dependencies: [
-                "CLinux", "EventStream", "ProducerInterface", "StreamRuntime",
+                "CLinux", "EventStream", "ProducerInterface", "StreamRuntime", "SystemCalls",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -163,18 +165,20 @@ let package = Package(
             name: "PluginDirectory",
             dependencies: [
                 "EventStream", "Files", "Locks", "PluginHost", "Processes", "ProducerInterface", "StreamLoop",
-                "StreamRuntime", .product(name: "Logging", package: "swift-log"),
+                "StreamRuntime", "SystemCalls", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
         .target(
             name: "Authoring",
-            dependencies: ["CLinux", "CommandOutput", "EventStream", "Files", "Locks", "Processes", "StreamLoop"],
+            dependencies: [
+                "CLinux", "CommandOutput", "EventStream", "Files", "Locks", "Processes", "StreamLoop", "SystemCalls",
+            ],
             swiftSettings: settings),
         .target(
             name: "Checking",
             dependencies: [
                 "CLinux", "CommandOutput", "EventStream", "Files", "ForeignFunction", "Locks", "PluginHost",
-                "Processes", "ProducerInterface", "StreamLoop", "StreamRuntime",
+                "Processes", "ProducerInterface", "StreamLoop", "StreamRuntime", "SystemCalls",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
@@ -182,7 +186,7 @@ let package = Package(
             name: "Control",
             dependencies: [
                 "CLinux", "CommandOutput", "EventStream", "Files", "Locks", "ProducerInterface", "StreamLoop",
-                "StreamRuntime", .product(name: "Logging", package: "swift-log"),
+                "StreamRuntime", "SystemCalls", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
         .executableTarget(
@@ -190,7 +194,7 @@ let package = Package(
             dependencies: [
                 "Authoring", "CCalls", "CDeath", "CLinux", "CStart", "Checking", "CommandOutput", "Control",
                 "EventStream", "Files", "ForeignFunction", "FrontDoor", "Locks", "PluginDirectory", "PluginHost",
-                "Processes", "ProducerInterface", "Settings", "StreamLoop", "StreamRuntime",
+                "Processes", "ProducerInterface", "Settings", "StreamLoop", "StreamRuntime", "SystemCalls",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -199,23 +203,23 @@ let package = Package(
             linkerSettings: [.unsafeFlags(["-Xlinker", "-z", "-Xlinker", "now"])]),
         // A target of tests, so that only they are built with it.
         .testTarget(
-            name: "TestSupport", dependencies: ["EventStream", "ProducerInterface"], path: "Tests/TestSupport",
-            swiftSettings: settings),
+            name: "TestSupport", dependencies: ["EventStream", "ProducerInterface", "SystemCalls"],
+            path: "Tests/TestSupport", swiftSettings: settings),
         unitTests("Sluice", also: ["CSluice"]),
         unitTests("EventStream", exclude: ["Golden"]),
         unitTests("ProducerInterface"),
-        unitTests("ForeignFunction"),
+        unitTests("ForeignFunction", also: ["SystemCalls"]),
         unitTests("CommandOutput"),
         unitTests("Files", also: ["CLinux", "CommandOutput"]),
         unitTests("Processes"),
         unitTests("CCalls"),
-        unitTests("Locks"),
+        unitTests("Locks", also: ["SystemCalls"]),
         unitTests("Settings"),
         unitTests("StreamLoop", also: ["CLinux"]),
         unitTests(
             "StreamRuntime",
             also: [
-                "EventStream", "Locks", "ProducerInterface", "StreamLoop",
+                "EventStream", "Locks", "ProducerInterface", "StreamLoop", "SystemCalls",
                 .product(name: "Logging", package: "swift-log"),
             ]),
         unitTests(
@@ -237,7 +241,10 @@ let package = Package(
         unitTests("Authoring", also: ["CommandOutput", "EventStream", "Files"]),
         unitTests("Checking", also: ["ProducerInterface"]),
         unitTests(
-            "Control", also: ["CommandOutput", "ProducerInterface", .product(name: "Logging", package: "swift-log")]),
+            "Control",
+            also: [
+                "CommandOutput", "ProducerInterface", "SystemCalls", .product(name: "Logging", package: "swift-log"),
+            ]),
         unitTests(
             "SluiceCommand",
             also: [
@@ -249,11 +256,13 @@ let package = Package(
         .testTarget(name: "TidyTests", swiftSettings: settings),
         .testTarget(
             name: "LifecycleTests",
-            dependencies: ["TestSupport", "EventStream", "ProducerInterface", "SluiceCommand"],
+            dependencies: ["TestSupport", "EventStream", "ProducerInterface", "SluiceCommand", "SystemCalls"],
             swiftSettings: settings),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["TestSupport", "EventStream", "ProducerInterface", "Settings", "SluiceCommand"],
+            dependencies: [
+                "TestSupport", "EventStream", "ProducerInterface", "Settings", "SluiceCommand", "SystemCalls",
+            ],
             swiftSettings: settings),
         .executableTarget(
             name: "FanOutBenchmark",

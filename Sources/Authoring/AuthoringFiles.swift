@@ -1,6 +1,6 @@
 package import CommandOutput
-import Files
 import Glibc
+import SystemCalls
 
 /// What compiling a plugin needs of Sluice: the header, and the sources of the library that plugins in Swift import.
 package struct AuthoringFiles: Sendable, Equatable {

@@ -5,6 +5,7 @@ import Locks
 import Processes
 import StreamLoop
 import Synchronization
+import SystemCalls
 
 /// What `sluice dev` adds to a server: it compiles the sources of a folder into one of its own, which is served, and
 /// does so again when they change.

@@ -1,6 +1,7 @@
 package import CommandOutput
 import Files
 import Glibc
+import SystemCalls
 
 /// The folder that `sluice new` makes: a producer to start from, and what builds it.
 package struct NewFolder: Sendable {

@@ -3,6 +3,7 @@ import Files
 import Glibc
 package import Processes
 import Synchronization
+import SystemCalls
 
 /// Compiles plugins. What it writes appears under its name in one moment, and complete: a server may watch the folder.
 package final class PluginBuilder: Sendable {

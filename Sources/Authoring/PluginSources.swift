@@ -1,6 +1,7 @@
 import CommandOutput
 import Files
 import Glibc
+import SystemCalls
 
 /// The files that make one plugin, all of one language.
 package struct PluginSources: Sendable, Equatable {

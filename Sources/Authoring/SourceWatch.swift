@@ -2,6 +2,7 @@ import CLinux
 import CommandOutput
 import Files
 import Glibc
+import SystemCalls
 
 /// Tells that something changed in one of some folders, not what: whoever waits looks for himself.
 final class SourceWatch: Sendable {

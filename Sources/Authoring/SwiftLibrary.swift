@@ -2,6 +2,7 @@ import CommandOutput
 import Files
 import Glibc
 import Processes
+import SystemCalls
 
 /// The library that plugins in Swift import, compiled once for each compiler and kept between builds.
 struct SwiftLibrary {

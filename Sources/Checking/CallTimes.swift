@@ -1,8 +1,8 @@
 import EventStream
 import PluginHost
 import ProducerInterface
-import StreamLoop
 import Synchronization
+import SystemCalls
 
 /// A producer whose calls are timed.
 final class TimedProducer: EventProducer {

@@ -8,6 +8,7 @@ import PluginHost
 import ProducerInterface
 import StreamLoop
 import StreamRuntime
+import SystemCalls
 
 /// A runtime with the plugin that is checked, in the process of one scenario.
 final class CheckBench: @unchecked Sendable {

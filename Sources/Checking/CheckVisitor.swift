@@ -2,9 +2,9 @@ import EventStream
 import Glibc
 import Locks
 import ProducerInterface
-import StreamLoop
 import StreamRuntime
 import Synchronization
+import SystemCalls
 
 /// A subscriber of a stream that is checked, with a connection of its own. For one thread.
 final class CheckVisitor: OpenAnswering, @unchecked Sendable {

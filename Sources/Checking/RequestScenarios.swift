@@ -3,9 +3,9 @@ import EventStream
 import ForeignFunction
 import PluginHost
 import ProducerInterface
-import StreamLoop
 import StreamRuntime
 import Synchronization
+import SystemCalls
 
 /// Scenarios of what requests may say: parameters and ids; and of a reload, which asks for a stream by its id, too.
 struct RequestScenarios {

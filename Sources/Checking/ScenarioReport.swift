@@ -2,6 +2,7 @@ import CommandOutput
 import Glibc
 import Logging
 import Synchronization
+import SystemCalls
 
 /// Writes down what a scenario finds, each thing once, as soon as it is known.
 final class ScenarioReport: Sendable {
@@ -13,7 +14,7 @@ final class ScenarioReport: Sendable {
     /// - Throws: if the file can't be written.
     init(path: String) throws(CommandFailure) {
         descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw CommandFailure("\(path): \(String(cString: strerror(errno)))") }
+        guard descriptor >= 0 else { throw CommandFailure("\(path): \(systemError())") }
     }
 
     func write(_ line: ScenarioLine) {

@@ -4,6 +4,7 @@ import Glibc
 import Locks
 import Processes
 import StreamLoop
+import SystemCalls
 
 /// One scenario of one producer, in a process of its own: whatever happens there is a finding, and ends nothing else.
 struct ScenarioRun {

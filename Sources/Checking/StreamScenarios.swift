@@ -6,6 +6,7 @@ import ProducerInterface
 import StreamLoop
 import StreamRuntime
 import Synchronization
+import SystemCalls
 
 /// Scenarios of what happens to streams.
 struct StreamScenarios {

@@ -1,5 +1,5 @@
 package import CommandOutput
-import StreamLoop
+import SystemCalls
 
 /// The asking end of a control socket.
 package struct ControlClient {

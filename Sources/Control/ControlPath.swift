@@ -1,6 +1,7 @@
 package import CommandOutput
 import Files
 import Glibc
+import SystemCalls
 
 /// Where a server's control socket is, so that the server and `sluice reload` agree without a word.
 ///
@@ -62,7 +63,7 @@ package enum ControlPath {
     /// Makes the standard directory, and checks that it is nobody else's.
     package static func prepare(_ directory: String) throws(CommandFailure) {
         guard mkdir(directory, 0o700) == 0 || errno == EEXIST else {
-            throw CommandFailure("\(directory): cannot be made (\(String(cString: strerror(errno))))")
+            throw CommandFailure("\(directory): cannot be made (\(systemError()))")
         }
         var status = stat()
         guard lstat(directory, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, status.st_uid == geteuid(),

@@ -3,6 +3,7 @@ import Glibc
 package import Logging
 import StreamLoop
 import Synchronization
+import SystemCalls
 
 /// Answers who connects to the control socket. Each client has a thread, and there are few of them; no loop ever waits
 /// for one.

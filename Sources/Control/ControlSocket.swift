@@ -2,6 +2,7 @@ package import CommandOutput
 import Files
 import Glibc
 import Synchronization
+import SystemCalls
 
 /// The listening end of a control socket: a file that only its user can connect to, and that is gone with the server.
 package final class ControlSocket: Sendable {
@@ -22,7 +23,7 @@ package final class ControlSocket: Sendable {
         // not waited for.
         let lock = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard lock >= 0 else {
-            throw CommandFailure("control socket \(path): \(directory) \(String(cString: strerror(errno)))")
+            throw CommandFailure("control socket \(path): \(directory) \(systemError())")
         }
         defer { close(lock) }
         for _ in 0..<20 {
@@ -43,7 +44,7 @@ package final class ControlSocket: Sendable {
         var status = stat()
         guard listen(socket.descriptor, Self.backlog) == 0, lstat(path, &status) == 0 else {
             socket.close()
-            throw CommandFailure("control socket \(path): \(String(cString: strerror(errno)))")
+            throw CommandFailure("control socket \(path): \(systemError())")
         }
         self.path = path
         (device, inode) = (status.st_dev, status.st_ino)

@@ -1,8 +1,8 @@
 import EventStream
 import Glibc
 import ProducerInterface
-import StreamLoop
 import StreamRuntime
+import SystemCalls
 
 /// Says how a running server stands.
 package struct StatusReport: Sendable {
@@ -64,7 +64,7 @@ package struct StatusReport: Sendable {
         status.connections = figures.connections.open
         status.keptRequestBytes = streams.keptRequestBytes
         status.loops = figures.runtime.loops.map { ServerStatus.Loop(rows: $0.rows) }
-        status.hangingCalls = figures.runtime.hangingCalls.map { Self.hangingCall($0, now) }
+        status.hangingCalls = figures.runtime.figures().hangingCalls.map { Self.hangingCall($0, now) }
         status.images = figures.images?.count
         status.imageBytes = figures.images?.bytes
         status.generations = figures.runtime.generations.map { Self.generation($0, figures.images, now) }

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import SystemCalls
 
 /// A stream socket in the file system; unix(7).
 package struct UnixSocket: Sendable {
@@ -21,7 +22,7 @@ package struct UnixSocket: Sendable {
 
     package struct SystemError: Error, Equatable, CustomStringConvertible {
         package let code: Int32
-        package var description: String { String(cString: strerror(code)) }
+        package var description: String { systemError(code) }
     }
 
     private static func attempt(

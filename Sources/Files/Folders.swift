@@ -1,6 +1,7 @@
 import CLinux
 package import CommandOutput
 import Glibc
+import SystemCalls
 
 /// Removes a file, or a folder and all in it; a symbolic link, not what it leads to.
 package func removeTree(_ path: String) {

@@ -1,5 +1,6 @@
 package import CommandOutput
 import Glibc
+import SystemCalls
 
 /// A folder of one's own, for what lives only as long as its owner.
 package struct ScratchFolder: ~Copyable {

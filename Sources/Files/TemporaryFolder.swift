@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import SystemCalls
 
 /// A folder that nobody else can enter, or put another in its place, for what lives as long as its owner at most.
 ///

@@ -1,6 +1,7 @@
 import CLinux
 package import CommandOutput
 import Glibc
+import SystemCalls
 
 /// All bytes of a file; of standard input if it is called "-".
 /// - Throws: why it cannot be read.

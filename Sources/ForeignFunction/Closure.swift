@@ -1,6 +1,7 @@
 import CFFI
 import Glibc
 import Synchronization
+import SystemCalls
 
 /// A C function made at run time: its code is libffi's, its calls reach the target of its family.
 ///
@@ -20,7 +21,7 @@ package final class Closure: @unchecked Sendable {
     /// Calls between their entry and their return.
     private let inside = Atomic(0)
     /// Of the last call of a tombstone, or when it became one: monotonic nanoseconds.
-    private let lastUse = Atomic<UInt64>(0)
+    private let lastUse = Atomic<Int64>(0)
     private var words = ClosureWords()
 
     private enum State: UInt8, AtomicRepresentable {
@@ -64,7 +65,7 @@ package final class Closure: @unchecked Sendable {
 
     /// Makes a tombstone of it: no call that comes from now on reaches the target's `call`. One that runs on another thread goes on.
     /// - Returns: `false` if it was one already.
-    package func bury(now: UInt64) -> Bool {
+    package func bury(now: Int64) -> Bool {
         guard state.load(ordering: .relaxed) == .live else { return false }
         lastUse.store(now, ordering: .relaxed)
         return state.compareExchange(expected: .live, desired: .tombstone, ordering: .sequentiallyConsistent).exchanged
@@ -73,7 +74,7 @@ package final class Closure: @unchecked Sendable {
     enum Readiness {
         case ready
         /// It was called, or became a tombstone, at that time.
-        case usedAt(UInt64)
+        case usedAt(Int64)
         case busy
     }
 
@@ -81,7 +82,7 @@ package final class Closure: @unchecked Sendable {
     ///
     /// A call adds itself to `inside` before it looks at the state, and here the state is looked at before `inside`, all in one
     /// order: so a call that is not seen here will see a state other than `.live`, until the new words are there.
-    func startArming(restingSince limit: UInt64) -> Readiness {
+    func startArming(restingSince limit: Int64) -> Readiness {
         let last = lastUse.load(ordering: .relaxed)
         guard last <= limit else { return .usedAt(last) }
         guard inside.load(ordering: .sequentiallyConsistent) == 0 else { return .busy }
@@ -136,10 +137,3 @@ private let enterClosure:
             $0.enter(result.unsafelyUnwrapped, arguments)
         }
     }
-
-/// clock_gettime(2).
-package func monotonicNanoseconds() -> UInt64 {
-    var now = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &now)
-    return UInt64(now.tv_sec) &* 1_000_000_000 &+ UInt64(now.tv_nsec)
-}

@@ -1,4 +1,5 @@
 import Synchronization
+import SystemCalls
 
 /// Closures of one signature and one target, and the tombstones among them that wait to be reused.
 ///
@@ -17,12 +18,12 @@ package final class ClosureFamily: Sendable {
     private let resting = Mutex(Queue())
 
     private struct Queue {
-        private var entries: [(closure: Closure, since: UInt64)] = []
+        private var entries: [(closure: Closure, since: Int64)] = []
         private var start = 0
 
-        var first: (closure: Closure, since: UInt64)? { start < entries.count ? entries[start] : nil }
+        var first: (closure: Closure, since: Int64)? { start < entries.count ? entries[start] : nil }
 
-        mutating func append(_ closure: Closure, since: UInt64) { entries.append((closure, since)) }
+        mutating func append(_ closure: Closure, since: Int64) { entries.append((closure, since)) }
 
         mutating func removeFirst() {
             start += 1
@@ -65,7 +66,6 @@ package final class ClosureFamily: Sendable {
 
     private func takeRested() -> Closure? {
         let now = monotonicNanoseconds()
-        guard now >= budget.rest else { return nil }
         return resting.withLock { queue in
             // Those in front that were called late go behind the others; not all of them at once.
             for _ in 0..<8 {
@@ -92,11 +92,11 @@ package final class ClosureBudget: Sendable {
 
     package let limit: Int
     /// How long a tombstone must not have been called before it is reused. Nanoseconds.
-    package let rest: UInt64
+    package let rest: Int64
     private let made = Atomic(0)
     private let tombstones = Atomic(0)
 
-    package init(limit: Int, rest: UInt64) {
+    package init(limit: Int, rest: Int64) {
         self.limit = limit
         self.rest = rest
     }

@@ -2,6 +2,7 @@ import Glibc
 import Logging
 import NIOCore
 import Synchronization
+import SystemCalls
 
 /// Stands on a listening channel and stops accepting for a while when the process runs out of descriptors, or the front
 /// door is full and no connection can make room. Meanwhile clients wait in the kernel's backlog, and nothing spins.
@@ -77,7 +78,7 @@ final class AcceptGate: ChannelDuplexHandler {
             exhaustion.warn(
                 "accepting is paused: no descriptor or memory is left",
                 [
-                    "error": "\(String(cString: strerror(error.errnoCode)))",
+                    "error": "\(systemError(error.errnoCode))",
                     "pause": "\(pause.nanoseconds / 1_000_000) ms",
                 ])
             pauseAccepting(on: context, for: pause)

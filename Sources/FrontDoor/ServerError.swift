@@ -1,5 +1,6 @@
 import Glibc
 import NIOCore
+import SystemCalls
 
 /// Why the server can't listen, in one line.
 package struct ServerError: Error, Equatable, CustomStringConvertible {
@@ -13,7 +14,7 @@ package struct ServerError: Error, Equatable, CustomStringConvertible {
                 case EADDRINUSE: "the port is in use; stop the other program, or choose another port"
                 case EACCES: "permission denied; ports below 1024 need CAP_NET_BIND_SERVICE"
                 case EADDRNOTAVAIL: "this machine does not have that address"
-                default: String(cString: strerror(error.errnoCode))
+                default: systemError(error.errnoCode)
                 }
             case is SocketAddressError.UnknownHost, SocketAddressError.unknown: "the host name can't be resolved"
             default: "\(error)"

@@ -4,6 +4,7 @@ import NIOCore
 import NIOHTTP1
 import ProducerInterface
 import StreamRuntime
+import SystemCalls
 
 /// A connection's part that makes it a stream's: from a request for a stream to the stream that has the connection,
 /// and, if the channel itself is the subscriber, to the end of it.
@@ -99,7 +100,7 @@ struct StreamHandOver {
             opener.leave(token)
             connection.advance { $0.handOverFailed() }
             connection.whenActive { [connection] in
-                connection.exchange.turnAway(.overload("open files: \(String(cString: strerror(code)))"))
+                connection.exchange.turnAway(.overload("open files: \(systemError(code))"))
                 connection.flush()
             }
         }

@@ -4,6 +4,7 @@ import PluginHost
 import ProducerInterface
 import StreamLoop
 import Synchronization
+import SystemCalls
 
 /// Probes and loads candidates side by side, each on a thread of its own. One that hangs delays only itself, and costs
 /// a thread if it hangs in this process.

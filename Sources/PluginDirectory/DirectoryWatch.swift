@@ -2,6 +2,7 @@ import Files
 import Glibc
 package import Logging
 import StreamLoop
+import SystemCalls
 
 /// Tells of every change of a directory of plugins once it is at rest, on a thread of its own.
 ///
@@ -31,7 +32,7 @@ package struct DirectoryWatch: Sendable {
         if kernel == nil {
             logger.warning(
                 "the kernel watches no directory for this process: it is looked at twice a second",
-                metadata: ["error": "\(String(cString: strerror(errno)))"])
+                metadata: ["error": "\(systemError())"])
         }
         var paths = kernel.map(FollowedPaths.init)
         paths?.follow(plugins: directory, files: others)

@@ -1,10 +1,10 @@
 import CSluice
-import ForeignFunction
 import Glibc
 import Locks
 import Logging
 import ProducerInterface
 import Synchronization
+import SystemCalls
 
 /// What plugins say, and what is said about them when they call the host wrongly.
 ///
@@ -168,13 +168,13 @@ private final class CopiedText: @unchecked Sendable {
 /// Admits a few lines of each kind per period.
 final class LogLimit: Sendable {
     static let linesPerPeriod = 5
-    static let periodNanoseconds: UInt64 = 10_000_000_000
+    static let periodNanoseconds: Int64 = 10_000_000_000
     /// Beyond so many kinds all of them are forgotten, and counted anew.
     static let kindsMax = 256
 
     private struct Kind {
         var name: UInt = 0
-        var periodStart: UInt64 = 0
+        var periodStart: Int64 = 0
         var written = 0
         var unwritten = 0
     }
@@ -196,7 +196,7 @@ final class LogLimit: Sendable {
     deinit { kinds.withLock { $0.memory.deallocate() } }
 
     /// - Returns: `nil` if the line is one too many, else how many of the kind were one too many since the last that was not.
-    func admit(_ name: UInt, now: UInt64) -> Int? {
+    func admit(_ name: UInt, now: Int64) -> Int? {
         kinds.withLock { kinds in
             var index = 0
             while index < kinds.count, kinds.memory[index].name != name { index += 1 }

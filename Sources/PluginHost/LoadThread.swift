@@ -1,7 +1,7 @@
-import ForeignFunction
 import Glibc
 import Logging
 import Synchronization
+import SystemCalls
 
 /// [load-thread] of sluice.h: what plugins log on it without naming a stream is known to be theirs. Each entry and each shutdown has
 /// a thread of its own, so that one that never returns keeps no other from running.

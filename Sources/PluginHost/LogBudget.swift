@@ -5,10 +5,10 @@ import Synchronization
 /// logs in each `next` would fill a disk.
 final class LogBudget: Sendable {
     static let linesPerSecond = 1000
-    static let periodNanoseconds: UInt64 = 1_000_000_000
+    static let periodNanoseconds: Int64 = 1_000_000_000
 
     private struct State {
-        var periodStart: UInt64 = 0
+        var periodStart: Int64 = 0
         var written = 0
         var leftOut = 0
     }
@@ -16,7 +16,7 @@ final class LogBudget: Sendable {
     private let state = Mutex(State())
 
     /// - Returns: `false` if the line is one too many. Otherwise `leftOut` is how many were, in seconds before, and is to be told now.
-    func admit(now: UInt64) -> (isAdmitted: Bool, leftOut: Int) {
+    func admit(now: Int64) -> (isAdmitted: Bool, leftOut: Int) {
         state.withLock { state in
             if now &- state.periodStart >= Self.periodNanoseconds {
                 let leftOut = state.leftOut
@@ -33,7 +33,7 @@ final class LogBudget: Sendable {
     }
 
     /// What was left out and has not been told; `nil` as long as its second is not over.
-    func takeLeftOut(now: UInt64) -> Int? {
+    func takeLeftOut(now: Int64) -> Int? {
         state.withLock { state in
             guard now &- state.periodStart >= Self.periodNanoseconds else { return nil }
             defer { state.leftOut = 0 }

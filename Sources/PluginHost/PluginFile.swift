@@ -3,6 +3,7 @@ import EventStream
 package import Files
 import Glibc
 import ProducerInterface
+import SystemCalls
 
 /// A plugin's file as it was read: all of its bytes at one moment, from a place that only the operator can write to.
 package struct PluginFile: Sendable {

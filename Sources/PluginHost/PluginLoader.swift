@@ -1,10 +1,10 @@
 package import EventStream
 package import Files
-import ForeignFunction
 import Glibc
 package import Logging
 import ProducerInterface
 import Synchronization
+import SystemCalls
 
 /// Loads plugins: from a path to producers that can be served, or to one line that says why not.
 package final class PluginLoader: Sendable {

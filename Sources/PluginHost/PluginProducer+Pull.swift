@@ -1,14 +1,14 @@
 import CCalls
 import CSluice
 package import EventStream
-import ForeignFunction
 package import ProducerInterface
+import SystemCalls
 
 /// The road of every event: `next`, and its fields straight into the frames. Nothing in here allocates (but for a buffer that has
 /// to grow), locks, or counts references.
 extension PluginProducer {
     /// So long a `pull` may go on asking a `next` that always has something, before others on the loop get their turn.
-    static let pullNanosecondsMax: UInt64 = 1_000_000
+    static let pullNanosecondsMax: Int64 = 1_000_000
     /// The clock is looked at after 1, 2, 4, … events, then after every so many.
     static let clockEventsMax = 32
 
@@ -27,7 +27,7 @@ extension PluginProducer {
     ) -> PullOutcome {
         guard let next = functions.next else { return .wait(milliseconds: -1) }
         let (encoder, pointer) = (encoder, state.pointer)
-        let end = events > 1 ? monotonicNanoseconds() &+ Self.pullNanosecondsMax : .max
+        let end = events > 1 ? monotonicNanoseconds() + Self.pullNanosecondsMax : .max
         var clockEvents = 1
         var count = 0
         var event = sluice_event()

@@ -4,6 +4,7 @@ import Files
 import Glibc
 import ProducerInterface
 import Synchronization
+import SystemCalls
 
 /// A copy of a plugin's file that nobody else can change; it is gone with the last reference, unless it is mapped or kept.
 ///

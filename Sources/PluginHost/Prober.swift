@@ -1,10 +1,10 @@
 import CLinux
 import EventStream
 import Files
-import ForeignFunction
 import Glibc
 import Processes
 import ProducerInterface
+import SystemCalls
 
 /// Tries plugins in a child process before the server loads them. The child is the same program, executed anew: a fork of a server
 /// with threads could run nothing safely.
@@ -52,7 +52,7 @@ package struct Prober: Sendable {
             report: ProbeReport(), ending: .late, output: [], settings: settings)
         let process = sluice_open_process(pid)
         defer { if process >= 0 { close(process) } }
-        let deadline = Int64(monotonicNanoseconds()) + settings.deadlineNanoseconds
+        let deadline = monotonicNanoseconds() + settings.deadlineNanoseconds
         watch(pid, process, report.reading, output.reading, until: deadline, &outcome)
         if outcome.report.verdict == nil {
             // What it wrote just before its end.
@@ -116,7 +116,7 @@ package struct Prober: Sendable {
     ) {
         var wanted = [report, output, process].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
         while outcome.report.verdict == nil, !outcome.report.isGarbage {
-            let left = deadline - Int64(monotonicNanoseconds())
+            let left = deadline - monotonicNanoseconds()
             guard left > 0, !isAbandoned() else { return }
             // Without a descriptor of the process, one has to look whether it is still there.
             let timeout = min(Int32(clamping: left / 1_000_000 + 1), process < 0 ? 10 : Self.askingInterval)

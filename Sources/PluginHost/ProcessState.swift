@@ -1,7 +1,7 @@
-import ForeignFunction
 package import Logging
 import Processes
 import Synchronization
+import SystemCalls
 
 /// What belongs to the whole process, and any plugin can change for all others and the host with one call of the C library: the
 /// environment, the working directory, what becomes of signals, the file mode mask, limits, the standard descriptors, how numbers are

@@ -3,6 +3,7 @@ package import ForeignFunction
 package import Logging
 import ProducerInterface
 import Synchronization
+import SystemCalls
 
 /// What C functions were made for one producer, and what came of them; and what it has said. It outlives the generations of its plugin, as a
 /// C library may call at any time: one for each name, for ever.
@@ -123,12 +124,12 @@ package final class ProducerCallbacks: Sendable {
 
 /// A line of the log that is written at once, and then not again for a while, however often there is reason to.
 struct SparseLine: ~Copyable, Sendable {
-    static let pauseNanoseconds: UInt64 = 5_000_000_000
+    static let pauseNanoseconds: Int64 = 5_000_000_000
     /// 0: never.
-    private let last = Atomic<UInt64>(0)
+    private let last = Atomic<Int64>(0)
 
     /// `true` for one caller at a time.
-    func isDue(now: UInt64) -> Bool {
+    func isDue(now: Int64) -> Bool {
         let last = last.load(ordering: .relaxed)
         guard last == 0 || now &- last >= Self.pauseNanoseconds else { return false }
         return self.last.compareExchange(expected: last, desired: now, ordering: .relaxed).exchanged

@@ -2,6 +2,7 @@ import CLinux
 package import CommandOutput
 import Glibc
 import Synchronization
+import SystemCalls
 
 /// A program that this one runs and waits for, as a compiler.
 package final class SpawnedProgram: Sendable {
@@ -79,7 +80,7 @@ package final class SpawnedProgram: Sendable {
             // Not taken for a success.
             guard reaped == pid else {
                 throw CommandFailure(
-                    "\(words[0]): its exit status is lost (\(String(cString: strerror(errno)))); was SIGCHLD ignored?")
+                    "\(words[0]): its exit status is lost (\(systemError())); was SIGCHLD ignored?")
             }
             let signal = status & 0x7f
             return Ending(status: signal == 0 ? (status >> 8) & 0xff : 128 + signal, output: text.text)
@@ -165,7 +166,7 @@ package final class SpawnedProgram: Sendable {
     }
 
     private func failure(_ code: Int32) -> CommandFailure {
-        CommandFailure("\(words[0]) cannot be started: \(String(cString: strerror(code)))")
+        CommandFailure("\(words[0]) cannot be started: \(systemError(code))")
     }
 }
 

@@ -1,4 +1,5 @@
 import Glibc
+import SystemCalls
 import Yams
 
 /// `sluice.yaml`: settings under the names of their flags, and a section for each producer that wants one.
@@ -155,7 +156,7 @@ package struct ConfigurationFile: Sendable, Equatable {
     }
 
     private static func read(_ location: String, as path: String) throws(SettingError) -> String {
-        let unreadable = { (code: Int32) in SettingError("\(path): \(String(cString: strerror(code)))") }
+        let unreadable = { (code: Int32) in SettingError("\(path): \(systemError(code))") }
         let descriptor = open(location, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw unreadable(errno) }
         defer { close(descriptor) }

@@ -5,6 +5,7 @@ import Glibc
 import Processes
 import StreamLoop
 import Synchronization
+import SystemCalls
 
 /// What the serving process waits for: signals, and its own notices.
 ///
@@ -58,7 +59,7 @@ struct ControlEvents: Sendable {
     private static func pipe() throws(CommandFailure) -> (read: Int32, write: Int32) {
         var ends: [Int32] = [-1, -1]
         guard sluice_pipe(&ends) == 0, ends.allSatisfy({ fcntl($0, F_SETFL, O_NONBLOCK) == 0 }) else {
-            throw CommandFailure("cannot make a pipe: \(String(cString: strerror(errno)))")
+            throw CommandFailure("cannot make a pipe: \(systemError())")
         }
         return (ends[0], ends[1])
     }

@@ -1,6 +1,6 @@
 import CommandOutput
-import Files
 import Glibc
+import SystemCalls
 
 /// Whether there are as many descriptors as nothing goes without. Who opens some of them, in NIO as well, can only end
 /// the process where there is none; so it is found out before, and said in one line.

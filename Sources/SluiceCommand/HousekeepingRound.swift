@@ -1,5 +1,5 @@
 import PluginHost
-import StreamLoop
+import SystemCalls
 
 /// What a server looks after once a second, whatever else it does.
 struct HousekeepingRound {

@@ -6,6 +6,7 @@ import Logging
 import PluginHost
 import Settings
 import Synchronization
+import SystemCalls
 
 /// Writes log lines to a descriptor from a thread of its own, so that whoever logs never waits for a slow terminal or pipe.
 ///
@@ -45,7 +46,7 @@ final class LogWriter: Sendable {
         let code = pthread_create(&thread, nil, logWriterMain, box.toOpaque())
         guard code == 0 else {
             box.release()
-            throw CommandFailure("the log's thread cannot be started: \(String(cString: strerror(code)))")
+            throw CommandFailure("the log's thread cannot be started: \(systemError(code))")
         }
         pthread_detach(thread)
     }

@@ -1,8 +1,8 @@
 import CLinux
 import Control
 import Glibc
-import StreamLoop
 import StreamRuntime
+import SystemCalls
 
 /// Tells the service manager how it stands with this process, if it wants to know (`Type=notify`,
 /// `Type=notify-reload`); sd_notify(3).

@@ -10,6 +10,7 @@ import ProducerInterface
 import Settings
 import StreamLoop
 import StreamRuntime
+import SystemCalls
 
 /// The end of a serving process: in order, or at once.
 extension ServingProcess {

@@ -14,6 +14,7 @@ import ProducerInterface
 import Settings
 import StreamLoop
 import StreamRuntime
+import SystemCalls
 
 /// A server from its start to its end: what `sluice serve` runs.
 struct ServingProcess {

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import SystemCalls
 
 /// epoll(7), an eventfd(2) for wake-ups, and plain send(2).
 package final class EpollSystem: LoopSystem {
@@ -15,9 +16,9 @@ package final class EpollSystem: LoopSystem {
 
     package override init() {
         epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
-        precondition(epoll >= 0, "epoll_create1 failed: \(String(cString: strerror(errno)))")
+        precondition(epoll >= 0, "epoll_create1 failed: \(systemError())")
         wakeUpDescriptor = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
-        precondition(wakeUpDescriptor >= 0, "eventfd failed: \(String(cString: strerror(errno)))")
+        precondition(wakeUpDescriptor >= 0, "eventfd failed: \(systemError())")
         found = .allocate(capacity: foundCapacity)
         scratch = .allocate(byteCount: 4096, alignment: 16)
         super.init()
@@ -25,7 +26,7 @@ package final class EpollSystem: LoopSystem {
         event.events = EPOLLIN.rawValue | EPOLLET.rawValue
         event.data.u64 = Self.wakeUpTag
         let added = epoll_ctl(epoll, EPOLL_CTL_ADD, wakeUpDescriptor, &event)
-        precondition(added == 0, "epoll_ctl failed: \(String(cString: strerror(errno)))")
+        precondition(added == 0, "epoll_ctl failed: \(systemError())")
     }
 
     deinit {
@@ -182,11 +183,4 @@ package final class EpollSystem: LoopSystem {
         if timedOut == descriptor { timedOut = -1 }
         _ = Glibc.close(descriptor)
     }
-}
-
-/// `CLOCK_MONOTONIC` in nanoseconds; clock_gettime(2).
-package func monotonicNanoseconds() -> Int64 {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
 }

@@ -1,6 +1,7 @@
 import CDeath
 import CLinux
 import Glibc
+import SystemCalls
 
 /// Starts a detached thread; pthread_create(3).
 /// - Parameters:
@@ -57,7 +58,7 @@ private let bodyOfThread: pthread_key_t = {
     let code = pthread_key_create(&key) { argument in
         Unmanaged<ThreadBody>.fromOpaque(argument.unsafelyUnwrapped).takeRetainedValue().died?()
     }
-    precondition(code == 0, "pthread_key_create failed: \(String(cString: strerror(code)))")
+    precondition(code == 0, "pthread_key_create failed: \(systemError(code))")
     return key
 }()
 

@@ -1,7 +1,7 @@
 import EventStream
 import Locks
 import ProducerInterface
-import StreamLoop
+import SystemCalls
 
 /// What passes between a stream's loop and another thread: the thread that a blocking stream lives on, or any that calls
 /// `emit`. Frames go one way, in a queue that is bounded in bytes; the stream's end and what wakes it go the other way.

@@ -1,6 +1,6 @@
 import Locks
-import StreamLoop
 import Synchronization
+import SystemCalls
 
 /// The generations whose `shutdown` has not returned, by name. Apart from who makes generations: these, and with them their streams,
 /// keep this one, and must not keep that one.

@@ -1,6 +1,7 @@
 import Locks
 import StreamLoop
 import Synchronization
+import SystemCalls
 
 /// The thread that looks whether a call of a producer holds its loop, and has another thread take the loop over from it.
 ///

@@ -2,6 +2,7 @@ import CCalls
 import DequeModule
 import ProducerInterface
 import StreamLoop
+import SystemCalls
 
 /// The calls of producers that a loop makes: all of them here, at the end of its turn, each with a share of the time.
 ///

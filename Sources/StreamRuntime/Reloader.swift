@@ -2,6 +2,7 @@ package import Logging
 import ProducerInterface
 import StreamLoop
 import Synchronization
+import SystemCalls
 
 /// Keeps what is served in step with a directory: loads what is new or changed, retires what is gone or replaced.
 ///

@@ -1,7 +1,7 @@
 import Glibc
 import Locks
 import ProducerInterface
-import StreamLoop
+import SystemCalls
 
 /// The calls that another thread may have to wait for: of `interrupt`, and of scheduled functions. One for each loop: of the calls that
 /// the loop makes, and of those that the threads of its streams make.

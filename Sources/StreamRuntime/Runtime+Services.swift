@@ -2,6 +2,7 @@ import CCalls
 package import EventStream
 package import ProducerInterface
 import StreamLoop
+import SystemCalls
 
 /// What producers ask of their streams, from any thread.
 extension Runtime: StreamServices {

@@ -3,6 +3,7 @@ package import Logging
 package import ProducerInterface
 package import StreamLoop
 import Synchronization
+import SystemCalls
 
 /// All streams of a server: its loops, its routes, its counts. Everything here may be used from any thread.
 package final class Runtime: Sendable {

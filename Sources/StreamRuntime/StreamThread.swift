@@ -1,6 +1,7 @@
 import EventStream
 import ProducerInterface
 import StreamLoop
+import SystemCalls
 
 /// The thread of one blocking stream: calls its `open`, `next` and `close`, and hands what they yield to the stream's loop.
 ///

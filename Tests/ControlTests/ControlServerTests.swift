@@ -2,6 +2,7 @@ import CommandOutput
 import Glibc
 import Logging
 import Synchronization
+import SystemCalls
 import TestSupport
 import Testing
 

@@ -1,4 +1,5 @@
 import Glibc
+import SystemCalls
 import TestSupport
 import Testing
 
@@ -31,7 +32,7 @@ final class FollowedLog {
         var rest = bytes[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            guard count > 0 else { fatalError("write: \(String(cString: strerror(errno)))") }
+            guard count > 0 else { fatalError("write: \(systemError())") }
             rest = rest.dropFirst(count)
         }
     }

@@ -102,7 +102,7 @@ struct HostServiceTests {
             let taken = server.ledger.entries.filter { $0.what == "note" }.compactMap(\.details.last)
             #expect(taken.allSatisfy { $0 == "0" }, "the host obeyed a stale handle: \(taken)")
             for (number, heir) in heirs.enumerated() {
-                #expect(server.ledger.stream("heir\(number)")?.reason == nil)
+                #expect(try server.ledger.isUnclosed("heir\(number)"))
                 heir.client.close()
                 try server.expectClose(of: "heir\(number)", .disconnected)
             }

@@ -1,4 +1,5 @@
 import Glibc
+import SystemCalls
 import TestSupport
 
 /// Many readers of streams whose events are "number build", on one thread: each is checked for getting every number once and in order,

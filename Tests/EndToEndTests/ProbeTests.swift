@@ -58,7 +58,7 @@ struct ProbeTests {
                 #expect(last == 0 || number == last + 1)
                 last = number
             }
-            #expect(server.ledger.stream("a")?.reason == nil)
+            #expect(try server.ledger.isUnclosed("a"))
             #expect(Self.probes(of: server).isEmpty, "a probe, or a child of one, is still there")
         }
     }

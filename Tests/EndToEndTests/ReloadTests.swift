@@ -17,7 +17,7 @@ struct ReloadTests {
             try server.reload()
             #expect(try server.subscribe("/ends-after-count?count=1&tag=b").rest().contains { $0.data == "1" })
             _ = try ticking.nextEvent()
-            #expect(server.ledger.stream("a")?.reason == nil)
+            #expect(try server.ledger.isUnclosed("a"))
             #expect(server.ledger.entries.count { $0.what == "loaded" && $0.stream.plugin == "ticks-with-ids" } == 1)
         }
     }
@@ -45,8 +45,8 @@ struct ReloadTests {
             #expect(shutdowns.map { String($0.stream.generation) } == [first], "only the old generation is over")
             _ = try new.nextEvent()
             _ = try untouched.nextEvent()
-            #expect(server.ledger.stream("new")?.reason == nil)
-            #expect(server.ledger.stream("untouched")?.reason == nil)
+            #expect(try server.ledger.isUnclosed("new"))
+            #expect(try server.ledger.isUnclosed("untouched"))
             server.signal(SIGUSR1)
             try server.waitForLog(
                 "ledger",

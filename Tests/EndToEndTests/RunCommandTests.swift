@@ -16,8 +16,7 @@ struct RunCommandTests {
             environment: ["SLUICE_TEST_LEDGER": ledger?.path ?? "/dev/null"])
         try body(program)
         let exit = program.waitForExit(.seconds(60))
-        _ = program.output.waitForEnd(.seconds(10))
-        _ = program.errors.waitForEnd(.seconds(10))
+        #expect(program.output.waitForEnd(.seconds(10)) && program.errors.waitForEnd(.seconds(10)))
         return (program, exit)
     }
 

@@ -1,5 +1,6 @@
 import Glibc
 import ProducerInterface
+import SystemCalls
 import TestSupport
 import Testing
 
@@ -52,7 +53,7 @@ struct ServiceNoticeTests {
         let code = withUnsafePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { Glibc.bind(descriptor, $0, size) }
         }
-        guard code == 0 else { throw TestFailure("bind: \(String(cString: strerror(errno)))") }
+        guard code == 0 else { throw TestFailure("bind: \(systemError())") }
         var patience = timeval(tv_sec: 30, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
         return descriptor

@@ -1,5 +1,6 @@
 import Glibc
 import ProducerInterface
+import SystemCalls
 import TestSupport
 import Testing
 

@@ -1,4 +1,5 @@
 import Synchronization
+import SystemCalls
 import Testing
 
 @testable import ForeignFunction
@@ -35,7 +36,7 @@ struct ClosureTests {
 
     static func family(
         _ target: any ClosureTarget, _ arguments: [ValueType] = [], _ result: ValueType? = nil, limit: Int = 1000,
-        rest: UInt64 = 60_000_000_000
+        rest: Int64 = 60_000_000_000
     ) throws -> ClosureFamily {
         ClosureFamily(
             target, try CallInterface(arguments: arguments, result: result),
@@ -137,8 +138,8 @@ struct ClosureTests {
     @Test("a late call begins the rest anew")
     func lateCall() throws {
         let recorder = Recorder()
-        let rest: UInt64 = 100_000_000
-        var sinceLastCall: UInt64
+        let rest: Int64 = 100_000_000
+        var sinceLastCall: Int64
         var isSilentReused: Bool
         // A process that stands still between the last call and the reuse lets both rest: then it says nothing.
         repeat {

@@ -1,4 +1,5 @@
 import ProducerInterface
+import SystemCalls
 import TestSupport
 import Testing
 

@@ -1,5 +1,6 @@
 import Glibc
 import Synchronization
+import SystemCalls
 import TestSupport
 import Testing
 
@@ -7,18 +8,12 @@ import Testing
 
 @Suite("Conditions", .onTestThreads)
 struct ConditionTests {
-    private static func now() -> Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
-    }
-
     @Test("a wait ends at its deadline, and not before", arguments: [0, 3_000_000, 1_000_000_001] as [Int64])
     func deadline(_ nanoseconds: Int64) {
         let condition = Condition()
-        let deadline = Self.now() + nanoseconds
-        condition.withLock { while Self.now() < deadline { condition.wait(until: deadline) } }
-        #expect(Self.now() >= deadline)
+        let deadline = monotonicNanoseconds() + nanoseconds
+        condition.withLock { while monotonicNanoseconds() < deadline { condition.wait(until: deadline) } }
+        #expect(monotonicNanoseconds() >= deadline)
     }
 
     @Test("a deadline that is long over is no reason to wait", arguments: [.min, -1, 0, 1] as [Int64])
@@ -41,7 +36,8 @@ struct ConditionTests {
             } else {
                 shared.condition.withLock {
                     shared.count += 1
-                    while !shared.isOpen { shared.condition.wait(until: index % 2 == 0 ? .max : Self.now() + 1 << 50) }
+                    let deadline = index % 2 == 0 ? .max : monotonicNanoseconds() + 1 << 50
+                    while !shared.isOpen { shared.condition.wait(until: deadline) }
                 }
             }
         }

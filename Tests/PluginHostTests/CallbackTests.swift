@@ -47,7 +47,9 @@ struct CallbackTests {
         let singles: [Float] = [0.1, -0.0, .leastNonzeroMagnitude, .greatestFiniteMagnitude, 16_777_216, 1e-7]
         let doubles = [0.1, -0.0, .leastNonzeroMagnitude, -.greatestFiniteMagnitude, 9_007_199_254_740_992, 1 / 3]
         for (single, double) in zip(singles, doubles) { hook(single, double) }
-        for event in zip(stream.events(), zip(singles, doubles)) {
+        let events = stream.events()
+        #expect(events.count == singles.count)
+        for event in zip(events, zip(singles, doubles)) {
             let data = try #require(event.0.data)
             struct Numbers: Decodable { let single: Float, double: Double }
             let numbers = try JSONDecoder().decode(Numbers.self, from: Data(data.utf8))

@@ -2,6 +2,7 @@ import EventStream
 import ProducerInterface
 import StreamLoop
 import Synchronization
+import SystemCalls
 import TestSupport
 import Testing
 
@@ -145,7 +146,7 @@ struct HandoffTests {
     func waits() {
         let handoff = Handoff(limitBytes: 10, isMarked: false)
         handoff.becomeThreaded(with: [])
-        let now = StreamLoop.monotonicNanoseconds()
+        let now = monotonicNanoseconds()
         func name(_ wake: Handoff.Wake) -> String {
             switch wake {
             case .time: "time"
@@ -156,13 +157,13 @@ struct HandoffTests {
             }
         }
         #expect(name(handoff.wait(until: now + 3_000_000)) == "time")
-        #expect(StreamLoop.monotonicNanoseconds() >= now + 3_000_000)
+        #expect(monotonicNanoseconds() >= now + 3_000_000)
         handoff.wakeThread()
         #expect(name(handoff.wait(until: .max)) == "woken")
         #expect(name(handoff.wait(until: 0)) == "time", "a wake is used up")
         handoff.schedule(due: now + 10_000_000, stream: token, ProducerCall(function: 0, context: 5))
         #expect(name(handoff.wait(until: .max)) == "call 5")
-        #expect(StreamLoop.monotonicNanoseconds() >= now + 10_000_000)
+        #expect(monotonicNanoseconds() >= now + 10_000_000)
         handoff.cancel(.removed)
         #expect(name(handoff.wait(until: .max)) == "cancelled removed")
     }
@@ -172,9 +173,9 @@ struct HandoffTests {
         let handoff = Handoff(limitBytes: 10, isMarked: false)
         #expect(handoff.sleep(milliseconds: 1) == nil, "without a thread there is no sleep")
         handoff.becomeThreaded(with: [])
-        let now = StreamLoop.monotonicNanoseconds()
+        let now = monotonicNanoseconds()
         #expect(handoff.sleep(milliseconds: 5) == true)
-        #expect(StreamLoop.monotonicNanoseconds() - now >= 5_000_000)
+        #expect(monotonicNanoseconds() - now >= 5_000_000)
         handoff.wakeThread()
         #expect(handoff.sleep(milliseconds: .max) == true)
         handoff.cancel(.slow)

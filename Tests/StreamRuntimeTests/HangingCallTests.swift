@@ -23,7 +23,9 @@ struct HangingCallTests {
     }
 
     private let door = Door()
-    private let passing: FakeCall
+    private let scheduled: [Misdeed: FakeCall]
+    /// The stream that they run for, so that its other calls are seen to come before or behind them.
+    private let stream = Watched<FakeStream?>(nil)
     private let stage: ThreadStage
 
     init() {
@@ -33,7 +35,13 @@ struct HangingCallTests {
         // What is sent is compared as a whole, however late.
         limits.keepAlive = 1_000_000_000_000
         stage = ThreadStage(limits)
-        passing = FakeCall { [door] in door.pass() }
+        scheduled = [
+            .hangs: FakeCall { [door, stream] in stream.read(\.self)!.runScheduled { door.pass() } },
+            .endsThread: FakeCall { [stream] in
+                stream.read(\.self)!.runScheduled()
+                endThread()
+            },
+        ]
     }
 
     private func commit(_ misdeed: Misdeed) {
@@ -83,7 +91,7 @@ struct HangingCallTests {
     }
 
     /// Brings a stream to where it misbehaves.
-    private func begin(_ entry: ProducerEntry, _ place: Place) async throws -> RealVisitor {
+    private func begin(_ entry: ProducerEntry, _ misdeed: Misdeed, _ place: Place) async throws -> RealVisitor {
         if place == .open { return try stage.open(entry) }
         let visitor = try await stage.subscribe(entry)
         #expect(await visitor.receives(frame("before")))
@@ -91,7 +99,8 @@ struct HangingCallTests {
         case .open: break
         case .next: stage.runtime.wake(visitor.token)
         case .schedule:
-            let isTaken = stage.runtime.schedule(visitor.token, afterNanoseconds: 0, passing.call)
+            stream.update { $0 = (entry.producer as! FakeProducer).only }
+            let isTaken = stage.runtime.schedule(visitor.token, afterNanoseconds: 0, scheduled[misdeed]!.call)
             #expect(isTaken == .accepted)
         case .save:
             entry.setSuccessor(
@@ -108,8 +117,8 @@ struct HangingCallTests {
     func hangs(_ place: Place) async throws {
         let neighbour = try await neighbour()
         let entry = stage.entry(producer(.hangs, in: place))
-        let visitor = try await begin(entry, place)
-        #expect(await eventually { stage.runtime.figures().hangingCalls.count == 1 })
+        let visitor = try await begin(entry, .hangs, place)
+        try #require(await eventually { stage.runtime.figures().hangingCalls.count == 1 })
         let call = try #require(stage.runtime.figures().hangingCalls.first)
         #expect(call.plugin == "fakes" && call.producer == "fake" && call.function == place.rawValue)
         #expect(call.stream == visitor.token && call.generation == 1)
@@ -145,8 +154,8 @@ struct HangingCallTests {
         arguments: [Place.open, .next, .schedule, .save])
     func endsMeanwhile(_ place: Place) async throws {
         let entry = stage.entry(producer(.hangs, in: place))
-        let visitor = try await begin(entry, place)
-        #expect(await eventually { stage.runtime.figures().hangingCalls.count == 1 })
+        let visitor = try await begin(entry, .hangs, place)
+        try #require(await eventually { stage.runtime.figures().hangingCalls.count == 1 })
         if place == .open { visitor.leave() } else { visitor.hangUp() }
         let seen = await stage.onLoop { streams in streams.slot(visitor.token) != nil }
         #expect(seen, "its record is there as long as the call is")
@@ -158,17 +167,17 @@ struct HangingCallTests {
 
     @Test(
         "a function that ends its thread fails its stream, and nothing else", .mayLoseMemory,
-        arguments: [Place.open, .next, .close])
+        arguments: [Place.open, .next, .schedule, .close])
     func endsThread(_ place: Place) async throws {
         let neighbour = try await neighbour()
         let entry = stage.entry(producer(.endsThread, in: place))
-        let visitor = try await begin(entry, place)
+        let visitor = try await begin(entry, .endsThread, place)
         #expect(await eventually { stage.log.contains("has ended a thread of the server") })
         #expect(stage.log.contains("function=\(place.rawValue)"))
         #expect(await goesOn(neighbour))
         if place == .open {
             #expect(await eventually { visitor.door.answers.map(\.self) == ["failed"] })
-        } else if place == .next {
+        } else if place != .close {
             #expect(await eventually { visitor.text().hasPrefix(frame("before") + "event: stream-error") })
         }
         for visitor in [visitor, neighbour] { visitor.hangUp() }
@@ -176,17 +185,17 @@ struct HangingCallTests {
         #expect(entry.ledger.opens == entry.ledger.closes && stage.runtime.figures().hangingCalls.isEmpty)
     }
 
-    @Test("the same on a stream's own thread", .mayLoseMemory, arguments: [Place.open, .next, .close])
+    @Test("the same on a stream's own thread", .mayLoseMemory, arguments: [Place.open, .next, .schedule, .close])
     func endsItsOwnThread(_ place: Place) async throws {
         let misbehaving = producer(.endsThread, in: place)
         let blocking = FakeProducer(
             misbehaving.steps, isNonblocking: false, opening: misbehaving.opening, closing: misbehaving.closing)
         let entry = stage.entry(blocking)
-        let visitor = try await begin(entry, place)
+        let visitor = try await begin(entry, .endsThread, place)
         #expect(await eventually { stage.log.contains("has ended a thread of the server") })
         if place == .open {
             #expect(await eventually { visitor.door.answers.map(\.self) == ["failed"] })
-        } else if place == .next {
+        } else if place != .close {
             #expect(await eventually { visitor.text().hasPrefix(frame("before") + "event: stream-error") })
         }
         visitor.hangUp()

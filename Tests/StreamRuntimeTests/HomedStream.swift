@@ -3,6 +3,7 @@ import Glibc
 import ProducerInterface
 import StreamLoop
 import Synchronization
+import SystemCalls
 import TestSupport
 
 @testable import StreamRuntime
@@ -72,7 +73,7 @@ final class HomedStream: Sendable {
         let visitor = try await stage.subscribe(entry)
         guard await eventually({ visitor.hasPreamble }) else { throw TestFailure("no subscriber") }
         if home == .demoted {
-            entry.noteHang(at: StreamLoop.monotonicNanoseconds())
+            entry.noteHang(at: monotonicNanoseconds())
             runtime.wake(token)
             guard await eventually({ self.runtime.figures().streams.threads == 1 }) else {
                 throw TestFailure("not moved")
@@ -160,8 +161,8 @@ final class DwellingCall: Sendable {
     func stay(until hasCome: () -> Bool) {
         inside.store(true, ordering: .sequentiallyConsistent)
         entered.count()
-        let end = StreamLoop.monotonicNanoseconds() + 50_000_000
-        while !hasCome(), StreamLoop.monotonicNanoseconds() < end { usleep(500) }
+        let end = monotonicNanoseconds() + 50_000_000
+        while !hasCome(), monotonicNanoseconds() < end { usleep(500) }
         inside.store(false, ordering: .sequentiallyConsistent)
     }
 }

@@ -152,7 +152,7 @@ struct HubRefusalTests {
         #expect(producer.streams.map(\.closeReasons) == [[.disconnected], [.disconnected], [], [], []])
         #expect(stage.runtime.figures().hubs.evicted == 2)
         stage.emit(entry, data: "x")
-        #expect(back.story == ["1:x"] && visitors[2].story.allSatisfy { $0 == "keep-alive" })
+        #expect(back.story == ["1:x"] && Set(visitors[2].story) == ["keep-alive"])
         #expect(throws: Overload(limit: "max-hubs-per-producer")) { try stage.ask(entry, parameters: "e") }
         stage.runtime.end(nil, .shutdown)
         stage.turn()

@@ -31,7 +31,7 @@ struct HubReplacingTests {
         #expect(producers[0].only.closeReasons == [.reloaded] && producers[1].only.closeReasons == [])
         // It comes back with what it saw last of the old stream.
         let back = try stage.join(entries[3], lastEventID: visitors[0].ids.last)
-        #expect(back.story == ["\(1 << 32 + 1):1", "\(2 << 32 + 1):3"].suffix(back.story.count) && !back.story.isEmpty)
+        #expect(back.story == ["\(first):1", "\(2 << 32 + 1):3"])
         stage.runtime.end(nil, .shutdown)
         stage.turn()
         for visitor in visitors + [back] { visitor.hangUp() }
@@ -80,6 +80,6 @@ struct HubReplacingTests {
         visitor.hangUp()
         stage.pass(milliseconds: 1)
         #expect(old.streams.map(\.closeReasons) == [[.disconnected], [.disconnected]])
-        #expect(new.streams.allSatisfy { $0.closeReasons == [] } && stage.hubCount == 2)
+        #expect(new.streams.map(\.closeReasons) == [[], []] && stage.hubCount == 2)
     }
 }

@@ -1,6 +1,6 @@
 import ProducerInterface
-import StreamLoop
 import Synchronization
+import SystemCalls
 import TestSupport
 import Testing
 
@@ -252,7 +252,7 @@ final class ReloaderTests: ReloadingStage {
         put("a.so", "2", "/a")
         images["b.so"] = nil
         _ = try reloader.reload()
-        let before = StreamLoop.monotonicNanoseconds()
+        let before = monotonicNanoseconds()
         let next = reloader.endRetired(after: 60_000_000_000)
         #expect(next.map { $0 > before && $0 <= before + 60_000_000_000 } == true)
         stage.turn()
@@ -281,12 +281,12 @@ final class ReloaderTests: ReloadingStage {
         _ = try reloader.reload()
         let visitor = try stage.open(stage.runtime.route(for: "/b")!.entry)
         stage.turn()
-        let soon = StreamLoop.monotonicNanoseconds() + 10_000_000
+        let soon = monotonicNanoseconds() + 10_000_000
         #expect(reloader.retireAll(deadline: soon) == ["b (generation 1)"], "it has a stream")
         #expect(serving("/a") == nil)
         visitor.leave()
         stage.turn()
-        #expect(reloader.retireAll(deadline: StreamLoop.monotonicNanoseconds() + 20_000_000_000) == [])
+        #expect(reloader.retireAll(deadline: monotonicNanoseconds() + 20_000_000_000) == [])
         #expect(images.shutdowns.sorted() == ["a.so 1", "a.so 2", "b.so 1"])
         #expect(reloader.entries.isEmpty)
     }
@@ -308,7 +308,7 @@ final class ReloaderTests: ReloadingStage {
             stage.turn()
         }
         #expect(await eventually { images.shutdowns == ["b.so 1"] })
-        let deadline = StreamLoop.monotonicNanoseconds() + 10_000_000
+        let deadline = monotonicNanoseconds() + 10_000_000
         #expect(reloader.retireAll(deadline: deadline) == ["a (generation 1)"])
         images.setHanging(nil)
         #expect(reloader.retireAll(deadline: .max) == [])

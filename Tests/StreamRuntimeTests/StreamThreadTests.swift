@@ -1,6 +1,7 @@
 import ProducerInterface
 import StreamLoop
 import Synchronization
+import SystemCalls
 import TestSupport
 import Testing
 
@@ -78,8 +79,7 @@ struct StreamThreadTests {
         let visitor = try await stage.subscribe(entry)
         let before = frame("a") + frame("b") + frame("c") + frame("d")
         #expect(await visitor.receives(before))
-        #expect(
-            entry.usesThreads(at: StreamLoop.monotonicNanoseconds()) && stage.runtime.figures().streams.threads == 0)
+        #expect(entry.usesThreads(at: monotonicNanoseconds()) && stage.runtime.figures().streams.threads == 0)
         #expect(visitor.emit("emitted") == .accepted)
         #expect(stage.runtime.wake(visitor.token))
         #expect(
@@ -98,7 +98,7 @@ struct StreamThreadTests {
         let entries = [true, false].map { stage.entry(FakeProducer([.wait(-1)], isNonblocking: $0)) }
         var visitors: [RealVisitor] = []
         for entry in entries { visitors.append(try await stage.subscribe(entry)) }
-        #expect(!runtime.waitUntilIdle(deadline: StreamLoop.monotonicNanoseconds() + 3_000_000))
+        #expect(!runtime.waitUntilIdle(deadline: monotonicNanoseconds() + 3_000_000))
         let done = Counter()
         #expect(
             startThread(named: "waiter", stackBytes: 1 << 18) {

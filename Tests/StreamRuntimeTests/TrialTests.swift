@@ -2,6 +2,7 @@ import EventStream
 import ProducerInterface
 import StreamLoop
 import Synchronization
+import SystemCalls
 import Testing
 
 @testable import StreamRuntime
@@ -209,7 +210,7 @@ final class TrialTests {
         #expect(report.replaced == ["a"] && report.refusals.isEmpty)
         for _ in 0..<5 { try subscribe().hangUp() }
         attend()
-        #expect(reloader.figures().generations.allSatisfy { $0.trial == nil } && serving == 3)
+        #expect(!reloader.figures().generations.contains { $0.trial != nil } && serving == 3)
     }
 
     @Test("a success settles it: failures that follow are ordinary, and the old generation shuts down")
@@ -276,7 +277,8 @@ final class TrialTests {
     func figures() throws {
         put("1")
         _ = try reloader.reload()
-        #expect(reloader.figures().generations.allSatisfy { $0.trial == nil && $0.heldFor == nil })
+        let untried = reloader.figures().generations
+        #expect(untried.count == 1 && untried[0].trial == nil && untried[0].heldFor == nil)
         let start = stage.system.time
         put("2", steps: [.fail("oh")])
         _ = try reloader.reload()

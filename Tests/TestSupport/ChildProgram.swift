@@ -1,4 +1,5 @@
 import Glibc
+import SystemCalls
 
 /// A program that ran to its end, for tests that need a compiler or another tool.
 package struct ChildProgram: Sendable {
@@ -38,7 +39,7 @@ package struct ChildProgram: Sendable {
         words.append(nil)
         defer { words.forEach { free($0) } }
         let code = posix_spawnp(&process, arguments[0], &actions, &attributes, words, environ)
-        guard code == 0 else { throw Failure(description: "\(arguments[0]): \(String(cString: strerror(code)))") }
+        guard code == 0 else { throw Failure(description: "\(arguments[0]): \(systemError(code))") }
 
         let ended = Watched<Int32?>(nil)
         startThread { [process] in

@@ -17,6 +17,13 @@ package final class Ledger: Sendable {
     /// The stream that was opened with `?tag=`.
     package func stream(_ tag: String) -> LedgerStream? { streams.first { $0.tag == tag } }
 
+    /// Whether that stream is there, and `close` had not been called when this was asked: by then everything is read.
+    package func isUnclosed(_ tag: String) throws(TestFailure) -> Bool {
+        try settle()
+        guard let stream = stream(tag) else { throw TestFailure("the ledger has no stream \(tag)") }
+        return stream.reason == nil
+    }
+
     /// Waits until everything that was written before this call has been read.
     package func settle(within limit: Duration = .seconds(60)) throws(TestFailure) {
         let mark = "0 0 test 0.0 settled \(UInt64.random(in: 0...UInt64.max))"

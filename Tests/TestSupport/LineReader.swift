@@ -1,4 +1,5 @@
 import Glibc
+import SystemCalls
 
 /// Reads a descriptor line by line, on a thread of its own, for as long as it has something.
 package final class LineReader<Line: Sendable>: Sendable {
@@ -66,6 +67,6 @@ package func startThread(_ body: @escaping @Sendable () -> Void) {
             Unmanaged<Box>.fromOpaque(argument!).takeRetainedValue().body()
             return nil
         }, Unmanaged.passRetained(Box(body)).toOpaque())
-    precondition(code == 0, "no thread: \(String(cString: strerror(code)))")
+    precondition(code == 0, "no thread: \(systemError(code))")
     pthread_detach(thread)
 }

@@ -1,4 +1,5 @@
 import Glibc
+import SystemCalls
 
 /// A pipe with a name in the file system that programs write lines into (fifo(7)), for as long as this lives.
 package final class NamedPipe<Line: Sendable>: Sendable {
@@ -10,7 +11,7 @@ package final class NamedPipe<Line: Sendable>: Sendable {
     /// - Parameter parse: makes of a line what is kept; `nil` drops it.
     package init(_ path: String, parse: @escaping @Sendable (Substring) -> Line?) throws(TestFailure) {
         guard mkfifo(path, 0o600) == 0 else {
-            throw TestFailure("mkfifo \(path): \(String(cString: strerror(errno)))")
+            throw TestFailure("mkfifo \(path): \(systemError())")
         }
         self.path = path
         let reading = openPipeForReading(path)

@@ -69,13 +69,6 @@ package struct ThreadState: Sendable {
     }
 }
 
-/// The time of the clock that the ledgers use.
-package func monotonicNanoseconds() -> Int64 {
-    var now = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &now)
-    return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
-}
-
 /// What a symbolic link says; `nil` for anything else.
 package func linkTarget(_ path: String) -> String? {
     var target = [UInt8](repeating: 0, count: Int(PATH_MAX))

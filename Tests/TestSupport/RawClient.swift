@@ -1,4 +1,5 @@
 import Glibc
+import SystemCalls
 
 /// A TCP client that sends exactly the bytes it is told to, and shows exactly those that came back.
 ///
@@ -254,7 +255,7 @@ package struct RawClientError: Error, CustomStringConvertible {
     }
 
     init(errno code: Int32, in call: String) {
-        description = "\(call): \(String(cString: strerror(code)))"
+        description = "\(call): \(systemError(code))"
         errno = code
     }
 }

@@ -1,4 +1,5 @@
 package import Glibc
+import SystemCalls
 
 /// A program that runs beside the test, with its outputs read line by line. It is killed when the last reference goes.
 package final class RunningProgram: Sendable {
@@ -21,7 +22,7 @@ package final class RunningProgram: Sendable {
         let outputPipe = "\(directory.path)/output"
         let errorPipe = "\(directory.path)/errors"
         guard mkfifo(outputPipe, 0o600) == 0, mkfifo(errorPipe, 0o600) == 0 else {
-            throw TestFailure("mkfifo in \(directory.path): \(String(cString: strerror(errno)))")
+            throw TestFailure("mkfifo in \(directory.path): \(systemError())")
         }
         let outputEnd = openPipeForReading(outputPipe)
         let errorEnd = openPipeForReading(errorPipe)
@@ -51,7 +52,7 @@ package final class RunningProgram: Sendable {
         guard code == 0 else {
             close(outputEnd)
             close(errorEnd)
-            throw TestFailure("\(arguments[0]): \(String(cString: strerror(code)))")
+            throw TestFailure("\(arguments[0]): \(systemError(code))")
         }
         pid = process
         output = LineReader(outputEnd) { String($0) }
@@ -100,7 +101,7 @@ package final class RunningProgram: Sendable {
 /// - Returns: the descriptor, not inherited by children.
 package func openPipeForReading(_ path: String) -> Int32 {
     let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
-    precondition(descriptor >= 0, "\(path): \(String(cString: strerror(errno)))")
+    precondition(descriptor >= 0, "\(path): \(systemError())")
     // Room for bursts, so that a writer hardly ever waits for its reader: F_SETPIPE_SZ (1031, fcntl(2)).
     _ = fcntl(descriptor, 1031, 1 << 20)
     _ = fcntl(descriptor, F_SETFL, 0)

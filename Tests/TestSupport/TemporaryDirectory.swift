@@ -1,4 +1,5 @@
 import Glibc
+import SystemCalls
 
 /// A directory of one's own that goes away with its last reference.
 package final class TemporaryDirectory: Sendable {
@@ -8,7 +9,7 @@ package final class TemporaryDirectory: Sendable {
         let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
         var template = Array("\(parent)/sluice-test-XXXXXX".utf8CString)
         guard let made = mkdtemp(&template) else {
-            fatalError("mkdtemp in \(parent): \(String(cString: strerror(errno)))")
+            fatalError("mkdtemp in \(parent): \(systemError())")
         }
         path = String(cString: made)
     }
@@ -46,14 +47,14 @@ package final class TemporaryDirectory: Sendable {
     package func write(_ bytes: some Sequence<UInt8>, to name: String, mode: UInt32 = 0o644) -> String {
         let file = "\(path)/\(name)"
         let descriptor = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
-        guard descriptor >= 0 else { fatalError("\(file): \(String(cString: strerror(errno)))") }
+        guard descriptor >= 0 else { fatalError("\(file): \(systemError())") }
         defer { close(descriptor) }
         fchmod(descriptor, mode)
         let all = Array(bytes)
         var written = 0
         while written < all.count {
             let count = all.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress! + written, all.count - written) }
-            guard count > 0 else { fatalError("\(file): \(String(cString: strerror(errno)))") }
+            guard count > 0 else { fatalError("\(file): \(systemError())") }
             written += count
         }
         return file

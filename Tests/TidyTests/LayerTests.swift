@@ -16,42 +16,47 @@ struct LayerTests {
         "Launcher": [],
         // What knows nothing of streams
         "CommandOutput": [],
-        "Files": ["CLinux", "CommandOutput"],
-        "ForeignFunction": ["CFFI"],
+        "Files": ["CLinux", "CommandOutput", "SystemCalls"],
+        "ForeignFunction": ["CFFI", "SystemCalls"],
         "Locks": ["CLinux"],
-        "Processes": ["CLinux", "CommandOutput"],
-        "Settings": [],
+        "Processes": ["CLinux", "CommandOutput", "SystemCalls"],
+        "Settings": ["SystemCalls"],
+        "SystemCalls": [],
         // Streams
         "EventStream": [],
         "ProducerInterface": ["EventStream"],
-        "StreamLoop": ["CDeath", "CLinux", "Locks"],
-        "StreamRuntime": ["CCalls", "CLinux", "EventStream", "Locks", "ProducerInterface", "StreamLoop"],
-        "FrontDoor": ["CLinux", "EventStream", "ProducerInterface", "StreamRuntime"],
+        "StreamLoop": ["CDeath", "CLinux", "Locks", "SystemCalls"],
+        "StreamRuntime": [
+            "CCalls", "CLinux", "EventStream", "Locks", "ProducerInterface", "StreamLoop", "SystemCalls",
+        ],
+        "FrontDoor": ["CLinux", "EventStream", "ProducerInterface", "StreamRuntime", "SystemCalls"],
         // Plugins
         "Sluice": ["CSluice"],
         "PluginHost": [
             "CCalls", "CDeath", "CLinux", "CSluice", "EventStream", "Files", "ForeignFunction", "Locks", "Processes",
-            "ProducerInterface",
+            "ProducerInterface", "SystemCalls",
         ],
         "PluginDirectory": [
             "EventStream", "Files", "Locks", "PluginHost", "Processes", "ProducerInterface", "StreamLoop",
-            "StreamRuntime",
+            "StreamRuntime", "SystemCalls",
         ],
         // What the verbs do
-        "Authoring": ["CLinux", "CommandOutput", "EventStream", "Files", "Locks", "Processes", "StreamLoop"],
+        "Authoring": [
+            "CLinux", "CommandOutput", "EventStream", "Files", "Locks", "Processes", "StreamLoop", "SystemCalls",
+        ],
         "Checking": [
             "CLinux", "CommandOutput", "EventStream", "Files", "ForeignFunction", "Locks", "PluginHost", "Processes",
-            "ProducerInterface", "StreamLoop", "StreamRuntime",
+            "ProducerInterface", "StreamLoop", "StreamRuntime", "SystemCalls",
         ],
         "Control": [
             "CLinux", "CommandOutput", "EventStream", "Files", "Locks", "ProducerInterface", "StreamLoop",
-            "StreamRuntime",
+            "StreamRuntime", "SystemCalls",
         ],
         // The verbs, and how all is wired together
         "SluiceCommand": [
             "Authoring", "CCalls", "CDeath", "CLinux", "CStart", "Checking", "CommandOutput", "Control", "EventStream",
             "Files", "ForeignFunction", "FrontDoor", "Locks", "PluginDirectory", "PluginHost", "Processes",
-            "ProducerInterface", "Settings", "StreamLoop", "StreamRuntime",
+            "ProducerInterface", "Settings", "StreamLoop", "StreamRuntime", "SystemCalls",
         ],
     ]
 

@@ -6,6 +6,7 @@ import PluginHost
 import ProducerInterface
 import StreamLoop
 import StreamRuntime
+import SystemCalls
 
 /// One stream of one producer without a server: what it sends goes to standard output as it would go over the wire.
 struct StreamRun {

@@ -1,0 +1,8 @@
+import Glibc
+
+/// `CLOCK_MONOTONIC` in nanoseconds; clock_gettime(2).
+package func monotonicNanoseconds() -> Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+}
