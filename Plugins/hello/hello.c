@@ -1,4 +1,4 @@
-/* hello: {"hello":"world"} every `interval` seconds, for ever. The smallest producer that does something: copy it to start. */
+/* hello: {"hello":"world"} every `interval` seconds, for ever. The smallest useful producer: copy it to start. */
 #include <sluice.h>
 #include <stdlib.h>
 
