@@ -67,7 +67,7 @@ package struct ProducerTrial {
     private static func watch(_ report: TrialReport) {
         _ = startThread(named: "sluice-watch", stackBytes: 512 * 1024) {
             sleep(UInt32(CheckTrial.deadlineSeconds))
-            report.found(.hang, "the trial was not over after \(CheckTrial.deadlineSeconds) s")
+            report.found(.hang, "the trial did not finish within \(CheckTrial.deadlineSeconds) s")
             _exit(1)
         }
     }

@@ -51,7 +51,7 @@ final class TrialBench: @unchecked Sendable {
         producer = TimedProducer(found)
         entry = ProducerEntry(producer: producer, generation: generation)
         runtime.replaceRoutes(RouteTable([entry]))
-        guard runtime.start() else { throw CommandFailure("the system has no thread to give (ulimit -u?)") }
+        guard runtime.start() else { throw CommandFailure("no thread can be started (ulimit -u?)") }
         self.plugin = plugin
         self.loader = loader
         self.given = given
@@ -132,7 +132,7 @@ final class TrialBench: @unchecked Sendable {
         switch visitor.answer(within: Self.patience) {
         case .stream?:
             guard visitor.attach(bufferBytes: bufferBytes) else {
-                report.found(.leak, "no more descriptors can be had")
+                report.found(.leak, "no more descriptors are available")
                 return .failed
             }
             return .stream(visitor)
@@ -153,7 +153,7 @@ final class TrialBench: @unchecked Sendable {
             request = try self.request(lastEventID: lastEventID)
         } catch {
             report.found(
-                .unopened, "\(error.parameter): expected \(error.expected); give a value, as \(error.parameter)=…")
+                .unopened, "\(error.parameter): expected \(error.expected); give a value, such as \(error.parameter)=…")
             return nil
         }
         switch open(request) {
@@ -173,13 +173,13 @@ final class TrialBench: @unchecked Sendable {
         guard !runtime.waitUntilIdle(deadline: monotonicNanoseconds() + Int64(Self.patience) * 1_000_000_000) else {
             let ledger = entry.ledger
             if ledger.opens != ledger.closes {
-                report.found(.neverEnds, "\(ledger.opens) streams were opened and \(ledger.closes) closed")
+                report.found(.neverEnds, "\(ledger.opens) streams were opened, but \(ledger.closes) closed")
             }
             return
         }
         report.found(
             .neverEnds,
-            "\(runtime.openStreams) streams still run \(Self.patience) s after their subscribers have left")
+            "\(runtime.openStreams) streams are still running \(Self.patience) s after their subscribers left")
     }
 
     func pause(milliseconds: Int) { usleep(UInt32(milliseconds * 1000)) }
@@ -195,7 +195,7 @@ final class TrialBench: @unchecked Sendable {
                 report.found(
                     .blocking,
                     "\(function.rawValue) takes \(Self.microseconds(summary.median)) (every tenth call more than "
-                        + "\(Self.microseconds(summary.ninth))), and SLUICE_NONBLOCKING promises less than 1 ms"
+                        + "\(Self.microseconds(summary.ninth))), but SLUICE_NONBLOCKING promises less than 1 ms"
                 )
             }
         }
