@@ -126,7 +126,7 @@ static const sluice_producer counter = {
     .struct_size = sizeof(sluice_producer),
     .flags = SLUICE_NONBLOCKING | SLUICE_RESUMABLE,
     .name = "counter",
-    .description = "Counts from one number to another, and ends; a subscriber that returns goes on where it was",
+    .description = "Counts from one number to another, then ends; a subscriber that reconnects resumes where it was",
     .parameters = "from: i64 = 1, to: i64 = 10, step: i64 = 1, interval: f64 in 0...86400 = 0.1, name: str?",
     .open = SLUICE_OPEN(counter_open),
     .next = counter_next,

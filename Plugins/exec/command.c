@@ -149,7 +149,7 @@ struct command_end command_finish(struct command *command)
     /* A process that ignores SIGCHLD, or waits for children that are not its own, takes the status away. */
     if (waited != 0) {
         struct command_end lost = {.succeeded = false};
-        snprintf(lost.text, sizeof lost.text, "exit status lost, was SIGCHLD ignored?");
+        snprintf(lost.text, sizeof lost.text, "exit status unknown; is SIGCHLD ignored?");
         return lost;
     }
     struct command_end end = {.succeeded = info.si_code == CLD_EXITED && info.si_status == 0};

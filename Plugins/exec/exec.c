@@ -79,10 +79,10 @@ static int32_t refuse_variables(sluice_stream *stream, int error, const char *al
     char message[256];
     switch (error) {
     case EPERM:
-        snprintf(message, sizeof message, "set: the command takes %.200s", allowed[0] != '\0' ? allowed : "nothing");
+        snprintf(message, sizeof message, "set: the command accepts %.200s", allowed[0] != '\0' ? allowed : "nothing");
         return refuse(stream, 400, message);
     case E2BIG: return refuse(stream, 400, "set: too many names");
-    case EEXIST: return refuse(stream, 400, "set: a name is there twice");
+    case EEXIST: return refuse(stream, 400, "set: a name is given twice");
     case EINVAL: return refuse(stream, 400, "set: expected \"name:value,name:value\"");
     }
     return refuse(stream, 503, "out of memory");
@@ -345,4 +345,4 @@ static const sluice_producer exec = {
     .interrupt = exec_interrupt,
 };
 
-SLUICE_PLUGIN(host, "exec", "1.0.0", "Runs commands of the operator's", &exec)
+SLUICE_PLUGIN(host, "exec", "1.0.0", "Runs configured commands", &exec)

@@ -78,7 +78,7 @@ static void disconnected(struct subscription *subscription, struct mosquitto *cl
 {
     (void)client, (void)unused;
     if (status != 0)
-        say(subscription, SLUICE_LOG_WARNING, "the broker is gone; connecting again");
+        say(subscription, SLUICE_LOG_WARNING, "the connection to the broker is lost; reconnecting");
 }
 
 static void received(struct subscription *subscription, struct mosquitto *client, void *unused,
@@ -174,11 +174,11 @@ static int32_t mqtt_open(sluice_stream *stream, void **state, const char *topic,
     const char *broker = host->config(stream, "broker"), *user = host->config(stream, "user");
     int port = 0;
     if (broker == NULL)
-        return refuse(stream, 403, "mqtt shows nothing before its \"broker\" is configured");
+        return refuse(stream, 403, "mqtt needs its \"broker\" to be configured");
     size_t length = parse_address(broker, &port);
     if (length == 0) {
         host->log(stream, SLUICE_LOG_ERROR, "\"broker\" must be a host, or host:port");
-        return refuse(stream, 500, "\"broker\" is not configured well");
+        return refuse(stream, 500, "\"broker\" is configured with an invalid value");
     }
     if (mosquitto_sub_topic_check(topic) != MOSQ_ERR_SUCCESS)
         return refuse(stream, 400, "topic: not a topic, nor a filter with + and #");
@@ -199,7 +199,7 @@ static int32_t mqtt_open(sluice_stream *stream, void **state, const char *topic,
         || (user != NULL
             && mosquitto_username_pw_set(subscription->client, user, host->config(stream, "password")) != MOSQ_ERR_SUCCESS)) {
         mqtt_close(subscription, 0);
-        return refuse(stream, 503, "no client can be made now");
+        return refuse(stream, 503, "no client can be created now");
     }
     mosquitto_reconnect_delay_set(subscription->client, RETRY_SECONDS, RETRY_SECONDS_MAX, true);
     *state = subscription;
@@ -224,7 +224,7 @@ static int32_t mqtt_next(void *state, sluice_event *event)
     }
     event->wait_ms = subscription->retry_ms;
     if (subscription->retry_ms == 1000 * RETRY_SECONDS)
-        say(subscription, SLUICE_LOG_WARNING, "the broker is not there; trying again");
+        say(subscription, SLUICE_LOG_WARNING, "the broker cannot be reached; trying again");
     if (subscription->retry_ms < 1000 * RETRY_SECONDS_MAX)
         subscription->retry_ms *= 2;
     return SLUICE_NEXT_WAIT;

@@ -26,7 +26,7 @@ static struct database *take_database(sluice_stream *stream)
 {
     const char *path = host->config(stream, "database");
     if (path == NULL) {
-        refuse(stream, 403, "nothing is shown before \"database\" is configured");
+        refuse(stream, 403, "\"database\" is not configured");
         return NULL;
     }
     char *message = NULL;
@@ -90,7 +90,7 @@ static int32_t watch_open(sluice_stream *stream, void **state)
     int64_t poll_ms = configured_poll(stream);
     if (poll_ms < 0) {
         host->log(stream, SLUICE_LOG_ERROR, "\"poll\" must be seconds, from 0.01 to 3600");
-        return refuse(stream, 500, "\"poll\" is not configured well");
+        return refuse(stream, 500, "\"poll\" is configured with an invalid value");
     }
     struct watch *watch = calloc(1, sizeof *watch);
     if (watch == NULL)
@@ -168,11 +168,11 @@ static int32_t run_open(sluice_stream *stream, void **state)
 {
     const char *statement = host->config(stream, "statement");
     if (statement == NULL)
-        return refuse(stream, 403, "nothing is run before \"statement\" is configured");
+        return refuse(stream, 403, "\"statement\" is not configured");
     size_t length = 0;
     const void *body = host->body(stream, &length);
     if (body == NULL)
-        return refuse(stream, 400, "POST the text that the statement is to have");
+        return refuse(stream, 400, "POST the text for the statement");
     struct outcome *outcome = calloc(1, sizeof *outcome);
     if (outcome == NULL)
         return refuse(stream, 503, "out of memory");
@@ -217,7 +217,7 @@ static const sluice_producer watch = {
     .struct_size = sizeof(sluice_producer),
     .flags = SLUICE_SHARED,
     .name = "sqlite",
-    .description = "The rows that change in a database file",
+    .description = "Rows that change in a database file",
     .open = SLUICE_OPEN(watch_open),
     .next = watch_next,
     .close = watch_close,
@@ -228,7 +228,7 @@ static const sluice_producer statement = {
     .flags = SLUICE_BODY,
     .name = "sqlite-run",
     .route = "/sqlite/run",
-    .description = "Runs the configured statement with the text that is posted",
+    .description = "Runs the configured statement with the posted text",
     .open = SLUICE_OPEN(run_open),
     .next = run_next,
     .close = run_close,

@@ -99,4 +99,4 @@ static const sluice_producer system_producer = {
     .close = system_close,
 };
 
-SLUICE_PLUGIN(host, "system", "1.0.0", "Reports how the machine is", &system_producer)
+SLUICE_PLUGIN(host, "system", "1.0.0", "Reports the state of the machine", &system_producer)

@@ -77,7 +77,7 @@ static int32_t refuse_file(sluice_stream *stream, int error)
     switch (error) {
     case EINVAL:
     case ENAMETOOLONG:
-        return refuse(stream, 400, "path: names from the root down, as \"app/app.log\", without \".\" and \"..\"");
+        return refuse(stream, 400, "path: expected names below the root, such as \"app/app.log\", without \".\" and \"..\"");
     case ENOENT:
     case ENOTDIR:
         return refuse(stream, 404, "path: no such file");
@@ -120,7 +120,7 @@ static int32_t tail_open(sluice_stream *stream, void **state, const char *path, 
 {
     const char *root = host->config(stream, "root");
     if (root == NULL)
-        return refuse(stream, 403, "tail shows nothing before its \"root\" is configured");
+        return refuse(stream, 403, "tail needs its \"root\" to be configured");
     bool at_start = strcmp(from, "start") == 0;
     if (!at_start && strcmp(from, "end") != 0)
         return refuse(stream, 400, "from: \"start\" or \"end\"");

@@ -110,7 +110,7 @@ static int32_t walk_open(sluice_stream *stream, void **state, const char *path)
 {
     const char *configured = host->config(stream, "root");
     if (configured == NULL)
-        return refuse(stream, 403, "walk shows nothing before its \"root\" is configured");
+        return refuse(stream, 403, "walk needs its \"root\" to be configured");
     struct walk *walk = calloc(1, sizeof *walk);
     if (walk == NULL)
         return refuse(stream, 503, "out of memory");
@@ -138,7 +138,7 @@ static int32_t walk_open(sluice_stream *stream, void **state, const char *path)
     walk->visit = (visit_function *)host->bind(stream, "(str, ptr, i32, ptr) -> i32", (sluice_function)walk_visit, walk);
     if (walk->visit == NULL) { /* the log says why */
         free(walk);
-        return refuse(stream, 503, "no function can be made now");
+        return refuse(stream, 503, "no function can be created now");
     }
     *state = walk;
     return SLUICE_OPEN_OK;

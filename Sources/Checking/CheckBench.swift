@@ -52,7 +52,7 @@ final class CheckBench: @unchecked Sendable {
         producer = TimedProducer(found)
         entry = ProducerEntry(producer: producer, generation: generation)
         runtime.replaceRoutes(RouteTable([entry]))
-        guard runtime.start() else { throw CommandFailure("the system has no thread to give (ulimit -u?)") }
+        guard runtime.start() else { throw CommandFailure("no thread can be started (ulimit -u?)") }
         self.plugin = plugin
         self.loader = loader
         self.given = given
@@ -133,7 +133,7 @@ final class CheckBench: @unchecked Sendable {
         switch visitor.answer(within: Self.patienceSeconds) {
         case .stream?:
             guard visitor.attach(bufferBytes: bufferBytes) else {
-                report.found(.leak, "no more descriptors can be had")
+                report.found(.leak, "no more descriptors are available")
                 return .failed
             }
             return .stream(visitor)
@@ -154,7 +154,7 @@ final class CheckBench: @unchecked Sendable {
             request = try self.request(lastEventID: lastEventID)
         } catch {
             report.found(
-                .unopened, "\(error.parameter): expected \(error.expected); give a value, as \(error.parameter)=…")
+                .unopened, "\(error.parameter): expected \(error.expected); give a value, such as \(error.parameter)=…")
             return nil
         }
         switch open(request) {
@@ -175,13 +175,13 @@ final class CheckBench: @unchecked Sendable {
         else {
             let ledger = entry.ledger
             if ledger.opens != ledger.closes {
-                report.found(.neverEnds, "\(ledger.opens) streams were opened and \(ledger.closes) closed")
+                report.found(.neverEnds, "\(ledger.opens) streams were opened, but \(ledger.closes) closed")
             }
             return
         }
         report.found(
             .neverEnds,
-            "\(runtime.figures().streams.open) streams still run \(Self.patienceSeconds) s after their subscribers have left"
+            "\(runtime.figures().streams.open) streams are still running \(Self.patienceSeconds) s after their subscribers left"
         )
     }
 
@@ -198,7 +198,7 @@ final class CheckBench: @unchecked Sendable {
                 report.found(
                     .blocking,
                     "\(function.rawValue) takes \(Self.microseconds(summary.median)) (every tenth call more than "
-                        + "\(Self.microseconds(summary.ninth))), and SLUICE_NONBLOCKING promises less than 1 ms"
+                        + "\(Self.microseconds(summary.ninth))), but SLUICE_NONBLOCKING promises less than 1 ms"
                 )
             }
         }

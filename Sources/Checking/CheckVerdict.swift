@@ -63,8 +63,8 @@ struct CheckVerdict {
         guard writesJSON else {
             return say(
                 findingCount == 0
-                    ? "\ngood: nothing was found"
-                    : "\nbad: \(findingCount) finding\(findingCount == 1 ? "" : "s"); --seed \(seed) tries the same again"
+                    ? "\npassed: nothing was found"
+                    : "\nfailed: \(findingCount) finding\(findingCount == 1 ? "" : "s"); --seed \(seed) repeats this run"
             )
         }
         let summary = Summary(file: file, seed: "\(seed)", verdict: verdict, producers: producers)

@@ -67,7 +67,7 @@ package struct ProducerScenario {
     private static func watch(_ report: ScenarioReport) {
         _ = startThread(named: "sluice-watch", stackBytes: 512 * 1024) {
             sleep(UInt32(Scenario.deadlineSeconds))
-            report.found(.hang, "the scenario was not over after \(Scenario.deadlineSeconds) s")
+            report.found(.hang, "the scenario did not finish within \(Scenario.deadlineSeconds) s")
             _exit(1)
         }
     }

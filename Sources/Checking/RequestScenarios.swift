@@ -92,7 +92,7 @@ struct RequestScenarios {
                 continue
             }
             if let next = again.events(1, within: 4000).0.first?.id, next != seen[place + 1] {
-                report.found(.resume, "behind the id '\(id)' came '\(next)', and not '\(seen[place + 1])' as before")
+                report.found(.resume, "after the id '\(id)' came '\(next)' instead of '\(seen[place + 1])' as before")
             }
             again.hangUp()
         }

@@ -6,15 +6,15 @@ package enum Scenario: String, CaseIterable, Sendable {
     var title: String {
         switch self {
         case .events: "opens a stream and reads its events"
-        case .moments: "subscribers that leave at every moment, from several threads"
-        case .crowd: "as many streams at a time as it should bear"
-        case .leaks: "memory, descriptors and threads behind many streams"
+        case .moments: "subscribers that disconnect at any moment, from several threads"
+        case .crowd: "many concurrent streams"
+        case .leaks: "memory, descriptors and threads left behind by many streams"
         case .parameters: "every parameter at and beyond its bounds"
-        case .resume: "resuming behind each of several ids, and ids that are none"
-        case .reload: "a reload to itself, under open streams"
-        case .slow: "subscribers that hardly read, or not at all"
-        case .late: "calls that come after the end of their stream"
-        case .shutdown: "the end of the server, with open streams"
+        case .resume: "resuming after each of several IDs, and from IDs that it did not send"
+        case .reload: "a reload of the same plugin with open streams"
+        case .slow: "subscribers that read slowly, or not at all"
+        case .late: "calls after the end of their stream"
+        case .shutdown: "a shutdown of the server with open streams"
         }
     }
 

@@ -60,7 +60,7 @@ extension Finding {
             let error = metadata["error"] ?? ""
             // A producer that fails with a reason does what it may.
             guard
-                error.hasPrefix("the contract of sluice.h was broken") || error.contains("which is none of SLUICE_")
+                error.hasPrefix("the contract of sluice.h was broken") || error.contains("which is not one of SLUICE_")
                     || error.hasPrefix("host->")
             else { return nil }
             self.init(kind: .contract, text: "\(metadata["during"] ?? "next"): \(error)")
@@ -68,14 +68,14 @@ extension Finding {
             self.init(
                 kind: .blocking,
                 text:
-                    "\(metadata["function"] ?? "a call") took \(metadata["took_ms"] ?? "?") ms, and SLUICE_NONBLOCKING "
-                    + "promises less than 1"
+                    "\(metadata["function"] ?? "a call") took \(metadata["took_ms"] ?? "?") ms, but SLUICE_NONBLOCKING "
+                    + "promises less than 1 ms"
             )
         case _ where message.hasPrefix("producer does not return"):
             self.init(
                 kind: .blocking,
                 text:
-                    "\(metadata["function"] ?? "a call") does not return, and SLUICE_NONBLOCKING promises less "
+                    "\(metadata["function"] ?? "a call") does not return, but SLUICE_NONBLOCKING promises less "
                     + "than 1 ms"
             )
         case _ where message.hasPrefix("producer has ended a thread"):
@@ -86,7 +86,7 @@ extension Finding {
             self.init(
                 kind: .neverEnds,
                 text:
-                    "a stream that should have ended (\(metadata["reason"] ?? "unknown")) still runs after "
+                    "a stream that should have ended (\(metadata["reason"] ?? "unknown")) is still running after "
                     + "\(metadata["for_ms"] ?? "?") ms"
             )
         case _ where message.hasPrefix("host->") && message.contains("is over"):

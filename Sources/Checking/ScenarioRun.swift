@@ -87,6 +87,9 @@ struct ScenarioRun {
                     + "gdb --args sluice scenario \(file) \(producer) \(scenario.rawValue) --seed \(seed)"
             )
         }
-        return Finding(kind: .crash, text: "the process ended (exit status \(ending.status))\(said)")
+        // A command that fails says so after its own name; what else ends the process is the plugin.
+        let what =
+            words.first?.hasPrefix("sluice: ") == true ? "the trial failed" : "a call of the plugin ended the process"
+        return Finding(kind: .crash, text: "\(what) (exit status \(ending.status))\(said)")
     }
 }

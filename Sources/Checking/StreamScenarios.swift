@@ -73,7 +73,7 @@ struct StreamScenarios {
             if case .late = visitor.read(within: 5000) { silent += 1 }
         }
         report.measured("streams at a time", "\(all.count)")
-        if silent > 0 { report.found(.hang, "\(silent) of \(all.count) streams did not even begin within 5 s") }
+        if silent > 0 { report.found(.hang, "\(silent) of \(all.count) streams did not begin within 5 s") }
         for visitor in all { visitor.hangUp() }
         bench.settle()
         bench.judgeTimes()

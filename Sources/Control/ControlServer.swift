@@ -30,7 +30,7 @@ package final class ControlServer: Sendable {
         self.answer = answer
     }
 
-    /// - Returns: `false` if the system has no thread to give.
+    /// - Returns: `false` if no thread can be started.
     package func start() -> Bool {
         startThread(named: "sluice-control", stackBytes: 512 * 1024) { [self] in accept() }
     }
@@ -64,7 +64,7 @@ package final class ControlServer: Sendable {
         }
         guard clients.add(1, ordering: .relaxed).newValue <= Self.clientsMax else {
             clients.subtract(1, ordering: .relaxed)
-            return turnAway(client, "\(Self.clientsMax) clients are here already; try again")
+            return turnAway(client, "\(Self.clientsMax) clients are already connected; try again")
         }
         let isStarted = startThread(named: "sluice-client", stackBytes: 1 << 20) { [self] in
             serve(client)
@@ -72,7 +72,7 @@ package final class ControlServer: Sendable {
         }
         if !isStarted {
             clients.subtract(1, ordering: .relaxed)
-            turnAway(client, "the system has no thread to give")
+            turnAway(client, "no thread can be started")
         }
     }
 

@@ -20,7 +20,7 @@ package struct StatusTable {
         var lines = head + [""] + Self.aligned(rows)
         let trials = trials
         if !trials.isEmpty {
-            lines += ["", "on trial, and taken back if their streams fail"] + Self.aligned(trials).map { "  " + $0 }
+            lines += ["", "on trial, and rolled back if their streams fail"] + Self.aligned(trials).map { "  " + $0 }
         }
         let hanging = hangingCalls
         if !hanging.isEmpty {
@@ -34,7 +34,7 @@ package struct StatusTable {
             "  \(changed.library ?? "?")  \((changed.plugins ?? []).joined(separator: ", "))"
         }
         if !libraries.isEmpty {
-            lines += ["", "changed on disk, and loaded by the next start of the server"] + libraries
+            lines += ["", "changed on disk; a restart of the server loads them"] + libraries
         }
         let refusals = (status.refusals ?? []).map { refusal in
             "  \(utcDate(seconds: refusal.at ?? 0))Z  \(refusal.error ?? "")"

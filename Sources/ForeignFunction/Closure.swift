@@ -121,8 +121,8 @@ package enum ClosureError: Error, Sendable, Equatable, CustomStringConvertible {
         switch self {
         case .memoryRefused:
             "the system refuses executable memory (SELinux, PR_SET_MDWE, seccomp or a full address space may be why)"
-        case .refused(let status): "libffi cannot make a function of this signature (status \(status))"
-        case .limit(let limit): "there are \(limit) functions already, and none has rested long enough to be reused"
+        case .refused(let status): "libffi cannot create a function of this signature (status \(status))"
+        case .limit(let limit): "there are already \(limit) functions, and none can be reused yet"
         }
     }
 }

@@ -91,7 +91,7 @@ private final class CandidateLoad: Sendable {
         // As much stack as a main thread usually has: constructors and entries are used to it.
         if startThread(named: "sluice-load", stackBytes: 8 << 20, { [self] in run() }) { return nil }
         return PluginRefusal(
-            file: file.path, rule: "it can't be loaded: the system has no thread to give",
+            file: file.path, rule: "it can't be loaded: no thread can be started",
             remedy: "raise the limit of threads (ulimit -u), and reload", cause: .moment)
     }
 
@@ -143,8 +143,8 @@ private final class CandidateLoad: Sendable {
         switch stage {
         case .entry:
             return PluginRefusal(
-                file: file.path, rule: "its entry did not return within \(time), as it did in its probe",
-                remedy: "do only what is needed for declaring producers; its thread is left to it", cause: .surroundings
+                file: file.path, rule: "its entry did not return within \(time), although it did in its probe",
+                remedy: "do only what declaring producers needs; its thread is abandoned", cause: .surroundings
             )
         case .constructors:
             let holder = DynamicLoader.giveUp()
@@ -152,8 +152,8 @@ private final class CandidateLoad: Sendable {
                 return DynamicLoader.refusal(of: file.path, heldUpBy: holder)
             }
             return PluginRefusal(
-                file: file.path, rule: "its constructors did not return within \(time), as they did in its probe",
-                remedy: "remove it, and start the server again: nothing else can be loaded until they do",
+                file: file.path, rule: "its constructors did not return within \(time), although they did in its probe",
+                remedy: "remove it, and restart the server: nothing else can be loaded until they do",
                 cause: .surroundings)
         }
     }

@@ -31,7 +31,7 @@ package struct DirectoryWatch: Sendable {
         kernel = KernelWatch()
         if kernel == nil {
             logger.warning(
-                "the kernel watches no directory for this process: it is looked at twice a second",
+                "the directory can't be watched; checking it twice a second instead",
                 metadata: ["error": "\(systemError())"])
         }
         var paths = kernel.map(FollowedPaths.init)
@@ -40,7 +40,7 @@ package struct DirectoryWatch: Sendable {
         first = DirectorySample(directory, others: others)
     }
 
-    /// - Returns: `false` if the system has no thread to give.
+    /// - Returns: `false` if no thread can be started.
     package func start() -> Bool {
         startThread(named: "sluice-watch", stackBytes: 512 * 1024) {
             var paths = firstPaths

@@ -20,7 +20,7 @@ enum HandleLookUp {
         }
         if let opening = StreamMaps.opening[token] { return opening }
         if liveToken(stream, function) != nil {
-            HostLog.misuse(function, "was called after open was answered", stream: token)
+            HostLog.misuse(function, "was called after open had answered", stream: token)
         }
         return nil
     }

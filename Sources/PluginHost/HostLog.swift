@@ -88,7 +88,8 @@ package enum HostLog {
     /// There was no room for so many lines.
     static func countedDropped(_ count: Int) {
         current.withLock(\.self)?.warning(
-            "log lines dropped: plugins wrote them faster than they could be taken", metadata: ["count": "\(count)"])
+            "log lines dropped: plugins wrote them faster than they could be processed", metadata: ["count": "\(count)"]
+        )
     }
 
     private static let limit = LogLimit()

@@ -63,7 +63,7 @@ enum HostTable {
             }
             if outcome == .tooMany {
                 HostLog.misuse(
-                    "schedule", "was refused: the stream has as many calls scheduled as it may (max-scheduled-calls)",
+                    "schedule", "was refused: the stream has reached max-scheduled-calls",
                     stream: token)
             }
             return outcome == .accepted

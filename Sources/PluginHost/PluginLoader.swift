@@ -126,8 +126,8 @@ package final class PluginLoader: Sendable {
             let manifest = try Manifest(reading: image.declared(logger: entryLogger))
             guard plugin.declaration == nil || plugin.declaration == manifest.declaration else {
                 throw Defect(
-                    "it declares something else here than in its probe",
-                    remedy: "let the entry declare the same each time that it is called")
+                    "it declares something different here than in its probe",
+                    remedy: "make the entry declare the same on every call")
             }
             let encoder = settings.withLock(\.encoder)
             var producers: [PluginProducer] = []

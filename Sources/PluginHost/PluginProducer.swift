@@ -79,7 +79,8 @@ package final class PluginProducer: EventProducer {
             })
         StreamMaps.opening[stream] = opening
         let outcome = opening.returned(call(stream, opening, &state)) {
-            HostLog.misuse("opened", "was called by an open that answers by itself", stream: stream)
+            HostLog.misuse(
+                "opened", "was called by an open that then did not answer SLUICE_OPEN_PENDING", stream: stream)
         }
         if case .pending = outcome { return .pending }
         StreamMaps.opening.remove(stream)

@@ -65,7 +65,7 @@ package struct Prober: Sendable {
     }
 
     private static let abandonment = Defect(
-        "its probe was given up: the server stops", remedy: "start the server again", cause: .moment)
+        "its probe was abandoned: the server is stopping", remedy: "restart the server", cause: .moment)
 
     private func spawn(_ copy: String, report: Int32, output: Int32) throws(Defect) -> pid_t {
         var actions = posix_spawn_file_actions_t()
@@ -103,7 +103,7 @@ package struct Prober: Sendable {
         let code = posix_spawn(&pid, settings.executable, &actions, &attributes, &words.pointers, &variables.pointers)
         guard code == 0 else {
             throw Defect(
-                "it can't be probed: the system starts no process (\(systemError(code)))",
+                "it can't be probed: no process can be started (\(systemError(code)))",
                 remedy: "raise the limit of processes (ulimit -u), and reload", cause: .moment)
         }
         return pid
@@ -185,7 +185,7 @@ private struct PipeEnds: ~Copyable {
         var ends: [Int32] = [-1, -1]
         guard sluice_pipe(&ends) == 0 else {
             throw Defect(
-                "it can't be probed: the system has no pipe to give (\(systemError()))",
+                "it can't be probed: no pipe can be created (\(systemError()))",
                 remedy: "raise the limit of descriptors (ulimit -n), and reload", cause: .moment)
         }
         reading = ends[0]

@@ -23,7 +23,7 @@ extension Restorable {
             let bytes = Array(try JSONEncoder().encode(saved))
             if !Host.table.pointee.save(stream, bytes, bytes.count) {
                 Host.log(
-                    "save: \(bytes.count) bytes are more than the server keeps", level: SLUICE_LOG_WARNING,
+                    "save: \(bytes.count) bytes are more than the server accepts", level: SLUICE_LOG_WARNING,
                     stream: stream)
             }
         } catch {

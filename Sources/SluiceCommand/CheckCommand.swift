@@ -13,7 +13,7 @@ struct CheckCommand: ParsableCommand {
             the producer's flags promise, and leaks of memory, descriptors, threads and streams.
 
             Give a value for each parameter that has no default, and the configuration file if the producers need one. \
-            The exit status is 0 if nothing was found, and 1 otherwise. The same --seed makes the same random moments.
+            The exit status is 0 if nothing was found, and 1 otherwise. The same --seed repeats the same random moments.
 
             Examples:
               sluice check hello.so
@@ -39,7 +39,7 @@ struct CheckCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Seed of the random moments (default: a new one each time).", valueName: "number"))
+            "Seed of the random moments (default: a new one for each run).", valueName: "number"))
     var seed: UInt64?
 
     @Option(help: ArgumentHelp("The configuration file, with the producers' sections.", valueName: "file"))

@@ -66,7 +66,7 @@ struct ControlEvents: Sendable {
 
     /// Has something done at the second request to terminate, on a thread that does nothing else: whatever the others
     /// are busy with, it comes at once. At the third the process is gone, if it still is there.
-    /// - Returns: `false` if the system has no thread to give.
+    /// - Returns: `false` if no thread can be started.
     func whenUrged(_ body: @escaping @Sendable () -> Void) -> Bool {
         startThread(named: "sluice-signals", stackBytes: 512 * 1024) {
             var wanted = pollfd(fd: urgency.read, events: Int16(POLLIN), revents: 0)

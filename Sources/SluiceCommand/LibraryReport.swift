@@ -18,7 +18,7 @@ final class LibraryReport: Sendable {
         last.withLock { $0 = found }
         for library in found {
             logger.warning(
-                "a library has changed on disk, and plugins go on with the one in memory; start the server anew to load it",
+                "a library has changed on disk, but plugins still use the one in memory; restart the server to load it",
                 metadata: ["library": "\(library.library)", "plugins": "\(library.plugins.joined(separator: ", "))"])
         }
     }

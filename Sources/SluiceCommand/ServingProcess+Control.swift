@@ -19,7 +19,7 @@ extension ServingProcess {
             try ControlPath.prepare(ControlPath.directory())
         } catch {
             logger.warning(
-                "no control socket: 'sluice reload' and 'sluice status' won't find this server; name another place with --control",
+                "no control socket: 'sluice reload' and 'sluice status' won't find this server; choose another path with --control",
                 metadata: ["error": "\(error)"])
             return nil
         }
@@ -46,7 +46,7 @@ extension ServingProcess {
                 }
             }
         }
-        guard server.start() else { return logger.error("no control socket: the system has no thread to give") }
+        guard server.start() else { return logger.error("no control socket: no thread can be started") }
         control = server
     }
 }

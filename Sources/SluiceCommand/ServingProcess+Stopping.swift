@@ -37,7 +37,7 @@ extension ServingProcess {
         notice.stopping()
         control?.stop()
         development?.stop()
-        if events.take([.reload]).isEmpty { desk.refuse("the server stops") } else { refuseReload() }
+        if events.take([.reload]).isEmpty { desk.refuse("the server is stopping") } else { refuseReload() }
         let begun = monotonicNanoseconds()
         let deadline = begun + settings.shutdownDeadline.nanoseconds
         logger.info(
@@ -62,7 +62,7 @@ extension ServingProcess {
         let left = runtime.figures().streams.open
         if left > 0 || !unfinished.isEmpty {
             logger.error(
-                "stopped, leaving behind what does not end",
+                "stopped, although some streams or plugins did not end",
                 metadata: ["streams": "\(left)", "plugins": "\(unfinished.joined(separator: ", "))"])
             return 1
         }
@@ -98,16 +98,16 @@ extension ServingProcess {
     }
 
     private func refuseReload() {
-        logger.warning("not reloading: the server stops")
-        desk.refuse("the server stops")
+        logger.warning("not reloading: the server is stopping")
+        desk.refuse("the server is stopping")
     }
 
     /// A second signal ends the process, whatever its other threads are busy with: hangs up, says what there is to say,
     /// and is gone.
-    /// - Returns: `false` if the system has no thread to give.
+    /// - Returns: `false` if no thread can be started.
     func endAtOnceIfUrged(_ socket: ControlSocket?) -> Bool {
         events.whenUrged { [runtime, reloader, ledger, logger, writer, development] in
-            logger.warning("told to stop a second time: not waiting any longer")
+            logger.warning("told to stop a second time: stopping at once")
             runtime.dropConnections()
             _ = runtime.waitUntilIdle(deadline: monotonicNanoseconds() + Grace.urged)
             ledger.write()

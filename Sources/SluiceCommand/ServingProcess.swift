@@ -102,7 +102,7 @@ struct ServingProcess {
         defer { writer.finish() }
         let socket = try controlSocket()
         defer { socket?.shut() }
-        guard endAtOnceIfUrged(socket) else { throw CommandFailure("the system has no thread to give (ulimit -u?)") }
+        guard endAtOnceIfUrged(socket) else { throw CommandFailure("no thread can be started (ulimit -u?)") }
         let leftBehind = ScratchFolder.removeLeftBehind()
         if leftBehind > 0 {
             logger.info("removed what killed processes had left behind", metadata: ["folders": "\(leftBehind)"])
@@ -123,13 +123,13 @@ struct ServingProcess {
         guard !reloader.entries.isEmpty || development != nil else {
             throw CommandFailure(
                 report.refusals.isEmpty
-                    ? "\(settings.plugins): there is no plugin (*.so) in it; put one there: the README shows how to build it"
+                    ? "\(settings.plugins): it contains no plugin (*.so); put one there: the README shows how to build one"
                     : "\(settings.plugins): none of its plugins can be served; each refusal is above")
         }
         desk.note(report.refusals, at: Int64(time(nil)))
         libraries.look(at: reloader, logger)
         warnOfSettings()
-        guard runtime.start() else { throw CommandFailure("the system has no thread to give (ulimit -u?)") }
+        guard runtime.start() else { throw CommandFailure("no thread can be started (ulimit -u?)") }
         // Before anybody can listen: a subscriber is told of what is built while it is there.
         tell(built, refusals: report.refusals)
         let addresses: [ServerAddress]
@@ -146,7 +146,7 @@ struct ServingProcess {
                 "control": "\(socket?.path ?? ControlPath.none)",
             ])
         if let socket { startControl(socket, addresses, startedAt: startedAt) }
-        if let watch, !watch.start() { logger.error("not watching: the system has no thread to give") }
+        if let watch, !watch.start() { logger.error("not watching: no thread can be started") }
         let greeting = Greeting(urls: addresses.map(\.url), producers: reloader.entries.map(\.description))
         writeFully(greeting.text, to: STDOUT_FILENO)
         notice.ready()

@@ -56,7 +56,7 @@ struct GenerationTrials {
         var serving = reloader.state.withLock(\.serving)
         guard let path = serving.first(where: { $0.value.generation === candidate.generation })?.key else { return }
         let text =
-            "\(path): \(candidate.generation.trial?.failureCount ?? 0) of its streams failed at once, and none succeeded; see the log for their errors"
+            "\(path): \(candidate.generation.trial?.failureCount ?? 0) of its streams failed immediately, and none succeeded; the log has their errors"
         let others = serving.filter { $0.key != path }.map(\.value.image).sorted { $0.path < $1.path }
         var metadata: Logger.Metadata = [
             "plugin": "\(candidate.image.plugin)", "from_generation": "\(candidate.generation.number)",
@@ -64,7 +64,8 @@ struct GenerationTrials {
         ]
         if let conflict = reloader.source.conflict(of: fallback.image, with: others) {
             metadata["conflict"] = "\(conflict)"
-            return reloader.logger.error("plugin not rolled back: another has taken what it needs", metadata: metadata)
+            return reloader.logger.error(
+                "plugin not rolled back: another plugin now has its name or a route of it", metadata: metadata)
         }
         reloader.logger.error("plugin rolled back", metadata: metadata)
         serving[path] = fallback.moved(to: path)

@@ -22,7 +22,7 @@ package struct Limits: Sendable {
     package var keepAlive: Int64 = 15_000_000_000
     /// How long a subscriber may take no byte at all. Nanoseconds.
     package var writeDeadline: Int64 = 30_000_000_000
-    /// A stream ends at this age; 0: never. Nanoseconds.
+    /// Maximum age of a stream; 0: unlimited. Nanoseconds.
     package var maxAge: Int64 = 0
     /// The reconnection time that subscribers are told, jittered by a quarter either way. Milliseconds.
     package var retryMilliseconds: Int64 = 2_000

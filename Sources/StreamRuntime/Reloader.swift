@@ -20,7 +20,7 @@ package final class Reloader: Sendable {
 
     /// The server stops, and so does the reload.
     package struct Abandoned: Error, CustomStringConvertible {
-        package let description = "given up: the server stops"
+        package let description = "abandoned: the server is stopping"
     }
 
     /// What a reload did.

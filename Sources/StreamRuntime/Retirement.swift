@@ -61,7 +61,7 @@ struct Retirement {
         let (names, next) = reloader.live.takeLate(after: limit)
         for name in names {
             reloader.logger.error(
-                "a plugin's shutdown does not return; its thread is left to it",
+                "a plugin's shutdown does not return; its thread is abandoned",
                 metadata: ["plugin": "\(name)", "after_seconds": "\(limit / 1_000_000_000)"])
         }
         return next

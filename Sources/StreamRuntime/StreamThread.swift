@@ -47,7 +47,7 @@ final class StreamThread: @unchecked Sendable {
         self.place = place
     }
 
-    /// - Returns: `false` if the system has no thread to give.
+    /// - Returns: `false` if no thread can be started.
     static func start(
         _ token: StreamToken, _ entry: ProducerEntry, _ handoff: Handoff, _ streams: LoopStreams,
         _ beginning: Beginning, on place: consuming ThreadPlace?

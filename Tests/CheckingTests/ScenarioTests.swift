@@ -36,15 +36,15 @@ struct ScenarioTests {
         #expect(finding("stream failed", ["error": "the sensor is unplugged", "during": "next"]) == nil)
         #expect(finding("host->emit was called for a stream that is over")?.kind == .late)
         #expect(finding("host->set_header was given a name that HTTP forbids")?.kind == .misuse)
-        let stall = "producer stalls its loop in spite of SLUICE_NONBLOCKING; its streams get threads for the next 60 s"
+        let stall = "producer stalls its loop despite SLUICE_NONBLOCKING; its streams run on threads for the next 60 s"
         #expect(finding(stall)?.kind == .blocking)
         let hangs = finding(
-            "producer does not return in spite of SLUICE_NONBLOCKING; its loop goes on without it", ["function": "open"]
+            "producer does not return despite SLUICE_NONBLOCKING; its loop continues without it", ["function": "open"]
         )
         #expect(
             hangs
                 == Finding(
-                    kind: .blocking, text: "open does not return, and SLUICE_NONBLOCKING promises less than 1 ms"))
+                    kind: .blocking, text: "open does not return, but SLUICE_NONBLOCKING promises less than 1 ms"))
         #expect(
             finding("producer has ended a thread of the server (pthread_exit)", ["function": "next"])?.kind == .contract
         )

@@ -75,7 +75,7 @@ struct CandidateTests {
             try server.install("NeedsLibrary", appending: [0, 0])
             try server.reload()
             let message =
-                "a library has changed on disk, and plugins go on with the one in memory; start the server anew to load it"
+                "a library has changed on disk, but plugins still use the one in memory; restart the server to load it"
             let line = try server.waitForLog(message, ["library": String(library), "plugins": "needs-library"])
             #expect(line.level == "warning")
             let status = try server.run("status", server.pluginDirectory)

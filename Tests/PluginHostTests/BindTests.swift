@@ -194,7 +194,7 @@ struct BindTests {
                 "host->bind cannot read its signature: there is no type 'in'; the types are \(types) at column 7 of \"(str, in) -> void\"",
                 "    (str, in) -> void", "          ^",
                 "host->callback was given no signature",
-                "host->callback cannot read its signature: there is no way 'never'; full is drop-newest, drop-oldest or fail at column 14 of \"a: i32; full=never\"",
+                "host->callback cannot read its signature: there is no policy 'never'; full is drop-newest, drop-oldest or fail at column 14 of \"a: i32; full=never\"",
                 "    a: i32; full=never", "                 ^",
                 "host->callback was given a signature that is not UTF-8, or has more than 4096 bytes",
             ])

@@ -146,7 +146,8 @@ struct HubRefusalTests {
         stage.pass(milliseconds: 1)
         #expect(fourth.door.answers == ["stream"] && stage.hubCount == 3)
         #expect(producer.streams.map(\.closeReasons) == [[], [.disconnected], [], []])
-        #expect(stage.log.contains("info: shared stream closed: nobody uses it, and others want its place"))
+        #expect(
+            stage.log.contains("info: shared stream closed: it has no subscribers, and another stream needs its place"))
         let back = try stage.join(entry, parameters: "b")
         stage.pass(milliseconds: 1)
         #expect(producer.streams.map(\.closeReasons) == [[.disconnected], [.disconnected], [], [], []])

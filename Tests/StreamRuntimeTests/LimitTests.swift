@@ -151,7 +151,8 @@ struct StallTests {
         }
         #expect(isOver && entry.usesThreads(at: system.time))
         let lines = stage.log.lines.filter { $0.contains("function=\(function)") && $0.contains("took_ms=51") }
-        #expect(lines.count == 3 && lines.map { $0.contains("get threads for the next 60 s") } == [false, false, true])
+        #expect(
+            lines.count == 3 && lines.map { $0.contains("run on threads for the next 60 s") } == [false, false, true])
     }
 
     @Test("a producer within the limit is left alone, whatever others did in the same turn")

@@ -265,7 +265,8 @@ struct MigratingLaterTests {
         #expect(numbersAndMarks(of: visitor.text) == ["1", "2", "3"].map { "\(id ?? $0) \($0)" })
         #expect(entry.supersededEvents == 2)
         #expect(
-            stage.log.lines.count { $0.contains("events that came while their stream changed over were not sent") } == 1
+            stage.log.lines.count { $0.contains("events that were emitted while their stream moved were not sent") }
+                == 1
         )
     }
 

@@ -77,7 +77,7 @@ struct OpeningTests {
         stage.pass(milliseconds: 4_900)
         #expect(!stage.log.contains("has not answered"))
         stage.pass(milliseconds: 20_000)
-        #expect(stage.log.lines.count { $0.contains("waits for its open, which has not answered") } == 1)
+        #expect(stage.log.lines.count { $0.contains("is waiting for its open, which has not answered") } == 1)
         #expect(stage.runtime.figures().streams.stuck == 0, "as long as the peer waits it may take its time")
         visitor.leave()
         stage.pass(milliseconds: 20_000)

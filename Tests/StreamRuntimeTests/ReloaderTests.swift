@@ -81,7 +81,7 @@ final class ReloaderTests: ReloadingStage {
         let loads = images.loads.count
         #expect(
             try reloader.reload()
-                == report(unchanged: 1, refusals: ["new.so: never (not tried again until the file changes)"]))
+                == report(unchanged: 1, refusals: ["new.so: never (not retried until the file changes)"]))
         #expect(images.loads.count == loads)
         put("new.so", "2", "/new")
         #expect(try reloader.reload() == report(loaded: ["new"], unchanged: 1))

@@ -79,7 +79,7 @@ final class TrialTests {
         let refused = try reloader.reload()
         #expect(refused.refusals.count == 1 && refused.replaced == [])
         #expect(images.loads == ["a.so 1", "a.so 2"] && serving == 1)
-        #expect(refused.refusals[0].contains("a.so: 3 of its streams failed at once, and none succeeded"))
+        #expect(refused.refusals[0].contains("a.so: 3 of its streams failed immediately, and none succeeded"))
         put("3")
         #expect(try reloader.reload().replaced == ["a"])
         #expect(serving == 3)
@@ -331,7 +331,7 @@ final class TrialTests {
         stage.turn()
         attend()
         #expect(serving == 1 && stage.runtime.route(for: "/a")?.entry.generation.plugin == "z")
-        #expect(stage.log.contains("error: plugin not rolled back: another has taken what it needs"))
+        #expect(stage.log.contains("error: plugin not rolled back: another plugin now has its name or a route of it"))
         #expect(images.shutdowns == ["a.so 1"])
     }
 
