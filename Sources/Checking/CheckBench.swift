@@ -27,7 +27,7 @@ final class CheckBench: @unchecked Sendable {
 
     /// How long a stream may take to open, or to end.
     static let patienceSeconds = 5
-    /// So long may a call of a producer that promises not to block take, nine times of ten. Nanoseconds.
+    /// So long may a call of a producer that promises not to block take, nine times of ten.
     static let callNanosecondsMax: Int64 = 1_000_000
     static let callsMin = 20
 

@@ -2,7 +2,7 @@ import EventStream
 import Glibc
 import ProducerInterface
 import StreamRuntime
-import SystemCalls
+package import SystemCalls
 
 /// Says how a running server stands.
 package struct StatusReport: Sendable {
@@ -15,11 +15,10 @@ package struct StatusReport: Sendable {
         let urls: [String]
         /// Of the plugins.
         let directory: String
-        /// Monotonic nanoseconds.
-        let startedAt: Int64
+        let startedAt: MonotonicNanoseconds
 
         package init(
-            version: String, address: String?, urls: [String], directory: String, startedAt: Int64
+            version: String, address: String?, urls: [String], directory: String, startedAt: MonotonicNanoseconds
         ) {
             self.version = version
             self.address = address
@@ -64,7 +63,7 @@ package struct StatusReport: Sendable {
         status.connections = figures.connections.open
         status.keptRequestBytes = streams.keptRequestBytes
         status.loops = figures.runtime.loops.map { ServerStatus.Loop(rows: $0.rows) }
-        status.hangingCalls = figures.runtime.figures().hangingCalls.map { Self.hangingCall($0, now) }
+        status.hangingCalls = figures.runtime.hangingCalls.map { Self.hangingCall($0, now) }
         status.images = figures.images?.count
         status.imageBytes = figures.images?.bytes
         status.generations = figures.runtime.generations.map { Self.generation($0, figures.images, now) }
@@ -74,7 +73,7 @@ package struct StatusReport: Sendable {
     }
 
     private static func generation(
-        _ figures: GenerationFigures, _ images: ServerFigures.ImageFigures?, _ now: Int64
+        _ figures: GenerationFigures, _ images: ServerFigures.ImageFigures?, _ now: MonotonicNanoseconds
     ) -> ServerStatus.Generation {
         let holders = figures.streams?.holders ?? []
         var generation = ServerStatus.Generation()
@@ -89,7 +88,7 @@ package struct StatusReport: Sendable {
         generation.imageBytes = images?.bytesOfImage(figures.image)
         generation.openStreams = figures.openStreams
         generation.subscribers = figures.streams?.subscribers
-        generation.oldestStreamSeconds = holders.first.map { seconds($0.ageNanoseconds) }
+        generation.oldestStreamSeconds = holders.first.map { seconds($0.age) }
         generation.trial = figures.trial.map { trial in
             ServerStatus.Trial(
                 failures: trial.failures, failuresMax: trial.failuresMax,
@@ -104,12 +103,12 @@ package struct StatusReport: Sendable {
         generation.holders = holders.map { holder in
             ServerStatus.Holder(
                 stream: "\(holder.stream)", producer: holder.producer, shared: holder.isShared, peer: holder.peer,
-                ageSeconds: seconds(holder.ageNanoseconds))
+                ageSeconds: seconds(holder.age))
         }
         return generation
     }
 
-    private static func hangingCall(_ call: HangingCall, _ now: Int64) -> ServerStatus.HangingCall {
+    private static func hangingCall(_ call: HangingCall, _ now: MonotonicNanoseconds) -> ServerStatus.HangingCall {
         var hanging = ServerStatus.HangingCall()
         hanging.plugin = call.plugin
         hanging.producer = call.producer

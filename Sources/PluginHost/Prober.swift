@@ -111,7 +111,7 @@ package struct Prober: Sendable {
 
     /// Reads what comes until there is a verdict, the process is gone, or the time is up.
     private func watch(
-        _ pid: pid_t, _ process: Int32, _ report: Int32, _ output: Int32, until deadline: Int64,
+        _ pid: pid_t, _ process: Int32, _ report: Int32, _ output: Int32, until deadline: MonotonicNanoseconds,
         _ outcome: inout ProbeOutcome
     ) {
         var wanted = [report, output, process].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }

@@ -129,7 +129,7 @@ struct SparseLine: ~Copyable, Sendable {
     private let last = Atomic<Int64>(0)
 
     /// `true` for one caller at a time.
-    func isDue(now: Int64) -> Bool {
+    func isDue(now: MonotonicNanoseconds) -> Bool {
         let last = last.load(ordering: .relaxed)
         guard last == 0 || now &- last >= Self.pauseNanoseconds else { return false }
         return self.last.compareExchange(expected: last, desired: now, ordering: .relaxed).exchanged

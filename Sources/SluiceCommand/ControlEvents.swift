@@ -78,11 +78,11 @@ struct ControlEvents: Sendable {
     func post(_ event: Event) { arrive(event) }
 
     /// Waits for the next events.
-    /// - Parameter deadline: monotonic nanoseconds, or `nil` for none.
+    /// - Parameter deadline: `nil` for none.
     /// - Returns: what has come since the last call: each kind once, but a request to terminate as often as it came,
     ///   and first; empty when
     ///   the deadline came first.
-    func next(until deadline: Int64?, now: () -> Int64) -> [Event] {
+    func next(until deadline: MonotonicNanoseconds?, now: () -> MonotonicNanoseconds) -> [Event] {
         while true {
             let timeout = deadline.map { Int32(clamping: max(0, $0 - now() + 999_999) / 1_000_000) } ?? -1
             var wanted = pollfd(fd: readEnd, events: Int16(POLLIN), revents: 0)

@@ -5,6 +5,7 @@ import Logging
 import PluginHost
 import Settings
 import StreamRuntime
+import SystemCalls
 
 /// How a serving process is asked, and told to reload, from outside.
 extension ServingProcess {
@@ -26,7 +27,7 @@ extension ServingProcess {
         return try ControlSocket(listeningOn: ControlPath.standard(for: settings.plugins))
     }
 
-    mutating func startControl(_ socket: ControlSocket, _ addresses: [ServerAddress], startedAt: Int64) {
+    mutating func startControl(_ socket: ControlSocket, _ addresses: [ServerAddress], startedAt: MonotonicNanoseconds) {
         let report = StatusReport(
             .init(
                 version: Sluice.version, address: addresses.first?.description, urls: addresses.map(\.url),

@@ -18,14 +18,14 @@ extension ServingProcess {
     /// tell the sum.
     enum Grace {
         /// After a signal, sockets may be stuck for so long; then those are dropped that take nothing for as long
-        /// again. Nanoseconds.
-        static let sockets: Int64 = 1_000_000_000
-        /// For what runs longer than the deadline, and for what plugins do at their end. Nanoseconds.
-        static let plugins: Int64 = 1_000_000_000
-        /// For answers in flight. Nanoseconds.
-        static let answers: Int64 = 200_000_000
-        /// For hanging up, after a second signal. Nanoseconds.
-        static let urged: Int64 = 50_000_000
+        /// again.
+        static let sockets: Nanoseconds = 1_000_000_000
+        /// For what runs longer than the deadline, and for what plugins do at their end.
+        static let plugins: Nanoseconds = 1_000_000_000
+        /// For answers in flight.
+        static let answers: Nanoseconds = 200_000_000
+        /// For hanging up, after a second signal.
+        static let urged: Nanoseconds = 50_000_000
         /// All of it, with what flushing may take, and rounded up for what takes some time itself.
         static let sumSeconds = 4
     }
@@ -70,9 +70,7 @@ extension ServingProcess {
         return 0
     }
 
-    /// - Parameters:
-    ///   - begun, deadline: monotonic nanoseconds.
-    private mutating func waitForStreams(since begun: Int64, until deadline: Int64) {
+    private mutating func waitForStreams(since begun: MonotonicNanoseconds, until deadline: MonotonicNanoseconds) {
         _ = startThread(named: "sluice-drain", stackBytes: 512 * 1024) { [runtime, events] in
             _ = runtime.waitUntilIdle(deadline: deadline)
             events.post(.drained)

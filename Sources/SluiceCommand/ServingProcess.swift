@@ -36,11 +36,11 @@ struct ServingProcess {
     var control: ControlServer?
     let development: Development?
     var round = HousekeepingRound()
-    /// When the reloader wants to be looked after; monotonic nanoseconds.
-    private var attention: Int64?
+    /// When the reloader wants to be looked after.
+    private var attention: MonotonicNanoseconds?
 
-    /// How often the reloader is looked after while it reloads. Nanoseconds.
-    private static let attendingInterval: Int64 = 1_000_000_000
+    /// How often the reloader is looked after while it reloads.
+    private static let attendingInterval: Nanoseconds = 1_000_000_000
 
     /// - Parameter development: compiles what is served, and changes while it is.
     init(_ origin: SettingsOrigin, development: Development? = nil) throws {

@@ -1,5 +1,6 @@
 import ProducerInterface
 import StreamLoop
+import SystemCalls
 
 /// What a stream, or a subscriber of a shared one, takes up while it lives: a place among all streams, one of its producer's, its generation,
 /// and its hub. The only code that takes them, and that gives them back: what is held at the end of the value goes back with it.
@@ -135,7 +136,8 @@ struct ThreadPlace: ~Copyable {
 
     /// For a stream whose producer's streams live on threads.
     /// - Returns: `nil` if it needs none, or can do without.
-    static func take(for entry: ProducerEntry, in counts: StreamCounts, at now: Int64) throws(Overload) -> ThreadPlace?
+    static func take(for entry: ProducerEntry, in counts: StreamCounts, at now: MonotonicNanoseconds) throws(Overload)
+        -> ThreadPlace?
     {
         guard entry.usesThreads(at: now) else { return nil }
         if counts.takeThread() { return ThreadPlace(counted: counts) }

@@ -1,6 +1,7 @@
 import EventStream
 import ProducerInterface
 import StreamLoop
+import SystemCalls
 
 /// The connection of a subscriber: from its arrival at the loop to its last byte. What it carries is not its business.
 struct Connection: RowView {
@@ -11,8 +12,8 @@ struct Connection: RowView {
 
     /// What a peer may send after its request before it counts as hostile. Bytes; a record counts no further.
     private static let inputLimit = Int(UInt16.max)
-    /// How long the peer has to close its side after the end. Nanoseconds.
-    static let lingerTime: Int64 = 2_000_000_000
+    /// How long the peer has to close its side after the end.
+    static let lingerTime: Nanoseconds = 2_000_000_000
 
     // MARK: Arriving
 
@@ -62,7 +63,7 @@ struct Connection: RowView {
     }
 
     /// Up to a tenth earlier than asked for, by slot, so that streams which began together don't all speak together.
-    var keepAliveDue: Int64 {
+    var keepAliveDue: MonotonicNanoseconds {
         let jitter = limits.keepAlive / 1000 * Int64(((slot &* 2_654_435_761) >> 16) % 100)
         return connection.lastActivity + limits.keepAlive - jitter
     }
@@ -220,8 +221,8 @@ struct Connection: RowView {
         return silence < limits.writeDeadline / 1_000_000 * 3 / 4
     }
 
-    /// When the peer last took something of what the kernel holds. Monotonic nanoseconds.
-    private var lastTaken: Int64? {
+    /// When the peer last took something of what the kernel holds.
+    private var lastTaken: MonotonicNanoseconds? {
         guard connection.descriptor >= 0, let pause = loop.system.sendingPauseMilliseconds(of: connection.descriptor)
         else {
             return nil

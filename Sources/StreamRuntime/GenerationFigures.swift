@@ -1,15 +1,15 @@
 package import ProducerInterface
 import Synchronization
+package import SystemCalls
 
 /// A generation at one moment: it serves, or its last streams continue.
 package struct GenerationFigures: Sendable {
     package let image: LoadedImage
     /// Counts from 1 for each plugin.
     package let number: Int
-    /// Monotonic nanoseconds.
-    package let loadedAt: Int64
-    /// When it was retired, in monotonic nanoseconds, and why; `nil` for one that serves.
-    package let retired: (at: Int64, reason: CloseReason)?
+    package let loadedAt: MonotonicNanoseconds
+    /// When it was retired, and why; `nil` for one that serves.
+    package let retired: (at: MonotonicNanoseconds, reason: CloseReason)?
     /// It replaced another a moment ago, and is taken back if its streams fail; `nil` once that is decided.
     package let trial: TrialFigures?
     /// The number of the generation on trial that it would serve again in place of.
@@ -25,8 +25,7 @@ package struct TrialFigures: Sendable, Equatable {
     /// Streams that failed so far, and with how many it is taken back.
     package let failures: Int
     package let failuresMax: Int
-    /// Monotonic nanoseconds.
-    package let until: Int64
+    package let until: MonotonicNanoseconds
 }
 
 /// A producer of one generation.
@@ -52,7 +51,7 @@ package struct ProducerFigures: Sendable {
 package struct GenerationList: Sendable {
     fileprivate struct Row: Sendable {
         let serving: ServingGeneration
-        let retired: (at: Int64, reason: CloseReason)?
+        let retired: (at: MonotonicNanoseconds, reason: CloseReason)?
         let trial: TrialFigures?
         let heldFor: Int?
     }
@@ -100,7 +99,8 @@ extension Reloader {
 
 extension GenerationList.Row {
     fileprivate init(
-        _ serving: ServingGeneration, _ retired: (at: Int64, reason: CloseReason)?, _ trials: [GenerationOnTrial]
+        _ serving: ServingGeneration, _ retired: (at: MonotonicNanoseconds, reason: CloseReason)?,
+        _ trials: [GenerationOnTrial]
     ) {
         let own = trials.first { $0.candidate.generation === serving.generation }
         let trial = serving.generation.trial.flatMap { trial in

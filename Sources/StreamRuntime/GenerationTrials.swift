@@ -2,6 +2,7 @@ import Logging
 import ProducerInterface
 import StreamLoop
 import Synchronization
+import SystemCalls
 
 /// A generation that has just replaced another shows whether its streams live; if they fail one after the other, the one before it
 /// serves again.
@@ -13,8 +14,7 @@ import Synchronization
 struct GenerationTrials {
     let reloader: Reloader
 
-    /// - Parameter duration: nanoseconds.
-    func begin(_ candidate: ServingGeneration, insteadOf fallback: ServingGeneration, for duration: Int64) {
+    func begin(_ candidate: ServingGeneration, insteadOf fallback: ServingGeneration, for duration: Nanoseconds) {
         let trial = GenerationOnTrial(
             candidate: candidate, fallback: fallback, until: reloader.clock().addingSaturating(duration))
         trial.begin()
@@ -25,7 +25,7 @@ struct GenerationTrials {
 
     /// Ends the trials that are decided, or whose time is over.
     /// - Returns: when the next one is over.
-    func settle() -> Int64? {
+    func settle() -> MonotonicNanoseconds? {
         let now = reloader.clock()
         for (plugin, trial) in reloader.state.withLock(\.trials).sorted(by: { $0.key < $1.key }) {
             switch trial.candidate.generation.trial?.verdict {
@@ -85,8 +85,7 @@ struct GenerationOnTrial: Sendable {
     let candidate: ServingGeneration
     /// What served before; held.
     let fallback: ServingGeneration
-    /// Monotonic nanoseconds.
-    let until: Int64
+    let until: MonotonicNanoseconds
 
     func begin() {
         fallback.generation.hold()

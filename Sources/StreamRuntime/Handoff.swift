@@ -115,7 +115,7 @@ final class Handoff: @unchecked Sendable {
         }
     }
 
-    func schedule(due: Int64, stream: StreamToken, _ call: ProducerCall) {
+    func schedule(due: MonotonicNanoseconds, stream: StreamToken, _ call: ProducerCall) {
         condition.withLock {
             calls.insert(due: due, stream: stream, call)
             condition.broadcast()
@@ -236,7 +236,7 @@ final class Handoff: @unchecked Sendable {
     }
 
     /// Waits for the deadline, a wake, a scheduled call that is due, or the end.
-    func wait(until deadline: Int64) -> Wake {
+    func wait(until deadline: MonotonicNanoseconds) -> Wake {
         condition.withLock {
             while true {
                 if let cancelReason { return .cancelled(cancelReason) }

@@ -1,6 +1,7 @@
 import Locks
 package import ProducerInterface
 import Synchronization
+package import SystemCalls
 
 /// A call of a non-blocking producer that has not returned for so long that its loop went on without it.
 package struct HangingCall: Sendable {
@@ -10,8 +11,7 @@ package struct HangingCall: Sendable {
     /// "next".
     package let function: String
     package let stream: StreamToken
-    /// Monotonic nanoseconds.
-    package let since: Int64
+    package let since: MonotonicNanoseconds
 }
 
 /// The calls that hang now; any thread.
@@ -80,13 +80,13 @@ final class LeftStream {
     let phase: StreamLife.Phase
     /// What `close` was told.
     let reason: CloseReason?
-    /// When the call began. Monotonic nanoseconds.
-    let since: Int64
+    /// When the call began.
+    let since: MonotonicNanoseconds
     private var place: ThreadPlace?
 
     init(
         token: StreamToken, entry: ProducerEntry, function: CallMark.Function, handoff: Handoff, frames: EncodedFrames?,
-        state: ProducerState, phase: StreamLife.Phase, reason: CloseReason?, since: Int64,
+        state: ProducerState, phase: StreamLife.Phase, reason: CloseReason?, since: MonotonicNanoseconds,
         place: consuming ThreadPlace?
     ) {
         self.token = token

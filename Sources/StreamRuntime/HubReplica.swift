@@ -1,4 +1,5 @@
 import ProducerInterface
+import SystemCalls
 
 /// What one loop knows of a hub: the history, and the subscribers that live on this loop.
 ///
@@ -51,8 +52,8 @@ final class HubReplica {
     var subscriberCount = 0
     /// The slot whose timer is the one of the keep-alive; 0: none.
     var clock: UInt32 = 0
-    /// When something was last sent to all. Monotonic nanoseconds.
-    var lastSent: Int64 = 0
+    /// When something was last sent to all.
+    var lastSent: MonotonicNanoseconds = 0
     /// No blocked member is further behind than this; `Int64.max`: none is blocked.
     var rearmost = Int64.max
 

@@ -3,6 +3,7 @@ import EventStream
 import ProducerInterface
 import StreamLoop
 import Synchronization
+import SystemCalls
 
 /// The streams that live on one loop.
 ///
@@ -49,8 +50,8 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
     static let batchBytes = 48 * 1024
     /// Batches that a stream may send before the others have their turn.
     static let batchesPerTurn = 4
-    /// How long a turn may be at serving, before what is ready and what is due has its turn. Nanoseconds.
-    private static let servingTime: Int64 = 10_000_000
+    /// How long a turn may be at serving, before what is ready and what is due has its turn.
+    private static let servingTime: Nanoseconds = 10_000_000
 
     init(
         loop: Loop, limits: Limits, log: StreamLog, counts: StreamCounts, directory: HubDirectory, peers: LoopSet
@@ -254,7 +255,7 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
         StreamEnding(self, slot).closed()
     }
 
-    func schedule(_ token: StreamToken, due: Int64, _ call: ProducerCall) {
+    func schedule(_ token: StreamToken, due: MonotonicNanoseconds, _ call: ProducerCall) {
         // It may have ended on the way to here, and still have its connection: then the call never runs.
         guard let slot = slot(token), table[slot].pointee.stream.phase != .over else { return }
         if table[slot].pointee.stream.isThreaded {

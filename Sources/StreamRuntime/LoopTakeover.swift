@@ -1,5 +1,6 @@
 import ProducerInterface
 import StreamLoop
+import SystemCalls
 
 /// A loop goes on without the thread that is in a call which hangs, or that a producer has ended.
 ///
@@ -79,7 +80,7 @@ struct LoopTakeover: Sendable {
         move.reschedule()
     }
 
-    private func tell(of hanging: CallMark.Call, _ entry: ProducerEntry, since: Int64) {
+    private func tell(of hanging: CallMark.Call, _ entry: ProducerEntry, since: MonotonicNanoseconds) {
         streams.log.hangs(hanging.stream, entry, hanging.function.name, for: loop.updateNow() - since)
         streams.counts.hangingCalls.add(
             HangingCall(

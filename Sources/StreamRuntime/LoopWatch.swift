@@ -13,7 +13,7 @@ final class LoopWatch: Sendable {
 
     private struct State {
         var isStopped = false
-        var interval: Int64
+        var interval: Nanoseconds
         var seen: [(call: UInt64, looks: Int)]
     }
 

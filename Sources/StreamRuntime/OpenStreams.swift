@@ -2,6 +2,7 @@ import Locks
 package import ProducerInterface
 import StreamLoop
 import Synchronization
+package import SystemCalls
 
 /// The open streams of one generation.
 package struct GenerationStreams: Sendable, Equatable {
@@ -20,7 +21,7 @@ package struct StreamHolder: Sendable, Equatable {
     /// `nil` for a shared stream, and for one whose subscriber has left.
     package let peer: String?
     /// Since its open was called, or has answered.
-    package let ageNanoseconds: Int64
+    package let age: Nanoseconds
 }
 
 /// What streams are open at a moment, by the generation whose code they run.
@@ -37,7 +38,7 @@ struct OpenStreams: Sendable {
             sum.streams += share.streams
             sum.subscribers += share.subscribers
             sum.holders = Array(
-                (sum.holders + share.holders).sorted { $0.ageNanoseconds > $1.ageNanoseconds }.prefix(holdersMax))
+                (sum.holders + share.holders).sorted { $0.age > $1.age }.prefix(holdersMax))
             shares[generation] = sum
         }
     }
@@ -113,7 +114,7 @@ private final class OpenStreamsGathering: Sendable {
         share.streams += 1
         let age = loop.now - row.pointee.since
         if share.holders.count == holdersMax {
-            guard let youngest = share.holders.last, age > youngest.ageNanoseconds else { return }
+            guard let youngest = share.holders.last, age > youngest.age else { return }
             share.holders.removeLast()
         }
         let descriptor = row.pointee.connection.descriptor
@@ -121,8 +122,8 @@ private final class OpenStreamsGathering: Sendable {
         if row.pointee.connection.link == .waiting { peer = row.pointee.opening?.peer }
         let holder = StreamHolder(
             stream: streams.token(slot), producer: entry.description.name,
-            isShared: row.pointee.role == .hubStream, peer: peer, ageNanoseconds: age)
-        let place = share.holders.firstIndex { $0.ageNanoseconds < age } ?? share.holders.count
+            isShared: row.pointee.role == .hubStream, peer: peer, age: age)
+        let place = share.holders.firstIndex { $0.age < age } ?? share.holders.count
         share.holders.insert(holder, at: place)
     }
 

@@ -3,7 +3,7 @@ package import Logging
 package import ProducerInterface
 package import StreamLoop
 import Synchronization
-import SystemCalls
+package import SystemCalls
 
 /// All streams of a server: its loops, its routes, its counts. Everything here may be used from any thread.
 package final class Runtime: Sendable {
@@ -54,7 +54,7 @@ package final class Runtime: Sendable {
     }
 
     /// One turn of each loop on the calling thread, for tests on virtual time.
-    package func turn(waitingAtMost nanoseconds: Int64 = 0) {
+    package func turn(waitingAtMost nanoseconds: Nanoseconds = 0) {
         for streams in loops { streams.loop.turn(waitingAtMost: nanoseconds) }
     }
 
@@ -99,9 +99,8 @@ package final class Runtime: Sendable {
     }
 
     /// Blocks until no stream and no connection is left.
-    /// - Parameter deadline: monotonic nanoseconds.
     /// - Returns: `false` if the deadline came first.
-    package func waitUntilIdle(deadline: Int64) -> Bool {
+    package func waitUntilIdle(deadline: MonotonicNanoseconds) -> Bool {
         counts.wait(until: deadline, for: { rowsInUse == 0 }, now: monotonicNanoseconds)
     }
 

@@ -1,5 +1,6 @@
 import Locks
 import Synchronization
+import SystemCalls
 
 /// How many streams there are over all loops, what they take, and how much of it they may take; any thread.
 final class StreamCounts: Sendable {
@@ -90,9 +91,9 @@ final class StreamCounts: Sendable {
     func loopIsIdle() { idle.withLock { idle.broadcast() } }
 
     /// Blocks the caller until the condition holds, which is looked at whenever a loop became idle.
-    /// - Parameter deadline: monotonic nanoseconds.
     /// - Returns: whether it holds.
-    func wait(until deadline: Int64, for isReached: () -> Bool, now: () -> Int64) -> Bool {
+    func wait(until deadline: MonotonicNanoseconds, for isReached: () -> Bool, now: () -> MonotonicNanoseconds) -> Bool
+    {
         idle.withLock {
             while !isReached() {
                 if now() >= deadline { return false }

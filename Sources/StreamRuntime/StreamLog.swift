@@ -1,5 +1,6 @@
 import Logging
 import ProducerInterface
+import SystemCalls
 
 /// The lines that streams write to the log: one each for open and close, and one for what goes wrong.
 struct StreamLog: Sendable {
@@ -25,7 +26,7 @@ struct StreamLog: Sendable {
         logger.info("subscriber joined", metadata: identity(token, entry).merging(["peer": "\(peer)"]) { $1 })
     }
 
-    func left(_ token: StreamToken, _ entry: ProducerEntry, reason: CloseReason, duration: Int64) {
+    func left(_ token: StreamToken, _ entry: ProducerEntry, reason: CloseReason, duration: Nanoseconds) {
         guard logger.logLevel <= .info else { return }
         logger.info(
             "subscriber left",
@@ -53,7 +54,8 @@ struct StreamLog: Sendable {
     }
 
     func closed(
-        _ token: StreamToken, _ entry: ProducerEntry, reason: CloseReason, duration: Int64, events: Int, bytes: Int
+        _ token: StreamToken, _ entry: ProducerEntry, reason: CloseReason, duration: Nanoseconds, events: Int,
+        bytes: Int
     ) {
         guard logger.logLevel <= .info else { return }
         logger.info(
@@ -80,7 +82,7 @@ struct StreamLog: Sendable {
 
     /// - Parameter penalty: for how long its streams get threads; `nil`: it is no habit yet.
     func stalled(
-        _ entry: ProducerEntry, _ function: String, _ stall: StallWatch.Stall, limit: Int64, penalty: Int64?
+        _ entry: ProducerEntry, _ function: String, _ stall: StallWatch.Stall, limit: Nanoseconds, penalty: Nanoseconds?
     ) {
         let consequence = penalty.map { "; its streams run on threads for the next \($0 / 1_000_000_000) s" } ?? ""
         logger.warning(
@@ -91,7 +93,7 @@ struct StreamLog: Sendable {
             ]) { $1 })
     }
 
-    func hangs(_ token: StreamToken, _ entry: ProducerEntry, _ function: String, for elapsed: Int64) {
+    func hangs(_ token: StreamToken, _ entry: ProducerEntry, _ function: String, for elapsed: Nanoseconds) {
         logger.error(
             "producer does not return despite SLUICE_NONBLOCKING; its loop continues without it, and its other streams run on threads",
             metadata: identity(token, entry).merging([
@@ -99,7 +101,7 @@ struct StreamLog: Sendable {
             ]) { $1 })
     }
 
-    func returned(_ token: StreamToken, _ entry: ProducerEntry, _ function: String, after elapsed: Int64) {
+    func returned(_ token: StreamToken, _ entry: ProducerEntry, _ function: String, after elapsed: Nanoseconds) {
         logger.warning(
             "producer has returned after all; its stream continues on a thread of its own",
             metadata: identity(token, entry).merging([
@@ -145,7 +147,7 @@ struct StreamLog: Sendable {
             metadata: identity(token, entry).merging(["events_so_far": "\(count)"]) { $1 })
     }
 
-    func unanswered(_ token: StreamToken, _ entry: ProducerEntry, since: Int64) {
+    func unanswered(_ token: StreamToken, _ entry: ProducerEntry, since: MonotonicNanoseconds) {
         logger.warning(
             "stream is waiting for its open, which has not answered",
             metadata: identity(token, entry).merging(["for_ms": "\(since / 1_000_000)"]) { $1 })
@@ -153,7 +155,8 @@ struct StreamLog: Sendable {
 
     /// - Parameter function: of the producer, that is known to run.
     func stuck(
-        _ token: StreamToken, _ entry: ProducerEntry, _ function: String?, reason: CloseReason?, since: Int64
+        _ token: StreamToken, _ entry: ProducerEntry, _ function: String?, reason: CloseReason?,
+        since: MonotonicNanoseconds
     ) {
         var metadata = identity(token, entry)
         if let function { metadata["function"] = "\(function)" }
@@ -169,7 +172,8 @@ struct StreamLog: Sendable {
             metadata: ["stream": "\(token)"])
     }
 
-    func writeDeadlinePassed(_ token: StreamToken, _ entry: ProducerEntry, isSlow: Bool, deadline: Int64) {
+    func writeDeadlinePassed(_ token: StreamToken, _ entry: ProducerEntry, isSlow: Bool, deadline: MonotonicNanoseconds)
+    {
         logger.info(
             isSlow ? "subscriber reads too slowly" : "subscriber vanished",
             metadata: identity(token, entry).merging(["write_deadline_ms": "\(deadline / 1_000_000)"]) { $1 })

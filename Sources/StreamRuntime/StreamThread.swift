@@ -135,7 +135,7 @@ final class StreamThread: @unchecked Sendable {
         if let reason = encoded.flatMap({ put($0.frames) }) { return reason }
         var frames = FrameBuffer(capacity: 1024, isChunked: true)
         frames.isMarked = entry.description.isShared
-        var deadline: Int64 = .max
+        var deadline: MonotonicNanoseconds = .max
         if let end = note(first, &deadline) { return finish(end) }
         if !entry.description.hasNext { deadline = .max }
         while true {

@@ -33,7 +33,7 @@ struct OpenStreamsTests {
         let share = open.of(old)
         #expect(share.streams == 3 && share.subscribers == 3)
         #expect(share.holders.map(\.stream) == visitors[..<2].map(\.token))
-        #expect(share.holders.map { $0.ageNanoseconds / 1_000_000_000 } == [3, 2])
+        #expect(share.holders.map { $0.age / 1_000_000_000 } == [3, 2])
         #expect(share.holders.first?.producer == "old")
         #expect(open.of(new).streams == 1)
         for visitor in visitors[..<3] { visitor.hangUp() }
@@ -58,7 +58,7 @@ struct OpenStreamsTests {
         stage.pass(milliseconds: 3000)
         let open = try #require(openStreams(stage.runtime) { stage.turn() })
         let first = open.of(opens.generation)
-        #expect(first.subscribers == 1 && first.holders.map { $0.ageNanoseconds / 1_000_000_000 } == [3])
+        #expect(first.subscribers == 1 && first.holders.map { $0.age / 1_000_000_000 } == [3])
         let second = open.of(closes.generation)
         #expect(second.streams == 1 && second.subscribers == 0)
         #expect(second.holders.map(\.peer) == [nil] && second.holders.map(\.isShared) == [false])
