@@ -203,7 +203,7 @@ let package = Package(
             linkerSettings: [.unsafeFlags(["-Xlinker", "-z", "-Xlinker", "now"])]),
         // A target of tests, so that only they are built with it.
         .testTarget(
-            name: "TestSupport", dependencies: ["EventStream", "ProducerInterface", "SystemCalls"],
+            name: "TestSupport", dependencies: ["EventStream", "Processes", "ProducerInterface", "SystemCalls"],
             path: "Tests/TestSupport", swiftSettings: settings),
         unitTests("Sluice", also: ["CSluice"]),
         unitTests("EventStream", exclude: ["Golden"]),

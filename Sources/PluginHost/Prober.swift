@@ -68,45 +68,27 @@ package struct Prober: Sendable {
         "its probe was abandoned: the server is stopping", remedy: "restart the server", cause: .moment)
 
     private func spawn(_ copy: String, report: Int32, output: Int32) throws(Defect) -> pid_t {
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        posix_spawn_file_actions_adddup2(&actions, output, 1)
-        posix_spawn_file_actions_adddup2(&actions, output, 2)
-        posix_spawn_file_actions_adddup2(&actions, report, Probe.reportDescriptor)
-        // Those of the server are not for the plugin. Before the process begins: later some are its own, of threads that Swift's
-        // runtime starts at any moment, and ends the process over when they are gone.
-        sluice_spawn_closing_from(&actions, Probe.reportDescriptor + 1)
-
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        var none = sigset_t()
-        var all = sigset_t()
-        sigemptyset(&none)
-        sigfillset(&all)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        posix_spawnattr_setsigdefault(&attributes, &all)
-        // A group of its own: what the plugin starts is ended with it.
-        posix_spawnattr_setpgroup(&attributes, 0)
-        posix_spawnattr_setflags(
-            &attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP))
-
         let seconds = settings.deadlineNanoseconds / 1_000_000_000 + 1
-        var words = CStrings([
+        let words = [
             "sluice", "probe", copy, "--reports", "--parent", "\(getpid())", "--memory", "\(settings.memoryBytes)",
             "--seconds", "\(seconds)",
-        ])
-        var variables = CStrings(Self.environment())
-        var pid: pid_t = 0
-        let code = posix_spawn(&pid, settings.executable, &actions, &attributes, &words.pointers, &variables.pointers)
-        guard code == 0 else {
+        ]
+        var program = ProgramStart(
+            words, program: settings.executable, variables: ProcessEnvironment.variables(with: [Self.variable: "1"]))
+        program.descriptors = [
+            (1, .copy(of: output)), (2, .copy(of: output)), (Probe.reportDescriptor, .copy(of: report)),
+        ]
+        // Those of the server are not for the plugin.
+        program.closedFrom = Probe.reportDescriptor + 1
+        // What the plugin starts is ended with it.
+        program.leadsGroup = true
+        do {
+            return try program.start()
+        } catch {
             throw Defect(
-                "it can't be probed: no process can be started (\(systemError(code)))",
+                "it can't be probed: no process can be started (\(error))",
                 remedy: "raise the limit of processes (ulimit -u), and reload", cause: .moment)
         }
-        return pid
     }
 
     /// Reads what comes until there is a verdict, the process is gone, or the time is up.
@@ -155,17 +137,13 @@ package struct Prober: Sendable {
         // Not reaped yet, so the number still means this group.
         kill(-pid, SIGKILL)
         kill(pid, SIGKILL)
-        var status: Int32 = 0
-        var reaped: pid_t
-        repeat { reaped = waitpid(pid, &status, 0) } while reaped < 0 && errno == EINTR
-        guard reaped == pid else { return outcome.ending = .unknown }
-        guard endedByItself else { return outcome.ending = .late }
-        let signal = status & 0x7f
-        outcome.ending = signal == 0 ? .status((status >> 8) & 0xff) : .signal(signal)
-    }
-
-    private static func environment() -> [String] {
-        ProcessEnvironment.variables.filter { !$0.hasPrefix("\(variable)=") } + ["\(variable)=1"]
+        outcome.ending =
+            switch ProgramEnd.reap(pid) {
+            case nil: .unknown
+            case _ where !endedByItself: .late
+            case .status(let status): .status(status)
+            case .signal(let number): .signal(number)
+            }
     }
 }
 
@@ -202,15 +180,4 @@ private struct PipeEnds: ~Copyable {
         close(reading)
         if writing >= 0 { close(writing) }
     }
-}
-
-/// An array of C strings, ended by NULL.
-private struct CStrings: ~Copyable {
-    var pointers: [UnsafeMutablePointer<CChar>?]
-
-    init(_ strings: [String]) {
-        pointers = strings.map { strdup($0) } + [nil]
-    }
-
-    deinit { pointers.forEach { free($0) } }
 }

@@ -16,6 +16,16 @@ package enum ProcessEnvironment {
     /// "NAME=value" each: those that were kept, or, in a process that keeps none, those that it has.
     package static var variables: [String] { kept.withLock(\.self) ?? present() }
 
+    /// The same with others added, or in the place of those that have their names.
+    package static func variables(with added: [String: String]) -> [String] { changed(variables, with: added) }
+
+    /// Those that it has at this moment, changed likewise.
+    package static func present(with added: [String: String]) -> [String] { changed(present(), with: added) }
+
+    private static func changed(_ variables: [String], with added: [String: String]) -> [String] {
+        variables.filter { added[String($0.prefix { $0 != "=" })] == nil } + added.map { "\($0.key)=\($0.value)" }
+    }
+
     /// The value of a variable; `nil` if there is none.
     package static func value(of name: String) -> String? {
         guard let kept = kept.withLock(\.self) else { return getenv(name).map { String(cString: $0) } }

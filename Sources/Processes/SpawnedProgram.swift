@@ -53,7 +53,7 @@ package final class SpawnedProgram: Sendable {
     /// - Throws: if the system cannot start it.
     package func run() throws(CommandFailure) -> Ending {
         var ends: [Int32] = [-1, -1]
-        if output == .kept, sluice_pipe(&ends) != 0 { throw failure(errno) }
+        if output == .kept, sluice_pipe(&ends) != 0 { throw failure(systemError()) }
         defer { if ends[0] >= 0 { close(ends[0]) } }
         let pid = try state.withLock { state throws(CommandFailure) -> pid_t in
             defer { if ends[1] >= 0 { close(ends[1]) } }
@@ -69,22 +69,17 @@ package final class SpawnedProgram: Sendable {
         var text = KeptText()
         watch(process, ends[0], &text)
         // Looks first and reaps under the lock, so that `end` never meets a number that was given to somebody else.
-        var information = siginfo_t()
-        while waitid(P_PID, id_t(pid), &information, WEXITED | WNOWAIT) != 0, errno == EINTR {}
+        ProgramEnd.wait(for: pid)
         return try state.withLock { state throws(CommandFailure) in
             kill(-pid, SIGKILL)
             state.group = nil
-            var status: Int32 = 0
-            var reaped: pid_t
-            repeat { reaped = waitpid(pid, &status, 0) } while reaped < 0 && errno == EINTR
             // Not taken for a success.
-            guard reaped == pid else {
+            guard let end = ProgramEnd.reap(pid) else {
                 throw CommandFailure(
                     "\(words[0]): its exit status is unknown (\(systemError())); is SIGCHLD ignored?"
                 )
             }
-            let signal = status & 0x7f
-            return Ending(status: signal == 0 ? (status >> 8) & 0xff : 128 + signal, output: text.text)
+            return Ending(status: end.shellStatus, output: text.text)
         }
     }
 
@@ -126,48 +121,19 @@ package final class SpawnedProgram: Sendable {
     }
 
     private func start(writingTo pipe: Int32) throws(CommandFailure) -> pid_t {
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        if pipe >= 0 {
-            posix_spawn_file_actions_adddup2(&actions, pipe, 1)
-            posix_spawn_file_actions_adddup2(&actions, pipe, 2)
-        }
-        // Whatever this process blocks or ignores, a compiler starts like from a shell.
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        var none = sigset_t()
-        var all = sigset_t()
-        sigemptyset(&none)
-        sigfillset(&all)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        posix_spawnattr_setsigdefault(&attributes, &all)
-        posix_spawnattr_setpgroup(&attributes, 0)
-        posix_spawnattr_setflags(
-            &attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP))
-
-        var pointers: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
-        defer { pointers.forEach { free($0) } }
-        var variables: [UnsafeMutablePointer<CChar>?] = environment().map { strdup($0) } + [nil]
-        defer { variables.forEach { free($0) } }
-        var pid: pid_t = 0
-        let code = posix_spawnp(&pid, words[0], &actions, &attributes, &pointers, &variables)
-        guard code == 0 else { throw failure(code) }
-        InheritedLimits.restore(in: pid)
-        return pid
+        let variables = temporary.map { ProcessEnvironment.variables(with: ["TMPDIR": $0]) }
+        var program = ProgramStart(words, variables: variables ?? ProcessEnvironment.variables)
+        if pipe >= 0 { program.descriptors = [(1, .copy(of: pipe)), (2, .copy(of: pipe))] }
+        program.leadsGroup = true
+        do {
+            let pid = try program.start()
+            InheritedLimits.restore(in: pid)
+            return pid
+        } catch { throw failure("\(error)") }
     }
 
-    /// This process's own, but for the place of temporary files.
-    private func environment() -> [String] {
-        let variables = ProcessEnvironment.variables
-        guard let temporary else { return variables }
-        return variables.filter { !$0.hasPrefix("TMPDIR=") } + ["TMPDIR=\(temporary)"]
-    }
-
-    private func failure(_ code: Int32) -> CommandFailure {
-        CommandFailure("\(words[0]) cannot be started: \(systemError(code))")
+    private func failure(_ reason: String) -> CommandFailure {
+        CommandFailure("\(words[0]) cannot be started: \(reason)")
     }
 }
 

@@ -9,7 +9,7 @@ import TestSupport
 /// therefore see.
 ///
 /// What sources publish is numbered through for each key and generation: "k 2 7", so that a hole or a repeat shows in the bytes alone.
-final class HubSimulation: @unchecked Sendable {
+final class HubSimulation: SimulatedWorld, @unchecked Sendable {
     // Unchecked: everything happens on one thread, also what producers do.
     var random: SeededRandom
     let stage: HubStage
@@ -42,28 +42,15 @@ final class HubSimulation: @unchecked Sendable {
         var state: State
     }
 
-    final class Actor {
-        let visitor: HubVisitor
+    final class Actor: SimulatedSubscriber {
         let key: String
         let lastEventID: String?
-        let history: String?
-        var sink: FakeSink?
-        var drained = 0
-        var isAttached = false
-        var hasLeft = false
 
-        init(_ visitor: HubVisitor, key: String, lastEventID: String?, history: String?) {
-            self.visitor = visitor
+        init(_ visitor: HubVisitor, key: String, lastEventID: String?) {
             self.key = key
             self.lastEventID = lastEventID
-            self.history = history
+            super.init(visitor.stage, visitor.token, visitor.door)
         }
-
-        var bytes: [UInt8] {
-            if let sink { return Array(sink.batches.joined()) }
-            return isAttached ? visitor.socket.sent : []
-        }
-        var isClosed: Bool { sink.map { !$0.ends.isEmpty } ?? (isAttached && visitor.socket.isClosed) }
     }
 
     init(random: SeededRandom, policy: HubSettings.SlowPolicy) {
@@ -83,9 +70,7 @@ final class HubSimulation: @unchecked Sendable {
         reload()
     }
 
-    func number(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &random) }
-    func chance(_ one: Int, in all: Int) -> Bool { number(1...all) <= one }
-    func violate(_ what: String) { violations.append(what) }
+    var allEntries: [ProducerEntry] { entries }
 
     func reload() {
         let number = entries.count + 1

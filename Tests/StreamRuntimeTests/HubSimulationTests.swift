@@ -12,24 +12,8 @@ struct HubSimulationTests {
         arguments: HubSettings.SlowPolicy.allCases)
     func simulate(_ policy: HubSettings.SlowPolicy) {
         let simulation = HubSimulation(random: .fromEnvironment(test: "HubSimulation \(policy)"), policy: policy)
-        // Chance decides how long it takes until everything has happened that can.
-        var step = 0
-        while step < 60_000 || step < 600_000 && !simulation.hasSeenEverything {
-            simulation.step()
-            step += 1
-            if !simulation.violations.isEmpty {
-                Issue.record("step \(step): \(simulation.violations)")
-                return
-            }
-        }
-        simulation.finish()
-        #expect(simulation.violations == [])
-        #expect(simulation.stage.isIdle)
+        simulation.run(steps: 60_000, atMost: 600_000)
         #expect(simulation.closed.values.reduce(0, +) == simulation.opened && simulation.sources.isEmpty)
-        for entry in simulation.entries {
-            #expect(entry.ledger.open == 0 && entry.generation.liveStreams == 0)
-            #expect((entry.producer as! FakeProducer).violations == [])
-        }
         #expect(
             simulation.hasSeenEverything,
             "\(simulation.opened) \(simulation.joined) \(simulation.gaps) \(simulation.ends) \(simulation.closed)")
@@ -42,12 +26,11 @@ extension HubSimulation {
             && Set(closed.keys).isSuperset(of: [.disconnected, .completed, .failed, .reloaded])
     }
 
-    /// One random thing.
     func step() {
         switch number(0...99) {
         case 0..<6: join()
         case 6..<40: turn()
-        case 40..<43: stage.pass(milliseconds: Int64(chance(1, in: 30) ? number(1...20_000) : number(1...300)))
+        case 40..<43: stage.pass(milliseconds: chance(1, in: 30) ? number(1...20_000) : number(1...300))
         case 43: if chance(1, in: 60) { reload() }
         case 44: if chance(1, in: 60) { endOldGenerations() }
         case 45..<65: touchSource()
@@ -70,12 +53,12 @@ extension HubSimulation {
         }
     }
 
-    private func isRefused(_ actor: Actor) -> Bool { actor.visitor.door.answers.contains { $0 != "stream" } }
+    private func isRefused(_ actor: Actor) -> Bool { actor.door.answers.contains { $0 != "stream" } }
 
     private func check(_ actor: Actor) {
         let blocks = blocks(of: actor.bytes)
         if let fault = fault(in: blocks, of: actor) {
-            violate("\(actor.visitor.token) of \(actor.key) after \(actor.lastEventID ?? "-"): \(fault)")
+            violate("\(actor.token) of \(actor.key) after \(actor.lastEventID ?? "-"): \(fault)")
         }
         let last = blocks.last.map(word(for:))
         if last == "end" || last == "error said" || last == "farewell" { ends += 1 }
@@ -92,7 +75,7 @@ extension HubSimulation {
         let history = chance(1, in: 4) ? "\(number(0...40))" : nil
         do throws(Overload) {
             let visitor = try stage.ask(entry, parameters: key, history: history, lastEventID: id)
-            actors.append(Actor(visitor, key: key, lastEventID: id, history: history))
+            actors.append(Actor(visitor, key: key, lastEventID: id))
             joined += 1
         } catch {
             if !["max-streams", "max-hubs-per-producer"].contains(error.limit) { violate("refused: \(error.limit)") }
@@ -115,41 +98,34 @@ extension HubSimulation {
     private func act(on actor: Actor) {
         guard actor.isAttached else {
             guard !actor.hasLeft else { return }
-            if actor.visitor.door.answers == ["stream"], chance(2, in: 3) {
-                actor.isAttached = true
+            if actor.door.answers == ["stream"], chance(2, in: 3) {
                 if chance(1, in: 5) {
-                    let sink = FakeSink()
-                    actor.sink = sink
-                    actor.visitor.attach(sink)
+                    actor.attachSink()
                 } else {
-                    actor.visitor.attach(room: chance(1, in: 3) ? number(0...300) : 1 << 40)
+                    actor.attach(room: chance(1, in: 3) ? number(0...300) : 1 << 40)
                 }
             } else if chance(1, in: 6) {
-                actor.hasLeft = true
-                actor.visitor.leave()
+                actor.leave()
             }
             return
         }
         guard !actor.isClosed else { return }
-        if let sink = actor.sink {
+        if actor.sink != nil {
             if chance(1, in: 60) {
-                actor.hasLeft = true
-                stage.runtime.sinkClosed(actor.visitor.token)
+                actor.closeSink()
                 actors.removeAll { $0 === actor }
-            } else if sink.batches.count > actor.drained {
-                actor.drained = sink.batches.count
-                stage.runtime.sinksDrained([actor.visitor.token])
+            } else {
+                actor.drainSink()
             }
             return
         }
         switch number(0...59) {
-        case 0: actor.visitor.system.hangUp(actor.visitor.descriptor)
-        case 1: actor.visitor.system.breakSilently(actor.visitor.descriptor)
-        default: actor.visitor.read(chance(1, in: 3) ? number(1...20) : number(1...600))
+        case 0: actor.system.hangUp(actor.descriptor)
+        case 1: actor.system.breakSilently(actor.descriptor)
+        default: actor.read(chance(1, in: 3) ? number(1...20) : number(1...600))
         }
     }
 
-    /// Brings everything to its end.
     func finish() {
         stage.runtime.end(nil, .shutdown)
         entries.last!.generation.retire()
@@ -162,10 +138,7 @@ extension HubSimulation {
                 case .open: break
                 }
             }
-            for actor in actors where !actor.isAttached && !actor.hasLeft {
-                actor.hasLeft = true
-                actor.visitor.leave()
-            }
+            for actor in actors where !actor.isAttached && !actor.hasLeft { actor.leave() }
         }
         stage.pass(milliseconds: 120_000)
         for token in sources.keys.sorted(by: { $0.raw < $1.raw }) where sources[token]!.state == .closing {

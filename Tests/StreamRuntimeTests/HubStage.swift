@@ -87,17 +87,22 @@ final class HubStage {
         for _ in 0..<times { runtime.turn() }
     }
 
-    /// Lets time pass on all loops alike, from timer to timer.
     func pass(milliseconds: Int64) {
         turn(2)
-        let end = systems[0].time + milliseconds * 1_000_000
+        pass(nanoseconds: milliseconds * 1_000_000, turns: 2)
+        turn()
+    }
+
+    /// Lets time pass on all loops alike, from timer to timer.
+    /// - Parameter turns: so many of each loop at each of them.
+    func pass(nanoseconds: Int64, turns: Int) {
+        let end = systems[0].time + nanoseconds
         while systems[0].time < end {
             let next = runtime.loops.map { $0.loop.timers.earliest }.min()!
             let step = min(end, max(next, systems[0].time + 1)) - systems[0].time
             for system in systems { system.advance(nanoseconds: step) }
-            turn(2)
+            turn(turns)
         }
-        turn()
     }
 
     var hubCount: Int { runtime.loops[0].directory.count }
@@ -111,32 +116,20 @@ final class HubStage {
 }
 
 /// One subscriber of a shared stream: its request, its connection, and what it has received.
-final class HubVisitor {
+final class HubVisitor: VirtualSubscriber {
     let stage: HubStage
-    let token: StreamToken
-    let door: FakeDoor
-    private(set) var descriptor: Int32 = -1
 
     init(_ stage: HubStage, _ token: StreamToken, _ door: FakeDoor) {
         self.stage = stage
-        self.token = token
-        self.door = door
+        super.init(stage.runtime, stage.systems, token, door)
     }
-
-    var system: VirtualSystem { stage.systems[token.loop] }
-    var socket: VirtualSystem.Socket { system.sockets[descriptor]! }
 
     func attach(room: Int = .max, form: ResponseForm = [.chunked, .reconnects]) {
-        descriptor = system.makeSocket(room: room)
-        stage.runtime.attach(token, to: .descriptor(descriptor), form: form)
+        connect(room: room)
+        hand(form: form)
     }
 
-    func attach(_ sink: FakeSink, form: ResponseForm = [.chunked, .reconnects]) {
-        stage.runtime.attach(token, to: .sink(sink), form: form)
-    }
-
-    func leave() { stage.runtime.leave(token) }
-    func read(_ bytes: Int) { system.makeRoom(descriptor, bytes) }
+    func attach(_ sink: FakeSink, form: ResponseForm = [.chunked, .reconnects]) { hand(sink, form: form) }
 
     /// The peer closes, also after the server's end.
     func hangUp() {

@@ -10,7 +10,7 @@ import TestSupport
 ///
 /// All events of a kind are numbered through, over all generations, so that what was lost, repeated or reordered at a switch shows in the
 /// bytes alone.
-final class MigrationSimulation: @unchecked Sendable {
+final class MigrationSimulation: SimulatedWorld, @unchecked Sendable {
     // Unchecked: everything happens on one thread, also what producers do.
 
     enum Kind: String, CaseIterable {
@@ -47,30 +47,22 @@ final class MigrationSimulation: @unchecked Sendable {
         }
     }
 
-    final class Actor {
+    final class Actor: SimulatedSubscriber {
         let kind: Kind
-        let token: StreamToken
-        let door: FakeDoor
-        var descriptor: Int32?
-        var sink: FakeSink?
-        var drained = 0
-        var hasLeft = false
         var chunks = ChunkDecoder()
         /// Batches of the sink that were looked at.
         var batchesSeen = 0
         var blocksSeen = 0
         var lastNumber: Int?
 
-        init(_ kind: Kind, _ token: StreamToken, _ door: FakeDoor) {
+        init(_ stage: HubStage, _ kind: Kind, _ token: StreamToken, _ door: FakeDoor) {
             self.kind = kind
-            self.token = token
-            self.door = door
+            super.init(stage, token, door)
         }
     }
 
     var random: SeededRandom
-    let systems = (0..<3).map { _ in VirtualSystem() }
-    let runtime: Runtime
+    let stage: HubStage
     var generations: [Generation] = []
     var entries: [[Kind: ProducerEntry]] = []
     /// Generations on trial of which each stream that is pulled fails, and no other does anything.
@@ -96,12 +88,13 @@ final class MigrationSimulation: @unchecked Sendable {
         limits.handoffBytes = 2000
         limits.migrationDeadline = 2_000_000_000
         limits.hub.linger = 1_000_000_000
-        runtime = Runtime(systems: systems, limits: limits, logger: FakeLog().logger)
+        stage = HubStage(limits, loops: 3)
+        reload()
     }
 
-    var time: Int64 { systems[0].time }
-    func chance(_ one: Int, in all: Int) -> Bool { Int.random(in: 0..<all, using: &random) < one }
-    func violate(_ what: String) { violations.append(what) }
+    var allEntries: [ProducerEntry] { entries.flatMap(\.values) }
+    /// In an order that a seed repeats.
+    var orderedSources: [(key: StreamToken, value: Source)] { sources.sorted { $0.key.raw < $1.key.raw } }
 
     // MARK: Reloads
 
@@ -158,7 +151,7 @@ final class MigrationSimulation: @unchecked Sendable {
     }
 
     private func endTrials() {
-        for entry in entries.flatMap(\.values) { entry.setFallback(nil) }
+        for entry in allEntries { entry.setFallback(nil) }
     }
 
     private var isReleased: Set<Int> = []
@@ -177,7 +170,7 @@ final class MigrationSimulation: @unchecked Sendable {
         if kind == .saved, number != savedNumber { violate("saved \(number), but it was \(savedNumber)") }
         let source = Source(kind, generation: generation, number: number)
         sources[stream.token] = source
-        switch Int.random(in: 0..<20, using: &random) {
+        switch self.number(0...19) {
         case 0:
             refusals += 1
             return .ended()
@@ -206,7 +199,7 @@ final class MigrationSimulation: @unchecked Sendable {
     private func encode(_ source: Source, _ frames: inout FrameBuffer) {
         let number = (source.kind == .saved ? savedNumber : source.number) + 1
         let text =
-            "\(number) \(source.generation) " + String(repeating: "x", count: Int.random(in: 0..<200, using: &random))
+            "\(number) \(source.generation) " + String(repeating: "x", count: self.number(0...199))
         let event = Event(data: text, id: source.kind == .saved ? nil : "\(number)")
         try! EventEncoder().encode(event, into: &frames)
     }
@@ -218,7 +211,7 @@ final class MigrationSimulation: @unchecked Sendable {
             source.hasFailed = true
             return .failed(StreamFailure(message: nil, log: "bad"))
         }
-        for _ in 0..<Int.random(in: 0..<3, using: &random) {
+        for _ in 0..<number(0...2) {
             encode(source, &frames)
             source.number += 1
         }
@@ -226,7 +219,7 @@ final class MigrationSimulation: @unchecked Sendable {
             source.hasEnded = true
             return .ended
         }
-        return .wait(milliseconds: Int64.random(in: 0..<500, using: &random))
+        return .wait(milliseconds: number(0...499))
     }
 
     func emit(_ token: StreamToken, _ source: Source) {

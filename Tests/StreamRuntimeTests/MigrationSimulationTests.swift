@@ -12,35 +12,10 @@ struct MigrationSimulationTests {
         "whenever a reload comes: nobody misses, repeats or reorders an event, and every stream that opened is closed once"
     )
     func simulate() {
-        let simulation = MigrationSimulation(random: SeededRandom.fromEnvironment(test: "MigrationSimulation"))
-        simulation.reload()
-        // Chance decides how long it takes until everything has happened that can.
-        var step = 0
-        while step < 40_000 || step < 400_000 && !simulation.hasSeenEverything {
-            simulation.step()
-            step += 1
-            if !simulation.violations.isEmpty {
-                Issue.record("step \(step): \(simulation.violations)")
-                return
-            }
-        }
-        simulation.finish()
-        #expect(simulation.violations == [])
-        #expect(simulation.runtime.rowsInUse == 0 && simulation.runtime.figures().streams.open == 0)
-        #expect(simulation.runtime.figures().streams.stuck == 0)
-        #expect(simulation.systems.allSatisfy { $0.sockets.values.allSatisfy(\.isClosed) })
-        for streams in simulation.runtime.loops {
-            #expect(streams.chores.isEmpty && streams.chores.successorsOpening == 0 && streams.replicas.isEmpty)
-            #expect(streams.moved.isEmpty && streams.loop.timers.earliest == .max)
-        }
-        #expect(simulation.generations.allSatisfy { $0.liveStreams == 0 && $0.isShutDown })
-        for entry in simulation.entries.flatMap(\.values) {
-            #expect(entry.ledger.open == 0)
-            let producer = entry.producer as! FakeProducer
-            #expect(producer.violations == [])
-            let reasons = producer.streams.flatMap(\.closeReasons)
-            #expect(entry.ledger.reasons == Dictionary(reasons.map { ($0, 1) }, uniquingKeysWith: +))
-        }
+        let simulation = MigrationSimulation(random: .fromEnvironment(test: "MigrationSimulation"))
+        simulation.run(steps: 40_000, atMost: 400_000)
+        #expect(simulation.generations.allSatisfy { $0.isShutDown })
+        #expect(simulation.runtime.loops.allSatisfy { $0.chores.successorsOpening == 0 })
         #expect(
             simulation.hasSeenEverything && simulation.closes[.shutdown] != nil,
             "\(simulation.migrations) \(simulation.refusals) \(simulation.received) \(simulation.closes)")
@@ -53,12 +28,11 @@ extension MigrationSimulation {
             && Set(closes.keys).isSuperset(of: [.completed, .disconnected, .slow, .reloaded])
     }
 
-    /// One random thing.
     func step() {
-        switch Int.random(in: 0..<100, using: &random) {
+        switch number(0...99) {
         case 0..<3: if actors.count < 60 { visit() }
         case 3..<40: turn()
-        case 40..<44: pass(chance(1, in: 60) ? 31_000_000_000 : Int64.random(in: 1...300_000_000, using: &random))
+        case 40..<44: pass(chance(1, in: 60) ? 31_000_000_000 : number(1...300_000_000))
         case 44: if chance(1, in: 12) { reload() }
         case 45: if chance(1, in: 40) { rollBack() }
         case 46:
@@ -68,12 +42,10 @@ extension MigrationSimulation {
                 runtime.end(generations[old], .reloaded)
             }
         case 47..<70:
-            let live = sources.filter {
+            let live = orderedSources.filter {
                 $0.value.isPending || $0.value.isOpen && $0.value.closeReason == nil || $0.value.isClosing
             }
-            // In an order that a seed repeats.
-            guard let (token, source) = live.sorted(by: { $0.key.raw < $1.key.raw }).randomElement(using: &random)
-            else { return }
+            guard let (token, source) = live.randomElement(using: &random) else { return }
             if source.isPending {
                 if chance(1, in: 3) { answer(token, source) }
             } else if source.isClosing {
@@ -95,7 +67,7 @@ extension MigrationSimulation {
             let token = try? runtime.open(
                 RouteMatch(entry: entries[generation][kind]!, values: []), request, answering: door)
         else { return }
-        actors.append(Actor(kind, token, door))
+        actors.append(Actor(stage, kind, token, door))
     }
 
     func turn() {
@@ -103,66 +75,48 @@ extension MigrationSimulation {
         guard chance(1, in: 20) else { return }
         actors.removeAll { actor in
             if let fault = fault(of: actor) { violate("\(actor.kind) \(actor.token): \(fault)") }
-            if let descriptor = actor.descriptor { return systems[actor.token.loop].sockets[descriptor]!.isClosed }
-            return actor.hasLeft || actor.sink.map { !$0.ends.isEmpty } ?? false
-        }
-    }
-
-    private func pass(_ nanoseconds: Int64) {
-        let end = time + nanoseconds
-        while time < end {
-            let next = runtime.loops.map { $0.loop.timers.earliest }.min()!
-            let step = min(end, max(next, time + 1)) - time
-            for system in systems { system.advance(nanoseconds: step) }
-            for streams in runtime.loops { streams.loop.turn(waitingAtMost: 0) }
+            return actor.isClosed || actor.hasLeft && actor.descriptor < 0
         }
     }
 
     private func act(on actor: Actor) {
         let system = systems[actor.token.loop]
-        if let sink = actor.sink {
+        if actor.sink != nil {
             if chance(1, in: 60), !actor.hasLeft {
-                actor.hasLeft = true
-                runtime.sinkClosed(actor.token)
-            } else if sink.batches.count > actor.drained {
-                actor.drained = sink.batches.count
-                runtime.sinksDrained([actor.token])
+                actor.closeSink()
+            } else {
+                actor.drainSink()
             }
-        } else if let descriptor = actor.descriptor {
+        } else if case let descriptor = actor.descriptor, descriptor >= 0 {
             guard !system.sockets[descriptor]!.isClosed else { return }
-            switch Int.random(in: 0..<60, using: &random) {
+            switch number(0...59) {
             case 0: system.hangUp(descriptor)
             case 1: if chance(1, in: 4) { system.breakSilently(descriptor) }
             case 2: system.halfClose(descriptor)
             // Readers of shared streams read all, so that none is overtaken.
             default:
                 guard !actor.kind.isShared, actor.token.slot % 5 != 0 else { return }
-                system.makeRoom(descriptor, Int.random(in: 1..<3000, using: &random))
+                system.makeRoom(descriptor, number(1...2999))
             }
         } else if actor.door.answers.first == "stream" {
             if chance(1, in: 10) {
-                actor.hasLeft = true
-                runtime.leave(actor.token)
+                actor.leave()
             } else if chance(1, in: 4) {
-                actor.sink = FakeSink()
-                runtime.attach(actor.token, to: .sink(actor.sink!), form: [.chunked, .reconnects])
+                actor.attachSink()
             } else {
-                actor.descriptor = system.makeSocket(room: actor.kind.isShared ? .max : 500)
-                runtime.attach(
-                    actor.token, to: .descriptor(actor.descriptor!), form: [.chunked, .reconnects])
+                actor.attach(room: actor.kind.isShared ? .max : 500)
             }
         } else if !actor.door.answers.isEmpty {
             actor.hasLeft = true
         } else if chance(1, in: 20) {
-            actor.hasLeft = true
-            runtime.leave(actor.token)
+            actor.leave()
         }
     }
 
     /// What is wrong with the bytes that a subscriber got since it was last looked at.
     private func fault(of actor: Actor) -> String? {
         var bytes: [UInt8] = []
-        if let descriptor = actor.descriptor { bytes = systems[actor.token.loop].takeSent(descriptor) }
+        if actor.descriptor >= 0 { bytes = actor.system.takeSent(actor.descriptor) }
         if let sink = actor.sink {
             bytes = Array(sink.batches.dropFirst(actor.batchesSeen).joined())
             actor.batchesSeen = sink.batches.count
@@ -191,24 +145,20 @@ extension MigrationSimulation {
         return nil
     }
 
-    /// Brings everything to its end.
     func finish() {
         mayFarewell = true
         runtime.end(nil, .shutdown)
         releaseAll()
         for _ in 0..<4 {
             pass(10_000_000)
-            for (token, source) in sources {
+            for (token, source) in orderedSources {
                 if source.isPending { answer(token, source) }
                 if source.isClosing { complete(token, source) }
             }
-            for actor in actors where actor.descriptor == nil && actor.sink == nil && !actor.hasLeft {
-                actor.hasLeft = true
-                runtime.leave(actor.token)
-            }
+            for actor in actors where !actor.isAttached && !actor.hasLeft { actor.leave() }
         }
         pass(120_000_000_000)
-        for (token, source) in sources where source.isClosing { complete(token, source) }
+        for (token, source) in orderedSources where source.isClosing { complete(token, source) }
         pass(1_000_000)
         for actor in actors { if let fault = fault(of: actor) { violate("\(actor.kind) \(actor.token): \(fault)") } }
         for (token, source) in sources where source.isOpen && source.closeReason == nil {

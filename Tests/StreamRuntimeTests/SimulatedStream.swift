@@ -6,21 +6,13 @@ import TestSupport
 @testable import StreamRuntime
 
 /// A stream of the simulation: what was done to it, and what may therefore be seen of it.
-final class SimulatedStream {
-    let token: StreamToken
-    let door: FakeDoor
+final class SimulatedStream: SimulatedSubscriber {
     let entry: ProducerEntry
     var fake: FakeStream?
-    var descriptor: Int32?
-    var sink: FakeSink?
-    /// Batches of the sink that were reported as sent.
-    var drained = 0
 
     var isPending = false
     var isOpen = false
     var isClosing = false
-    /// The subscriber's side gave the stream up.
-    var hasLeft = false
     var hasTimedOut = false
     var pullEnd: CloseReason?
     var closeReason: CloseReason?
@@ -32,30 +24,24 @@ final class SimulatedStream {
     var produced = 0
     var emitted = 0
 
-    init(_ token: StreamToken, _ door: FakeDoor, _ entry: ProducerEntry) {
-        self.token = token
-        self.door = door
+    init(_ stage: HubStage, _ token: StreamToken, _ door: FakeDoor, _ entry: ProducerEntry) {
         self.entry = entry
+        super.init(stage, token, door)
     }
 
-    var isAttached: Bool { descriptor != nil || sink != nil }
-
     /// Nothing follows any more on the connection, because everything was sent.
-    func isWhole(_ system: VirtualSystem) -> Bool {
-        if let descriptor { return system.sockets[descriptor]!.isShutDown }
-        return sink?.ends == ["finish"]
+    var isWhole: Bool {
+        if let sink { return sink.ends == ["finish"] }
+        return isAttached && socket.isShutDown
     }
 
     /// What is wrong with the bytes that the subscriber got: they must be what was produced, in order, and all of it if the stream
     /// came to a clean end.
-    func fault(_ system: VirtualSystem) -> String? {
-        var bytes: [UInt8] = []
-        if let descriptor { bytes = system.sockets[descriptor]!.sent }
-        if let sink { bytes = Array(sink.batches.joined()) }
+    func fault() -> String? {
         var decoder = ChunkDecoder()
         var blocks = decoder.feed(bytes).map(block(of:))
         if decoder.isMalformed { return "got what is no chunk" }
-        if isWhole(system) {
+        if isWhole {
             guard decoder.isComplete else { return "ended, and was not told so" }
             guard !blocks.isEmpty else { return "ended without a word" }
             let last = blocks.removeLast()
@@ -86,7 +72,7 @@ final class SimulatedStream {
             }
         }
         if pulled > produced || emitted > self.emitted { return "more events than there were" }
-        if isWhole(system), pulled != produced || emitted != self.emitted {
+        if isWhole, pulled != produced || emitted != self.emitted {
             return "\(pulled) of \(produced) pulled and \(emitted) of \(self.emitted) emitted events came"
         }
         return nil

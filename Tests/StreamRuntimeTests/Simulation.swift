@@ -7,11 +7,10 @@ import TestSupport
 
 /// A world on virtual time in which everything happens at random: what producers answer, what subscribers do, how much time passes.
 /// It keeps its own account of what may follow from that, and notes whatever does not.
-final class Simulation: @unchecked Sendable {
+final class Simulation: SimulatedWorld, @unchecked Sendable {
     // Unchecked: everything happens on one thread, also what producers do.
     var random: SeededRandom
-    let systems = (0..<3).map { _ in VirtualSystem() }
-    let runtime: Runtime
+    let stage: HubStage
     let limits: Limits
     var generations: [Generation] = []
     var entries: [ProducerEntry] = []
@@ -32,13 +31,11 @@ final class Simulation: @unchecked Sendable {
         limits.handoffBytes = 2000
         limits.maxStreams = 50
         self.limits = limits
-        runtime = Runtime(systems: systems, limits: limits, logger: FakeLog().logger)
+        stage = HubStage(limits, loops: 3)
+        reload()
     }
 
-    var time: Int64 { systems[0].time }
-    func chance(_ one: Int, in all: Int) -> Bool { Int.random(in: 0..<all, using: &random) < one }
-    func number(_ range: ClosedRange<Int64>) -> Int64 { Int64.random(in: range, using: &random) }
-    func violate(_ what: String) { violations.append(what) }
+    var allEntries: [ProducerEntry] { entries }
 
     /// New code for all producers: the old generation's streams end now or later.
     func reload() {
@@ -111,7 +108,7 @@ final class Simulation: @unchecked Sendable {
         if !actor.isAttached { violate("\(stream.token): pulled without a connection") }
         meddle(stream.token)
         for _ in 0..<number(0...3) {
-            let text = "p \(actor.produced) " + String(repeating: "x", count: Int(number(0...300)))
+            let text = "p \(actor.produced) " + String(repeating: "x", count: number(0...300))
             try! EventEncoder().encode(Event(data: text), into: &frames)
             actor.produced += 1
         }
@@ -129,7 +126,7 @@ final class Simulation: @unchecked Sendable {
     }
 
     func emit(_ actor: SimulatedStream) {
-        let text = "e \(actor.emitted) " + String(repeating: "y", count: Int(number(0...300)))
+        let text = "e \(actor.emitted) " + String(repeating: "y", count: number(0...300))
         let outcome = runtime.emit(actor.token) { frames in
             (try? EventEncoder().encode(Event(data: text), into: &frames)) != nil
         }

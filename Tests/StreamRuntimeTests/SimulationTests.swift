@@ -11,33 +11,8 @@ struct SimulationTests {
         "whatever happens in whatever order, every stream is closed once, for the true reason, and nothing is lost or left"
     )
     func simulate() {
-        let random = SeededRandom.fromEnvironment(test: "Simulation")
-        let simulation = Simulation(random: random)
-        simulation.reload()
-        // Chance decides how long it takes until everything has happened that can.
-        var step = 0
-        while step < 200_000 || step < 1_000_000 && !simulation.hasSeenEverything {
-            simulation.step()
-            step += 1
-            if !simulation.violations.isEmpty {
-                Issue.record("step \(step): \(simulation.violations)")
-                return
-            }
-        }
-        simulation.finish()
-        #expect(simulation.violations == [])
-        #expect(simulation.runtime.rowsInUse == 0 && simulation.runtime.figures().streams.open == 0)
-        #expect(simulation.runtime.figures().streams.stuck == 0)
-        #expect(simulation.systems.allSatisfy { $0.sockets.values.allSatisfy(\.isClosed) })
-        #expect(simulation.runtime.loops.allSatisfy { $0.scheduled.count == 0 && $0.loop.timers.earliest == .max })
-        #expect(simulation.generations.allSatisfy { $0.liveStreams == 0 })
-        for entry in simulation.entries {
-            #expect(entry.ledger.open == 0)
-            let producer = entry.producer as! FakeProducer
-            #expect(producer.violations == [])
-            let reasons = producer.streams.flatMap(\.closeReasons)
-            #expect(entry.ledger.reasons == Dictionary(reasons.map { ($0, 1) }, uniquingKeysWith: +))
-        }
+        let simulation = Simulation(random: .fromEnvironment(test: "Simulation"))
+        simulation.run(steps: 200_000, atMost: 1_000_000)
         #expect(
             simulation.hasSeenEverything && simulation.closes[.shutdown] != nil,
             "\(simulation.opened), \(simulation.finishedWhole), \(simulation.closes)")
@@ -50,7 +25,6 @@ extension Simulation {
             && Set(closes.keys).isSuperset(of: CloseReason.allCases.filter { $0 != .shutdown })
     }
 
-    /// One random thing.
     func step() {
         switch number(0...99) {
         case 0..<5: open()
@@ -68,7 +42,7 @@ extension Simulation {
         let door = FakeDoor()
         do throws(Overload) {
             let token = try runtime.open(RouteMatch(entry: entry, values: []), .plain, answering: door)
-            let actor = SimulatedStream(token, door, entry)
+            let actor = SimulatedStream(stage, token, door, entry)
             if actors.updateValue(actor, forKey: token) != nil { violate("\(token) was given out twice") }
             order.append(actor)
         } catch {
@@ -85,24 +59,13 @@ extension Simulation {
             let isOver =
                 !runtime.isLive(actor.token) && runtime.loops[actor.token.loop].slot(actor.token) == nil
             guard isOver || chance(1, in: 50) else { return false }
-            if let fault = actor.fault(systems[actor.token.loop]) { violate("\(actor.token): \(fault)") }
+            if let fault = actor.fault() { violate("\(actor.token): \(fault)") }
             if let fake = actor.fake, !fake.violations.isEmpty { violate("\(fake.violations)") }
             guard isOver else { return false }
             if actor.isOpen, actor.closeReason == nil { violate("\(actor.token): over, but never closed") }
-            if actor.isWhole(systems[actor.token.loop]) { finishedWhole += 1 }
+            if actor.isWhole { finishedWhole += 1 }
             actors[actor.token] = nil
             return true
-        }
-    }
-
-    /// Lets time pass on all loops alike, from timer to timer.
-    func pass(_ nanoseconds: Int64) {
-        let end = time + nanoseconds
-        while time < end {
-            let next = runtime.loops.map { $0.loop.timers.earliest }.min()!
-            let step = min(end, max(next, time + 1)) - time
-            for system in systems { system.advance(nanoseconds: step) }
-            for streams in runtime.loops { streams.loop.turn(waitingAtMost: 0) }
         }
     }
 
@@ -114,8 +77,7 @@ extension Simulation {
             if actor.door.answers == ["stream"], chance(2, in: 3) {
                 attach(actor, system)
             } else if !actor.hasLeft, chance(1, in: 4) {
-                actor.hasLeft = true
-                runtime.leave(actor.token)
+                actor.leave()
             }
             return
         }
@@ -125,7 +87,7 @@ extension Simulation {
         case 10: _ = runtime.schedule(actor.token, afterNanoseconds: number(-1...3_000_000_000), .nothing)
         case 11..<13:
             _ = (runtime.isLive(actor.token), runtime.producer(of: actor.token), runtime.isCancelled(actor.token))
-        default: if actor.sink != nil { play(actor, sink: actor.sink!) } else { play(actor, system, actor.descriptor!) }
+        default: if actor.sink != nil { playSink(actor) } else { play(actor, system, actor.descriptor) }
         }
     }
 
@@ -133,32 +95,26 @@ extension Simulation {
         guard !actor.hasLeft else { return }
         actor.lastProgress = time
         if chance(1, in: 4) {
-            let sink = FakeSink()
-            actor.sink = sink
-            runtime.attach(actor.token, to: .sink(sink), form: [.chunked, .reconnects])
+            actor.attachSink()
         } else {
-            let descriptor = system.makeSocket(room: Int(number(0...2000)))
-            actor.descriptor = descriptor
+            let descriptor = actor.connect(room: number(0...2000))
             if chance(1, in: 50) { system.setSilence(descriptor, milliseconds: 60_000) }
             if system.sockets[descriptor]!.silenceMilliseconds > 0 { actor.hasLeft = true }
             if chance(1, in: 100) {
                 actor.hasLeft = true
                 system.failuresToAdd += 1
             }
-            runtime.attach(actor.token, to: .descriptor(descriptor), form: [.chunked, .reconnects])
+            actor.hand(form: [.chunked, .reconnects])
             // So that the failure is this connection's.
             turn()
         }
     }
 
-    private func play(_ actor: SimulatedStream, sink: FakeSink) {
+    private func playSink(_ actor: SimulatedStream) {
         if chance(1, in: 30) {
-            actor.hasLeft = true
-            runtime.sinkClosed(actor.token)
-        } else if sink.batches.count > actor.drained {
-            actor.drained = sink.batches.count
+            actor.closeSink()
+        } else if actor.drainSink() {
             actor.lastProgress = time
-            runtime.sinksDrained([actor.token])
         }
     }
 
@@ -185,11 +141,10 @@ extension Simulation {
             // Some read little, some nothing at all for a while.
             guard actor.token.slot % 5 != 0 || chance(1, in: 20) else { return }
             actor.lastProgress = time
-            system.makeRoom(descriptor, Int(chance(1, in: 3) ? number(1...20) : number(1...5000)))
+            system.makeRoom(descriptor, chance(1, in: 3) ? number(1...20) : number(1...5000))
         }
     }
 
-    /// Brings everything to its end.
     func finish() {
         ended[0] = .shutdown
         runtime.end(nil, .shutdown)
@@ -199,10 +154,7 @@ extension Simulation {
             for actor in order {
                 if actor.isPending { answer(actor) }
                 if actor.isClosing { complete(actor) }
-                if !actor.isAttached, !actor.hasLeft {
-                    actor.hasLeft = true
-                    runtime.leave(actor.token)
-                }
+                if !actor.isAttached, !actor.hasLeft { actor.leave() }
             }
         }
         pass(120_000_000_000)
@@ -210,7 +162,7 @@ extension Simulation {
         turn()
         turn()
         for actor in order {
-            if let fault = actor.fault(systems[actor.token.loop]) { violate("\(actor.token): \(fault)") }
+            if let fault = actor.fault() { violate("\(actor.token): \(fault)") }
         }
     }
 }

@@ -63,29 +63,22 @@ final class Stage {
 }
 
 /// One subscriber: its request, its connection, and what it has received.
-final class Visitor {
+final class Visitor: VirtualSubscriber {
     let stage: Stage
-    let token: StreamToken
-    let door: FakeDoor
-    private(set) var descriptor: Int32 = -1
 
     init(_ stage: Stage, _ token: StreamToken, _ door: FakeDoor) {
         self.stage = stage
-        self.token = token
-        self.door = door
+        super.init(stage.runtime, [stage.system], token, door)
     }
 
     /// - Parameter form: not in chunks, so that what was sent can be compared with the frames themselves.
     func attach(room: Int = .max, head: String = "", form: ResponseForm = .reconnects) {
-        descriptor = stage.system.makeSocket(room: room)
-        stage.runtime.attach(token, to: .descriptor(descriptor, head: Array(head.utf8)), form: form)
+        connect(room: room)
+        hand(head: head, form: form)
     }
 
-    func leave() { stage.runtime.leave(token) }
-    func hangUp(timedOut: Bool = false) { stage.system.hangUp(descriptor, timedOut: timedOut) }
-    func read(_ bytes: Int) { stage.system.makeRoom(descriptor, bytes) }
+    func hangUp(timedOut: Bool = false) { system.hangUp(descriptor, timedOut: timedOut) }
 
-    var socket: VirtualSystem.Socket { stage.system.sockets[descriptor]! }
     /// All that was sent, but for the preamble (after how long to come back, and a comment).
     var text: String { String(decoding: socket.sent, as: UTF8.self).withoutPreamble }
     var slot: UInt32? { stage.streams.slot(token) }

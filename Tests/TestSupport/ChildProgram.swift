@@ -1,5 +1,5 @@
 import Glibc
-import SystemCalls
+import Processes
 
 /// A program that ran to its end, for tests that need a compiler or another tool.
 package struct ChildProgram: Sendable {
@@ -21,41 +21,21 @@ package struct ChildProgram: Sendable {
         let directory = TemporaryDirectory()
         let file = "\(directory.path)/output"
 
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        posix_spawn_file_actions_addopen(&actions, 1, file, O_WRONLY | O_CREAT | O_APPEND, 0o600)
-        posix_spawn_file_actions_adddup2(&actions, 1, 2)
-
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        posix_spawnattr_setpgroup(&attributes, 0)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
-
-        var process: pid_t = 0
-        var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
-        words.append(nil)
-        defer { words.forEach { free($0) } }
-        let code = posix_spawnp(&process, arguments[0], &actions, &attributes, words, environ)
-        guard code == 0 else { throw Failure(description: "\(arguments[0]): \(systemError(code))") }
-
-        let ended = Watched<Int32?>(nil)
-        startThread { [process] in
-            var status: Int32 = 0
-            while waitpid(process, &status, 0) < 0 && errno == EINTR {}
-            ended.update { $0 = status }
+        var start = ProgramStart(arguments, variables: ProcessEnvironment.present(with: [:]))
+        start.descriptors = [(1, .file(file, flags: O_WRONLY | O_CREAT | O_APPEND, mode: 0o600)), (2, .copy(of: 1))]
+        start.leadsGroup = true
+        let program: StartedProgram
+        do { program = try StartedProgram(start) } catch {
+            throw Failure(description: "\(arguments[0]): \(error)")
         }
-        let end = ended.wait(limit) { $0 }
+        let end = program.waitForExit(limit)
         let output = String(decoding: readFile(file) ?? [], as: UTF8.self)
         guard let end else {
-            kill(-process, SIGKILL)
+            program.signalGroup(SIGKILL)
             let command = arguments.joined(separator: " ")
             throw Failure(description: "\(command) still ran after \(limit), and was killed; its output:\n\(output)")
         }
-        let signal = end & 0x7f
-        return ChildProgram(status: signal == 0 ? (end >> 8) & 0xff : 128 + signal, output: output)
+        return ChildProgram(status: end.shellStatus, output: output)
     }
 }
 

@@ -1,4 +1,5 @@
 package import Glibc
+import Processes
 import SystemCalls
 
 /// A program that runs beside the test, with its outputs read line by line. It is killed when the last reference goes.
@@ -8,10 +9,9 @@ package final class RunningProgram: Sendable {
         case signal(Int32)
     }
 
-    package let pid: pid_t
+    private let program: StartedProgram
     package let output: LineReader<String>
     package let errors: LineReader<LogLine>
-    private let exit = Watched<Exit?>(nil)
 
     /// Starts a program, found through `PATH`.
     /// - Parameters:
@@ -26,74 +26,37 @@ package final class RunningProgram: Sendable {
         }
         let outputEnd = openPipeForReading(outputPipe)
         let errorEnd = openPipeForReading(errorPipe)
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        posix_spawn_file_actions_addopen(&actions, 1, outputPipe, O_WRONLY, 0)
-        posix_spawn_file_actions_addopen(&actions, 2, errorPipe, O_WRONLY, 0)
-
-        // Whatever the test runner blocks or ignores, the program starts like from a shell.
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        var none = sigset_t()
-        var all = sigset_t()
-        sigemptyset(&none)
-        sigfillset(&all)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        posix_spawnattr_setsigdefault(&attributes, &all)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
-
-        var words = CStrings(arguments)
-        var variables = CStrings(Self.variables(with: environment))
-        var process: pid_t = 0
-        let code = posix_spawnp(&process, arguments[0], &actions, &attributes, &words.pointers, &variables.pointers)
-        guard code == 0 else {
+        var start = ProgramStart(arguments, variables: ProcessEnvironment.present(with: environment))
+        start.descriptors = [(1, .file(outputPipe, flags: O_WRONLY)), (2, .file(errorPipe, flags: O_WRONLY))]
+        do { program = try StartedProgram(start) } catch {
             close(outputEnd)
             close(errorEnd)
-            throw TestFailure("\(arguments[0]): \(systemError(code))")
+            throw TestFailure("\(arguments[0]): \(error)")
         }
-        pid = process
         output = LineReader(outputEnd) { String($0) }
         errors = LineReader(errorEnd) { LogLine($0) }
-        startThread { [exit, process] in
-            // Looks first and reaps under the lock, so that `signal` never meets a pid that was given to somebody else.
-            var information = siginfo_t()
-            while waitid(P_PID, id_t(process), &information, WEXITED | WNOWAIT) != 0 && errno == EINTR {}
-            exit.update {
-                var status: Int32 = 0
-                waitpid(process, &status, 0)
-                let signal = status & 0x7f
-                $0 = signal == 0 ? .status((status >> 8) & 0xff) : .signal(signal)
-            }
-        }
     }
 
     deinit { signal(SIGKILL) }
 
+    package var pid: pid_t { program.pid }
+
     /// How it ended; `nil` while it runs.
-    package var exitIfEnded: Exit? { exit.read(\.self) }
+    package var exitIfEnded: Exit? { program.exitIfEnded.map(Exit.init) }
 
     /// Does nothing once the program has ended.
-    package func signal(_ number: Int32) {
-        exit.read { if $0 == nil { _ = kill(pid, number) } }
-    }
+    package func signal(_ number: Int32) { program.signal(number) }
 
     /// - Returns: `nil` if it still runs when the time is up.
-    package func waitForExit(_ limit: Duration) -> Exit? {
-        exit.wait(limit) { $0 }
-    }
+    package func waitForExit(_ limit: Duration) -> Exit? { program.waitForExit(limit).map(Exit.init) }
+}
 
-    private static func variables(with added: [String: String]) -> [String] {
-        var variables: [String] = []
-        var place = environ
-        while let entry = place.pointee {
-            let variable = String(cString: entry)
-            if added[String(variable.prefix { $0 != "=" })] == nil { variables.append(variable) }
-            place += 1
+extension RunningProgram.Exit {
+    fileprivate init(_ end: ProgramEnd) {
+        switch end {
+        case .status(let status): self = .status(status)
+        case .signal(let number): self = .signal(number)
         }
-        return variables + added.map { "\($0.key)=\($0.value)" }
     }
 }
 
@@ -106,15 +69,4 @@ package func openPipeForReading(_ path: String) -> Int32 {
     _ = fcntl(descriptor, 1031, 1 << 20)
     _ = fcntl(descriptor, F_SETFL, 0)
     return descriptor
-}
-
-/// An array of C strings, ended by NULL.
-private struct CStrings: ~Copyable {
-    var pointers: [UnsafeMutablePointer<CChar>?]
-
-    init(_ strings: [String]) {
-        pointers = strings.map { strdup($0) } + [nil]
-    }
-
-    deinit { pointers.forEach { free($0) } }
 }
