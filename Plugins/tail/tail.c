@@ -77,7 +77,7 @@ static int32_t refuse_file(sluice_stream *stream, int error)
     switch (error) {
     case EINVAL:
     case ENAMETOOLONG:
-        return refuse(stream, 400, "path: expected names below the root, such as \"app/app.log\", without \".\" and \"..\"");
+        return refuse(stream, 400, "path: expected a path below the root, such as \"app/app.log\"");
     case ENOENT:
     case ENOTDIR:
         return refuse(stream, 404, "path: no such file");

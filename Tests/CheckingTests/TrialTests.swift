@@ -8,7 +8,7 @@ struct TrialTests {
         "a line is read as it was written",
         arguments: [
             TrialLine.finding(Finding(kind: .neverEnds, text: "3 streams")), .figure(name: "next", value: "0.8 us"),
-            .skipped("it has none"), .done,
+            .skipped("it has no parameters"), .done,
         ])
     func lines(line: TrialLine) {
         #expect(TrialLine(line.text) == line)
