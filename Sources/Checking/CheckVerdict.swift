@@ -52,7 +52,8 @@ struct CheckVerdict {
         if writesJSON {
             producers[producers.count - 1].trials.append(Self.record(outcome, trial, word))
         } else {
-            say("  \(padded(trial.rawValue, 11)) \(padded(word, 8)) \(outcome.skipped ?? trial.title)")
+            let shown = ["good": "passed", "BAD": "FAILED"][word] ?? word
+            say("  \(padded(trial.rawValue, 11)) \(padded(shown, 8)) \(outcome.skipped ?? trial.title)")
             for finding in outcome.findings { say("      \(finding.kind.rawValue): \(finding.text)") }
             for figure in outcome.figures { say("      \(figure.name): \(figure.value)") }
         }
