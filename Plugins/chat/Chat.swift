@@ -1,4 +1,4 @@
-// chat: a room for each name. Who listens shares one stream with all others in the room; what is sent to it, by POST, reaches them all.
+// chat: a room for each name. All listeners of a room share one stream; a message that is posted reaches each of them.
 import Sluice
 import Synchronization
 

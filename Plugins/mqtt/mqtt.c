@@ -1,9 +1,9 @@
 /*
  * mqtt: the messages of an MQTT topic, from a broker that the operator configures.
  *
- * What it teaches: a library with a thread of its own, which connects, and connects again. Its callbacks are bound to the
- * stream; the one for messages hands them on to a callback of the host's, which makes the JSON. `close` stops the thread before it
- * frees what the handlers use: only then is it certain that none of them is running.
+ * What it teaches: a library with its own thread, which connects and reconnects. Its callbacks are bound to the stream; the one
+ * for messages passes them to a callback of the host, which creates the JSON. `close` stops the thread before it frees what the
+ * handlers use: only then is it certain that none of them is running.
  */
 #define _GNU_SOURCE
 #include <mosquitto.h>
@@ -36,7 +36,7 @@ struct subscription {
     char topic[];
 };
 
-/* A comment: seen in the stream by people, not by scripts. */
+/* A comment: people see it in the stream, scripts do not. */
 static void say(struct subscription *subscription, int32_t level, const char *what)
 {
     host->log(subscription->stream, level, what);
@@ -57,7 +57,7 @@ static void connected(struct subscription *subscription, struct mosquitto *clien
         say(subscription, SLUICE_LOG_WARNING, what);
         return;
     }
-    /* Each time anew: a broker that comes back may have forgotten what was asked of it. */
+    /* After each connection: a broker that was restarted may have forgotten the subscription. */
     status = mosquitto_subscribe(client, NULL, subscription->topic, subscription->qos);
     if (status != MOSQ_ERR_SUCCESS) {
         snprintf(what, sizeof what, "cannot subscribe: %s", mosquitto_strerror(status));
@@ -115,7 +115,7 @@ static int32_t mqtt_close(void *state, int32_t reason)
     struct subscription *subscription = state;
     if (subscription->client != NULL) {
         mosquitto_disconnect(subscription->client);
-        mosquitto_loop_stop(subscription->client, false); /* waits for its thread: no handler runs behind it */
+        mosquitto_loop_stop(subscription->client, false); /* waits for its thread: no handler runs after it */
         mosquitto_destroy(subscription->client);
     }
     free(subscription->broker);
@@ -140,7 +140,7 @@ static size_t parse_address(const char *address, int *port)
     return (size_t)(colon - address);
 }
 
-/* The library's functions, made for this subscription. */
+/* The library's functions, created for this subscription. */
 static bool bind_callbacks(struct subscription *subscription)
 {
     sluice_stream *stream = subscription->stream;
@@ -206,7 +206,7 @@ static int32_t mqtt_open(sluice_stream *stream, void **state, const char *topic,
     return SLUICE_OPEN_OK;
 }
 
-/* Connects. The library's thread does so again later, but not before it has been connected once. */
+/* Connects. The library's thread reconnects later, but only after the first connection. */
 static int32_t mqtt_next(void *state, sluice_event *event)
 {
     struct subscription *subscription = state;

@@ -1,10 +1,10 @@
 /*
- * sqlite: what changes in a database file, as it changes.
+ * sqlite: the changes in a database file, as they happen.
  *
  * What it teaches: a callback that is an event source, without a handler. SQLite calls the update hook of a connection for each row that
- * the connection changes; the host makes a function of that very signature, each call of which is an event. What other processes
- * change no hook tells, so a counter is polled beside it. Also: two producers in one plugin that share something of the generation's
- * (pool.c), and one that takes what a subscriber posts.
+ * the connection changes; the host creates a function with exactly that signature, whose every call becomes an event. No hook reports
+ * changes by other processes, so a counter is polled as well. Also: two producers in one plugin that share state of the generation
+ * (pool.c), and a producer that accepts what a subscriber posts.
  */
 #include <sluice.h>
 #include <stdio.h>
@@ -77,7 +77,7 @@ static int32_t watch_close(void *state, int32_t reason)
 {
     (void)reason;
     struct watch *watch = state;
-    /* Waits for a statement that is running; from here on nobody calls the function. */
+    /* Waits for a statement that is running; after this, nobody calls the function. */
     sqlite3_update_hook(pool_connection(watch->database), NULL, NULL);
     sqlite3_finalize(watch->version_query);
     pool_give_back(watch->database);
@@ -116,7 +116,7 @@ static int32_t watch_open(sluice_stream *stream, void **state)
     return SLUICE_OPEN_OK;
 }
 
-/* The rows come by themselves; this tells only that another process has written. */
+/* The rows come by themselves; this only reports that another process has written. */
 static int32_t watch_next(void *state, sluice_event *event)
 {
     struct watch *watch = state;
@@ -148,7 +148,7 @@ struct outcome {
 static int run(sqlite3 *connection, const char *statement, const void *text, size_t length, struct outcome *outcome)
 {
     sqlite3_stmt *prepared = NULL;
-    /* What is asked after the statement is the connection's, so nobody may come in between. */
+    /* What is read after the statement belongs to the connection, so no other thread may run a statement in between. */
     sqlite3_mutex_enter(sqlite3_db_mutex(connection));
     int status = sqlite3_prepare_v2(connection, statement, -1, &prepared, NULL);
     if (status == SQLITE_OK && sqlite3_bind_parameter_count(prepared) > 0)

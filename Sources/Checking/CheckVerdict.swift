@@ -52,7 +52,8 @@ struct CheckVerdict {
         if writesJSON {
             producers[producers.count - 1].scenarios.append(Self.record(outcome, scenario, word))
         } else {
-            say("  \(padded(scenario.rawValue, 11)) \(padded(word, 8)) \(outcome.skipped ?? scenario.title)")
+            let shown = ["good": "passed", "BAD": "FAILED"][word] ?? word
+            say("  \(padded(scenario.rawValue, 11)) \(padded(shown, 8)) \(outcome.skipped ?? scenario.title)")
             for finding in outcome.findings { say("      \(finding.kind.rawValue): \(finding.text)") }
             for figure in outcome.figures { say("      \(figure.name): \(figure.value)") }
         }

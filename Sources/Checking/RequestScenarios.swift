@@ -42,7 +42,7 @@ struct RequestScenarios {
 
     func parameters() {
         let parameters = bench.producer.plugin.signature.parameters
-        guard !parameters.isEmpty else { return report.write(.skipped("it has none")) }
+        guard !parameters.isEmpty else { return report.write(.skipped("it has no parameters")) }
         var opensUsually = false
         if let usual = try? bench.request(), case .stream(let visitor) = bench.open(usual) {
             visitor.hangUp()
@@ -81,7 +81,7 @@ struct RequestScenarios {
     ]
 
     func resume() {
-        guard bench.description.isResumable else { return report.write(.skipped("it does not say SLUICE_RESUMABLE")) }
+        guard bench.description.isResumable else { return report.write(.skipped("it is not SLUICE_RESUMABLE")) }
         guard let first = bench.openUsual() else { return }
         let seen = first.events(12, within: 4000).0.compactMap(\.id)
         first.hangUp()

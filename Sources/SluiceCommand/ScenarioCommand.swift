@@ -23,7 +23,7 @@ struct ScenarioCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Where to write what was found.", valueName: "file"))
     var report = "/dev/stdout"
 
-    @Option(help: "What the random moments are made from.")
+    @Option(help: "Seed of the random moments.")
     var seed: UInt64 = 1
 
     @Option(help: ArgumentHelp("The configuration file.", valueName: "file"))

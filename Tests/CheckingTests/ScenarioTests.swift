@@ -8,7 +8,7 @@ struct ScenarioTests {
         "a line is read as it was written",
         arguments: [
             ScenarioLine.finding(Finding(kind: .neverEnds, text: "3 streams")), .figure(name: "next", value: "0.8 us"),
-            .skipped("it has none"), .done,
+            .skipped("it has no parameters"), .done,
         ])
     func lines(line: ScenarioLine) {
         #expect(ScenarioLine(line.text) == line)

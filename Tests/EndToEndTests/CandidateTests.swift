@@ -32,7 +32,7 @@ struct CandidateTests {
             for fixture in refused {
                 try server.waitForLog("second refusal of \(fixture)", from: start) {
                     $0["error"]?.contains("/\(fixture).so: ") == true
-                        && $0["error"]?.contains("(not tried again") == true
+                        && $0["error"]?.contains("(not retried") == true
                 }
             }
             // It may have been mended by something that nobody can see.
@@ -41,7 +41,7 @@ struct CandidateTests {
             try server.reload()
             try server.waitForLog("third refusal", from: start) {
                 $0["error"]?.contains("/EntryReturnsNull.so: ") == true
-                    && $0["error"]?.contains("(not tried again") == false
+                    && $0["error"]?.contains("(not retried") == false
             }
         }
     }

@@ -71,7 +71,7 @@ struct RollbackTests {
             let start = server.logLines.count
             server.signal(SIGHUP)
             try readers.read(within: .seconds(30)) {
-                server.logLines[start...].contains { $0.message.hasPrefix("stream goes back") }
+                server.logLines[start...].contains { $0.message.hasPrefix("stream returns to the previous generation") }
             }
             try server.waitForReload(from: start)
             func json() throws -> String { try server.run("status", "--json").output }
