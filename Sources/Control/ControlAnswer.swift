@@ -1,9 +1,9 @@
 import CommandOutput
 
-/// What a server answers over its control socket: the members of what was asked for, or an error, and beside them which
-/// of the two it is.
+/// A server's answer over its control socket: the members of the result, or an error. `ok` tells which of the two it
+/// is.
 package struct ControlAnswer: Sendable, Equatable {
-    /// One line of JSON, without its end.
+    /// One line of JSON, without a newline.
     let line: [UInt8]
 
     /// - Parameter members: an object.
@@ -30,7 +30,7 @@ package struct ControlAnswer: Sendable, Equatable {
         }
     }
 
-    /// What every client looks at first.
+    /// The members that every client checks first.
     struct Head: Decodable {
         let ok: Bool
         let error: String?

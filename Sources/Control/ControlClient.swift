@@ -1,20 +1,20 @@
 package import CommandOutput
 import SystemCalls
 
-/// The asking end of a control socket.
+/// The client's end of a control socket.
 package struct ControlClient {
     private let socket: UnixSocket
 
     package init(_ socket: UnixSocket) { self.socket = socket }
 
-    /// Asks once, and hangs up.
-    /// - Parameter seconds: how long the answer may take.
-    /// - Returns: the answer as it came: one line of JSON, without its end.
-    /// - Throws: what the server has against it, or that it does not answer.
+    /// Sends one request, and closes the connection.
+    /// - Parameter seconds: how long to wait for the answer.
+    /// - Returns: the answer as received: one line of JSON, without a newline.
+    /// - Throws: the server's error, or that it does not answer.
     package func ask(_ command: ControlProtocol.Command, seconds: Int) throws(CommandFailure) -> [UInt8] {
         defer { socket.close() }
         let deadline = monotonicNanoseconds() + Int64(seconds) * 1_000_000_000
-        // A server that turns a client away hangs up without reading, and its word is there all the same.
+        // A server that refuses a client closes the connection without reading, but its answer can still be read.
         _ = socket.write(ControlProtocol.request(command), deadline: deadline, now: monotonicNanoseconds)
         var rest: [UInt8] = []
         guard
@@ -31,7 +31,7 @@ package struct ControlClient {
         return line
     }
 
-    /// An answer as what was asked for.
+    /// Decodes an answer.
     package static func decoded<Answer: Decodable>(
         _ type: Answer.Type, from line: [UInt8]
     ) throws(CommandFailure) -> Answer {

@@ -3,14 +3,14 @@ import Files
 import Glibc
 import SystemCalls
 
-/// Where a server's control socket is, so that the server and `sluice reload` agree without a word.
+/// The path of a server's control socket. The server and `sluice reload` both derive it from the directory of plugins.
 ///
-/// Each directory of plugins has a name of its own, in a directory that only its user can enter:
-/// `$XDG_RUNTIME_DIR/sluice`, or `/tmp/sluice-UID` where there is none.
+/// Each directory of plugins has its own socket, in a directory that only its user can enter:
+/// `$XDG_RUNTIME_DIR/sluice`, or `/tmp/sluice-UID` if there is none.
 package enum ControlPath {
-    /// The setting that means: no control socket.
+    /// The setting's value for no control socket.
     package static let none = "none"
-    /// The longest that an address can be; unix(7).
+    /// The longest path that an address can hold, in bytes; unix(7).
     package static let bytesMax = 107
 
     /// - Parameter runtimeDirectory: the value of XDG_RUNTIME_DIR.
@@ -23,8 +23,8 @@ package enum ControlPath {
         return runtimeDirectory + "/sluice"
     }
 
-    /// The socket for a directory of plugins, however its path is written. Links in it are not followed: a link may
-    /// lead to a new release by the time that somebody asks for a reload.
+    /// The socket for a directory of plugins, the same for every spelling of its path. Symbolic links are not followed:
+    /// when somebody runs a reload, a link can already point to a new release.
     package static func standard(for pluginDirectory: String, in directory: String = directory()) -> String {
         let path = absolute(pluginDirectory)
         let name = path.split(separator: "/").last.map {
@@ -39,7 +39,7 @@ package enum ControlPath {
             && (scalar.properties.isAlphabetic || ("0"..."9").contains(scalar) || "-_".unicodeScalars.contains(scalar))
     }
 
-    /// From the root, without ".", ".." and double slashes.
+    /// The path from the root, without ".", ".." and double slashes.
     package static func absolute(_ path: String) -> String {
         var parts: [Substring] = []
         for part in (path.hasPrefix("/") ? path : workingDirectory() + "/" + path).split(separator: "/")
@@ -60,7 +60,7 @@ package enum ControlPath {
         return stat(directory, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR && status.st_uid == geteuid()
     }
 
-    /// Makes the standard directory, and checks that it is nobody else's.
+    /// Creates the standard directory, and checks that it belongs to this user and that no one else can enter it.
     package static func prepare(_ directory: String) throws(CommandFailure) {
         guard mkdir(directory, 0o700) == 0 || errno == EEXIST else {
             throw CommandFailure("\(directory): can't be created (\(systemError()))")
@@ -75,7 +75,7 @@ package enum ControlPath {
         }
     }
 
-    /// The sockets in the standard directory, running servers or not.
+    /// The sockets in the standard directory, whether or not a server is running.
     package static func all(in directory: String = directory()) -> [String] {
         ((try? names(in: directory)) ?? []).filter { $0.hasSuffix(".sock") }.map { "\(directory)/\($0)" }
     }

@@ -1,20 +1,20 @@
 import CommandOutput
 
-/// What is said over a control socket: a request is one line of JSON, and so is its answer; the next request may
-/// follow.
+/// The protocol of a control socket. A request is one line of JSON, and so is its answer. Further requests can follow
+/// on the same connection.
 ///
 ///     {"command":"status"}
 ///     {"ok":true,"protocol":1,…}
 ///     {"command":"reload"}
 ///     {"error":"…","ok":false,"protocol":1}
-///     {"command":"reload","force":true}      what was refused or taken back is tried again
+///     {"command":"reload","force":true}      plugins that were refused or rolled back are tried again
 ///
 /// A client that knows protocol 1 ignores members that it does not know.
 package enum ControlProtocol {
     static let version = 1
-    /// A request is short. Bytes.
+    /// Requests are short. Bytes.
     static let requestBytesMax = 4096
-    /// An answer has a line for each producer and generation, at most. Bytes.
+    /// An answer has at most one entry for each producer and generation. Bytes.
     static let answerBytesMax = 64 << 20
 
     package enum Command: CaseIterable, Sendable {
@@ -28,7 +28,7 @@ package enum ControlProtocol {
         let force: Bool?
     }
 
-    /// - Throws: what is wrong with a line.
+    /// - Throws: what is wrong with the line.
     static func command(in line: [UInt8]) throws(CommandFailure) -> Command {
         let names = "'reload' or 'status'"
         guard let request = JSONText.decoded(Request.self, from: line) else {
@@ -41,7 +41,7 @@ package enum ControlProtocol {
         return command == .reload && request.force == true ? .forcedReload : command
     }
 
-    /// One line, and its end.
+    /// One line, with its newline.
     static func request(_ command: Command) -> [UInt8] {
         JSONText.line(Request(command: command.name, force: command == .forcedReload ? true : nil))
             + [UInt8(ascii: "\n")]

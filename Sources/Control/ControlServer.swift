@@ -5,10 +5,10 @@ import StreamLoop
 import Synchronization
 import SystemCalls
 
-/// Answers who connects to the control socket. Each client has a thread, and there are few of them; no loop ever waits
+/// Answers the clients of the control socket. Each client has a thread, and there are few of them; the loops never wait
 /// for one.
 package final class ControlServer: Sendable {
-    /// Answers that depend on a reload may take as long as that.
+    /// Returns the answer to a command. A reload can take long.
     package typealias Answering = @Sendable (ControlProtocol.Command) -> ControlAnswer
 
     private let socket: ControlSocket
@@ -16,11 +16,11 @@ package final class ControlServer: Sendable {
     private let answer: Answering
     private let clients = Atomic<Int>(0)
 
-    /// Clients at a time.
+    /// The most clients at a time.
     static let clientsMax = 16
     /// How long a client may take to send a request, and to read its answer.
     static let patience: Nanoseconds = 5_000_000_000
-    /// How long one that is turned away may take to ask, and to take the answer: nobody else is let in meanwhile.
+    /// The same for a client that is refused. It is short, because no other client is accepted meanwhile.
     private static let turnAwayPatience: Nanoseconds = 100_000_000
 
     package init(_ socket: ControlSocket, logger: Logger, answering answer: @escaping Answering) {
@@ -34,7 +34,7 @@ package final class ControlServer: Sendable {
         startThread(named: "sluice-control", stackBytes: 512 * 1024) { [self] in accept() }
     }
 
-    /// Takes no further client, and gives the socket's name up.
+    /// Stops accepting clients, and removes the socket's file.
     package func stop() { socket.shut() }
 
     private func accept() {
@@ -44,7 +44,7 @@ package final class ControlServer: Sendable {
                 switch errno {
                 case EINTR, ECONNABORTED: continue
                 case EMFILE, ENFILE, ENOBUFS, ENOMEM:
-                    // Streams have them all. They come and go.
+                    // Streams use them all. Some streams will end, so it tries again after 100 ms.
                     poll(nil, 0, 100)
                     continue
                 default: return socket.socket.close()
@@ -56,7 +56,7 @@ package final class ControlServer: Sendable {
     }
 
     private func receive(_ client: UnixSocket) {
-        // Where the socket lies, others may be able to reach it: the file's mode may have been changed.
+        // Other users may be able to connect: somebody may have changed the file's mode.
         guard let user = client.peerUser, user == geteuid() || user == 0 else {
             logger.warning("control refused", metadata: ["user": "\(client.peerUser.map(String.init) ?? "unknown")"])
             return turnAway(client, "only user \(geteuid()) and root may control this server")
@@ -76,8 +76,7 @@ package final class ControlServer: Sendable {
     }
 
     private func turnAway(_ client: UnixSocket, _ reason: String) {
-        // What it has asked is taken first, if it comes soon: a socket that is closed with something unread loses what
-        // was written.
+        // The request is read first, if it arrives soon: if a socket is closed with unread data, the answer is lost.
         var rest: [UInt8] = []
         _ = client.readLine(
             bytesMax: ControlProtocol.requestBytesMax, rest: &rest,

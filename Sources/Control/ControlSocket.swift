@@ -4,7 +4,8 @@ import Glibc
 import Synchronization
 import SystemCalls
 
-/// The listening end of a control socket: a file that only its user can connect to, and that is gone with the server.
+/// The listening end of a control socket: a file that only its user can connect to, and that is removed with the
+/// server.
 package final class ControlSocket: Sendable {
     package let path: String
     let socket: UnixSocket
@@ -15,12 +16,12 @@ package final class ControlSocket: Sendable {
     /// Clients that the kernel may hold before they are accepted.
     private static let backlog: Int32 = 16
 
-    /// Takes the place of one that a server left behind when it was killed.
-    /// - Throws: who is there, or why there can be none.
+    /// Replaces a socket that a killed server left behind.
+    /// - Throws: that another server uses the path, or why the socket can't be created.
     package init(listeningOn path: String) throws(CommandFailure) {
         let directory = directoryName(path)
-        // Two servers that start at the same time look one after the other; who locks the directory for other ends is
-        // not waited for.
+        // The lock makes two servers that start at the same time check one after the other. If another program has
+        // locked the directory, this waits a second at most.
         let lock = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard lock >= 0 else {
             throw CommandFailure("control socket \(path): \(directory) \(systemError())")
@@ -50,8 +51,8 @@ package final class ControlSocket: Sendable {
         (device, inode) = (status.st_dev, status.st_ino)
     }
 
-    /// Nobody listens there any more.
-    /// - Throws: if it is in use, or not a socket at all.
+    /// Whether no server listens there any more.
+    /// - Throws: if the socket is in use, or the file is not a socket.
     private static func isLeftBehind(_ path: String) throws(CommandFailure) -> Bool {
         var status = stat()
         guard lstat(path, &status) == 0 else { return true }
@@ -68,7 +69,8 @@ package final class ControlSocket: Sendable {
         }
     }
 
-    /// Gives the name up, for another server to take, and ends the waiting for clients. Further calls do nothing.
+    /// Removes the file, so that another server can use the path, and stops accepting clients. Further calls do
+    /// nothing.
     package func shut() {
         guard !isShut.exchange(true, ordering: .relaxed) else { return }
         var status = stat()

@@ -2,8 +2,8 @@ package import CommandOutput
 import Locks
 import Synchronization
 
-/// Where reloads are asked for and answered: who asks while one runs is answered by the next, which begins after the
-/// question.
+/// Connects those who ask for a reload with the thread that reloads. A request that is made during a reload is answered
+/// by the next reload, which starts after it.
 package final class ReloadDesk: Sendable {
     package struct Refusal: Sendable, Equatable {
         /// Seconds since 1970.
@@ -13,11 +13,11 @@ package final class ReloadDesk: Sendable {
 
     package struct Record: Sendable {
         package var isReloading = false
-        /// Reloads that came to their end.
+        /// Reloads that have finished.
         package var count = 0
         /// Seconds since 1970.
         package var lastAt: Int64?
-        /// The last ones, the oldest first.
+        /// The latest ones, the oldest first.
         package var refusals: [Refusal] = []
     }
 
@@ -25,9 +25,9 @@ package final class ReloadDesk: Sendable {
 
     fileprivate struct State {
         var record = Record()
-        /// Questions so far; each is a ticket.
+        /// Requests so far; each request's ticket is its number.
         var asked = 0
-        /// One of those that the next reload answers wants it by force.
+        /// Whether one of the requests that the next reload answers is forced.
         var isForced = false
         var result = Result<ReloadOutcome, CommandFailure>.success(ReloadOutcome())
         var waiting: [(ticket: Int, semaphore: Semaphore)] = []
@@ -39,12 +39,12 @@ package final class ReloadDesk: Sendable {
 
     package var record: Record { state.withLock(\.record) }
 
-    /// Asks for a reload, and waits for its end.
+    /// Requests a reload, and waits until it has finished.
     /// - Parameters:
-    ///   - isForced: what was refused or taken back is tried again.
-    ///   - seconds: how long.
-    ///   - post: tells the one who reloads.
-    /// - Returns: what it did, or why nothing was done at all; `nil` when the time is up.
+    ///   - isForced: whether plugins that were refused or rolled back are tried again.
+    ///   - seconds: how long to wait.
+    ///   - post: notifies the thread that reloads.
+    /// - Returns: what the reload did, or why it was not possible; `nil` after a timeout.
     package func ask(isForced: Bool = false, seconds: Int, post: () -> Void) -> Result<ReloadOutcome, CommandFailure>? {
         let semaphore = Semaphore()
         state.withLock { state in
@@ -60,8 +60,8 @@ package final class ReloadDesk: Sendable {
         }
     }
 
-    /// A reload begins: it answers all questions that were asked so far.
-    /// - Returns: what `end` wants to know, and whether one of them wants it by force.
+    /// Starts a reload, which answers all requests made so far.
+    /// - Returns: the ticket for `end`, and whether one of the requests is forced.
     package func begin() -> (ticket: Int, isForced: Bool) {
         state.withLock { state in
             state.record.isReloading = true
@@ -89,7 +89,7 @@ package final class ReloadDesk: Sendable {
         for semaphore in answered { semaphore.post() }
     }
 
-    /// Answers all who wait, without having reloaded.
+    /// Answers all waiting requests without a reload.
     package func refuse(_ reason: String) {
         let answered = state.withLock { state in
             state.result = .failure(CommandFailure(reason))
@@ -99,7 +99,7 @@ package final class ReloadDesk: Sendable {
         for semaphore in answered { semaphore.post() }
     }
 
-    /// What was refused without anybody asking: at the start.
+    /// Records refusals that no request caused: those at the start.
     package func note(_ refusals: [String], at time: Int64) {
         state.withLock { $0.note(refusals, at: time) }
     }

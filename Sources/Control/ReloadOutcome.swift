@@ -1,7 +1,7 @@
 package import CommandOutput
 
-/// What a reload did: to the settings, and to the plugins. What `sluice reload` is answered, in JSON; these keys keep
-/// their names and meanings, and any may be missing.
+/// What a reload did with the settings and the plugins. It is the answer to `sluice reload`, in JSON. These keys keep
+/// their names and meanings, and any of them can be missing.
 package struct ReloadOutcome: Codable, Sendable, Equatable {
     @OrNull package var loaded: [String]?
     @OrNull package var replaced: [String]?
@@ -10,9 +10,9 @@ package struct ReloadOutcome: Codable, Sendable, Equatable {
     @OrNull package var unchanged: Int?
     /// One line each.
     @OrNull package var refusals: [String]?
-    /// Settings that now have another value.
+    /// Settings that have a new value.
     @OrNull package var changedSettings: [String]?
-    /// Settings that have another value in their source, but need a new start.
+    /// Settings whose new value needs a restart.
     @OrNull package var fixedSettings: [String]?
 
     package init(
@@ -45,7 +45,7 @@ package struct ReloadOutcome: Codable, Sendable, Equatable {
         add("not now", fixedSettings, ": needs a restart of the server")
         lines.append("unchanged  \(unchanged ?? 0)")
         for refusal in refusals ?? [] { add("refused", [refusal]) }
-        // The texts are the plugins': none of them may drive the terminal.
+        // The texts come from plugins and must not be able to control the terminal.
         return lines.map { EscapedText.printable($0) }.joined(separator: "\n") + "\n"
     }
 }

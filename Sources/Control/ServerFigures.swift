@@ -1,11 +1,11 @@
 package import StreamRuntime
 
-/// The figures of a server at one moment. The log's totals and `status` are written from it.
+/// The figures of a server at one moment, for the log's totals and for `status`.
 package struct ServerFigures: Sendable {
     package let runtime: RuntimeFigures
     package let connections: ConnectionFigures
     package let functions: FunctionFigures
-    /// `nil` where they were not asked for: finding them takes some milliseconds.
+    /// `nil` unless requested: finding them takes some milliseconds.
     package let images: ImageFigures?
 
     package init(
@@ -17,13 +17,13 @@ package struct ServerFigures: Sendable {
         self.images = images
     }
 
-    /// Connections of the front door; one that has become a stream is not its own any more.
+    /// The front door's connections, without those that have become streams.
     package struct ConnectionFigures: Sendable {
         package let open: Int
-        /// Since the start: those that were refused, and those that made room for others.
+        /// Connections since the start: those that were refused, and those that were closed to make room for others.
         package let turnedAway: Int
         package let madeRoom: Int
-        /// What the bodies of requests take that have not arrived whole.
+        /// The size of the request bodies that are arriving.
         package let arrivingBytes: Int
 
         package init(open: Int, turnedAway: Int, madeRoom: Int, arrivingBytes: Int) {
@@ -34,12 +34,12 @@ package struct ServerFigures: Sendable {
         }
     }
 
-    /// The C functions that were made for plugins.
+    /// The C functions that were created for plugins.
     package struct FunctionFigures: Sendable {
         package let live: Int
-        /// Those whose stream is over.
+        /// Functions whose stream has ended.
         package let tombstones: Int
-        /// Of both.
+        /// The memory of both.
         package let bytes: Int
 
         package init(live: Int, tombstones: Int, bytes: Int) {
@@ -49,13 +49,13 @@ package struct ServerFigures: Sendable {
         }
     }
 
-    /// The images of plugins: every one that was ever loaded stays mapped.
+    /// The plugins' images. Every image that was ever loaded stays mapped.
     package struct ImageFigures: Sendable {
         package let count: Int
-        /// Of address space.
+        /// Address space.
         package let bytes: Int
         let bytesOfImage: @Sendable (LoadedImage) -> Int
-        /// Libraries that differ on disk from what plugins have in memory.
+        /// Libraries whose file has changed since plugins loaded them.
         let changedLibraries: [ServerStatus.ChangedLibrary]
 
         package init(

@@ -1,19 +1,19 @@
 package import CommandOutput
 
-/// What `sluice status` shows, as the server tells it in JSON. These keys keep their names and meanings; others may be
+/// What `sluice status` shows, as the server sends it in JSON. These keys keep their names and meanings; others can be
 /// added.
 ///
-/// A client may meet a server that is older or newer than itself: what it does not know it ignores, and any member may
-/// be missing. Times are seconds, sizes bytes; an `at` is in seconds since 1970. On the wire the names are written in
-/// snake case: `uptime_seconds`.
+/// The server can be older or newer than the client: the client ignores unknown members, and any member can be missing.
+/// Times are in seconds, sizes in bytes; an `at` is in seconds since 1970. In JSON, the names are in snake case:
+/// `uptime_seconds`.
 package struct ServerStatus: Codable, Sendable {
     @OrNull package var version: String?
     @OrNull package var pid: Int?
-    /// Of the first listener: "127.0.0.1:8080".
+    /// The first listener's address: "127.0.0.1:8080".
     @OrNull package var address: String?
-    /// Of all listeners: "http://127.0.0.1:8080".
+    /// All listeners' URLs: "http://127.0.0.1:8080".
     @OrNull package var urls: [String]?
-    /// Of the plugins.
+    /// The directory of plugins.
     @OrNull package var directory: String?
     @OrNull package var uptimeSeconds: Double?
 
@@ -24,31 +24,31 @@ package struct ServerStatus: Codable, Sendable {
 
     @OrNull package var openStreams: Int?
     @OrNull package var sharedStreams: Int?
-    /// Of the open streams, the ones that should have ended and have not.
+    /// Open streams that should have ended but have not.
     @OrNull package var stuckStreams: Int?
     @OrNull package var threads: Int?
     @OrNull package var refusedRequests: Int?
     @OrNull package var connections: Int?
-    /// What the requests of resumable streams take, which are kept for a reload.
+    /// The size of the requests of resumable streams, which are kept for a reload.
     @OrNull package var keptRequestBytes: Int?
     /// In the order of the loops' numbers.
     @OrNull package var loops: [Loop]?
-    /// Calls that do not return, and whose loops continue without them.
+    /// Calls that have not returned and whose loops continue without them.
     @OrNull package var hangingCalls: [HangingCall]?
 
-    /// Every image that was ever loaded stays mapped: how many, and how much address space they have.
+    /// The number and the address space of the images. Every image that was ever loaded stays mapped.
     @OrNull package var images: Int?
     @OrNull package var imageBytes: Int?
     @OrNull package var generations: [Generation]?
-    /// On disk, while plugins have the old one in memory.
+    /// Libraries whose file has changed since plugins loaded them.
     @OrNull package var changedLibraries: [ChangedLibrary]?
-    /// The last ones, the oldest first.
+    /// The latest ones, the oldest first.
     @OrNull package var refusals: [Refusal]?
 
     package init() {}
 
     package struct Loop: Codable, Sendable {
-        /// Streams and connections in its table.
+        /// Streams and connections in the loop's table.
         @OrNull package var rows: Int?
     }
 
@@ -56,7 +56,7 @@ package struct ServerStatus: Codable, Sendable {
         @OrNull package var plugin: String?
         @OrNull package var producer: String?
         @OrNull package var generation: Int?
-        /// "next".
+        /// The plugin's function, such as "next".
         @OrNull package var function: String?
         @OrNull package var stream: String?
         @OrNull package var seconds: Double?
@@ -81,13 +81,13 @@ package struct ServerStatus: Codable, Sendable {
 }
 
 extension ServerStatus {
-    /// A plugin as it was loaded once, for as long as it has streams.
+    /// One loaded version of a plugin. It stays in the list as long as it serves or has streams.
     package struct Generation: Codable, Sendable {
         @OrNull package var plugin: String?
         @OrNull package var generation: Int?
         /// "serving" or "draining".
         @OrNull package var state: String?
-        /// Why it drains.
+        /// Why it is draining.
         @OrNull package var reason: String?
         @OrNull package var file: String?
         /// A hash of the file.
@@ -99,7 +99,7 @@ extension ServerStatus {
         @OrNull package var subscribers: Int?
         @OrNull package var oldestStreamSeconds: Double?
         @OrNull package var trial: Trial?
-        /// The generation on trial which it would serve again in place of.
+        /// The generation on trial that would be replaced with this one in a rollback.
         @OrNull package var heldForGeneration: Int?
         @OrNull package var producers: [Producer]?
         /// The oldest open streams.
@@ -108,7 +108,7 @@ extension ServerStatus {
         package init() {}
     }
 
-    /// Of a new generation, which is taken back if so many of its streams fail.
+    /// A new generation's trial. It is rolled back when `failuresMax` of its streams fail.
     package struct Trial: Codable, Sendable {
         @OrNull package var failures: Int?
         @OrNull package var failuresMax: Int?
@@ -123,12 +123,12 @@ extension ServerStatus {
         @OrNull package var open: Int?
     }
 
-    /// A stream that keeps its generation from being over.
+    /// A stream that keeps its generation from ending.
     package struct Holder: Codable, Sendable {
         @OrNull package var stream: String?
         @OrNull package var producer: String?
         @OrNull package var shared: Bool?
-        /// `nil` for a shared stream, and for one whose subscriber has left.
+        /// `nil` for a shared stream, and for a stream whose subscriber has disconnected.
         @OrNull package var peer: String?
         @OrNull package var ageSeconds: Double?
     }

@@ -4,16 +4,16 @@ import ProducerInterface
 import StreamRuntime
 package import SystemCalls
 
-/// Says how a running server stands.
+/// Collects the status of a running server.
 package struct StatusReport: Sendable {
-    /// What a status tells that does not change while the server runs.
+    /// The part of the status that does not change while the server runs.
     package struct Identity: Sendable {
         let version: String
-        /// Of the first listener: "127.0.0.1:8080".
+        /// The first listener's address: "127.0.0.1:8080".
         let address: String?
-        /// Of all listeners: "http://127.0.0.1:8080".
+        /// All listeners' URLs: "http://127.0.0.1:8080".
         let urls: [String]
-        /// Of the plugins.
+        /// The directory of plugins.
         let directory: String
         let startedAt: MonotonicNanoseconds
 
@@ -32,14 +32,14 @@ package struct StatusReport: Sendable {
     private let desk: ReloadDesk
     private let figures: @Sendable () -> ServerFigures
 
-    /// - Parameter figures: is asked from the threads that `status` is called on, and may take some milliseconds.
+    /// - Parameter figures: called on the thread that calls `status`; can take some milliseconds.
     package init(_ identity: Identity, desk: ReloadDesk, figures: @escaping @Sendable () -> ServerFigures) {
         self.identity = identity
         self.desk = desk
         self.figures = figures
     }
 
-    /// How it stands now. Any thread but the loops'; takes some milliseconds.
+    /// The status now. Call it from any thread that is not a loop's; it takes some milliseconds.
     package func status() -> ServerStatus {
         let figures = figures()
         let streams = figures.runtime.streams
@@ -119,6 +119,6 @@ package struct StatusReport: Sendable {
         return hanging
     }
 
-    /// To the millisecond.
+    /// Seconds, cut to milliseconds.
     private static func seconds(_ nanoseconds: Int64) -> Double { Double(nanoseconds / 1_000_000) / 1000 }
 }

@@ -1,10 +1,10 @@
 import CommandOutput
 
-/// What a server says about itself, for people.
+/// A server's status as a text for people.
 package struct StatusTable {
     private let status: ServerStatus
 
-    /// - Parameter status: what is missing in it is left out.
+    /// - Parameter status: missing members are left out or shown as "?", "0" or "-".
     package init(_ status: ServerStatus) { self.status = status }
 
     /// ```
@@ -15,7 +15,8 @@ package struct StatusTable {
     /// hello            2  serving   12m        11           11     11m    24k  /hello
     /// hello            1  draining  3h          1            1      2h    24k  /hello
     /// ```
-    /// and what is on trial, who holds what drains, and what was refused.
+    /// followed by trials, calls that do not return, the streams that hold draining generations, changed libraries and
+    /// refusals.
     package var text: String {
         var lines = head + [""] + Self.aligned(rows)
         let trials = trials
@@ -40,7 +41,7 @@ package struct StatusTable {
             "  \(utcDate(seconds: refusal.at ?? 0))Z  \(refusal.error ?? "")"
         }
         if !refusals.isEmpty { lines += ["", "refused, the last ones"] + refusals }
-        // The texts are the plugins': none of them may drive the terminal.
+        // The texts come from plugins and must not be able to control the terminal.
         return lines.map { EscapedText.printable($0) }.joined(separator: "\n") + "\n"
     }
 
@@ -58,7 +59,7 @@ package struct StatusTable {
         ]
     }
 
-    /// Servers before 0.2 named their only listener by its address.
+    /// Servers before 0.2 send only the address of their single listener.
     private var urls: String {
         status.urls?.joined(separator: " ") ?? "http://\(status.address ?? "?")"
     }
@@ -117,7 +118,7 @@ package struct StatusTable {
         }
     }
 
-    /// Columns as wide as their widest cell, two blanks apart; the rows may have different numbers of them.
+    /// Columns as wide as their widest cell, two blanks apart. Rows can have different numbers of columns.
     private static func aligned(_ rows: [[String]]) -> [String] {
         var widths: [Int] = []
         for row in rows {
@@ -136,7 +137,7 @@ package struct StatusTable {
         }
     }
 
-    /// "3h 12m", in its two largest units; "-" for none.
+    /// A time in its two largest units, such as "3h 12m"; "-" if there is none.
     static func age(_ seconds: Double?) -> String {
         guard let seconds, seconds >= 0, seconds < 1e15 else { return "-" }
         if seconds < 1 { return "\(Int(seconds * 1000))ms" }

@@ -6,14 +6,14 @@ import SystemCalls
 package struct UnixSocket: Sendable {
     package let descriptor: Int32
 
-    /// Takes one that was accepted.
+    /// Wraps the descriptor of an accepted connection.
     package init(descriptor: Int32) { self.descriptor = descriptor }
 
     package static func connect(to path: String) -> Result<UnixSocket, SystemError> {
         attempt(path) { Glibc.connect($0, $1, $2) }
     }
 
-    /// Readable and writable for this user alone from the moment that it is there.
+    /// Only this user can connect to the socket, from the moment that its file exists.
     package static func bind(to path: String) -> Result<UnixSocket, SystemError> {
         attempt(path) { descriptor, address, size in
             fchmod(descriptor, 0o600) == 0 ? Glibc.bind(descriptor, address, size) : -1
@@ -42,7 +42,7 @@ package struct UnixSocket: Sendable {
         return .success(UnixSocket(descriptor: descriptor))
     }
 
-    /// Sends one datagram to a socket, without waiting; whether it arrives is not told.
+    /// Sends one datagram to a socket, without waiting. Failures are not reported.
     /// - Parameter path: as for `withAddress`.
     package static func sendDatagram(_ bytes: [UInt8], to path: String) {
         let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
@@ -53,29 +53,30 @@ package struct UnixSocket: Sendable {
         }
     }
 
-    /// Lends the address of a socket.
-    /// - Parameter path: at most `ControlPath.bytesMax` bytes; one that begins with NUL is a name without a file.
+    /// Calls a function with the address of a socket.
+    /// - Parameter path: at most `ControlPath.bytesMax` bytes. A path that begins with NUL is an abstract address,
+    ///   which has no file.
     private static func withAddress<Result>(of path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result)
         -> Result
     {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
-        // All of a name without a file counts, and nothing more; a path ends with NUL.
+        // In an abstract address, every byte counts, and none follows; a path ends with NUL.
         let size = MemoryLayout<sa_family_t>.size + path.utf8.count + (path.utf8.first == 0 ? 0 : 1)
         return withUnsafePointer(to: &address) { address in
             address.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(size)) }
         }
     }
 
-    /// Who is at the other end.
+    /// The user at the other end; `nil` if unknown.
     var peerUser: uid_t? {
         var user: uid_t = 0
         return sluice_peer_user(descriptor, &user) == 0 ? user : nil
     }
 
-    /// Reads up to a newline, which is not part of the answer.
-    /// - Returns: `nil` at the end, when the time is up, or when the line is longer than that.
+    /// Reads up to a newline, which is not returned.
+    /// - Returns: `nil` at the end of the stream, after the deadline, or if a line is longer than `bytesMax`.
     func readLine(bytesMax: Int, rest: inout [UInt8], deadline: MonotonicNanoseconds, now: () -> MonotonicNanoseconds)
         -> [UInt8]?
     {

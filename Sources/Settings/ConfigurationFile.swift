@@ -2,7 +2,7 @@ import Glibc
 import SystemCalls
 import Yams
 
-/// `sluice.yaml`: settings under the names of their flags, and a section for each producer that wants one.
+/// `sluice.yaml`: settings under the names of their flags, and optional sections for single producers.
 ///
 ///     max-streams: 20000
 ///     producers:
@@ -18,24 +18,24 @@ package struct ConfigurationFile: Sendable, Equatable {
         package let line: Int
     }
 
-    /// A producer that a section names.
+    /// A producer named in a section.
     struct Mention: Sendable, Equatable {
         let section: String
         let producer: String
-        /// The file and the line, as errors name them.
+        /// The file and the line, in the form used by error messages.
         let place: String
     }
 
     package static let defaultPath = "sluice.yaml"
-    /// The section of what plugins read.
+    /// The section with the keys that plugins read.
     static let configurations = "producers"
-    /// More than any sane configuration; keeps a wrong path (a log, a device) from being read whole.
+    /// Larger than any real configuration. Without a limit, a wrong path (a log, a device) would be read to its end.
     private static let sizeMaxBytes = 1 << 20
 
-    /// As errors name it.
+    /// The path used in error messages.
     package let path: String
     package private(set) var settings: [String: Entry] = [:]
-    /// What plugins read, by producer, then by key; every scalar as the text that it was written as.
+    /// The keys that plugins read, by producer, then by key. Every scalar is kept as the text in the file.
     package private(set) var producers: [String: [String: String]] = [:]
     /// Settings of single producers, by section, then by producer, then by name.
     private(set) var sections: [String: [String: [String: Entry]]] = [:]
@@ -43,13 +43,13 @@ package struct ConfigurationFile: Sendable, Equatable {
 
     /// Reads and checks a file.
     /// - Parameters:
-    ///   - path: as errors shall name it.
-    ///   - location: where it is, if that is not found by the path alone.
+    ///   - path: the path used in error messages.
+    ///   - location: where to read the file, if not at `path`.
     package init(path: String, at location: String? = nil, table: SettingTable = .server) throws(SettingError) {
         try self.init(parsing: Self.read(location ?? path, as: path), path: path, table: table)
     }
 
-    /// - Parameter path: as errors shall name it.
+    /// - Parameter path: the path used in error messages.
     package init(parsing text: String, path: String, table: SettingTable = .server) throws(SettingError) {
         self.path = path
         let root: Node?
@@ -80,7 +80,7 @@ package struct ConfigurationFile: Sendable, Equatable {
         }
     }
 
-    /// - Throws: with the place of the entry, and what is expected there.
+    /// - Throws: an error with the place of the entry and what is expected there.
     func value(of row: any SettingRow, in entry: Entry) throws(SettingError) -> any Sendable {
         try row.value(of: entry.text, at: "\(path):\(entry.line): \(row.name)")
     }
@@ -89,7 +89,7 @@ package struct ConfigurationFile: Sendable, Equatable {
         SettingError("\(path):" + (line.map { "\($0):" } ?? "") + " " + what)
     }
 
-    /// The keys and values of a mapping; none for a file or section that holds nothing.
+    /// The keys and values of a mapping; none for an empty file or section.
     private func entries(of node: Node?, what: String) throws(SettingError) -> [(key: Node, value: Node)] {
         guard let node, node.scalar?.string.isEmpty != true else { return [] }
         guard let mapping = node.mapping else {

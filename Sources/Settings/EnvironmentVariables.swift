@@ -1,17 +1,17 @@
-/// The variables of the environment that belong to Sluice: `SLUICE_…`.
+/// Sluice's environment variables: `SLUICE_…`.
 package enum EnvironmentVariables {
     package static let prefix = "SLUICE_"
-    /// Names the configuration file. It is no setting: it can't stand in that file.
+    /// Names the configuration file. It is not a setting, because it can't be in that file.
     package static let configuration = name(for: "config")
 
-    /// What is not a setting, and is known all the same: the server's own marks for its children, what authors'
-    /// makefiles and packages read, and what the tests and benchmarks read.
+    /// Known variables that are not settings: those that the server sets for its child processes, those that plugin
+    /// authors' makefiles and packages read, and those that the tests and benchmarks read.
     private static let others: Set = [
         configuration, "SLUICE_INHERITED_NOFILE", "SLUICE_PROBE", "SLUICE_INCLUDE", "SLUICE_PACKAGE",
         "SLUICE_LEAVE_OUT", "SLUICE_BENCH",
     ]
-    /// Families of such names: those of the tests, what a producer passes to the programs that it starts, and what
-    /// Kubernetes sets for a service that is called "sluice".
+    /// Prefixes of such variables: those of the tests, those that a producer passes to the programs that it starts, and
+    /// those that Kubernetes sets for a service named "sluice".
     private static let families = ["SLUICE_TEST_", "SLUICE_PARAM_", "SLUICE_SERVICE_", "SLUICE_PORT"]
 
     /// `SLUICE_MAX_STREAMS` for `max-streams`.
@@ -19,7 +19,7 @@ package enum EnvironmentVariables {
         prefix + setting.uppercased().map { $0 == "-" ? "_" : String($0) }.joined()
     }
 
-    /// A line for each variable that nothing reads: probably a typing error.
+    /// One line for each unknown variable, which is probably a typing error.
     package static func warnings(for variables: some Sequence<String>, table: SettingTable = .server) -> [String] {
         let known = Set(table.rows.map(\.variable)).union(others)
         return variables.filter { name in

@@ -2,7 +2,7 @@
 package struct ListenAddress: Sendable, Equatable, CustomStringConvertible {
     /// A name or an address, without brackets.
     package let host: String
-    /// 0: any that is free.
+    /// 0: any free port.
     package let port: Int
 
     package static let expectation = "HOST:PORT, such as 127.0.0.1:8080, [::1]:8080 or :8080 (port 0: any free port)"

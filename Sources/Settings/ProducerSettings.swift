@@ -1,15 +1,15 @@
-/// What the operator has decided for one producer: the settings that hold for it, and the keys that its plugin reads.
+/// The settings that apply to one producer, and the keys that its plugin reads.
 ///
-/// A setting is read by its row's name, as in `Settings`: `producer.linger` is what the configuration file says for
-/// this producer, or else what holds for all. Only a setting that has a section in the file (`SettingRow.section`)
-/// can be asked for.
+/// A setting is read by its row's name, as in `Settings`: `producer.linger` is the configuration file's value for this
+/// producer, or else the value for all. Only settings that have a section in the file (`SettingRow.section`) can be
+/// read.
 @dynamicMemberLookup
 package struct ProducerSettings: Sendable {
-    /// What `host->config` answers, by key.
+    /// What `host->config` returns, by key.
     package let configuration: [String: String]
-    /// By the setting's name: what the file says for this producer alone.
+    /// The file's values for this producer alone, by the setting's name.
     let own: [String: any Sendable]
-    /// By the setting's name: what holds for all.
+    /// The values for all producers, by the setting's name.
     let common: [String: any Sendable]
 
     package subscript<Value>(row: Setting<Value>) -> Value {

@@ -1,9 +1,9 @@
-/// A decimal number with or without a unit, such as `1.5`, `500ms` or `64k`, kept exact.
+/// A decimal number with an optional unit, such as `1.5`, `500ms` or `64k`, without rounding.
 struct Quantity {
     /// The number is `digits / 10^decimals`.
     private let digits: Int64
     private let decimals: Int
-    /// What the unit stands for; `nil` if there is none.
+    /// The size of the unit; `nil` if there is none.
     let unit: Int64?
 
     static let nanosecondsPerSecond: Int64 = 1_000_000_000
@@ -15,10 +15,10 @@ struct Quantity {
         ("k", 1 << 10), ("K", 1 << 10), ("M", 1 << 20), ("G", 1 << 30),
     ]
 
-    /// As many as keep `scaled` exact; nobody means anything by more.
+    /// The most decimals for which `scaled` is exact. Real settings have fewer.
     static let decimalsMax = 18
 
-    /// - Parameter units: those that may follow the number.
+    /// - Parameter units: the units that can follow the number.
     init?(_ text: String, units: [(name: String, size: Int64)]) {
         let number = text.prefix { $0.isASCII && $0.isWholeNumber || $0 == "." }
         let parts = number.split(separator: ".", omittingEmptySubsequences: false)
@@ -38,7 +38,7 @@ struct Quantity {
 
     var isZero: Bool { digits == 0 }
 
-    /// The number times `size`; `nil` if it is too large. What is smaller than one is cut off.
+    /// The number times `size`, rounded down; `nil` if it is too large.
     func scaled(by size: Int64) -> Int64? {
         var divisor: Int128 = 1
         for _ in 0..<decimals { divisor *= 10 }
@@ -61,7 +61,7 @@ struct Quantity {
         spelled(Int64(count), units: byteUnits.filter { $0.name != "K" }) ?? "\(count)"
     }
 
-    /// In the largest unit that leaves a whole number.
+    /// The value in the largest unit that leaves a whole number.
     private static func spelled(_ value: Int64, units: [(name: String, size: Int64)]) -> String? {
         guard value > 0, let unit = units.last(where: { value.isMultiple(of: $0.size) }) else { return nil }
         return "\(value / unit.size)\(unit.name)"
@@ -69,10 +69,10 @@ struct Quantity {
 }
 
 extension Duration {
-    /// "forever" in settings: longer than anything lasts.
+    /// "forever" in settings.
     package static let forever = Duration.nanoseconds(Int64.max)
 
-    /// At most 292 years. What is smaller than a nanosecond is cut off.
+    /// At most 292 years. Fractions of a nanosecond are cut off.
     package var nanoseconds: Int64 {
         components.seconds * Quantity.nanosecondsPerSecond + components.attoseconds / 1_000_000_000
     }

@@ -1,5 +1,5 @@
-/// One setting: a row of the table. All else is derived from it: the option on the command line and its help, the
-/// environment variable, the key in `sluice.yaml`, and what a reload does when the value has changed.
+/// One setting: a row of the table. The command line option and its help, the environment variable, the key in
+/// `sluice.yaml`, and what a reload does with a changed value are derived from it.
 package struct Setting<Value: Sendable & Equatable>: SettingRow {
     package let name: String
     let form: SettingForm<Value>
@@ -11,11 +11,11 @@ package struct Setting<Value: Sendable & Equatable>: SettingRow {
     package let summary: String
 
     /// - Parameters:
-    ///   - name: the key in the configuration file, and the option behind `--`.
-    ///   - initial: the default, as one would write it; it must be a valid value.
+    ///   - name: the key in the configuration file, and the option after `--`.
+    ///   - initial: the default, in the form of a value; it must be valid.
     ///   - group: where the help lists it.
-    ///   - needsRestart: a running server keeps the value that it started with.
-    ///   - section: the section of the configuration file that may give a single producer another value.
+    ///   - needsRestart: whether a running server keeps the value that it started with.
+    ///   - section: the section of the configuration file that can set another value for a single producer.
     ///   - summary: what it is for, in a sentence or two.
     package init(
         _ name: String, _ form: SettingForm<Value>, initial: String, in group: SettingGroup,
@@ -30,7 +30,7 @@ package struct Setting<Value: Sendable & Equatable>: SettingRow {
     }
 
     /// For a default that can't be written as a value.
-    /// - Parameter described: what the help says of it.
+    /// - Parameter described: the default as the help shows it.
     package init(
         _ name: String, _ form: SettingForm<Value>, initialValue: Value, described: String, in group: SettingGroup,
         needsRestart: Bool = false, perProducer section: String? = nil, _ summary: String
@@ -57,28 +57,28 @@ package struct Setting<Value: Sendable & Equatable>: SettingRow {
     }
 }
 
-/// A setting without the type of its value: what a table holds.
+/// A setting without the type of its value, for use in a table.
 package protocol SettingRow: Sendable {
-    /// In the configuration file, and behind `--` on the command line: `max-streams`.
+    /// The key in the configuration file, and the option after `--`: `max-streams`.
     var name: String { get }
-    /// What stands for the value in the help: `--keep-alive <time>`.
+    /// The placeholder for the value in the help: `--keep-alive <time>`.
     var placeholder: String { get }
-    /// What is accepted, as a noun: "a whole number from 1 to 255".
+    /// The accepted values, as a noun: "a whole number from 1 to 255".
     var expectation: String { get }
     /// Whether the command line has `--name` and `--no-name` instead of a value.
     var isSwitch: Bool { get }
-    /// The default, as the help writes it.
+    /// The default as the help shows it.
     var initialText: String { get }
     var initial: any Sendable { get }
     var group: SettingGroup { get }
-    /// A running server keeps the value that it started with.
+    /// Whether a running server keeps the value that it started with.
     var needsRestart: Bool { get }
-    /// The section of the configuration file that may give a single producer another value; `nil`: it is the same for
-    /// all.
+    /// The section of the configuration file that can set another value for a single producer; `nil`: the value is the
+    /// same for all.
     var section: String? { get }
     var summary: String { get }
 
-    /// `nil` for what is not accepted.
+    /// - Returns: `nil` if the text is not a valid value.
     func parse(_ text: String) -> (any Sendable)?
     func areEqual(_ first: (any Sendable)?, _ second: (any Sendable)?) -> Bool
 }
@@ -98,7 +98,7 @@ extension SettingRow {
         return value
     }
 
-    /// Short, and one line.
+    /// The text without control characters, cut to 80 characters.
     private static func printable(_ text: String) -> String {
         let clean = text.unicodeScalars.prefix(80).map { $0.value < 0x20 || $0.value == 0x7f ? "?" : String($0) }
             .joined()

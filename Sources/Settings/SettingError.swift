@@ -1,4 +1,4 @@
-/// A setting that is not right. One line: where it was set, and what is expected there. Exit status 2.
+/// An invalid setting. The description is one line: where it was set, and what is expected there. Exit status 2.
 package struct SettingError: Error, Sendable, Equatable, CustomStringConvertible {
     package let description: String
 

@@ -1,12 +1,12 @@
-/// How a setting's value is written: what reads it, and what to call it in messages.
+/// How a setting's value is written: how to parse it, and what messages call it.
 package struct SettingForm<Value: Sendable>: Sendable {
-    /// What stands for the value in the help: `--keep-alive <time>`.
+    /// The placeholder for the value in the help: `--keep-alive <time>`.
     let placeholder: String
-    /// What is accepted, as a noun: "a whole number from 1 to 255".
+    /// The accepted values, as a noun: "a whole number from 1 to 255".
     let expectation: String
     /// `--watch` and `--no-watch` instead of a value.
     var isSwitch = false
-    /// `nil` for what is not accepted.
+    /// Returns `nil` if the text is not a valid value.
     let parse: @Sendable (String) -> Value?
 }
 
@@ -27,8 +27,8 @@ extension SettingForm where Value == Int {
 }
 
 extension SettingForm where Value == Duration {
-    /// A number without unit is seconds.
-    /// - Parameter meaning: what 0 stands for, if it is accepted beside the range.
+    /// A number without a unit is in seconds.
+    /// - Parameter meaning: what 0 stands for, if it is accepted in addition to the range.
     package static func time(_ range: ClosedRange<Duration>, zero meaning: String? = nil) -> Self {
         let zero = meaning.map { ", or 0 for \($0)" } ?? ""
         return Self(
@@ -40,7 +40,7 @@ extension SettingForm where Value == Duration {
                 guard let quantity = Quantity(text, units: Quantity.timeUnits) else { return nil }
                 let unit = quantity.unit ?? Quantity.nanosecondsPerSecond
                 guard let value = quantity.scaled(by: unit).map(Duration.nanoseconds) else { return nil }
-                // Only what is written as 0 is 0, which may mean never; not what is too small to count.
+                // Only a written 0 is 0, which can mean never; a time too short to represent is invalid.
                 if quantity.isZero { return range.contains(.zero) || meaning != nil ? .zero : nil }
                 return value > .zero && range.contains(value) ? value : nil
             })
@@ -66,7 +66,7 @@ extension SettingForm where Value == Bool {
         }
     }
 
-    /// A flag that is on unless it is switched off, and so has a value on the command line, too.
+    /// A flag that is on by default. Its option takes a value, so that the command line can switch it off.
     package static var choice: Self {
         Self(placeholder: "true|false", expectation: flag.expectation, parse: flag.parse)
     }
@@ -77,9 +77,9 @@ extension SettingForm where Value == String {
         Self(placeholder: "dir", expectation: "a directory") { $0.isEmpty || $0.utf8.contains(0) ? nil : $0 }
     }
 
-    /// The path of a socket; empty for the standard place, `none` for no socket.
+    /// The path of a socket; empty for the standard path, `none` for no socket.
     package static var socketPath: Self {
-        // As many bytes as an address has room for; unix(7).
+        // The longest path that a socket address can hold, in bytes; unix(7).
         let bytesMax = 107
         return Self(placeholder: "path", expectation: "a path of at most \(bytesMax) bytes, or 'none'") {
             $0.utf8.contains(0) || $0.utf8.count > bytesMax ? nil : $0
@@ -94,7 +94,7 @@ extension SettingForm where Value == ListenAddress {
 }
 
 extension SettingForm where Value: RawRepresentable & CaseIterable, Value.RawValue == String {
-    /// One of the type's own names.
+    /// One of the raw values of the type's cases.
     package static func oneOf(placeholder: String) -> Self {
         let names = Value.allCases.map(\.rawValue)
         return Self(

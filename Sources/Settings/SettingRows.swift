@@ -6,19 +6,19 @@ package enum LogFormat: String, Sendable, CaseIterable {
     case text, json
 }
 
-/// What becomes of a subscriber whose next event a shared stream no longer holds.
+/// What happens to a subscriber whose next event is no longer in a shared stream's history.
 package enum SlowPolicy: String, Sendable, CaseIterable {
     case disconnect, skip
 }
 
-/// Every setting of the server, one property each. A new one needs its row here and the line that uses it; all else
+/// Every setting of the server, one property each. A new setting needs a row here and the code that uses it; the rest
 /// is derived.
 ///
 /// A value is read by the row's own name: `settings.maxStreams`.
 package struct SettingRows: Sendable {
     package static let server = SettingRows()
 
-    /// The rows in the order of their properties.
+    /// The rows, in the order of their properties.
     package var all: [any SettingRow] { Mirror(reflecting: self).children.compactMap { $0.value as? any SettingRow } }
 
     // MARK: The server
@@ -29,14 +29,14 @@ package struct SettingRows: Sendable {
     package let listen = Setting(
         "listen", .address, initial: "127.0.0.1:8080", in: .general, needsRestart: true,
         "Address or host name, and port, to listen on; port 0 chooses a free port, which is printed.")
-    /// 0: one for each core.
+    /// 0: one per core.
     package let loops = Setting(
         "loops", .count(1...255), initialValue: 0, described: "one per core", in: .general, needsRestart: true,
         "Number of threads that run event loops.")
     package let insecurePlugins = Setting(
         "insecure-plugins", .flag, initial: "false", in: .general,
         "Accept plugins and a configuration file that others can change; set in that file, it applies to plugins only.")
-    /// Empty: the standard place for the directory of plugins.
+    /// Empty: the standard path for the directory of plugins.
     package let control = Setting(
         "control", .socketPath, initialValue: "",
         described: "one for each directory of plugins, in $XDG_RUNTIME_DIR/sluice or /tmp/sluice-UID", in: .general,

@@ -1,9 +1,9 @@
-/// Where a setting's value may come from, and which of them wins.
+/// The sources of a setting's value, and their precedence.
 package struct SettingSources: Sendable {
     package let table: SettingTable
-    /// By name, as given on the command line.
+    /// The flags on the command line, by name.
     package let flags: [String: String]
-    /// By variable.
+    /// The environment variables, by name.
     package let environment: [String: String]
     package var file: ConfigurationFile?
 
@@ -21,7 +21,7 @@ package struct SettingSources: Sendable {
         get throws(SettingError) { try value(row) as? Value ?? row.initialValue }
     }
 
-    /// What the first of the sources says, or the default.
+    /// The value from the first source that has one, or the default.
     func value(_ row: any SettingRow) throws(SettingError) -> any Sendable {
         if let text = flags[row.name] { return try row.value(of: text, at: "--\(row.name)") }
         if let text = environment[row.variable] { return try row.value(of: text, at: row.variable) }
@@ -29,7 +29,7 @@ package struct SettingSources: Sendable {
         return row.initial
     }
 
-    /// By name: what the configuration file says for one producer alone.
+    /// The configuration file's values for one producer alone, by name.
     func values(ofProducer name: String) throws(SettingError) -> [String: any Sendable] {
         var values: [String: any Sendable] = [:]
         guard let file else { return values }

@@ -1,9 +1,9 @@
-/// All settings that there are, in the order in which they are listed.
+/// All settings, in the order in which the help lists them.
 package struct SettingTable: Sendable {
     package let rows: [any SettingRow]
     private let byName: [String: any SettingRow]
 
-    /// Those of the server.
+    /// The server's settings.
     package static let server = SettingTable(SettingRows.server.all)
 
     package init(_ rows: [any SettingRow]) {
@@ -17,10 +17,10 @@ package struct SettingTable: Sendable {
 
     package func rows(in group: SettingGroup) -> [any SettingRow] { rows.filter { $0.group == group } }
 
-    /// The settings that a section of the configuration file may give a single producer.
+    /// The settings that a section of the configuration file can set for a single producer.
     package func rows(of section: String) -> [any SettingRow] { rows.filter { $0.section == section } }
 
-    /// The sections of the configuration file that hold settings of single producers, each once.
+    /// The sections of the configuration file with settings of single producers, each once.
     package var sections: [String] {
         var sections: [String] = []
         for section in rows.compactMap(\.section) where !sections.contains(section) { sections.append(section) }

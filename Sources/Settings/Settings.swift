@@ -1,17 +1,17 @@
-/// All that an operator can decide, resolved: the command line before the environment before `sluice.yaml` before the
-/// defaults.
+/// The resolved settings. The command line takes precedence over the environment, the environment over `sluice.yaml`,
+/// and that over the defaults.
 ///
 /// A value is read by its row's name: `settings.maxStreams`.
 @dynamicMemberLookup
 package struct Settings: Sendable {
     package let table: SettingTable
-    /// By name, one for each row.
+    /// The values by name, one for each row.
     private var values: [String: any Sendable]
-    /// What the configuration file says of single producers, by the name that it uses: `producer` or `plugin/producer`.
+    /// The configuration file's settings of single producers, by the name in the file: `producer` or `plugin/producer`.
     package let producers: [String: ProducerSettings]
-    /// Those for a producer that the configuration file does not name.
+    /// The settings of a producer that is not in the configuration file.
     package let anyProducer: ProducerSettings
-    /// The producers that the configuration file names, with the places where it does.
+    /// The producers named in the configuration file, with the places where they are named.
     let mentions: [ConfigurationFile.Mention]
     /// The configuration file that was read, if any.
     package var configurationPath: String?
@@ -42,7 +42,7 @@ package struct Settings: Sendable {
         self[SettingRows.server[keyPath: path]]
     }
 
-    /// What `host->config` answers, by producer and key.
+    /// What `host->config` returns, by producer and key.
     package var producerConfigurations: [String: [String: String]] { producers.mapValues(\.configuration) }
 
     func isSame(_ row: any SettingRow, in other: Settings) -> Bool {
@@ -51,12 +51,12 @@ package struct Settings: Sendable {
 
     mutating func keep(_ row: any SettingRow, of other: Settings) { values[row.name] = other.values[row.name] }
 
-    /// A line for each producer that the configuration file names and that no loaded plugin has: probably a typing
-    /// error, but the plugin may still come.
+    /// One line for each producer that the configuration file names and no loaded plugin has. This is probably a typing
+    /// error, but the plugin can still be added.
     /// - Parameter loaded: the producers that are served, with their plugins.
     package func warnings(loaded: [(plugin: String, producer: String)]) -> [String] {
         mentions.compactMap { mention in
-            // Only what plugins read can be written for the producer of one plugin.
+            // Only the section with the plugins' own keys can name a producer of one plugin.
             let isPrecise = mention.section == ConfigurationFile.configurations
             let known = loaded.map(\.producer) + (isPrecise ? loaded.map { "\($0.plugin)/\($0.producer)" } : [])
             guard !known.contains(mention.producer) else { return nil }

@@ -1,10 +1,10 @@
-/// The difference between the settings of a running server and what its sources say now.
+/// The difference between the settings of a running server and the current values of their sources.
 package struct SettingsChange: Sendable {
-    /// What holds from now on.
+    /// The settings to use from now on.
     package let settings: Settings
-    /// The names of what changes.
+    /// The names of the settings that change.
     package let changed: [String]
-    /// The names of what would have to change, but needs a restart.
+    /// The names of the settings that have a new value but need a restart.
     package let fixed: [String]
 
     package init(from old: Settings, to new: Settings) {
@@ -37,7 +37,7 @@ package struct SettingsChange: Sendable {
         }
     }
 
-    /// What plugins read; a producer for which there is nothing to read is left out.
+    /// The keys that plugins read, without producers that have none.
     private static func configurations(of settings: Settings) -> [String: [String: String]] {
         settings.producerConfigurations.filter { !$0.value.isEmpty }
     }

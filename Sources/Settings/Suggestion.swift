@@ -1,6 +1,6 @@
-/// What someone probably meant who wrote a name that does not exist.
+/// The name that was probably meant when an unknown name was written.
 package enum Suggestion {
-    /// More letters wrong than this, and another name was meant.
+    /// With more wrong letters, another name was meant.
     private static let distanceMax = 3
 
     /// `; did you mean 'max-streams'?`, or `otherwise` if no name is close.
@@ -11,16 +11,16 @@ package enum Suggestion {
         return "; did you mean " + (quoted ? "'\(nearest)'?" : "\(nearest)?")
     }
 
-    /// The name that takes the fewest changes; the first of several. `nil` if none is close.
+    /// The name that needs the fewest changes; the first of several. `nil` if none is close.
     package static func nearest(to name: String, among names: some Sequence<String>) -> String? {
-        // Three letters of four would make anything of anything.
+        // With three wrong letters of four, every name would match.
         let most = min(distanceMax, max(1, name.count / 2))
         let nearest = names.map { (name: $0, distance: distance(name, $0)) }.min { $0.distance < $1.distance }
         guard let nearest, nearest.distance <= most else { return nil }
         return nearest.name
     }
 
-    /// How many letters must be inserted, removed or replaced to make one word of the other.
+    /// How many letters must be inserted, removed or replaced to turn one word into the other.
     private static func distance(_ first: String, _ second: String) -> Int {
         let second = Array(second)
         guard !second.isEmpty else { return first.count }

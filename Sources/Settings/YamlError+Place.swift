@@ -1,14 +1,14 @@
 import Yams
 
 extension YamlError {
-    /// The line, if one is to blame, and what is wrong there, in one line.
+    /// The line of the error, if there is one, and what is wrong there, in one line of text.
     func place(in text: String) -> (line: Int?, what: String) {
         switch self {
         case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
             .composer(_, let problem, let mark, _):
             return (mark.line, "not YAML: \(problem)")
         case .duplicatedKeysInMapping(let keys, let context):
-            // The mark is that of the first of the two.
+            // The mark is at the first of the two keys.
             let key = keys.min() ?? ""
             guard let second = Self.repetition(of: key, after: context.mark, in: text) else {
                 return (context.mark.line, "duplicate key '\(key)'")
@@ -19,7 +19,7 @@ extension YamlError {
         }
     }
 
-    /// The next line that begins with the key, as deep as the first one; `nil` if there is none, as in `{a: 1, a: 2}`.
+    /// The next line that begins with the key at the same indentation; `nil` if there is none, as in `{a: 1, a: 2}`.
     private static func repetition(of key: String, after mark: Mark, in text: String) -> Int? {
         let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
         let indent = String(repeating: " ", count: mark.column - 1)
