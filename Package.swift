@@ -2,7 +2,7 @@
 import Foundation
 import PackageDescription
 
-/// What every Swift target is compiled with: Swift 6 mode, the features that will be the default one day, and no warnings.
+/// The settings of all Swift targets: Swift 6 mode, upcoming features, and warnings as errors.
 let settings: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     .enableUpcomingFeature("ExistentialAny"),
@@ -11,32 +11,33 @@ let settings: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
-/// What a producer's author has without asking.
+/// The settings for producers: those that their authors have by default, and warnings as errors.
 let authorSettings: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
 
-/// A plugin exports its entry and nothing else, resolves everything when it is loaded, and is never unmapped. Swift's libraries
-/// are found where the host has them: in memory. A release refuses to link what would stay undefined; in other builds that may
-/// be a sanitizer's own, which is in the executable.
+/// A plugin exports only its entry, binds all symbols when it is loaded, and is never unmapped. It uses the host's
+/// Swift libraries, which are already in memory. Only a release rejects undefined symbols when linking: in other
+/// builds, some can be a sanitizer's, which are in the executable.
 let pluginLinking: [LinkerSetting] = [
     .unsafeFlags([
         "-no-toolchain-stdlib-rpath", "-Xlinker", "-z", "-Xlinker", "now", "-Xlinker", "-z", "-Xlinker", "nodelete",
     ]),
     .unsafeFlags(["-Xlinker", "-z", "-Xlinker", "defs"], .when(configuration: .release)),
 ]
-/// A plugin in Swift exports what Swift must export of the libraries that are linked into it; this hides it again.
+/// A Swift plugin would also export symbols of the libraries that are linked into it; this hides them.
 let pluginExports: LinkerSetting = .unsafeFlags([
     "-Xlinker", "--version-script=\(Context.packageDirectory)/Plugins/plugin.map",
 ])
-/// C does without Swift's start-up code.
+/// C plugins do not need Swift's start-up code.
 let pluginLinkingC = pluginLinking + [.unsafeFlags(["-nostartfiles"])]
 let pluginC: [CSetting] = [
     .unsafeFlags(["-std=c11", "-fvisibility=hidden", "-Wall", "-Wextra", "-pedantic", "-Werror"])
 ]
 
-/// What there is in C of the command itself.
+/// The settings for the C parts of the command.
 let commandC: [CSetting] = [.unsafeFlags(["-std=c11", "-Wall", "-Wextra", "-Werror"])]
 
-/// A producer that ships: the folder `Plugins/<name>`, built as `lib<name>.so`. What it shares with others is linked into it.
+/// A producer that ships: the folder `Plugins/<name>`, built as `lib<name>.so`. Code that it shares with others is
+/// linked into it.
 func plugin(
     c name: String, with shared: Target.Dependency..., linking libraries: [String] = []
 ) -> (Target, Product) {
@@ -49,7 +50,7 @@ func plugin(
     )
 }
 
-/// Whether the system has what a producer wraps: without it the producer is left out, and that is said.
+/// Whether the system has the library that a producer wraps. If not, the producer is left out with a message.
 func has(_ header: String, of package: String, for names: String) -> Bool {
     if FileManager.default.fileExists(atPath: "/usr/include/\(header)") { return true }
     FileHandle.standardError.write(Data("left out of Plugins: \(names); it needs \(package)\n".utf8))
@@ -88,7 +89,7 @@ if has("mosquitto.h", of: "libmosquitto-dev", for: "mqtt") {
     plugins.append(plugin(c: "mqtt", linking: ["mosquitto"]))
 }
 
-/// Targets that a build can do without, separated by commas: what a sanitizer would have nothing to see in.
+/// Targets to leave out of a build, separated by commas, such as those that a sanitizer can't check.
 let leftOut = Set((Context.environment["SLUICE_LEAVE_OUT"] ?? "").split(separator: ",").map(String.init))
 
 let package = Package(
@@ -109,7 +110,7 @@ let package = Package(
         .target(name: "CSluice", path: "include", publicHeadersPath: "."),
         .systemLibrary(name: "CFFI", pkgConfig: "libffi", providers: [.apt(["libffi-dev"])]),
         .systemLibrary(name: "CLinux"),
-        // In a release a static program in C alone, with nothing to load; a sanitizer can't be linked so.
+        // In a release, a static program in C without any libraries to load; a sanitizer can't be linked statically.
         .executableTarget(
             name: "Launcher", cSettings: commandC,
             linkerSettings: [.unsafeFlags(["-nostartfiles", "-static-executable"], .when(configuration: .release))]),
@@ -199,9 +200,10 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings,
-            // A thread of a plugin may have 16 KiB of stack, and looking up a function at its first call takes several of them.
+            // A plugin's thread may have only 16 KiB of stack, and looking up a function at its first call takes
+            // several KiB.
             linkerSettings: [.unsafeFlags(["-Xlinker", "-z", "-Xlinker", "now"])]),
-        // A target of tests, so that only they are built with it.
+        // A test target, so that it is only built with the tests.
         .testTarget(
             name: "TestSupport", dependencies: ["EventStream", "Processes", "ProducerInterface", "SystemCalls"],
             path: "Tests/TestSupport", swiftSettings: settings),

@@ -2,19 +2,19 @@ package import CommandOutput
 import Glibc
 import SystemCalls
 
-/// What compiling a plugin needs of Sluice: the header, and the sources of the library that plugins in Swift import.
+/// The files that are needed to compile a plugin: the header, and the sources of the library that Swift plugins import.
 package struct AuthoringFiles: Sendable, Equatable {
-    /// The folder of `sluice.h` and its module map.
+    /// The folder with `sluice.h` and its module map.
     let include: String
-    /// The folder of the sources of `Sluice`.
+    /// The folder with the sources of `Sluice`.
     let library: String
-    /// The package, if the command runs from its own tree.
+    /// The folder of the package, if the command runs from its source tree.
     let package: String?
 
-    /// Finds them from the executable: in the tree that it was built in, or, once installed as `PREFIX/bin/sluice`, in
-    /// `PREFIX/share/sluice`.
-    /// - Parameter executable: its path, absolute and without symbolic links.
-    /// - Throws: where they were looked for.
+    /// Finds the files from the executable: in the source tree that it was built in, or, if it is installed as
+    /// `PREFIX/bin/sluice`, in `PREFIX/share/sluice`.
+    /// - Parameter executable: the absolute path without symbolic links.
+    /// - Throws: an error with the places that were searched.
     init(executable: String) throws(CommandFailure) {
         let folder = Self.parent(of: executable)
         let share = Self.parent(of: folder) + "/share/sluice"
@@ -38,7 +38,7 @@ package struct AuthoringFiles: Sendable, Equatable {
                 + "executable, or run it from its source tree")
     }
 
-    /// Those of this process.
+    /// The files of this process's executable.
     package static func ofThisExecutable() throws(CommandFailure) -> AuthoringFiles {
         guard let path = realpath("/proc/self/exe", nil) else {
             throw CommandFailure("/proc/self/exe can't be read: \(systemError())")
@@ -52,7 +52,7 @@ package struct AuthoringFiles: Sendable, Equatable {
             && access("\(library)/Export.swift", R_OK) == 0
     }
 
-    /// Without the last component; "" above the root.
+    /// The path without its last component; "" above the root.
     private static func parent(of path: String) -> String {
         path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ""
     }

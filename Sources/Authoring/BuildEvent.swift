@@ -1,14 +1,14 @@
 import EventStream
 
-/// What became of a plugin's source, as an event for the pages that listen to it while it is written.
+/// The result of building a plugin's source, as an event for the pages that are subscribed to the plugin.
 struct BuildEvent: Sendable, Equatable {
-    /// Whose source it is: "hello.c".
+    /// The name of the source: "hello.c".
     let file: String
     let isBuilt: Bool
-    /// What the compiler said, in its own words and lines.
+    /// The compiler's output, unchanged.
     let text: String
 
-    /// As it goes over the wire. A script that listens to messages does not get it: it has a type of its own.
+    /// The event as sent. It has its own type, so that `onmessage` handlers do not receive it.
     var frame: [UInt8] {
         var frame = Array("event: sluice-build\ndata: {\"file\":".utf8)
         frame.appendJSON(file)

@@ -1,9 +1,9 @@
 import CommandOutput
 import Glibc
 
-/// Tells what became of a plugin's sources: on the terminal, and as an event to the pages that listen to the plugin.
+/// Reports the results of builds: on the terminal, and as an event to the pages that are subscribed to the plugin.
 package struct BuildNotices: Sendable {
-    /// What serves from a plugin's file.
+    /// The plugin and the routes that a file serves.
     package struct Served: Sendable, Equatable {
         let plugin: String
         let routes: [String]
@@ -18,8 +18,8 @@ package struct BuildNotices: Sendable {
     private let announce: @Sendable (_ frame: [UInt8], _ plugin: String) -> Void
 
     /// - Parameters:
-    ///   - served: what serves from a file; `nil`: nothing does.
-    ///   - announce: sends a frame to everybody who listens to a plugin.
+    ///   - served: returns what a file serves; `nil`: nothing.
+    ///   - announce: sends a frame to all subscribers of a plugin.
     package init(
         served: @escaping @Sendable (_ file: String) -> Served?,
         announce: @escaping @Sendable (_ frame: [UInt8], _ plugin: String) -> Void
@@ -28,13 +28,12 @@ package struct BuildNotices: Sendable {
         self.announce = announce
     }
 
-    /// Said of a build that takes its time.
+    /// Announces a build that takes long.
     package func begin(_ label: String) { writeFully("\(label): building …\n", to: STDOUT_FILENO) }
 
     package func tell(_ report: Development.Report) {
         let served = served(report.file)
-        // Those who listen come first: whoever reads the terminal, and subscribes then, is told of the builds after
-        // this one.
+        // The subscribers come first: a page that is opened after the line on the terminal then gets later builds only.
         if let served {
             announce(
                 BuildEvent(file: report.label, isBuilt: report.isBuilt, text: report.text).frame, served.plugin)

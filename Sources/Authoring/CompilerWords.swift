@@ -1,10 +1,10 @@
-/// How a plugin is to be built, beside what its sources say.
+/// Options for building a plugin, in addition to its sources.
 package struct BuildChoices: Sendable, Equatable {
-    /// For a debugger, not for speed.
+    /// Builds for a debugger instead of for speed.
     var isDebug = false
-    /// Libraries to link with, as `-l` names them.
+    /// Libraries to link with, as in `-l`.
     var libraries: [String] = []
-    /// Also compiles what others could change.
+    /// Also compiles files that others can change.
     var acceptsInsecureFiles = false
 
     package init(isDebug: Bool = false, libraries: [String] = [], acceptsInsecureFiles: Bool = false) {
@@ -14,28 +14,28 @@ package struct BuildChoices: Sendable, Equatable {
     }
 }
 
-/// The command lines of compilers: what every plugin should be built with, in one place.
+/// The compilers' command lines: the flags for every plugin, in one place.
 ///
-/// A plugin exports its entry and nothing else, leaves no symbol to be found later (`-z defs`), has all of them found
-/// when it is loaded (`-z now`), and is never unmapped (`-z nodelete`). Swift's own libraries are those of the server:
-/// no path to others is left in it.
+/// A plugin exports only its entry and has no undefined symbols (`-z defs`). All its symbols are bound when it is
+/// loaded (`-z now`), and it is never unmapped (`-z nodelete`). It uses the server's Swift libraries and contains no
+/// path to others.
 struct CompilerWords: Sendable {
-    /// Where `sluice.h` is.
+    /// The folder of `sluice.h`.
     let include: String
     let choices: BuildChoices
-    /// Where Swift keeps the headers of C that it has compiled; `nil`: where it does by itself. They hold each other's
-    /// paths, so that it must be a place whose path is always spelled alike.
+    /// The folder in which Swift caches compiled C headers; `nil`: its default. They contain each other's paths, so the
+    /// folder's path must always be spelled the same way.
     var headerCache: String?
 
-    /// The linker's list of what is exported.
+    /// The linker's version script, with the exported symbol.
     static let versionScript = "{ global: sluice_plugin_entry; local: *; };\n"
 
     private static let linking = ["-z", "defs", "-z", "now", "-z", "nodelete", "--as-needed"]
 
     /// - Parameters:
-    ///   - compiler: it and its first arguments.
-    ///   - flags: the author's own; they come behind, and so win.
-    ///   - libraries: the author's own, as `-lm`.
+    ///   - compiler: the compiler and its first arguments.
+    ///   - flags: the author's flags. They come last, and so take precedence.
+    ///   - libraries: the author's libraries, such as `-lm`.
     func c(
         compiler: [String], files: [String], versionScript: String, output: String, flags: [String], libraries: [String]
     ) -> [String] {
@@ -44,13 +44,13 @@ struct CompilerWords: Sendable {
             + libraries + choices.libraries.map { "-l\($0)" } + ["-lm"]
     }
 
-    /// Lists all that compiling a file reads, as a rule of make(1): what only such a compiler can know.
-    /// - Parameter list: the file for it.
+    /// Lists all files that the compiler reads for a file, as a rule of make(1). Only the compiler knows them.
+    /// - Parameter list: the file to write the list to.
     func cFilesRead(compiler: [String], file: String, list: String, flags: [String]) -> [String] {
         compiling(compiler, flags) + ["-w", "-M", "-MT", "sources", "-MF", list, file]
     }
 
-    /// What both begin with: other words might lead to other headers.
+    /// The beginning of both command lines: with other flags, the compiler might read other headers.
     private func compiling(_ compiler: [String], _ flags: [String]) -> [String] {
         compiler
             + [
@@ -62,7 +62,7 @@ struct CompilerWords: Sendable {
 
     /// - Parameters:
     ///   - module: `moduleName(for:build:)`.
-    ///   - library: the compiled `Sluice`: a folder of its module and its object file.
+    ///   - library: the folder with the module and the object file of the compiled `Sluice`.
     func swift(
         compiler: [String], files: [String], module: String, library: String, versionScript: String, output: String,
         flags: [String], libraries: [String]
@@ -77,8 +77,8 @@ struct CompilerWords: Sendable {
             + linker.flatMap { ["-Xlinker", $0] } + libraries + choices.libraries.map { "-l\($0)" }
     }
 
-    /// Compiles the library that plugins in Swift import.
-    /// - Parameter folder: where its module and its object file go.
+    /// Compiles the library that Swift plugins import.
+    /// - Parameter folder: where its module and its object file are written.
     func swiftLibrary(compiler: [String], files: [String], folder: String) -> [String] {
         compiler + language(isDebug: false)
             + ["ExistentialAny", "MemberImportVisibility", "InternalImportsByDefault"].flatMap {
@@ -91,15 +91,15 @@ struct CompilerWords: Sendable {
             + ["-c", "-o", "\(folder)/\(SwiftLibrary.objectName)"] + files
     }
 
-    /// All files are compiled as one, which is faster for the few that a plugin has.
+    /// Compiles all files as one module, which is faster for the few files of a plugin.
     private func language(isDebug: Bool) -> [String] {
         ["-swift-version", "6", isDebug ? "-Onone" : "-O", "-wmo", "-parse-as-library"]
             + (headerCache.map { ["-module-cache-path", $0] } ?? [])
     }
 
-    /// A name that no other build's module has: Swift looks types up by it, and would find those of the first one for
-    /// ever.
-    /// - Parameter name: the plugin's; what no identifier may hold becomes "_".
+    /// A module name that no other build has. Swift looks up types by their module's name, and would always find those
+    /// of the first module with that name.
+    /// - Parameter name: the plugin's name; characters that an identifier can't have become "_".
     static func moduleName(for name: String, build: UInt64) -> String {
         let allowed = name.unicodeScalars.map { scalar -> Character in
             scalar.isASCII && (scalar.properties.isAlphabetic || scalar.properties.numericType != nil)

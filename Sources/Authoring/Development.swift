@@ -7,36 +7,37 @@ import StreamLoop
 import Synchronization
 import SystemCalls
 
-/// What `sluice dev` adds to a server: it compiles the sources of a folder into one of its own, which is served, and
-/// does so again when they change.
+/// The part that `sluice dev` adds to a server: it compiles the sources in a folder into another folder, which is
+/// served, and compiles them again when they change.
 package final class Development: Sendable {
-    /// What became of a plugin's sources, to be told to the author, and to the pages that listen to the plugin.
+    /// The result of building a plugin, for the author and for the pages that are subscribed to it.
     package struct Report: Sendable, Equatable {
         /// "hello.c".
         let label: String
-        /// The plugin's file, which serves, or would.
+        /// The plugin's file, which is served if it was built.
         package let file: String
         var isBuilt: Bool
-        /// What the compiler said, or why the plugin is refused.
+        /// The compiler's output, or why the plugin is refused.
         var text: String
         var milliseconds: Int64
 
-        /// The same, now that the plugin was to be loaded.
-        /// - Parameter refusals: a line for each plugin that was not, beginning with its file.
+        /// The report after an attempt to load the plugin.
+        /// - Parameter refusals: one line for each plugin that was refused, beginning with its file.
         package func loaded(refusals: [String]) -> Report {
             guard let refusal = refusals.first(where: { $0.hasPrefix(file + ": ") }) else { return self }
             var report = self
             report.isBuilt = false
-            // An author knows the sources, not what they were compiled to.
+            // Authors know their sources, not the compiled files.
             let others = String(refusal.dropFirst(file.count)).replacing(file.dropLast("\(label).so".count), with: "")
             report.text += label + others.replacing(".c.so", with: ".c").replacing(".swift.so", with: ".swift") + "\n"
             return report
         }
     }
 
-    /// Where the compiled plugins are.
+    /// The folder of the compiled plugins.
     package let built: String
-    /// Where what is loaded stays as it was: a trap is reported with the line of the source.
+    /// The folder with a copy of each loaded plugin, which does not change, so that a trap is reported with the source
+    /// line.
     package let copies: String
     private let folder: SourceFolder
     private let builder: PluginBuilder
@@ -44,26 +45,26 @@ package final class Development: Sendable {
     private let state = Mutex(State())
     private let isOver = Semaphore()
 
-    /// How long a source is missing before it is gone.
+    /// How long a source must be missing before it counts as removed.
     private static let absenceMilliseconds: Int32 = 100
 
     private struct State {
-        /// What was last compiled, or did not compile, by label.
+        /// The content that was last built, successfully or not, by label.
         var contents: [String: String] = [:]
-        /// What the compiler has read for it besides its sources, by label.
+        /// The files that the compiler has read in addition to the sources, by label.
         var filesRead: [String: [String]] = [:]
-        /// What the plugins are called that stand in the folder as source.
+        /// The names of the plugins whose source is in the folder.
         var names: Set<String> = []
-        /// The plugins that stand in the folder compiled.
+        /// The compiled plugins in the folder.
         var others: [String] = []
-        /// Built, and not loaded yet.
+        /// Built plugins that have not been loaded yet.
         var fresh: [Report] = []
         var isWatching = false
     }
 
     /// - Parameter scratch: a folder that only this process writes to.
-    /// - Parameter insecure: also compiles what others could change.
-    /// - Throws: if the folder of sources cannot be watched, or there is nothing to compile against.
+    /// - Parameter insecure: whether to compile files that others can change.
+    /// - Throws: if the folder can't be watched, or if the files to compile against are missing.
     package init(folder path: String, scratch: String, insecure: Bool) throws(CommandFailure) {
         folder = SourceFolder(path: path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path)
         (built, copies) = (scratch, "\(scratch)/loaded")
@@ -76,19 +77,19 @@ package final class Development: Sendable {
 
     package var page: [UInt8]? { folder.page }
 
-    /// Without those that stand in the folder as source, too: these are served from their source.
+    /// The plugins without those whose source is also in the folder: these are served from their source.
     package func withoutSources(_ plugins: [String]) -> [String] {
         let sources = state.withLock(\.names)
         return plugins.filter { !sources.contains(PluginSources.stem($0)) }
     }
 
-    /// Compiles what is new or changed, and forgets what is gone.
+    /// Compiles new and changed sources, and removes the plugins whose sources are gone.
     /// - Parameters:
-    ///   - begun: told the label of what will take some seconds.
-    ///   - failed: told at once of what does not compile.
-    ///   - changed: told each time that there is something to load or to remove.
+    ///   - begun: called with the label of a plugin whose build takes some seconds.
+    ///   - failed: called immediately if a plugin does not compile.
+    ///   - changed: called whenever there is something to load or to remove.
     package func build(begun: (String) -> Void, failed: (Report) -> Void, changed: () -> Void = {}) {
-        // What has taken their places is watched from now on.
+        // Folders and links that replaced others are watched from now on.
         for watched in [folder.path] + folder.folders { try? watch.add(watched) }
         for link in folder.links { watch.add(linked: link) }
         guard let plugins = plugins() else { return }
@@ -109,7 +110,7 @@ package final class Development: Sendable {
         for plugin in plugins where state.withLock({ $0.contents[plugin.label] }) != content(of: plugin) {
             if builder.isEnded { return }
             let report = build(plugin, begun: begun)
-            // What it has read is known only now.
+            // Only now is it known which files the compiler has read.
             let content = content(of: plugin)
             state.withLock { $0.contents[plugin.label] = content }
             if report.isBuilt {
@@ -121,8 +122,8 @@ package final class Development: Sendable {
         }
     }
 
-    /// What is there; something that is missing is looked for twice, as there are editors that remove a file to write
-    /// it anew, and a file that is renamed at this moment may not be seen.
+    /// The plugins in the folder. If one is missing, it looks again a moment later: some editors remove a file and
+    /// write it anew, and a file that is being renamed may not be seen.
     private func plugins() -> [SourceFolder.Plugin]? {
         guard let plugins = try? folder.plugins() else { return nil }
         let known = state.withLock { Set($0.contents.keys) }
@@ -131,7 +132,8 @@ package final class Development: Sendable {
         return try? folder.plugins()
     }
 
-    /// Equal as long as its sources are, and what the compiler has read for them, and who could change that.
+    /// A text that changes with the plugin's sources, with the files that the compiler read for it, and with the users
+    /// who can change those.
     private func content(of plugin: SourceFolder.Plugin) -> String {
         let files = state.withLock { $0.filesRead[plugin.label] } ?? []
         for file in files { watch.add(linked: file) }
@@ -160,7 +162,7 @@ package final class Development: Sendable {
 
     private func file(_ label: String) -> String { "\(built)/\(label).so" }
 
-    /// What was built since the last call, and is there to be loaded.
+    /// The plugins that were built since the last call and can be loaded.
     package func takeFresh() -> [Report] {
         state.withLock { state in
             defer { state.fresh = [] }
@@ -168,16 +170,16 @@ package final class Development: Sendable {
         }
     }
 
-    /// Starts to watch the folder, on a thread of its own.
+    /// Starts watching the folder, on its own thread.
     /// - Parameters:
-    ///   - begun, failed: as with `build`.
-    ///   - changed: what was built, or a plugin that stands in the folder, is to be loaded.
+    ///   - begun, failed: as for `build`.
+    ///   - changed: called when there is something to load or to remove.
     package func start(
         begun: @escaping @Sendable (String) -> Void, failed: @escaping @Sendable (Report) -> Void,
         changed: @escaping @Sendable () -> Void
     ) throws(CommandFailure) {
         let isStarted = startThread(named: "sluice-dev", stackBytes: 8 << 20) { [self] in
-            // Something may have changed since it was first looked at.
+            // Something may have changed since the first build.
             repeat {
                 build(begun: begun, failed: failed, changed: changed)
             } while watch.waitForChange()
@@ -187,13 +189,13 @@ package final class Development: Sendable {
         state.withLock { $0.isWatching = true }
     }
 
-    /// For a process that ends at once: leaves no compiler, and nothing that was compiled.
+    /// For a process that exits immediately: ends a running compiler, and removes what was compiled.
     package func discard() {
         builder.end()
         removeTree(built)
     }
 
-    /// Ends the watching, and a compiler that runs.
+    /// Stops watching, and ends a running compiler.
     package func stop() {
         builder.end()
         watch.stop()

@@ -1,6 +1,6 @@
-/// A rule of make(1) as compilers write it, to tell what they have read.
+/// Reads a rule of make(1) in the form that compilers write, to find the files that they have read.
 enum MakeRule {
-    /// - Parameter text: "target: file other\\ file \\", and more lines.
+    /// - Parameter text: "target: file other\\ file \\", with further lines.
     static func prerequisites(in text: String) -> [String] {
         let bytes = Array(text.utf8)
         var names: [[UInt8]] = []
@@ -19,7 +19,7 @@ enum MakeRule {
                 let behind = index + run < bytes.count ? bytes[index + run] : UInt8(ascii: "\n")
                 index += run
                 switch behind {
-                // Those before a space are doubled, and one more makes it a part of the name.
+                // Backslashes before a space are doubled; one more makes the space part of the name.
                 case UInt8(ascii: " "), UInt8(ascii: "\t"):
                     name += [UInt8](repeating: byte, count: run / 2)
                     if run % 2 == 1 {

@@ -3,11 +3,11 @@ import Files
 import Glibc
 import SystemCalls
 
-/// The folder that `sluice new` makes: a producer to start from, and what builds it.
+/// The folder that `sluice new` creates: a producer to start from, and the files that build it.
 package struct NewFolder: Sendable {
     let name: ProducerName
     let language: PluginSources.Language
-    /// Where the header is, and the package: they are written into what builds the producer without `sluice build`.
+    /// The places of the header and the package, for building the producer without `sluice build`.
     let sluice: AuthoringFiles
 
     package init(name: ProducerName, language: PluginSources.Language, sluice: AuthoringFiles) {
@@ -35,8 +35,8 @@ package struct NewFolder: Sendable {
         ]
     }
 
-    /// Makes the folder.
-    /// - Throws: if there is something of that name, or it cannot be made; what was made before is removed.
+    /// Creates the folder.
+    /// - Throws: if the name is taken, or if the folder can't be created. An incomplete folder is removed.
     package func write(to path: String) throws(CommandFailure) {
         guard mkdir(path, 0o755) == 0 else {
             throw errno == EEXIST
@@ -133,8 +133,8 @@ package struct NewFolder: Sendable {
             """
     }
 
-    /// A page that listens.
-    /// - Parameter route: without anything that HTML or JavaScript would have to have escaped.
+    /// A page that subscribes to the producer.
+    /// - Parameter route: must not contain characters that need escaping in HTML or JavaScript.
     static func page(title: String, route: String) -> String {
         """
         <!DOCTYPE html>

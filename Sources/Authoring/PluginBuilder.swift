@@ -5,12 +5,12 @@ package import Processes
 import Synchronization
 import SystemCalls
 
-/// Compiles plugins. What it writes appears under its name in one moment, and complete: a server may watch the folder.
+/// Compiles plugins. A finished file appears under its name in one step, because a server can be watching the folder.
 package final class PluginBuilder: Sendable {
     package enum Outcome: Sendable {
-        /// With what the compiler said, if that was kept: its warnings.
+        /// The compiler's warnings, if its output was kept.
         case built(warnings: String)
-        /// The sources do not compile; with what the compiler said, if that was kept.
+        /// The sources do not compile. The compiler's errors, if its output was kept.
         case failed(errors: String)
     }
 
@@ -22,7 +22,7 @@ package final class PluginBuilder: Sendable {
     private let running = Mutex<(program: SpawnedProgram?, isEnded: Bool)>((nil, false))
 
     /// - Parameters:
-    ///   - environment: as `Toolchain` reads it; `nil`: that of this process.
+    ///   - environment: as for `Toolchain`; `nil`: that of this process.
     ///   - output: where the compilers' messages go.
     package init(
         files: AuthoringFiles, environment: [String: String]? = nil,
@@ -37,11 +37,11 @@ package final class PluginBuilder: Sendable {
         self.output = output
     }
 
-    /// Compiles and links; blocks until that is done.
+    /// Compiles and links, and blocks until that is done.
     /// - Parameters:
     ///   - path: the plugin's file.
-    ///   - read: is told what the compiler has read besides the sources, where it is looked at.
-    /// - Throws: if that was impossible for other reasons than the sources.
+    ///   - read: called with the files that the compiler has read in addition to the sources, if these are checked.
+    /// - Throws: if it fails for a reason other than errors in the sources.
     package func build(
         _ sources: PluginSources, to path: String, read: ([String]) -> Void = { _ in }
     ) throws(CommandFailure) -> Outcome {
@@ -68,20 +68,20 @@ package final class PluginBuilder: Sendable {
         guard ending.status == 0 else {
             return .failed(errors: ending.output)
         }
-        // Headers may be anywhere, and only the compiler knows where it has found them.
+        // Headers can be anywhere, and only the compiler knows where it found them.
         if sources.language == .c, !choices.acceptsInsecureFiles {
             let files = try filesRead(by: sources, scratch: scratch.path)
             read(files)
             if let objection = PluginSources.objection(toReading: files) { throw CommandFailure(objection) }
         }
-        // Servers refuse what others than its owner could change.
+        // Servers refuse files that others than the owner can change.
         var status = stat()
         if stat(partial, &status) == 0 { chmod(partial, status.st_mode & 0o755) }
         guard rename(partial, path) == 0 else { throw CommandFailure("\(path) can't be written: \(systemError())") }
         return .built(warnings: ending.output)
     }
 
-    /// Ends what runs; nothing is built any more. Any thread.
+    /// Ends a running compiler; no further builds are possible. Any thread.
     func end() {
         let program = running.withLock { running in
             running.isEnded = true
@@ -90,11 +90,11 @@ package final class PluginBuilder: Sendable {
         program?.end()
     }
 
-    /// Nothing is built any more, also because this process is to end.
+    /// Whether no further builds are possible, because of `end` or because this process is ending.
     var isEnded: Bool { running.withLock(\.isEnded) || Termination.isRequested }
 
-    /// What compiling these reads: headers, and what they include. Sluice's own is not among them: it comes with this
-    /// program.
+    /// The files that the compiler reads in addition to the sources: headers, and what they include. Sluice's own
+    /// header is not among them, because it comes with this program.
     private func filesRead(by sources: PluginSources, scratch: String) throws(CommandFailure) -> [String] {
         let list = "\(scratch)/read"
         let words = CompilerWords(include: files.include, choices: choices)
@@ -132,7 +132,7 @@ package final class PluginBuilder: Sendable {
             let note = "sluice: compiling the Swift library first, once for this compiler (cached in \(kept))\n"
             writeFully(note, to: STDERR_FILENO)
             let ending = try run(command, scratch: scratch)
-            // Not the author's errors, but whoever reads on needs them.
+            // These are not the author's errors, but they explain the message that follows.
             if ending.status != 0 { writeFully(ending.output, to: STDERR_FILENO) }
             return ending
         }
@@ -144,8 +144,8 @@ package final class PluginBuilder: Sendable {
             libraries: toolchain.flags("LDLIBS"))
     }
 
-    /// Makes a folder, if it is not there.
-    /// - Returns: its path without symbolic links.
+    /// Creates a folder, if it does not exist.
+    /// - Returns: the path without symbolic links.
     private static func made(_ folder: String) throws(CommandFailure) -> String {
         try makeFolders(folder)
         guard let path = realpath(folder, nil) else {
@@ -168,10 +168,10 @@ package final class PluginBuilder: Sendable {
         return ending
     }
 
-    /// Where the linker finds what is exported.
+    /// The file of the linker's version script.
     private static func script(in scratch: String) -> String { "\(scratch)/exports" }
 
-    /// Beside the file, as a rename works within one file system; hidden, so that no server takes it for a plugin.
+    /// In the same folder, because a rename only works within one file system; hidden, so that no server loads it.
     private static func partialPath(of path: String) -> String {
         let start = path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex
         return "\(path[..<start]).\(path[start...]).\(getpid()).new"

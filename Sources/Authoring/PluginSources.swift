@@ -3,7 +3,7 @@ import Files
 import Glibc
 import SystemCalls
 
-/// The files that make one plugin, all of one language.
+/// The source files of one plugin, all in one language.
 package struct PluginSources: Sendable, Equatable {
     package enum Language: String, Sendable, CaseIterable {
         case c
@@ -11,13 +11,13 @@ package struct PluginSources: Sendable, Equatable {
     }
 
     let language: Language
-    /// As they were named, sorted where a folder was.
+    /// The paths as given on the command line; those in a folder are sorted.
     package let files: [String]
-    /// What the plugin's file is called, without its ending: the first file's name, or the folder's.
+    /// The name of the plugin's file without its suffix: the first source's name, or the folder's.
     package let name: String
 
     /// - Parameter arguments: one folder, or files of one language.
-    /// - Throws: `UsageError` for what cannot be one plugin, `CommandFailure` for what is not there.
+    /// - Throws: `UsageError` if these can't be one plugin, `CommandFailure` if something does not exist.
     package init(_ arguments: [String]) throws {
         var files = arguments
         var name = arguments.first.map(Self.stem) ?? ""
@@ -59,7 +59,7 @@ package struct PluginSources: Sendable, Equatable {
         self.name = name
     }
 
-    /// Where the plugin goes: a folder, or something that ends like one, gets a file of the plugin's name.
+    /// The path of the compiled plugin. In a folder, or if `output` ends with "/", the file gets the plugin's name.
     /// - Parameter output: `nil`: the working directory.
     package func outputPath(_ output: String?) -> String {
         guard let output else { return "\(name).so" }
@@ -68,13 +68,13 @@ package struct PluginSources: Sendable, Equatable {
         return isFolder ? (output.hasSuffix("/") ? output : output + "/") + "\(name).so" : output
     }
 
-    /// The sources directly in a folder; no hidden files, and no manifest of a package.
+    /// The sources directly in a folder, without hidden files and a package's manifest.
     static func sources(in folder: String) throws(CommandFailure) -> [String] {
         let prefix = folder.hasSuffix("/") ? folder : folder + "/"
         return try names(in: folder).filter(isSource).map { prefix + $0 }
     }
 
-    /// - Parameter name: without a folder.
+    /// - Parameter name: a name without a folder.
     package static func isSource(_ name: String) -> Bool {
         language(of: name) != nil && !name.hasPrefix(".") && name != "Package.swift"
             && !name.hasPrefix("Package@swift-")
@@ -92,7 +92,7 @@ package struct PluginSources: Sendable, Equatable {
 
     package static func fileName(_ path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }
 
-    /// Also of "." and "..".
+    /// Also works for "." and "..".
     private static func folderName(_ path: String) -> String {
         guard let resolved = realpath(path, nil) else { return stem(path) }
         defer { free(resolved) }

@@ -1,6 +1,7 @@
 package import CommandOutput
 
-/// The name of a new producer: of its plugin, its file, its route and, spelled otherwise, of what is in its source.
+/// The name of a new producer: the name of its plugin, its file and its route, and, in other spellings, of the
+/// identifiers in its source.
 package struct ProducerName: Sendable, Equatable {
     let text: String
 
@@ -18,10 +19,10 @@ package struct ProducerName: Sendable, Equatable {
         self.text = text
     }
 
-    /// As C writes it: "my_ticker".
+    /// The name as a C identifier: "my_ticker".
     var identifier: String { String(text.map { $0 == "-" || $0 == "." ? "_" : $0 }) }
 
-    /// As Swift writes the name of a type: "MyTicker". It is none of the names that the library or the language has.
+    /// The name as a Swift type: "MyTicker". It is none of the names that the library and the language use.
     var typeName: String {
         let words = text.split { "-_.".contains($0) }
         let name = words.map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()

@@ -1,13 +1,13 @@
 import Files
 
 extension PluginSources {
-    /// Who else could change the sources, or the headers beside them, in one line; `nil`: nobody. What is compiled runs
-    /// here.
+    /// Which other users can change the sources, or the headers beside them, in one line; `nil`: none. Compiled code
+    /// runs with this user's rights.
     var objection: String? {
         Self.objection(toReading: files + headers)
     }
 
-    /// The same of any files, as those that a compiler says it has read.
+    /// The same for any files, such as those that a compiler reports.
     static func objection(toReading files: [String]) -> String? {
         let access = WriteAccess.ofThisProcess
         for file in files {
@@ -16,7 +16,7 @@ extension PluginSources {
         return nil
     }
 
-    /// In the folders of the sources.
+    /// The headers in the folders of the sources.
     private var headers: [String] {
         let folders = Set(files.map { file in file.lastIndex(of: "/").map { String(file[...$0]) } ?? "" })
         return folders.sorted().flatMap { folder in

@@ -2,25 +2,25 @@ import CommandOutput
 import Files
 import Glibc
 
-/// The plugins that stand in a folder as sources: each `.c` and `.swift` file is one, and each sub-folder that has
-/// some.
+/// The plugins whose sources are in a folder: each `.c` or `.swift` file is a plugin, and so is each sub-folder with
+/// such files.
 struct SourceFolder: Sendable {
     let path: String
 
     struct Plugin: Sendable, Equatable {
-        /// From the folder: "hello.c", "chat". What people are told.
+        /// The path from the folder, as shown to people: "hello.c", "chat".
         let label: String
         let files: [String]
-        /// Equal as long as its sources are, the headers beside them, and who could change them.
+        /// A text that changes with the sources, with the headers beside them, and with the users who can change those.
         let content: String
-        /// What `sluice build` would call it.
+        /// The name that `sluice build` gives it.
         let name: String
     }
 
-    /// More of a source nobody writes by hand. Bytes.
+    /// Only this much of a file is compared; nobody writes more by hand. Bytes.
     private static let sourceBytesMax = 16 << 20
 
-    /// The sub-folders that are looked into.
+    /// The sub-folders that can contain a plugin.
     var folders: [String] {
         ((try? names(in: path)) ?? []).filter { !$0.hasPrefix(".") }.map { "\(path)/\($0)" }.filter { folder in
             var status = stat()
@@ -41,21 +41,21 @@ struct SourceFolder: Sendable {
     func plugins() throws(CommandFailure) -> [Plugin] {
         var plugins = try PluginSources.sources(in: path).map { plugin([$0], name: PluginSources.stem($0), in: path) }
         for folder in folders {
-            // It may be gone again.
+            // The folder may have been removed meanwhile.
             guard let files = try? PluginSources.sources(in: folder), !files.isEmpty else { continue }
             plugins.append(plugin(files, name: PluginSources.fileName(folder), in: folder))
         }
         return plugins
     }
 
-    /// The plugins that stand there compiled: whether one changed can be told by comparing these.
+    /// The compiled plugins in the folder, each with a stamp that changes with the file.
     var libraries: [String] {
         ((try? names(in: path)) ?? []).filter(isCompiled).map { name in
             "\(name)\(Self.stamp(of: "\(path)/\(name)"))"
         }
     }
 
-    /// As a server would take it for a plugin.
+    /// Whether a server would load the file as a plugin.
     private func isCompiled(_ name: String) -> Bool { name.hasSuffix(".so") && !name.hasPrefix(".") }
 
     private func plugin(_ files: [String], name: String, in folder: String) -> Plugin {
@@ -72,7 +72,7 @@ struct SourceFolder: Sendable {
             content: bytes.withUnsafeBytes { "\(ContentID(of: $0))" }, name: name)
     }
 
-    /// Equal as long as these files are not written to, and the same people could do so.
+    /// A text that changes when one of the files is written to, or when other users can change it.
     static func stamps(of files: [String]) -> String {
         files.map { "\n\($0)\(stamp(of: $0))" }.joined()
             + (PluginSources.objection(toReading: files).map { "\n\($0)" } ?? "")
@@ -81,10 +81,10 @@ struct SourceFolder: Sendable {
     private static func stamp(of file: String) -> String {
         var status = stat()
         guard stat(file, &status) == 0 else { return " is gone" }
-        // The time of a change, which no program can choose as cp -p chooses that of the content.
+        // ctime, because programs can set mtime, as cp -p does.
         return " \(status.st_ino) \(status.st_size) \(status.st_ctim.tv_sec) \(status.st_ctim.tv_nsec)"
     }
 
-    /// The page that stands beside the sources, for a browser that asks for `/`.
+    /// The page beside the sources, which is served at `/`.
     var page: [UInt8]? { try? contents(of: "\(path)/index.html") }
 }

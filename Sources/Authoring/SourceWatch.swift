@@ -4,7 +4,7 @@ import Files
 import Glibc
 import SystemCalls
 
-/// Tells that something changed in one of some folders, not what: whoever waits looks for himself.
+/// Reports that something changed in one of several folders, but not what.
 final class SourceWatch: Sendable {
     private let kernel: KernelWatch
     /// Becomes readable when `stop` is called.
@@ -22,7 +22,8 @@ final class SourceWatch: Sendable {
 
     deinit { for descriptor in [kernel.descriptor, stopReading, stopWriting] { close(descriptor) } }
 
-    /// Watches one more folder, and the names on the way to it: whatever takes its place is to be added again.
+    /// Watches one more folder, and the directories on the path to it. If another folder takes its place, it must be
+    /// added again.
     func add(_ folder: String) throws(CommandFailure) {
         for step in PathSteps(folder) { kernel.add(step.directory, KernelWatch.names) }
         guard kernel.add(folder) >= 0 else {
@@ -38,7 +39,7 @@ final class SourceWatch: Sendable {
         }
     }
 
-    /// Watches a file that a symbolic link leads to.
+    /// Watches a file through symbolic links.
     func add(linked file: String) {
         for step in PathSteps(file) {
             kernel.add(step.directory, step.isLast ? KernelWatch.contents : KernelWatch.names)
@@ -48,8 +49,8 @@ final class SourceWatch: Sendable {
     /// Waits for a change, and then until nothing more happens: editors and compilers save in several steps.
     /// - Parameters:
     ///   - quietMilliseconds: how long nothing must happen.
-    ///   - mostMilliseconds: after so long a change is told although more happens.
-    /// - Returns: `false` once `stop` was called.
+    ///   - mostMilliseconds: how long to wait for that at most.
+    /// - Returns: `false` once `stop` has been called.
     func waitForChange(quietMilliseconds: Int32 = 30, mostMilliseconds: Int32 = 500) -> Bool {
         guard wait(-1) else { return false }
         for _ in 0..<max(1, mostMilliseconds / max(1, quietMilliseconds)) {
@@ -59,11 +60,11 @@ final class SourceWatch: Sendable {
         return true
     }
 
-    /// `waitForChange` returns `false` from now on. Any thread.
+    /// Makes `waitForChange` return `false` from now on. Any thread.
     func stop() { _ = write(stopWriting, [0], 1) }
 
-    /// Waits until there is a notice, or so many milliseconds have passed.
-    /// - Returns: `false` once `stop` was called.
+    /// Waits for a notice, or until the time is up.
+    /// - Returns: `false` once `stop` has been called.
     private func wait(_ milliseconds: Int32) -> Bool {
         var wanted = [kernel.descriptor, stopReading].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
         while poll(&wanted, 2, milliseconds) < 0, errno == EINTR {}

@@ -4,7 +4,7 @@ import Glibc
 import Processes
 import SystemCalls
 
-/// The library that plugins in Swift import, compiled once for each compiler and kept between builds.
+/// The library that Swift plugins import. It is compiled once for each compiler, and cached between builds.
 struct SwiftLibrary {
     static let objectName = "Sluice.o"
     private static let unusedSecondsMax = 30 * 86400
@@ -12,9 +12,9 @@ struct SwiftLibrary {
     let files: AuthoringFiles
     let words: CompilerWords
     let compiler: [String]
-    /// The folder of all that is kept.
+    /// The cache's folder.
     let cache: String
-    /// For the compiler's temporary files.
+    /// The folder for the compiler's temporary files.
     let scratch: String
 
     /// `$XDG_CACHE_HOME/sluice`, or `~/.cache/sluice`; XDG Base Directory Specification.
@@ -26,23 +26,23 @@ struct SwiftLibrary {
         return "\(home)/.cache/sluice"
     }
 
-    /// What the compiled library depends on, as one short text.
+    /// A short text that identifies everything the compiled library depends on.
     /// - Parameters:
-    ///   - version: what the compiler says of itself.
-    ///   - command: how it is called.
-    ///   - sources: names and contents, in the order of the call.
+    ///   - version: the compiler's output for `--version`.
+    ///   - command: its command line.
+    ///   - sources: names and contents, in the order of the command line.
     static func key(version: String, command: [String], sources: [(name: String, content: [UInt8])]) -> String {
         var bytes = Array(version.utf8)
-        // Lengths keep one text from running into the next.
+        // The lengths separate the texts unambiguously.
         for word in command { bytes += Array("\n\(word.utf8.count) \(word)".utf8) }
         for source in sources { bytes += Array("\n\(source.content.count) \(source.name)\n".utf8) + source.content }
         return bytes.withUnsafeBytes { "\(ContentID(of: $0))" }
     }
 
-    /// The folder of the compiled library, which is compiled now if it is not there. Two builds may do that at the same
-    /// time: each does so in a folder of its own, and the first to rename its folder wins.
-    /// - Parameter run: runs a compiler, its errors passed on.
-    /// - Throws: if it cannot be compiled or kept.
+    /// The folder of the compiled library. The library is compiled now if it is not in the cache. If two builds do that
+    /// at the same time, each compiles into its own folder, and the first to rename its folder wins.
+    /// - Parameter run: runs a compiler, and passes its errors on.
+    /// - Throws: if the library can't be compiled or cached.
     func folder(run: ([String]) throws(CommandFailure) -> SpawnedProgram.Ending) throws(CommandFailure) -> String {
         let names = try names(in: files.library).filter { $0.hasSuffix(".swift") && !$0.hasPrefix(".") }
         let paths = names.map { "\(files.library)/\($0)" }
@@ -55,7 +55,7 @@ struct SwiftLibrary {
         let command = words.swiftLibrary(compiler: compiler, files: paths, folder: "")
         let key = Self.key(version: version.output, command: command, sources: sources)
         let folder = "\(cache)/\(key)"
-        // Now: that tells what is in use.
+        // Sets the times to now, which marks the folders as used.
         for used in [folder, words.headerCache].compactMap(\.self) { utimes(used, nil) }
         Self.prune(cache, now: time(nil))
         if access("\(folder)/\(Self.objectName)", R_OK) == 0 { return folder }
@@ -75,8 +75,8 @@ struct SwiftLibrary {
         return folder
     }
 
-    /// Removes what no build has used for a month: the libraries for compilers and versions that are gone, and what a
-    /// build that was killed has left.
+    /// Removes what no build has used for a month: libraries for compilers and versions that are gone, and the remains
+    /// of builds that were killed.
     /// - Parameter now: seconds since 1970.
     static func prune(_ cache: String, now: time_t) {
         for name in (try? names(in: cache)) ?? [] {

@@ -2,12 +2,12 @@ import CommandOutput
 import Glibc
 import Processes
 
-/// The compilers of this machine, as the environment names and finds them.
+/// The compilers of this machine, found through the environment.
 struct Toolchain: Sendable {
     private let environment: [String: String]
 
-    /// - Parameter environment: `PATH`, and as with make(1) `CC`, `CFLAGS`, `LDFLAGS` and `LDLIBS`; `SWIFTC` and
-    ///   `SWIFTFLAGS` likewise.
+    /// - Parameter environment: `PATH`, and as for make(1) `CC`, `CFLAGS`, `LDFLAGS` and `LDLIBS`; similarly `SWIFTC`
+    ///   and `SWIFTFLAGS`.
     init(environment: [String: String] = Self.ownEnvironment()) {
         self.environment = environment
     }
@@ -26,7 +26,7 @@ struct Toolchain: Sendable {
             remedy: "install Swift 6.3 or later (https://www.swift.org/install), or name its swiftc in SWIFTC")
     }
 
-    /// The words of a variable that holds flags; none if it is not set.
+    /// The words in a variable that holds flags; none if it is not set.
     func flags(_ variable: String) -> [String] {
         (environment[variable] ?? "").split(separator: " ").map(String.init)
     }
@@ -48,7 +48,7 @@ struct Toolchain: Sendable {
         throw CommandFailure("\(missing); \(remedy)")
     }
 
-    /// As execvp(3) looks for a program.
+    /// Searches for a program as execvp(3) does.
     private func find(_ name: String) -> String? {
         let candidates =
             name.contains("/")

@@ -29,7 +29,7 @@ final class TimedProducer: EventProducer {
     ) -> PullOutcome {
         let start = monotonicNanoseconds()
         defer { times.add(.next, monotonicNanoseconds() - start) }
-        // One at a time, so that it is one call that is timed.
+        // One event per pull, so that each sample is one call.
         return plugin.pull(stream, state: state, into: &frames, events: 1, bytes: bytes)
     }
 
@@ -66,7 +66,7 @@ final class CallTimes: Sendable {
     }
 
     private let samples = Mutex<[Function: Samples]>([:])
-    /// The first so many are kept.
+    /// Only the first samples are kept.
     private static let samplesMax = 20_000
 
     func add(_ function: Function, _ nanoseconds: Nanoseconds) {
@@ -79,7 +79,7 @@ final class CallTimes: Sendable {
     struct Summary {
         let count: Int
         let median: Nanoseconds
-        /// Nine of ten calls were faster, so that a machine which is busy elsewhere accuses nobody.
+        /// Nine of ten calls were faster. It is compared with the limit, because a busy machine can delay single calls.
         let ninth: Nanoseconds
     }
 
@@ -93,7 +93,7 @@ final class CallTimes: Sendable {
     }
 }
 
-/// The runtime as plugins reach it, where producers are timed: whose stream it is, is the plugin's own producer.
+/// The runtime's services for plugins, with timed producers: `producer(of:)` returns the plugin's own producer.
 final class TimedServices: StreamServices {
     private let services: any StreamServices
 

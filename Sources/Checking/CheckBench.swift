@@ -10,9 +10,9 @@ import StreamLoop
 import StreamRuntime
 import SystemCalls
 
-/// A runtime with the plugin that is checked, in the process of one scenario.
+/// A runtime with the plugin to check, in the process of one scenario.
 final class CheckBench: @unchecked Sendable {
-    // Unchecked: `random` is used by the scenario's own thread only; the rest may be used from any.
+    // Unchecked: only the scenario's own thread uses `random`; any thread can use the rest.
     let report: ScenarioReport
     let runtime: Runtime
     let producer: TimedProducer
@@ -21,13 +21,13 @@ final class CheckBench: @unchecked Sendable {
     let plugin: LoadedPlugin
     let loader: PluginLoader
     var random: SeededNumbers
-    /// The plugin's `shutdown` has returned.
+    /// Signalled when the plugin's `shutdown` has returned.
     let hasShutDown = Semaphore()
     private let given: [String: String]
 
-    /// How long a stream may take to open, or to end.
+    /// How long a stream may take to open or to end.
     static let patienceSeconds = 5
-    /// So long may a call of a producer that promises not to block take, nine times of ten.
+    /// How long nine of ten calls may take, if the producer promises not to block.
     static let callNanosecondsMax: Int64 = 1_000_000
     static let callsMin = 20
 
@@ -62,14 +62,14 @@ final class CheckBench: @unchecked Sendable {
 
     var description: ProducerDescription { producer.description }
 
-    /// Streams at a time: those with threads are few.
+    /// The number of concurrent streams; it is smaller for producers whose streams have threads.
     func crowd(_ count: Int) -> Int {
         entry.usesThreads(at: monotonicNanoseconds()) && !description.isShared ? min(count, 64) : count
     }
 
     // MARK: Requests
 
-    /// A value of each parameter that has no default, unless one was given.
+    /// The given value of a parameter, or a value for one that has no default.
     private func value(of parameter: Signature.Parameter) -> String? {
         if let given = given[parameter.name] { return given }
         if parameter.isOptional || parameter.defaultValue != nil { return nil }
@@ -81,8 +81,8 @@ final class CheckBench: @unchecked Sendable {
         }
     }
 
-    /// - Parameter changed: values instead of those that are usual.
-    /// - Throws: if the host itself refuses one of them.
+    /// - Parameter changed: values to use instead of the usual ones.
+    /// - Throws: if the host itself rejects one of them.
     func request(_ changed: [String: String] = [:], lastEventID: String? = nil) throws(ParameterFault) -> StreamRequest
     {
         let placeholders = Set(
@@ -117,11 +117,11 @@ final class CheckBench: @unchecked Sendable {
         case stream(CheckVisitor)
         case ended
         case rejected(String)
-        /// It has been reported.
+        /// A finding has already been reported.
         case failed
     }
 
-    /// Opens a stream as a subscriber would, up to its connection.
+    /// Opens a stream as a subscriber does, and connects it.
     func open(_ request: StreamRequest, bufferBytes: Int32? = nil) -> Opened {
         let visitor: CheckVisitor
         do throws(Overload) {
@@ -147,7 +147,7 @@ final class CheckBench: @unchecked Sendable {
         }
     }
 
-    /// Opens one stream with the usual values, or reports that there is none to be had.
+    /// Opens one stream with the usual values, or reports why that is not possible.
     func openUsual(lastEventID: String? = nil) -> CheckVisitor? {
         let request: StreamRequest
         do throws(ParameterFault) {
@@ -169,7 +169,7 @@ final class CheckBench: @unchecked Sendable {
         return nil
     }
 
-    /// Waits until every stream has ended, and tells of those that did not.
+    /// Waits until every stream has ended, and reports those that have not.
     func settle() {
         guard !runtime.waitUntilIdle(deadline: monotonicNanoseconds() + Int64(Self.patienceSeconds) * 1_000_000_000)
         else {
@@ -187,13 +187,13 @@ final class CheckBench: @unchecked Sendable {
 
     func pause(milliseconds: Int) { usleep(UInt32(milliseconds * 1000)) }
 
-    /// Says how long the producer's calls took, and whether that is what it promises.
+    /// Reports how long the producer's calls took, and whether it keeps its promise.
     func judgeTimes() {
         for function in CallTimes.Function.allCases {
             guard let summary = producer.times.summary(of: function) else { continue }
             report.measured(
                 "\(function.rawValue), median of \(summary.count)", Self.microseconds(summary.median))
-            // A few calls say little: the first ones of a process are slow.
+            // A few calls are not enough: the first calls of a process are slow.
             if description.isNonblocking, summary.count >= Self.callsMin, summary.ninth > Self.callNanosecondsMax {
                 report.found(
                     .blocking,
@@ -211,7 +211,8 @@ final class CheckBench: @unchecked Sendable {
     }
 }
 
-/// Repeatable for a seed: Steele, Lea, Flood, "Fast splittable pseudorandom number generators" (OOPSLA 2014).
+/// The same numbers for the same seed. Steele, Lea, Flood, "Fast splittable pseudorandom number generators" (OOPSLA
+/// 2014).
 struct SeededNumbers: RandomNumberGenerator {
     private var state: UInt64
 

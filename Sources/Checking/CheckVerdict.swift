@@ -1,7 +1,7 @@
 import CommandOutput
 import Glibc
 
-/// What a check came to, told as it goes for people, or at its end as JSON.
+/// The result of a check, printed for people as it progresses, or as JSON at the end.
 struct CheckVerdict {
     let file: String
     let seed: UInt64
@@ -9,7 +9,7 @@ struct CheckVerdict {
     private(set) var findingCount = 0
     private var producers: [Producer] = []
 
-    /// The whole of it as JSON: all values are texts.
+    /// The JSON output; all values are strings.
     private struct Summary: Encodable {
         let file: String
         let seed: String
@@ -27,7 +27,7 @@ struct CheckVerdict {
         let verdict: String
         @OrNull var skipped: String?
         let findings: [Finding]
-        /// What was measured, by its name.
+        /// The measured values, by name.
         let figures: [String: String]
         let milliseconds: String
     }
@@ -84,7 +84,7 @@ struct CheckVerdict {
         text + String(repeating: " ", count: max(0, width - text.count))
     }
 
-    /// The texts are partly the plugin's: none of them may drive the terminal.
+    /// Parts of the texts come from plugins and must not be able to control the terminal.
     private func say(_ text: String) {
         writeFully(EscapedText.printableLines(text) + "\n", to: STDOUT_FILENO)
     }

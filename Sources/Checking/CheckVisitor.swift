@@ -6,20 +6,21 @@ import StreamRuntime
 import Synchronization
 import SystemCalls
 
-/// A subscriber of a stream that is checked, with a connection of its own. For one thread.
+/// A subscriber of a stream under check, with its own connection. For one thread.
 final class CheckVisitor: OpenAnswering, @unchecked Sendable {
-    // Unchecked: the answer, which comes from any thread, is behind the lock; the rest is for one thread at a time.
+    // Unchecked: the answer, which any thread can deliver, is protected by the lock; one thread at a time uses the
+    // rest.
     private let answered = Mutex<OpenAnswer?>(nil)
     private let arrived = Semaphore()
     private let runtime: Runtime
     private(set) var token: StreamToken!
     private var socket: Int32 = -1
     private var parser = EventParser(reporting: .blocks)
-    /// The stream has said that it is complete.
+    /// Whether the stream has sent its finished ID.
     private(set) var isComplete = false
 
-    /// Asks for a stream; its answer comes later.
-    /// - Throws: `Overload` if the runtime has a limit that it would exceed.
+    /// Requests a stream, whose answer arrives later.
+    /// - Throws: `Overload` if the stream would exceed a limit of the runtime.
     init(_ match: RouteMatch, _ request: StreamRequest, of runtime: Runtime) throws(Overload) {
         self.runtime = runtime
         token = try runtime.open(match, request, answering: self)
@@ -32,14 +33,14 @@ final class CheckVisitor: OpenAnswering, @unchecked Sendable {
         arrived.post()
     }
 
-    /// - Returns: `nil` if none comes in time.
+    /// - Returns: `nil` after a timeout.
     func answer(within seconds: Int) -> OpenAnswer? {
         _ = arrived.wait(seconds: seconds)
         return answered.withLock { $0 }
     }
 
-    /// Gives the stream its connection.
-    /// - Parameter bufferBytes: of the socket's own, for a subscriber that hardly reads.
+    /// Connects the stream.
+    /// - Parameter bufferBytes: the size of the socket's send buffer, for a subscriber that reads slowly.
     func attach(bufferBytes: Int32? = nil) -> Bool {
         var pair: [Int32] = [-1, -1]
         let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
@@ -55,7 +56,7 @@ final class CheckVisitor: OpenAnswering, @unchecked Sendable {
         return true
     }
 
-    /// Gives up before there is a connection.
+    /// Leaves before the stream is connected.
     func leave() { runtime.leave(token) }
 
     func hangUp() {
@@ -67,12 +68,12 @@ final class CheckVisitor: OpenAnswering, @unchecked Sendable {
 
     enum Read {
         case blocks([Event])
-        /// The stream's end.
+        /// The stream has ended.
         case over
         case late
     }
 
-    /// Waits for bytes, and takes what is there.
+    /// Waits for bytes, and reads those that are available.
     func read(within milliseconds: Int32, atMost bytes: Int = 65536) -> Read {
         var wait = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
         guard poll(&wait, 1, milliseconds) > 0 else { return .late }
@@ -84,13 +85,13 @@ final class CheckVisitor: OpenAnswering, @unchecked Sendable {
         return .blocks(blocks)
     }
 
-    /// What the host says of the stream, and not of what is in it.
+    /// Whether the host itself sent the event.
     private static func isHostsOwn(_ event: Event) -> Bool {
         ["sluice-build", "sluice-open", "sluice-end"].contains(event.type)
     }
 
-    /// The next events with data, or an id, until there are so many, or the time is over.
-    /// - Returns: them, and whether the stream came to its end.
+    /// The next events with data, up to `count`, until the time is up.
+    /// - Returns: the events, and whether the stream has ended.
     func events(_ count: Int, within milliseconds: Int64) -> ([Event], isOver: Bool) {
         let deadline = monotonicNanoseconds() + milliseconds * 1_000_000
         var events: [Event] = []

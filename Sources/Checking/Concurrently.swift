@@ -2,8 +2,8 @@ import Locks
 import StreamLoop
 import Synchronization
 
-/// Calls the body with each of the items, on so many threads at a time; the calling one is among them.
-/// - Returns: when all calls have returned.
+/// Calls the body with each of the items on up to `threads` threads, one of which is the calling thread.
+/// - Returns: after all calls have returned.
 func concurrently<Item: Sendable>(_ items: [Item], threads: Int, _ body: @escaping @Sendable (Item) -> Void) {
     let line = WaitingLine(items)
     let work: @Sendable () -> Void = {
@@ -16,7 +16,7 @@ func concurrently<Item: Sendable>(_ items: [Item], threads: Int, _ body: @escapi
             work()
             done.post()
         }
-        // Without a thread to be had, those that there are do its share.
+        // If a thread can't be started, the others do its work.
         if isStarted { others += 1 }
     }
     work()

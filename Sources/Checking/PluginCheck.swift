@@ -6,7 +6,7 @@ import PluginHost
 import Processes
 package import ProducerInterface
 
-/// Tries the producers of a plugin, one after the other, each in all ways that are wanted.
+/// Checks the producers of a plugin, one after the other, each with all selected scenarios.
 package struct PluginCheck {
     private let file: String
     private let producers: [String]
@@ -16,11 +16,11 @@ package struct PluginCheck {
     private let isInsecure: Bool
 
     /// - Parameters:
-    ///   - producers: only these; empty: all.
-    ///   - scenarios: only these; empty: all.
-    ///   - values: of parameters, for the producers that have them.
+    ///   - producers: only check these; empty: all.
+    ///   - scenarios: only run these; empty: all.
+    ///   - values: values of parameters, for the producers that have them.
     ///   - configuration: the file with the producers' sections.
-    ///   - isInsecure: the plugin is also loaded if others could change it.
+    ///   - isInsecure: whether to load the plugin even if others can change it.
     package init(
         of file: String, producers: [String], scenarios: [Scenario], values: [StreamRequest.Field],
         configuration: String?, isInsecure: Bool
@@ -33,20 +33,19 @@ package struct PluginCheck {
         self.isInsecure = isInsecure
     }
 
-    /// Says on standard output what was found, for people as it comes.
+    /// Runs the check and prints the findings on standard output, for people as they occur.
     /// - Parameters:
-    ///   - seed: of the random moments.
-    ///   - writesJSON: says it at the end, as one object.
-    /// - Returns: how many findings there are.
+    ///   - seed: the seed of the random moments.
+    ///   - writesJSON: whether to print one JSON object at the end instead.
+    /// - Returns: the number of findings.
     /// - Throws: `UsageError` for producers and parameters that the plugin does not have; `CommandFailure` if it can't
-    ///   be loaded, or a signal
-    ///   ends the check.
+    ///   be loaded, or if a signal ends the check.
     package func run(seed: UInt64, writesJSON: Bool) throws -> Int {
         let declaration = try declaration()
         try checkNames(declaration)
         var verdict = CheckVerdict(file: file, seed: seed, writesJSON: writesJSON)
         verdict.begin()
-        // Of a crash only the signal matters here; the runtime's own report would take longer than the scenario.
+        // Only the signal of a crash matters here, and the Swift runtime's report would take longer than the scenario.
         setenv("SWIFT_BACKTRACE", "enable=no", 1)
         for each in declaration.producers where producers.isEmpty || producers.contains(each.description.name) {
             let own = values.filter { value in each.signature.parameters.contains { $0.name == value.name } }
@@ -63,7 +62,7 @@ package struct PluginCheck {
         return verdict.findingCount
     }
 
-    /// What the plugin declares, as its probe tells; a file that a server would refuse is refused here.
+    /// What the plugin declares in its probe. A file that a server would refuse is refused here, too.
     private func declaration() throws(CommandFailure) -> LoadedPlugin {
         let quiet = Logger(label: "sluice") { _ in SwiftLogNoOpLogHandler() }
         let loader = PluginLoader(

@@ -5,19 +5,19 @@ package import ProducerInterface
 import StreamLoop
 import StreamRuntime
 
-/// One scenario of one producer in this process, which ends with it.
+/// One scenario of one producer. The current process runs it and then exits.
 package struct ProducerScenario {
     private let scenario: Scenario
     private let bench: CheckBench
     private let report: ScenarioReport
 
-    /// Loads the plugin; from now on a watch ends the process when its time is over.
+    /// Loads the plugin, and starts a watchdog that ends the process at the deadline.
     /// - Parameters:
-    ///   - values: of its parameters.
-    ///   - configuration: the sections of producers, by name.
-    ///   - isInsecure: the plugin is also loaded if others could change it.
-    ///   - path: the file for what is found.
-    /// - Throws: if that can't be written, or the plugin can't be loaded or has no such producer.
+    ///   - values: values of the producer's parameters.
+    ///   - configuration: the producers' sections, by name.
+    ///   - isInsecure: whether to load the plugin even if others can change it.
+    ///   - path: the file for the findings.
+    /// - Throws: if the file can't be written, or if the plugin can't be loaded or has no such producer.
     package init(
         _ scenario: Scenario, of producer: String, in file: String, values: [StreamRequest.Field],
         configuration: [String: [String: String]], isInsecure: Bool, seed: UInt64, reportingTo path: String
@@ -56,14 +56,14 @@ package struct ProducerScenario {
         case .late: StreamScenarios(bench: bench).late()
         case .shutdown: StreamScenarios(bench: bench).endOfServer()
         }
-        // What the plugin was told off for last.
+        // The last messages about the plugin become findings, too.
         HostLog.drain()
         report.write(.done)
-        // Not `exit`: a thread that never returned from the plugin must not meet its destructors.
+        // Not `exit`: it would run destructors while a thread may still be in the plugin.
         _exit(0)
     }
 
-    /// A plugin that hangs ends its own process only.
+    /// A plugin that hangs only ends its own process.
     private static func watch(_ report: ScenarioReport) {
         _ = startThread(named: "sluice-watch", stackBytes: 512 * 1024) {
             sleep(UInt32(Scenario.deadlineSeconds))

@@ -7,13 +7,13 @@ import StreamRuntime
 import Synchronization
 import SystemCalls
 
-/// Scenarios of what requests may say: parameters and ids; and of a reload, which asks for a stream by its id, too.
+/// Scenarios for the input of requests, which is parameters and IDs, and for a reload, which also resumes streams by
+/// ID.
 struct RequestScenarios {
     let bench: CheckBench
 
     private var report: ScenarioReport { bench.report }
-    /// Values at and beyond what a parameter can hold; which of them a producer takes is its own affair, but none may
-    /// harm it.
+    /// Values at and beyond the bounds of a parameter. A producer can reject any of them, but none may harm it.
     private static func boundaries(of parameter: Signature.Parameter) -> [String] {
         let bounds = [parameter.range?.least, parameter.range?.greatest].compactMap(\.self)
         let around = bounds.flatMap { [$0.neighbour(above: false), $0, $0.neighbour(above: true)].compactMap(\.self) }
@@ -23,7 +23,7 @@ struct RequestScenarios {
     private static func boundaries(of type: ValueType) -> [String] {
         switch type {
         case .bool: ["true", "false"]
-        // No parameter is of these.
+        // No parameter has one of these types.
         case .i8, .i16, .u8, .u16, .ptr: []
         case .i32: ["\(Int32.min)", "-1", "0", "1", "\(Int32.max)"]
         case .i64: ["\(Int64.min)", "-1", "0", "1", "\(Int64.max)"]
@@ -108,7 +108,8 @@ struct RequestScenarios {
         bench.judgeTimes()
     }
 
-    /// Loads the same file again and again, under open streams: for a resumable producer nobody may notice.
+    /// Reloads the same file several times while streams are open. Subscribers of a resumable producer must not notice
+    /// it.
     func reload() throws(CommandFailure) {
         let source = SameAgain(loader: bench.loader, first: bench.plugin)
         let reloader = Reloader(runtime: bench.runtime, source: source, logger: report.logger)
@@ -137,7 +138,7 @@ struct RequestScenarios {
             for (index, visitor) in visitors.enumerated() {
                 let (events, isOver) = visitor.events(4, within: 300)
                 ids[index] += events.compactMap(\.id)
-                // What has given no id yet cannot be resumed behind one.
+                // A stream that has not sent an ID yet can't be resumed.
                 if isOver, !visitor.isComplete, !ids[index].isEmpty { cut.insert(index) }
             }
             if round == 3 { break }
@@ -154,7 +155,7 @@ struct RequestScenarios {
     private func judgeReload(_ ids: [[String]], cut: Int) {
         report.measured("events with ids, across reloads", "\(ids.reduce(0) { $0 + $1.count })")
         guard bench.description.isResumable else { return }
-        // Numbers that the producer counts itself are known to follow one another.
+        // If all IDs are numbers, they must continue in the same steps.
         for line in ids {
             let numbers = line.compactMap(Int.init)
             guard numbers.count == line.count, numbers.count > 1 else { continue }
@@ -170,7 +171,7 @@ struct RequestScenarios {
     }
 }
 
-/// A directory with one plugin, which is another one whenever it is told so.
+/// A directory with one plugin, whose content changes whenever `change` is called.
 private final class SameAgain: ImageSource {
     private let loader: PluginLoader
     private let path: String

@@ -1,8 +1,8 @@
-/// One way of trying a producer, in a process of its own.
+/// One way of checking a producer, in its own process.
 package enum Scenario: String, CaseIterable, Sendable {
     case events, moments, crowd, leaks, parameters, resume, reload, slow, late, shutdown
 
-    /// What it does, for people.
+    /// A description for people.
     var title: String {
         switch self {
         case .events: "opens a stream and reads its events"
@@ -22,9 +22,9 @@ package enum Scenario: String, CaseIterable, Sendable {
     static let deadlineSeconds = 60
 }
 
-/// What a scenario found.
+/// A defect that a scenario found.
 struct Finding: Equatable, Encodable {
-    /// What is wrong, in a word that a script can look for.
+    /// The kind of defect, as a word that scripts can look for.
     enum Kind: String, Encodable {
         case crash, hang, contract, blocking, leak, late, resume, reload, unopened
         case neverEnds = "never-ends"
@@ -36,14 +36,15 @@ struct Finding: Equatable, Encodable {
     let text: String
 }
 
-/// What a scenario's process tells the one that started it: a line each, so that what was found before a crash is there.
+/// A line that a scenario's process writes for its parent. Each finding is a line of its own, so a crash does not lose
+/// earlier ones.
 enum ScenarioLine: Equatable {
     case finding(Finding)
-    /// Something measured, with its unit: "next, median" and "0.8 µs".
+    /// A measured value with its unit: "next, median" and "0.8 µs".
     case figure(name: String, value: String)
     /// Why the scenario does not apply to this producer.
     case skipped(String)
-    /// The scenario came to its end.
+    /// The scenario has finished.
     case done
 
     private static let separator: Character = "\t"
@@ -60,7 +61,7 @@ enum ScenarioLine: Equatable {
             .joined(separator: String(Self.separator))
     }
 
-    /// - Returns: `nil` for a line that no scenario writes, such as one that a crash cut short.
+    /// - Returns: `nil` for an invalid line, such as one that a crash cut off.
     init?(_ text: some StringProtocol) {
         let words = String(text).split(separator: Self.separator, omittingEmptySubsequences: false).map(String.init)
         switch (words.first, words.count) {

@@ -4,11 +4,11 @@ import Logging
 import Synchronization
 import SystemCalls
 
-/// Writes down what a scenario finds, each thing once, as soon as it is known.
+/// Writes a scenario's findings to a file as they occur, each of them once.
 final class ScenarioReport: Sendable {
     private let descriptor: Int32
     private let written = Mutex<Set<String>>([])
-    /// A scenario that finds the same defect in a thousand streams says so a few times.
+    /// Limits the output of a scenario that finds the same defect in a thousand streams.
     private static let linesMax = 200
 
     /// - Throws: if the file can't be written.
@@ -26,7 +26,7 @@ final class ScenarioReport: Sendable {
     func found(_ kind: Finding.Kind, _ text: String) { write(.finding(Finding(kind: kind, text: text))) }
     func measured(_ name: String, _ value: String) { write(.figure(name: name, value: value)) }
 
-    /// A logger whose lines about broken rules become findings; what the plugin says itself is its own business.
+    /// A logger that turns lines about broken rules into findings. The plugin's own log lines are ignored.
     var logger: Logger {
         var logger = Logger(label: "check") { _ in LogReader(report: self) }
         logger.logLevel = .warning
@@ -53,12 +53,12 @@ final class ScenarioReport: Sendable {
 }
 
 extension Finding {
-    /// - Returns: `nil` for a line that accuses nobody.
+    /// - Returns: `nil` for a line that is not about a defect of the plugin.
     init?(ofLogLine message: String, _ metadata: [String: String]) {
         switch message {
         case "stream failed":
             let error = metadata["error"] ?? ""
-            // A producer that fails with a reason does what it may.
+            // A producer may fail with a reason.
             guard
                 error.hasPrefix("the contract of sluice.h was broken") || error.contains("which is not one of SLUICE_")
                     || error.hasPrefix("host->")

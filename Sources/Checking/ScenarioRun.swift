@@ -6,13 +6,13 @@ import Processes
 import StreamLoop
 import SystemCalls
 
-/// One scenario of one producer, in a process of its own: whatever happens there is a finding, and ends nothing else.
+/// One scenario of one producer, in its own process. Whatever happens there is a finding and affects nothing else.
 struct ScenarioRun {
     let file: String
     let producer: String
     let scenario: Scenario
     let seed: UInt64
-    /// What the scenario's process is told beside that: values, and options.
+    /// Further arguments for the scenario's process: values and options.
     let words: [String]
 
     struct Outcome {
@@ -22,12 +22,13 @@ struct ScenarioRun {
         var durationMilliseconds: Int64 = 0
     }
 
-    /// Beyond its own deadline, for a process that a plugin keeps from ending itself.
+    /// How long the process may run after its own deadline, if a plugin keeps it from exiting.
     private static let graceSeconds: UInt32 = 5
 
-    /// A clock can't always tell a call that holds its thread from a machine that stands still: such a finding counts
-    /// if it is there a second time. So does what may follow from it: streams on threads, which are few. What only the
-    /// second time shows counts, too.
+    /// A `blocking` finding is based on times, so a machine that is busy for a moment can cause one. The scenario is
+    /// then run again, and the finding counts if it is there both times. The same applies to `neverEnds` and `hang`,
+    /// which can follow from it: the streams then need threads, of which there are few. Findings of other kinds in the
+    /// second run count, too.
     func run() throws(CommandFailure) -> Outcome {
         var outcome = try runOnce()
         guard outcome.findings.contains(where: { $0.kind == .blocking }) else { return outcome }
@@ -87,7 +88,7 @@ struct ScenarioRun {
                     + "gdb --args sluice scenario \(file) \(producer) \(scenario.rawValue) --seed \(seed)"
             )
         }
-        // A command that fails says so after its own name; what else ends the process is the plugin.
+        // A command that fails prints its name first. In all other cases, the plugin ended the process.
         let what =
             words.first?.hasPrefix("sluice: ") == true ? "the scenario failed" : "a call of the plugin ended the process"
         return Finding(kind: .crash, text: "\(what) (exit status \(ending.status))\(said)")

@@ -8,7 +8,7 @@ import StreamRuntime
 import Synchronization
 import SystemCalls
 
-/// Scenarios of what happens to streams.
+/// Scenarios for the life of streams.
 struct StreamScenarios {
     let bench: CheckBench
 
@@ -22,7 +22,7 @@ struct StreamScenarios {
         bench.judgeTimes()
     }
 
-    /// Subscribers that come and go at every moment, on several threads; with a seed, again the same.
+    /// Subscribers that connect and disconnect at any moment, on several threads; the same for the same seed.
     func moments() {
         guard let first = bench.openUsual() else { return }
         first.hangUp()
@@ -79,11 +79,11 @@ struct StreamScenarios {
         bench.judgeTimes()
     }
 
-    /// What is left behind by streams that are over, counted after each of several rounds. The first ones fill what is
-    /// kept. Of the others that one says what a stream leaves which leaves least but for one: what leaks does so in
-    /// each, what only grows now and then, as a cache or a log, does not; and one may look good because something was
-    /// still to be freed as it began. One in which a thread ends, the host's or the plugin's, does not count, as what
-    /// it had is freed with it. The second round that leaves nothing is the last.
+    /// Counts what streams that have ended leave behind, after each of several rounds. The first two rounds fill caches
+    /// and do not count. The result is the second least growth of the others: a leak grows in every round, but a cache
+    /// or a log only in some, and a single round can look clean because memory from an earlier one was freed in it. A
+    /// round in which a thread of the host or the plugin ends does not count, because its memory is freed with it. The
+    /// scenario ends after the second round without growth.
     func leaks() {
         let count = bench.crowd(200) / 20 * 20
         var before = Footprint()
@@ -100,7 +100,7 @@ struct StreamScenarios {
                 for visitor in visitors { visitor.hangUp() }
             }
             bench.settle()
-            // A thread may take a moment to be gone, once its stream is.
+            // A thread can end a moment later than its stream.
             bench.pause(milliseconds: 100)
             let after = Footprint()
             if round >= 2 {
@@ -123,7 +123,7 @@ struct StreamScenarios {
         if least.threads > 0 { report.found(.leak, "\(count) streams leave \(least.threads) threads behind") }
     }
 
-    /// One that does not read at all, one that hardly does, and one beside them that does.
+    /// One subscriber that does not read, one that reads slowly, and one that reads fast.
     func slow() {
         guard let request = try? bench.request(), let quick = bench.openUsual() else { return _ = bench.openUsual() }
         guard case .stream(let never) = bench.open(request, bufferBytes: 2048),
@@ -147,7 +147,7 @@ struct StreamScenarios {
             for visitor in visitors { visitor.hangUp() }
         }
         bench.settle()
-        // Whoever calls now calls too late, and is heard by the report.
+        // Calls from now on are late, and the report records them.
         bench.pause(milliseconds: 1500)
     }
 
@@ -159,7 +159,7 @@ struct StreamScenarios {
         for visitor in visitors { while case .blocks = visitor.read(within: 2000) {} }
         for visitor in visitors { visitor.hangUp() }
         bench.settle()
-        // On another thread, as the plugin's shutdown may be one that never returns.
+        // On another thread, because the plugin's shutdown might not return.
         _ = startThread(named: "sluice-shutdown", stackBytes: 512 * 1024) { [bench] in bench.generation.retire() }
         if !bench.hasShutDown.wait(seconds: CheckBench.patienceSeconds) {
             report.found(.hang, "the plugin's shutdown did not return within \(CheckBench.patienceSeconds) s")
@@ -167,10 +167,10 @@ struct StreamScenarios {
     }
 }
 
-/// What a process holds at one moment.
+/// The resources of the process at one moment.
 private struct Footprint {
-    /// In use by all who allocate, but for the functions that the host has made for streams: it keeps them for a while,
-    /// and reuses them.
+    /// Allocated memory, without the functions that the host has created for streams: it keeps them for a while and
+    /// reuses them.
     let bytes: Int
     let descriptors: Int
     let threads: Int
@@ -182,7 +182,7 @@ private struct Footprint {
         threads = Self.entries(of: "/proc/self/task")
     }
 
-    /// What has been added since an earlier footprint, by so many streams.
+    /// The growth since an earlier footprint, for a number of streams.
     func growth(since earlier: Footprint, streams: Int) -> Growth {
         Growth(
             bytesPerStream: (bytes - earlier.bytes) / streams, descriptors: descriptors - earlier.descriptors,
@@ -194,12 +194,12 @@ private struct Footprint {
         let descriptors: Int
         let threads: Int
 
-        /// malloc(3) gives out no less than 24 bytes, with what it keeps beside them: whatever is allocated and
-        /// forgotten takes as much.
+        /// malloc(3) uses at least 24 bytes for each allocation, including its own data. So every leak is at least that
+        /// large.
         var leaksBytes: Bool { bytesPerStream >= 24 }
         var isNothing: Bool { !leaksBytes && descriptors <= 0 && threads <= 0 }
 
-        /// Of each figure, of two growths at least.
+        /// The second least of each figure; there must be at least two growths.
         static func secondLeast(of growths: [Growth]) -> Growth {
             func second(_ figure: KeyPath<Growth, Int>) -> Int {
                 growths.map { $0[keyPath: figure] }.sorted()[1]

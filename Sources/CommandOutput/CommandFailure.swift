@@ -1,4 +1,4 @@
-/// Something that could not be done, in one line. Exit status 1.
+/// Describes an operation that failed, in one line. Exit status 1.
 package struct CommandFailure: Error, Sendable, Equatable, CustomStringConvertible {
     package let description: String
 

@@ -1,16 +1,16 @@
-/// Text that may come from anywhere, written so that it ends where it should.
+/// Escapes text from untrusted places.
 package enum EscapedText {
-    /// The text between quotes, as a string of JSON or Swift.
+    /// The text in quotes, as a string literal of JSON or Swift.
     package static func quoted(_ text: String) -> String {
         var quoted = "\""
         for scalar in text.unicodeScalars { append(scalar, to: &quoted) }
         return quoted + "\""
     }
 
-    /// The text with escapes for what a terminal would act on, line ends included.
+    /// The text with control characters escaped, including newlines.
     package static func printable(_ line: String) -> String { printable(line, keeping: []) }
 
-    /// The same of a text of several lines.
+    /// The same for a text of several lines: newlines are kept.
     package static func printableLines(_ text: String) -> String { printable(text, keeping: ["\n"]) }
 
     private static func printable(_ text: String, keeping kept: Set<Unicode.Scalar>) -> String {
@@ -25,7 +25,7 @@ package enum EscapedText {
         return printable
     }
 
-    /// As RFC 8259 wants it in a string; DEL too, which terminals act on.
+    /// Escapes as RFC 8259 requires for strings, and also DEL, which terminals act on.
     package static func append(_ scalar: Unicode.Scalar, to text: inout String) {
         switch scalar {
         case "\"": text += "\\\""

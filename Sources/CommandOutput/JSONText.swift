@@ -1,13 +1,13 @@
 import FoundationEssentials
 
-/// Values as JSON text (RFC 8259), for programs that read what a command says. Members are named in snake case there:
+/// Values as JSON text (RFC 8259), for programs that read a command's output. Members have names in snake case:
 /// `uptime_seconds`.
 package enum JSONText {
-    /// On one line without an end, its keys in alphabetical order.
-    /// - Parameter value: whose numbers are finite.
+    /// One line without a newline, with its keys in alphabetical order.
+    /// - Parameter value: its numbers must be finite.
     package static func line(_ value: some Encodable) -> [UInt8] { encoded(value, []) }
 
-    /// On many lines, for people; ends with a newline.
+    /// Several lines, for people; ends with a newline.
     package static func pretty(_ value: some Encodable) -> [UInt8] {
         encoded(value, .prettyPrinted) + [UInt8(ascii: "\n")]
     }
@@ -22,12 +22,12 @@ package enum JSONText {
         } catch {
             preconditionFailure("texts and finite numbers can always be encoded: \(error)")
         }
-        // DEL, which terminals act on, can only be in a string.
+        // Terminals act on DEL. In JSON, it can only be in a string.
         guard bytes.contains(0x7f) else { return bytes }
         return bytes.flatMap { $0 == 0x7f ? Array("\\u007f".utf8) : [$0] }
     }
 
-    /// - Returns: `nil` for what is not JSON, or not of that type. Members that the type does not have are left out.
+    /// - Returns: `nil` if it is not JSON or not of that type. Members that the type does not have are ignored.
     package static func decoded<Value: Decodable>(_ type: Value.Type, from bytes: some Collection<UInt8>) -> Value? {
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
@@ -35,8 +35,8 @@ package enum JSONText {
     }
 }
 
-/// A member of an object that is written as `null` if there is no value, so that it is always there. One that is
-/// missing is read as `nil`.
+/// A member that is written as `null` if it has no value, so that it is always present. A missing member is read as
+/// `nil`.
 @propertyWrapper package struct OrNull<Value: Codable & Sendable>: Codable, Sendable {
     package var wrappedValue: Value?
 
@@ -56,7 +56,7 @@ package enum JSONText {
 extension OrNull: Equatable where Value: Equatable {}
 
 extension KeyedDecodingContainer {
-    /// What the compiler calls for such a member.
+    /// The compiler calls this for such members.
     package func decode<Value>(_ type: OrNull<Value>.Type, forKey key: Key) throws -> OrNull<Value> {
         try decodeIfPresent(type, forKey: key) ?? OrNull(wrappedValue: nil)
     }

@@ -1,5 +1,4 @@
-/// Something that was asked for in a way that can't be right, in one line: what it is, and what is expected. Exit
-/// status 2.
+/// Describes invalid input from the user in one line: what it is, and what is expected. Exit status 2.
 package struct UsageError: Error, Sendable, Equatable, CustomStringConvertible {
     package let description: String
 

@@ -1,7 +1,7 @@
 import Glibc
 
-/// Writes all bytes, waiting for a reader where need be; gives up on an error, as there is nobody to tell.
-/// - Returns: `false` if the reader is gone, or there is no room.
+/// Writes all bytes, and waits for the reader if necessary. It stops at an error.
+/// - Returns: `false` after an error, such as a reader that is gone or a full disk.
 @discardableResult package func writeFully(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
     bytes.withUnsafeBytes { bytes in
         var rest = bytes[...]
@@ -20,7 +20,7 @@ import Glibc
     }
 }
 
-/// The same of a text.
+/// The same for a text.
 @discardableResult package func writeFully(_ text: String, to descriptor: Int32) -> Bool {
     writeFully(Array(text.utf8), to: descriptor)
 }

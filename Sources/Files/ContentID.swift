@@ -1,6 +1,6 @@
-/// Tells whether a file changed: the 128-bit FNV-1a hash of its bytes.
+/// Identifies a file's content, to detect changes: the 128-bit FNV-1a hash of its bytes.
 ///
-/// Not a proof against forgery, and not meant as one: whoever may write a plugin's file may run any code anyway.
+/// It does not protect against forgery and need not: anyone who can write to a plugin's file can run any code anyway.
 package struct ContentID: Hashable, Sendable, CustomStringConvertible {
     private let hash: UInt128
 

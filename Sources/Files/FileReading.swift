@@ -1,7 +1,7 @@
 import Glibc
 
-/// Reads until there are so many bytes, or no more; read(2).
-/// - Returns: what there was, and an `errno` if that is not all; 0: it is.
+/// Reads up to `limit` bytes, or to the end; read(2).
+/// - Returns: the bytes that were read, and 0 or the `errno` of a failure.
 package func readBytes(from descriptor: Int32, atMost limit: Int) -> (bytes: [UInt8], failure: Int32) {
     var failure: Int32 = 0
     let bytes = [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
@@ -16,7 +16,8 @@ package func readBytes(from descriptor: Int32, atMost limit: Int) -> (bytes: [UI
     return (bytes, failure)
 }
 
-/// A file that does not say how long it is, as those of proc(5), or a short one; what can't be read is missing.
+/// Reads a file without relying on its size, such as one of proc(5), or a short one. On failure, it returns what was
+/// read so far.
 package func fileBytes(_ path: String, bytesMax: Int = .max) -> [UInt8] {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return [] }

@@ -3,7 +3,7 @@ package import CommandOutput
 import Glibc
 import SystemCalls
 
-/// Removes a file, or a folder and all in it; a symbolic link, not what it leads to.
+/// Removes a file, or a folder with everything in it. Symbolic links are removed, not followed.
 package func removeTree(_ path: String) {
     var status = stat()
     guard lstat(path, &status) == 0 else { return }
@@ -14,7 +14,7 @@ package func removeTree(_ path: String) {
 }
 
 /// The names in a folder, sorted, without "." and "..".
-/// - Throws: why it cannot be read.
+/// - Throws: why the folder can't be read.
 package func names(in folder: String) throws(CommandFailure) -> [String] {
     guard let listing = opendir(folder) else { throw CommandFailure("\(folder) can't be read: \(systemError())") }
     defer { closedir(listing) }
@@ -26,7 +26,7 @@ package func names(in folder: String) throws(CommandFailure) -> [String] {
     return names.sorted()
 }
 
-/// As `mkdir -p`.
+/// Creates folders like `mkdir -p`.
 package func makeFolders(_ path: String) throws(CommandFailure) {
     var made = path.hasPrefix("/") ? "" : "."
     for part in path.split(separator: "/") {

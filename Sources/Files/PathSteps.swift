@@ -1,28 +1,28 @@
 import Glibc
 
-/// The names that the kernel looks up, one after the other, to find what a path leads to: from the root, and along
-/// every symbolic link. path_resolution(7).
+/// The names that the kernel looks up, one after the other, to resolve a path: from the root, and along every symbolic
+/// link. path_resolution(7).
 package struct PathSteps: Sequence, IteratorProtocol {
     package struct Step: Sendable, Equatable {
-        /// Without links, "." and "..".
+        /// The path of the directory, without links, "." and "..".
         package let directory: String
         package let name: String
-        /// Nothing more is looked up: this is the file, or what is missing.
+        /// Whether the resolution ends here: at the file, or at a name that does not exist.
         package let isLast: Bool
 
         package var path: String { directory == "/" ? "/\(name)" : "\(directory)/\(name)" }
     }
 
-    /// What a symbolic link says; `nil` for anything else, and for what is not there.
+    /// The target of a symbolic link; `nil` for other files and for names that do not exist.
     private let target: (String) -> String?
     private var directory = "/"
-    /// Still to be looked up, the next one last.
+    /// The names still to look up, in reverse order.
     private var names: [Substring]
     private var linksLeft = 40
 
     /// - Parameters:
-    ///   - path: one that is not absolute begins in the working directory.
-    ///   - target: what a symbolic link says; `nil` for anything else.
+    ///   - path: the path; a relative one begins in the working directory.
+    ///   - target: returns the target of a symbolic link; `nil` for anything else.
     package init(_ path: String, target: @escaping (String) -> String? = readLink) {
         self.target = target
         names = Self.reversed(path.hasPrefix("/") ? path : "\(workingDirectory())/\(path)")
@@ -37,7 +37,7 @@ package struct PathSteps: Sequence, IteratorProtocol {
                 directory = step.path
                 return step
             }
-            // Too many links, as in a circle: whoever opens the path is told.
+            // Too many links, as in a cycle. Opening the path will report the error.
             guard linksLeft > 0 else {
                 names = []
                 return step
@@ -53,13 +53,13 @@ package struct PathSteps: Sequence, IteratorProtocol {
     private static func reversed(_ path: String) -> [Substring] { path.split(separator: "/").reversed() }
 }
 
-/// The path without its last name; "." for one that has no slash.
+/// The path without its last name; "." if it has no slash.
 package func directoryName(_ path: String) -> String {
     guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
     return slash == path.startIndex ? "/" : String(path[..<slash])
 }
 
-/// readlink(2).
+/// The target of a symbolic link; `nil` if there is none. readlink(2).
 package func readLink(_ path: String) -> String? {
     var bytes = [UInt8](repeating: 0, count: Int(PATH_MAX))
     let count = bytes.withUnsafeMutableBytes {

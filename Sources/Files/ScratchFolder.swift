@@ -2,19 +2,19 @@ package import CommandOutput
 import Glibc
 import SystemCalls
 
-/// A folder of one's own, for what lives only as long as its owner.
+/// A private folder for temporary files, which is removed with its owner.
 package struct ScratchFolder: ~Copyable {
     private let folder: TemporaryFolder
 
     package var path: String { folder.path }
 
-    /// What compilers need at least. Bytes.
+    /// The least space that compilers need. Bytes.
     private static let roomMin: off_t = 4 << 20
-    /// Where there is room when /tmp has none, or is read-only.
+    /// Alternatives if /tmp is full or read-only.
     package static let otherPlaces = ["/var/tmp", "/dev/shm"]
 
-    /// Nobody else can look into it, or put something there.
-    /// - Parameter places: the first one that has room is taken.
+    /// Creates a folder that other users can't read or write to.
+    /// - Parameter places: the first place with enough space is used.
     package init(in places: [String] = TemporaryPlaces.all + otherPlaces) throws(CommandFailure) {
         var failures: [TemporaryPlaces.Failure] = []
         for parent in places {
@@ -44,15 +44,15 @@ package struct ScratchFolder: ~Copyable {
             unlink(file)
         }
         let code = posix_fallocate(descriptor, 0, roomMin)
-        // Some file systems can't reserve anything.
+        // Some file systems can't reserve space.
         return code == EOPNOTSUPP || code == EINVAL ? 0 : code
     }
 
     deinit { folder.removeAll() }
 
-    /// Removes what servers and commands left behind that were killed: copies of plugins that were being loaded, and
-    /// what was being built.
-    /// - Returns: how many folders that were.
+    /// Removes the folders that killed servers and commands left behind: copies of plugins that were being loaded, and
+    /// files that were being built.
+    /// - Returns: the number of removed folders.
     package static func removeLeftBehind(in places: [String] = TemporaryPlaces.all + otherPlaces) -> Int {
         let folders = places.flatMap(TemporaryFolder.leftBehind)
         for folder in folders { folder.removeAll() }
@@ -61,7 +61,7 @@ package struct ScratchFolder: ~Copyable {
 }
 
 extension TemporaryFolder {
-    /// The mark last: without it, nobody would know what the rest is.
+    /// Removes the mark last: without it, an incompletely removed folder would not be recognized.
     fileprivate func removeAll() {
         for name in (try? names(in: path)) ?? [] where name != Self.mark { removeTree("\(path)/\(name)") }
         removeTree(path)

@@ -2,24 +2,23 @@ import CLinux
 import Glibc
 import SystemCalls
 
-/// A folder that nobody else can enter, or put another in its place, for what lives as long as its owner at most.
+/// A temporary folder that other users can't enter or replace. It exists at most as long as its owner.
 ///
-/// Its owner holds a lock on a file in it, `mark`. The kernel lets go of it when the owner is gone, however that came;
-/// so a later process can tell what was left behind from what is in use.
+/// The owner holds a lock on a file in it, `mark`. The kernel releases the lock when the owner's process ends, for
+/// whatever reason, so later processes can tell abandoned folders from those in use.
 package final class TemporaryFolder: Sendable {
     package let path: String
-    /// Of the marked file, locked.
+    /// The descriptor of the mark, with the lock.
     private let descriptor: Int32
 
-    /// Tells that the folder is such a one.
+    /// The name of the file that marks such a folder.
     package static let mark = ".sluice"
 
-    /// In how many folders a new one may be taken for left behind, before it has its lock, until that counts as a
-    /// failure.
+    /// How often to try. Until a new folder is locked, another process can take it for abandoned and remove it.
     private static let attemptsMax = 8
 
-    /// Makes one.
-    /// - Returns: why there can be none, otherwise.
+    /// Creates a folder.
+    /// - Returns: the folder, or why it can't be created.
     package static func make(in parent: String) -> Result<TemporaryFolder, TemporaryPlaces.Failure> {
         var reason = ""
         for _ in 0..<attemptsMax {
@@ -37,15 +36,14 @@ package final class TemporaryFolder: Sendable {
                 return .failure(TemporaryPlaces.Failure(parent, systemError(code)))
             }
             if lock(descriptor) { return .success(TemporaryFolder(path, descriptor)) }
-            // Whoever clears what was left behind was here between these calls.
+            // Another process took the folder for abandoned before it was locked.
             reason = systemError()
             close(descriptor)
         }
         return .failure(TemporaryPlaces.Failure(parent, reason))
     }
 
-    /// Those that were left behind in a place, by processes of this user's. They are the caller's now, who removes
-    /// them.
+    /// The folders in a place that processes of this user abandoned. The caller now owns them, and must remove them.
     package static func leftBehind(in place: String) -> [TemporaryFolder] {
         guard let listing = opendir(place) else { return [] }
         defer { closedir(listing) }
@@ -62,7 +60,7 @@ package final class TemporaryFolder: Sendable {
         return folders
     }
 
-    /// - Returns: `nil` if it is not such a folder, if somebody has it, or if others could put another in its place.
+    /// - Returns: `nil` if it is not such a folder, if it is in use, or if others could replace it.
     private static func taken(_ path: String) -> TemporaryFolder? {
         var folder = stat()
         guard lstat(path, &folder) == 0, folder.st_mode == S_IFDIR | 0o700, folder.st_uid == geteuid(),
@@ -78,7 +76,7 @@ package final class TemporaryFolder: Sendable {
         return TemporaryFolder(path, descriptor)
     }
 
-    /// - Returns: `false` if another has it, or removed it before.
+    /// - Returns: `false` if another process has the lock or has removed the file.
     private static func lock(_ descriptor: Int32) -> Bool {
         var status = stat()
         return flock(descriptor, LOCK_EX | LOCK_NB) == 0 && fstat(descriptor, &status) == 0 && status.st_nlink > 0
@@ -89,7 +87,7 @@ package final class TemporaryFolder: Sendable {
         self.descriptor = descriptor
     }
 
-    /// Removes it, if nothing is left in it but the mark.
+    /// Removes the folder, if it only contains the mark.
     package func remove() {
         unlink("\(path)/\(Self.mark)")
         rmdir(path)

@@ -1,18 +1,18 @@
 import Glibc
 
-/// Where this process may put what lives for a while.
+/// The places for this process's temporary files.
 package enum TemporaryPlaces {
-    /// `TMPDIR`, if that can be meant (an empty or relative one names another place in each program), and /tmp. Once
-    /// for all: a plugin may change the environment.
+    /// `TMPDIR`, unless it is empty or relative (it would be a different place for each program), and /tmp. It is read
+    /// only once, because plugins can change the environment.
     package static let all: [String] = {
         let named = getenv("TMPDIR").map { String(cString: $0) } ?? ""
         return named.hasPrefix("/") && named != "/tmp" ? [named, "/tmp"] : ["/tmp"]
     }()
 
-    /// What the names of all such folders begin with.
+    /// The prefix of the names of all such folders.
     package static let prefix = "sluice-"
 
-    /// Why a place is none.
+    /// Why a place can't be used.
     package struct Failure: Error, Sendable, CustomStringConvertible {
         let place: String
         let reason: String
@@ -22,6 +22,6 @@ package enum TemporaryPlaces {
         package var description: String { "\(place): \(reason)" }
     }
 
-    /// What to do when there is none.
+    /// What to do if no place can be used.
     package static let remedy = "set TMPDIR to a directory that belongs to this user and has free space"
 }

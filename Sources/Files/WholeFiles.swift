@@ -3,8 +3,8 @@ package import CommandOutput
 import Glibc
 import SystemCalls
 
-/// All bytes of a file; of standard input if it is called "-".
-/// - Throws: why it cannot be read.
+/// All bytes of a file, or of standard input for "-".
+/// - Throws: why it can't be read.
 package func contents(of path: String) throws(CommandFailure) -> [UInt8] {
     let descriptor = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw CommandFailure("\(path) can't be read: \(systemError())") }
@@ -21,7 +21,7 @@ package func contents(of path: String) throws(CommandFailure) -> [UInt8] {
 }
 
 /// Writes a new file.
-/// - Throws: why that is impossible; one reason is that there is such a file already.
+/// - Throws: why it can't be written, for example because the file already exists.
 package func writeNewFile(_ text: String, to path: String) throws(CommandFailure) {
     let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else { throw CommandFailure("\(path) can't be written: \(systemError())") }

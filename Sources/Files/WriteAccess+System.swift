@@ -2,7 +2,7 @@ import CLinux
 import Glibc
 
 extension WriteAccess {
-    /// By this process, of the files that there are.
+    /// Write access to real files, for this process.
     package static var ofThisProcess: WriteAccess {
         WriteAccess(
             user: geteuid(), status: Status.init(at:), isReadOnly: isOnReadOnlyMount,
@@ -33,18 +33,18 @@ extension WriteAccess.Status {
     }
 }
 
-/// An access control list, as Linux keeps it beside a file: the attribute `system.posix_acl_access`. A number, 2, and
-/// then entries of 8 bytes each: a tag, permissions, and a user or a group; linux/posix_acl_xattr.h.
+/// An access control list as Linux stores it with a file: the attribute `system.posix_acl_access`. It contains the
+/// number 2, and then entries of 8 bytes each: a tag, permissions, and a user or a group; linux/posix_acl_xattr.h.
 struct AccessList {
-    /// Without those to whom the list's mask denies it. The owner, the file's own group and all others show in the
-    /// file's mode.
+    /// The users and groups with write access that the list's mask allows. The owner, the file's own group and all
+    /// others are in the file's mode instead.
     private(set) var writers: [WriteAccess.ListedWriter] = []
 
     private static let write: UInt16 = 2
 
-    /// An empty one where there is none.
+    /// Empty if the file has no list.
     init(of path: String) {
-        // More has no room in an attribute.
+        // The largest size of an attribute.
         var bytes = [UInt8](repeating: 0, count: 64 * 1024)
         let count = getxattr(path, "system.posix_acl_access", &bytes, bytes.count)
         self.init(count > 0 ? bytes[..<count] : [])
@@ -69,8 +69,7 @@ struct AccessList {
     }
 }
 
-/// passwd(5) and group(5), read as files: a directory service, which would be asked over a network, has no say in who
-/// may run code here.
+/// passwd(5) and group(5), read as files. A directory service on a network must not decide whose code can run here.
 struct AccountFiles {
     private let users: [[Substring]]
     private let groups: [[Substring]]
@@ -85,7 +84,7 @@ struct AccountFiles {
             .filter { $0.count == fields }
     }
 
-    /// A group that is named like its user, whose own it is, and nobody else's.
+    /// Whether a group is the user's own: it has the user's name, and no other members.
     func isOwnGroup(_ group: UInt32, of user: UInt32) -> Bool {
         guard let account = users.first(where: { $0[2] == "\(user)" }),
             let entry = groups.first(where: { $0[2] == "\(group)" })
@@ -96,7 +95,7 @@ struct AccountFiles {
     }
 }
 
-/// Empty if it can't be read.
+/// Empty if the file can't be read.
 private func readSmallFile(_ path: String) -> String {
     String(decoding: fileBytes(path, bytesMax: 16 << 20), as: UTF8.self)
 }

@@ -1,34 +1,34 @@
-/// Who could change what is read through a path: the one place that decides whether code, or a configuration, may be
-/// taken from there.
+/// Determines who can change what is read through a path. Only this type decides whether code or a configuration is
+/// accepted from there.
 ///
-/// The rule: only root and this process's user may be able to. So each of these belongs to one of the two, and neither
-/// its group nor everyone may write to it:
+/// The rule: only root and this process's user may be able to change it. So each of the following must belong to one of
+/// the two, and must not be writable by its group or by everyone:
 /// - the file,
-/// - every directory that is looked into on the way to it, from the root, and along every symbolic link.
+/// - every directory in which a name is looked up to reach it, from the root, and along every symbolic link.
 ///
-/// What still counts as theirs alone:
-/// - a sticky directory, as /tmp is: others can make files there, but not replace one that belongs to root or the user,
-/// - write access of group 0, and of the user's own group: the one that is named like the user, with nobody else in it,
-///   as most
-///   distributions make one for everybody (a umask of 002 then writes files for that group),
-/// - whatever is mounted read-only, e.g. a volume of a container: nobody can write there, whatever owners and modes
-///   say.
+/// These are accepted nevertheless:
+/// - a sticky directory, such as /tmp: others can create files in it, but not replace those of root or the user,
+/// - write access of group 0, and of the user's own group. That is the one with the user's name and without other
+///   members, which most distributions create for every user (with a umask of 002, files are then writable by that
+///   group),
+/// - everything that is mounted read-only, e.g. a volume of a container: nobody can write there, whatever the owners
+///   and modes are.
 ///
-/// Whoever has write access by an access control list counts like a group. What such a list grants at most shows as the
-/// group's access (acl(5)), and so a file whose group may not write needs no look at its list.
+/// Write access by an access control list counts like that of a group. The file's group mode shows the most that such a
+/// list grants (acl(5)), so the list is only read if the group mode includes write access.
 package struct WriteAccess {
-    /// What lstat(2) says of a file.
+    /// A file's status from lstat(2).
     struct Status: Equatable {
         var owner: UInt32
         var group: UInt32
-        /// The permissions, the sticky bit included.
+        /// The permissions, including the sticky bit.
         var mode: UInt32
         var isDirectory = false
-        /// /dev/null and its like: what is written there changes nothing.
+        /// A device such as /dev/null: writing to it does not change what is read from it.
         var isDevice = false
-        /// Where a symbolic link leads.
+        /// The target of a symbolic link.
         var target: String?
-        /// Those whom the access control list names, and lets write.
+        /// The users and groups that the access control list allows to write.
         var listedWriters: [ListedWriter] = []
 
         var isSticky: Bool { mode & 0o1000 != 0 }
@@ -39,9 +39,9 @@ package struct WriteAccess {
         case group(UInt32)
     }
 
-    /// Who can, and what ends that.
+    /// Who can change the file, and how to prevent it.
     package struct Objection: Error, Sendable, Equatable, CustomStringConvertible {
-        /// The end of a sentence that begins with the file.
+        /// The end of a sentence that begins with the file's name.
         package let rule: String
         package let remedy: String
 
@@ -52,12 +52,12 @@ package struct WriteAccess {
     let user: UInt32
     let status: (String) -> Status?
     let isReadOnly: (String) -> Bool
-    /// Whether nobody but the user is in a group.
+    /// Whether a group has no other members than the user.
     let isOwnGroup: (UInt32) -> Bool
 
     /// - Parameters:
-    ///   - path: of a file or a directory; one that is not there is left to whoever opens it.
-    ///   - name: as the operator wrote it, if that is not the path.
+    ///   - path: a file or a directory. There is no objection to one that does not exist: opening it will fail.
+    ///   - name: the path as the operator wrote it, if it differs.
     package func objection(to path: String, writtenAs name: String? = nil) -> Objection? {
         let written = name ?? path
         let steps = PathSteps(path) { status($0)?.target }
@@ -66,8 +66,7 @@ package struct WriteAccess {
         }
         for step in steps {
             guard let found = status(step.path) else { return nil }
-            // Who owns something in a sticky directory may put something else in its place. Elsewhere, who owns a link
-            // can't do anything with it.
+            // In a sticky directory, the owner of an entry can replace it. Elsewhere, owning a link gives no access.
             if let directory = status(step.directory), writers(directory) != nil, !isMine(found),
                 !isReadOnly(step.directory)
             {
@@ -83,8 +82,7 @@ package struct WriteAccess {
 
     private func objection(to found: Status, at place: String, of path: String, isLast: Bool) -> Objection? {
         let isMine = isMine(found)
-        // A sticky directory is no danger to what is in it, but whatever is in one that is to be read as a whole would
-        // count.
+        // A sticky directory is safe as a step on the path. If it is itself what is read, every file in it counts.
         let writers = found.isDirectory && found.isSticky && !isLast ? nil : writers(found)
         if isMine && (writers == nil || found.isDevice) || isReadOnly(place) { return nil }
         guard isMine, let writers else { return foreign(found, at: place, of: path, isLast: isLast) }
@@ -108,7 +106,7 @@ package struct WriteAccess {
         if found.mode & 0o002 != 0 { return ("everyone", found.mode & 0o020 != 0 ? "go" : "o") }
         guard found.mode & 0o020 != 0 else { return nil }
         if !isMine(group: found.group) { return ("its group (\(found.group))", "g") }
-        // chmod g-w takes it from all of them: it changes the mask of the list.
+        // chmod g-w revokes them all, because it changes the list's mask.
         for writer in found.listedWriters {
             switch writer {
             case .user(let user) where user != 0 && user != self.user:
@@ -127,6 +125,6 @@ package struct WriteAccess {
         isLast ? "it " : "\(place), on the way to it, "
     }
 
-    /// As the operator wrote it, if that is what it is about.
+    /// The name as the operator wrote it, if the objection is to the file itself.
     private static func printed(_ place: String, of path: String, isLast: Bool) -> String { isLast ? path : place }
 }

@@ -6,8 +6,8 @@ import StreamLoop
 import Synchronization
 package import SystemCalls
 
-/// Probes and loads candidates side by side, each on a thread of its own. One that hangs delays only itself, and costs
-/// a thread if it hangs in this process.
+/// Probes and loads candidates concurrently, each on its own thread. A candidate that hangs only delays itself. If it
+/// hangs in this process, it also costs a thread.
 struct CandidateLoads {
     typealias Outcome = (path: String, result: Result<LoadedPlugin, PluginRefusal>)
 
@@ -15,15 +15,16 @@ struct CandidateLoads {
     let patience: LoadSchedule.Patience
     let isAbandoned: @Sendable () -> Bool
 
-    /// How often one looks who works, and whether anybody still waits; who finishes is noticed at once.
+    /// How often to check which candidates work and whether loading was abandoned. A candidate that has finished is
+    /// noticed immediately.
     private static let looking: Nanoseconds = 20_000_000
 
-    /// Returns when all are decided, or given up.
+    /// Returns when all candidates are decided or given up.
     /// - Parameters:
-    ///   - files: in the order in which they go before each other.
-    ///   - meanwhile: is called now and then, on the calling thread.
-    ///   - ready: is called on the calling thread with what has been decided while others hang.
-    /// - Returns: all that was decided and not given to `ready`.
+    ///   - files: the candidates, in order of precedence.
+    ///   - meanwhile: called now and then, on the calling thread.
+    ///   - ready: called on the calling thread with the decided candidates while others hang.
+    /// - Returns: the decided candidates that were not passed to `ready`.
     func run(_ files: [PluginFile], meanwhile: () -> Void, ready: ([Outcome]) -> Void) -> [Outcome] {
         let someoneFinished = Semaphore()
         let loads = files.map { CandidateLoad($0, loader, whenFinished: someoneFinished.post) }
@@ -66,7 +67,7 @@ private final class CandidateLoad: Sendable {
         case probing
         case loading(since: MonotonicNanoseconds, PluginLoader.LoadStage)
         case finished(Result<LoadedPlugin, PluginRefusal>)
-        /// Nobody wants the result.
+        /// The result is no longer wanted.
         case over
     }
 
@@ -74,7 +75,7 @@ private final class CandidateLoad: Sendable {
     private let loader: PluginLoader
     private let whenFinished: @Sendable () -> Void
     private let phase = Mutex(Phase.probing)
-    /// Of what runs: the process of its probe, or its thread here.
+    /// The clock of the probe's process, or of the thread that loads.
     private let clock = Mutex<ProcessorClock?>(nil)
 
     init(_ file: PluginFile, _ loader: PluginLoader, whenFinished: @escaping @Sendable () -> Void) {
@@ -83,12 +84,12 @@ private final class CandidateLoad: Sendable {
         self.whenFinished = whenFinished
     }
 
-    /// What the file's code has used of a processor; `nil` if that is not known, or none of it runs.
+    /// The processor time that the file's code has used; `nil` if it is not known or if none of the code is running.
     var processorTime: Nanoseconds? { clock.withLock { $0?.used } }
 
-    /// - Returns: why it does not.
+    /// - Returns: why it can't begin; `nil` if it has begun.
     func begin() -> PluginRefusal? {
-        // As much stack as a main thread usually has: constructors and entries are used to it.
+        // The usual stack size of a main thread, which constructors and entries may rely on.
         if startThread(named: "sluice-load", stackBytes: 8 << 20, { [self] in run() }) { return nil }
         return PluginRefusal(
             file: file.path, rule: "it can't be loaded: no thread can be started",
@@ -97,7 +98,8 @@ private final class CandidateLoad: Sendable {
 
     private func run() {
         let result = Result { () throws(PluginRefusal) in
-            // Before the probe asks whether it was given up: once the server stops, none begins that nobody waits for.
+            // Registered before the probe checks for termination, so that a stopping server knows of every probe that
+            // begins.
             let place = RunningLoads.begin(file.path)
             defer { RunningLoads.end(place) }
             let probed = try loader.probe(file) { process in clock.withLock { $0 = process } }
@@ -109,20 +111,20 @@ private final class CandidateLoad: Sendable {
                 }
             }
         }
-        // It ends with the thread.
+        // The clock ends with the thread.
         clock.withLock { $0 = nil }
         let isWanted = phase.withLock { phase in
             if case .over = phase { return false }
             phase = .finished(result)
             return true
         }
-        // It came to its end after all.
+        // The plugin was given up, but has been loaded after all.
         if !isWanted { try? result.get().shutdown() }
         whenFinished()
     }
 
-    /// - Parameter limit: how long its code may run in this process; a probe knows its own end.
-    /// - Returns: the result, once.
+    /// - Parameter limit: how long the plugin's code may run in this process. A probe has its own deadline.
+    /// - Returns: the result, once; `nil` if there is none yet.
     func take(givingUpAfter limit: Nanoseconds) -> Result<LoadedPlugin, PluginRefusal>? {
         let late = phase.withLock { phase -> (Result<LoadedPlugin, PluginRefusal>?, PluginLoader.LoadStage?) in
             switch phase {
@@ -158,7 +160,7 @@ private final class CandidateLoad: Sendable {
         }
     }
 
-    /// Whatever comes of it, nobody waits for it.
+    /// Gives the candidate up. If it has been loaded, its plugin is shut down.
     func abandon() {
         let result = phase.withLock { phase -> Result<LoadedPlugin, PluginRefusal>? in
             defer { phase = .over }
@@ -171,7 +173,8 @@ private final class CandidateLoad: Sendable {
     }
 }
 
-/// Plugins that are probed, or whose constructors or entry run in this process, whether somebody waits for them or not.
+/// Plugins that are being probed, or whose constructors or entry run in this process, including those that were given
+/// up.
 package enum RunningLoads {
     private static let state = Mutex<(last: Int, files: [Int: String])>((0, [:]))
     private static let oneEnded = Semaphore()
@@ -191,10 +194,10 @@ package enum RunningLoads {
 
     package static var files: [String] { state.withLock { $0.files.values.sorted() } }
 
-    /// Waits until there are none, or until the time.
-    /// - Returns: those that there still are.
+    /// Waits until there are none, or until the deadline.
+    /// - Returns: the remaining ones.
     package static func waitForEnd(until deadline: MonotonicNanoseconds) -> [String] {
-        // Those that ended before make it look again, and no more.
+        // Posts from earlier loads only cause additional checks.
         while !files.isEmpty, case let rest = deadline - monotonicNanoseconds(), rest > 0 {
             _ = oneEnded.wait(nanoseconds: rest)
         }

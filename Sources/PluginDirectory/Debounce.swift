@@ -1,13 +1,13 @@
 import SystemCalls
 
-/// Tells when something that changes has come to rest: it looks different from before, and has looked the same for a
-/// while.
+/// Detects that something has changed and come to rest: it differs from before, and has stayed the same for a while.
 ///
-/// A file that is copied slowly changes its size again and again; loading it on the way would only earn a refusal.
+/// For example, the size of a file that is copied slowly changes repeatedly. If it were loaded too early, it would be
+/// refused.
 struct Debounce<Sample: Equatable & Sendable>: Sendable {
-    /// How long it must look the same.
+    /// How long it must stay the same.
     let rest: Nanoseconds
-    /// What was told last.
+    /// The last reported sample.
     private var known: Sample
     private var pending: (sample: Sample, since: MonotonicNanoseconds)?
 
@@ -16,9 +16,9 @@ struct Debounce<Sample: Equatable & Sendable>: Sendable {
         self.rest = rest
     }
 
-    /// - Returns: whether it has changed and is at rest; once for each change.
+    /// - Returns: `true` if it has changed and is at rest; once for each change.
     mutating func look(_ sample: Sample, at now: MonotonicNanoseconds) -> Bool {
-        // What changed and changed back is told, too: somebody may have taken up what was there in between.
+        // A change that was undone is reported, too: the state in between may have been loaded.
         if pending == nil, sample == known { return false }
         guard let pending, pending.sample == sample else {
             self.pending = (sample, now)
@@ -30,6 +30,6 @@ struct Debounce<Sample: Equatable & Sendable>: Sendable {
         return true
     }
 
-    /// When to look again, if nothing else tells; `nil` if nothing is pending.
+    /// When to look again, even without news; `nil` if nothing is pending.
     var nextLook: MonotonicNanoseconds? { pending.map { $0.since + rest } }
 }

@@ -5,16 +5,15 @@ package import ProducerInterface
 package import StreamRuntime
 import Synchronization
 
-/// The images in a directory of plugins, as the reloader sees them.
+/// The images in a directory of plugins, for the reloader.
 ///
-/// In each round of looking at it a file is read once: what is compared is what is probed, and what was probed is what
-/// is loaded.
+/// In each round, a file is read only once, so the same bytes are compared, probed and loaded.
 package final class DirectoryImages: ImageSource {
-    /// Plugins that are served beside those of the directory.
+    /// Plugins in another directory that are served, too.
     package struct Others: Sendable {
-        /// Where they are.
+        /// The path of the directory.
         let directory: String
-        /// Without those plugins of the first directory whose places the others take, by path.
+        /// The plugins of the first directory without those that are replaced by the others; by path.
         let withoutReplaced: @Sendable ([String]) -> [String]
 
         package init(directory: String, withoutReplaced: @escaping @Sendable ([String]) -> [String]) {
@@ -31,11 +30,11 @@ package final class DirectoryImages: ImageSource {
 
     private struct Round {
         var files: [String: PluginFile] = [:]
-        /// What was last loaded, by path: content that need not be kept for a probe.
+        /// The last loaded content of each path. A file with this content need not be kept for a probe.
         var loaded: [String: ContentID] = [:]
     }
 
-    /// - Parameter coreCount: candidates that work are loaded on so many at a time.
+    /// - Parameter coreCount: how many candidates are loaded at a time, not counting those that wait.
     package init(loader: PluginLoader, path: String, coreCount: Int, others: Others? = nil) {
         self.others = others
         self.loader = loader
@@ -73,7 +72,7 @@ package final class DirectoryImages: ImageSource {
         return unreadable + loads.run(files, meanwhile: meanwhile, ready: { ready($0.map(outcome)) }).map(outcome)
     }
 
-    /// As it was read in this round.
+    /// The file as read in this round.
     private func file(_ path: String) throws(PluginRefusal) -> PluginFile {
         if let file = round.withLock({ $0.files[path] }) { return file }
         return try loader.read(path)

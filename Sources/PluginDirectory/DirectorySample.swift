@@ -1,15 +1,15 @@
 import Files
 import Glibc
 
-/// What a directory of plugins looks like from outside: enough to notice every change of a file.
+/// A snapshot of a directory of plugins, sufficient to notice every change of a file.
 ///
-/// A file is known by its content. It is read again if its status says that it may have changed; if it changed so
-/// lately that another change might have left the same status; and if the kernel says that something happened to it, as
-/// there are file systems without times of their own for changes.
+/// Files are compared by content. A file is read again in three cases: if its status differs; if it changed so recently
+/// that another change could have left the same status; and if the kernel reports an event for it, because some file
+/// systems have no change times of their own.
 struct DirectorySample: Equatable, Sendable {
-    /// `nil` for a directory that is not there.
+    /// `nil` if the directory does not exist.
     private let files: [File]?
-    /// Files elsewhere, in the order given; `nil` for one that is not there.
+    /// Files elsewhere, in the given order; `nil` for one that does not exist.
     private let others: [File?]
 
     private struct Status: Equatable {
@@ -17,12 +17,12 @@ struct DirectorySample: Equatable, Sendable {
         let inode: ino_t
         let size: Int
         let modified: [Int]
-        /// No program can choose it, as cp -p chooses the time above.
+        /// ctime: programs can't set it, unlike mtime, which cp -p sets.
         let changed: [Int]
         let mode: mode_t
         let owner: uid_t
 
-        /// Links are followed. `nil` for what is not there.
+        /// Follows links. `nil` if the file does not exist.
         init?(_ path: String) {
             var status = stat()
             guard stat(path, &status) == 0 else { return nil }
@@ -38,13 +38,13 @@ struct DirectorySample: Equatable, Sendable {
     private struct File: Equatable {
         let name: String
         let status: Status
-        /// `nil` for what cannot be read.
+        /// `nil` if the file can't be read.
         let content: ContentID?
-        /// A change from now on shows in the status.
+        /// Whether every later change will show in the status.
         let isSettled: Bool
 
         init?(_ path: String, name: String, before: File?, isTold: Bool) {
-            // First the status, then the content: a change in between shows the next time.
+            // The status comes first, so that a change in between is noticed next time.
             guard let status = Status(path) else { return nil }
             self.name = name
             self.status = status
@@ -56,7 +56,7 @@ struct DirectorySample: Equatable, Sendable {
             }
         }
 
-        /// More than the step of any file system's clock.
+        /// More than the resolution of any file system's clock.
         private static let clockSeconds = 2
 
         static func == (one: File, other: File) -> Bool {
@@ -65,9 +65,9 @@ struct DirectorySample: Equatable, Sendable {
     }
 
     /// - Parameters:
-    ///   - others: files elsewhere that matter as well.
-    ///   - before: the last sample, of the same.
-    ///   - news: what the kernel has said since.
+    ///   - others: relevant files elsewhere.
+    ///   - before: the previous sample of the same directory and files.
+    ///   - news: what the kernel has reported since then.
     init(
         _ directory: String, others: [String] = [], before: DirectorySample? = nil, news: FollowedPaths.News = .anything
     ) {

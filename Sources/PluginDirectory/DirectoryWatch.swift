@@ -4,10 +4,10 @@ package import Logging
 import StreamLoop
 import SystemCalls
 
-/// Tells of every change of a directory of plugins once it is at rest, on a thread of its own.
+/// Reports every change in a directory of plugins once the directory is at rest. It has its own thread.
 ///
-/// The kernel says that something may have happened (inotify(7)); what has happened is then looked up, and it is looked
-/// up from time to time anyway: a file on another machine changes, and something is mounted, without a word.
+/// The kernel only reports that something may have changed (inotify(7)), so the directory is then compared. It is also
+/// compared at intervals, because the kernel does not report changes on other machines, and new mounts.
 package struct DirectoryWatch: Sendable {
     private let directory: String
     private let others: [String]
@@ -19,13 +19,13 @@ package struct DirectoryWatch: Sendable {
 
     /// How long everything must look the same.
     static let rest: Nanoseconds = 200_000_000
-    /// How often it is looked at when the kernel says nothing.
+    /// How often to look without news from the kernel.
     private static let interval: Nanoseconds = 5_000_000_000
-    /// The same where the kernel can't say anything.
+    /// The same if the directory can't be watched.
     private static let intervalUnwatched: Nanoseconds = 500_000_000
 
-    /// Takes a first look: what changes from now on is told once it is started.
-    /// - Parameter others: files elsewhere that matter as well, whether they are there or not.
+    /// Takes the first sample. Later changes are reported after `start`.
+    /// - Parameter others: relevant files elsewhere, whether or not they exist.
     package init(directory: String, others: [String], logger: Logger, changed: @escaping @Sendable () -> Void) {
         (self.directory, self.others, self.logger, self.changed) = (directory, others, logger, changed)
         kernel = KernelWatch()
@@ -52,7 +52,7 @@ package struct DirectoryWatch: Sendable {
                 var news = waitForNews(until: due, paths)
                 guard news != .nothing || monotonicNanoseconds() >= due else { continue }
                 if news != .nothing {
-                    // What changes a directory seldom stops at one file: the rest of it comes meanwhile.
+                    // A change in a directory seldom affects only one file: the others can change meanwhile.
                     poll(nil, 0, Int32(Self.rest / 1_000_000))
                     if let paths { news.add(paths.news()) }
                 }
@@ -65,7 +65,7 @@ package struct DirectoryWatch: Sendable {
         }
     }
 
-    /// May return early, with nothing: much that the kernel says is about other files.
+    /// Can return early without news, because many of the kernel's notices are about other files.
     private func waitForNews(until due: MonotonicNanoseconds, _ paths: FollowedPaths?) -> FollowedPaths.News {
         let milliseconds = Int32(clamping: max(0, due - monotonicNanoseconds()) / 1_000_000 + 1)
         guard let kernel, let paths else {

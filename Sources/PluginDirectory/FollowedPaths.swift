@@ -1,13 +1,13 @@
 import Files
 
-/// Tells which of the kernel's notices are about a directory of plugins, or about other files: each is followed by its
-/// name, from the root and along every symbolic link, so that it is seen to come, to go, and to be replaced at any
-/// place on the way.
+/// Finds the kernel's notices that are about a directory of plugins or about other files. Each path is followed by
+/// name, from the root and along every symbolic link. So a file is noticed when it is created, removed or replaced, at
+/// any place on its path.
 struct FollowedPaths: Sendable {
-    /// What the kernel said.
+    /// What the kernel's notices mean.
     enum News: Sendable, Equatable {
         case nothing
-        /// These plugins have perhaps changed, and nothing else.
+        /// Only these plugins may have changed.
         case plugins(Set<String>)
         case anything
 
@@ -30,8 +30,8 @@ struct FollowedPaths: Sendable {
 
     init(_ kernel: KernelWatch) { self.kernel = kernel }
 
-    /// Looks up anew where everything is. To be called after all news, and before anything is looked at: what happens
-    /// from then on is told.
+    /// Looks up the paths again. Call it after reading all news and before looking at the files: later changes are then
+    /// reported.
     mutating func follow(plugins directory: String, files: [String]) {
         let before = interests
         interests = [:]
@@ -46,7 +46,7 @@ struct FollowedPaths: Sendable {
         for watch in before.keys where interests[watch] == nil { kernel.remove(watch) }
     }
 
-    /// - Parameter holdsContent: what is behind the path is a file that may be written to.
+    /// - Parameter holdsContent: whether the path leads to a file whose content can change.
     private mutating func follow(_ path: String, holdsContent: Bool) {
         for step in PathSteps(path) {
             let isFile = step.isLast && holdsContent
@@ -55,7 +55,7 @@ struct FollowedPaths: Sendable {
         }
     }
 
-    /// Takes what the kernel has to say.
+    /// Reads the kernel's notices.
     func news() -> News {
         var news = News.nothing
         for notice in kernel.take() { news.add(meaning(of: notice)) }
@@ -65,7 +65,7 @@ struct FollowedPaths: Sendable {
     private func meaning(of notice: KernelWatch.Notice) -> News {
         if notice.isOverflow { return .anything }
         guard let interest = interests[notice.watch] else { return .nothing }
-        // Of a directory itself: it is moved, or gone.
+        // A notice without a name is about the directory itself, which was moved or removed.
         if notice.name.isEmpty || interest.names.contains(notice.name) { return .anything }
         return interest.isPlugins && DirectorySample.isPlugin(notice.name) ? .plugins([notice.name]) : .nothing
     }

@@ -1,32 +1,32 @@
 import SystemCalls
 
-/// When candidates begin, and when those that are decided may serve. Candidates are numbers here, in the order in which
-/// they go before each other.
+/// Decides when candidates begin, and when decided ones are ready to serve. Candidates are numbers, in order of
+/// precedence.
 struct LoadSchedule {
     struct Patience: Sendable {
-        /// Candidates at a time that use a processor.
+        /// The most candidates that use a processor at a time.
         var working: Int
-        /// Candidates at a time, those that wait included: each has a thread here, and most have a process of their
-        /// own.
+        /// The most candidates at a time, including those that wait. Each has a thread here, and most have a process of
+        /// their own.
         var threadsMax = 64
-        /// One that has hardly used a processor for so long only waits, and another begins beside it.
+        /// A candidate that has hardly used a processor for this long is waiting, and another one begins.
         var waiting: Nanoseconds = 50_000_000
-        /// After so long a candidate counts as one that hangs, whatever it does: others begin beside it, and those that
-        /// are ready no longer wait for it.
+        /// After this time, a candidate counts as hanging, whatever it does: others begin, and those that are ready no
+        /// longer wait for it.
         var hanging: Nanoseconds = 1_000_000_000
     }
 
     private struct Running {
         let candidate: Int
         let begun: MonotonicNanoseconds
-        /// What its clock showed at a moment not long ago.
+        /// The processor time at `usedSince`.
         var used: Nanoseconds?
         var usedSince: MonotonicNanoseconds
-        /// When it was last known to work.
+        /// When it last used a processor.
         var workedAt: MonotonicNanoseconds
     }
 
-    /// Who uses a smaller part of a processor than one in so many only waits: runtimes have threads that look around
+    /// A candidate that uses less than a tenth of a processor counts as waiting: the threads of some runtimes wake up
     /// now and then.
     private static let workingPart: Int64 = 10
 
@@ -34,7 +34,7 @@ struct LoadSchedule {
     private let count: Int
     private var next = 0
     private var running: [Running] = []
-    /// Not taken yet, and when they were decided.
+    /// The decided candidates that have not been taken yet, with the times of the decisions.
     private var decided: [Int: MonotonicNanoseconds] = [:]
 
     init(count: Int, _ patience: Patience) {
@@ -42,10 +42,10 @@ struct LoadSchedule {
         self.patience = patience
     }
 
-    /// All have been decided.
+    /// Whether all candidates are decided.
     var isOver: Bool { next == count && running.isEmpty }
 
-    /// Takes the next in line, if one may begin now.
+    /// Takes the next candidate, if one may begin now.
     mutating func begin(now: MonotonicNanoseconds) -> Int? {
         let working = running.count { now - $0.workedAt < patience.waiting && !isHanging($0, now) }
         guard next < count, working < patience.working, running.count < patience.threadsMax else { return nil }
@@ -54,16 +54,17 @@ struct LoadSchedule {
         return next - 1
     }
 
-    /// - Parameter used: by the candidate so far, of a processor; `nil`: nobody knows, so it counts as
-    ///   one that works.
+    /// - Parameter used: the processor time that the candidate has used so far; `nil`: unknown, so it counts as
+    ///   working.
     mutating func note(_ candidate: Int, used: Nanoseconds?, now: MonotonicNanoseconds) {
         guard let index = running.firstIndex(where: { $0.candidate == candidate }) else { return }
         let one = running[index]
         var works = true
         if let used, let before = one.used {
-            // It goes backwards where another clock is looked at, of the thread behind the probe: that has just begun.
+            // The time goes backwards when the clock of the loading thread replaces the probe's: loading has just
+            // begun.
             works = abs(used - before) * Self.workingPart > now - one.usedSince
-            // What it did long ago says nothing of now.
+            // The measurement restarts after `waiting`: what the candidate did earlier says nothing about now.
             guard works || now - one.usedSince >= patience.waiting else { return }
         }
         running[index].used = used
@@ -76,11 +77,11 @@ struct LoadSchedule {
         decided[candidate] = now
     }
 
-    /// Takes those that need not wait for others any longer: when all others hang, and at the latest `hanging` after
-    /// one was decided.
+    /// Takes the candidates that no longer need to wait for others: when all others hang, and at the latest `hanging`
+    /// after one was decided.
     ///
-    /// They are taken together as far as possible, so that two may swap their routes, and none is taken before one that
-    /// goes before it and does not hang: who gets a route that two want must not depend on who is faster.
+    /// As many as possible are taken together, so that two can swap their routes. A candidate is not taken before one
+    /// that precedes it and does not hang: if two want the same route, the result must not depend on their speed.
     mutating func takeReady(now: MonotonicNanoseconds) -> Set<Int> {
         guard !isOver, let oldest = decided.values.min() else { return [] }
         let answering = running.filter { !isHanging($0, now) }

@@ -5,7 +5,7 @@ package enum ProgramEnd: Sendable, Equatable {
     case status(Int32)
     case signal(Int32)
 
-    /// As a shell tells it: the exit status; 128 and the signal's number if one ended it.
+    /// The status as a shell reports it: the exit status, or 128 plus the signal's number.
     package var shellStatus: Int32 {
         switch self {
         case .status(let status): status
@@ -13,14 +13,15 @@ package enum ProgramEnd: Sendable, Equatable {
         }
     }
 
-    /// Waits until a child has ended, and leaves it there: its number stays its own until it is reaped.
+    /// Waits until a child process has ended, without reaping it, so that its ID can't be reused yet.
     package static func wait(for process: Int32) {
         var information = siginfo_t()
         while waitid(P_PID, id_t(process), &information, WEXITED | WNOWAIT) != 0, errno == EINTR {}
     }
 
-    /// Takes the end of a child, waiting for it. From then on its number may be given to somebody else.
-    /// - Returns: `nil` if it was taken before, or is not kept, as SIGCHLD is ignored; `errno` says more.
+    /// Waits for a child process to end, and reaps it. Then the system can reuse its ID.
+    /// - Returns: `nil` if it has been reaped already, or if its status is lost because SIGCHLD is ignored; the reason
+    ///   is in `errno`.
     package static func reap(_ process: Int32) -> ProgramEnd? {
         var status: Int32 = 0
         var reaped: pid_t

@@ -2,17 +2,18 @@ import CLinux
 import Glibc
 import SystemCalls
 
-/// How a program is started: as from a shell, whatever this process blocks or ignores, and with nothing to read; posix_spawn(3).
+/// How to start a program: with the default signal mask and actions, whatever this process blocks or ignores, and with
+/// an empty standard input; posix_spawn(3).
 package struct ProgramStart: Sendable {
-    /// What a descriptor of the program is.
+    /// What a descriptor of the program refers to.
     package enum Descriptor: Sendable {
-        /// The same as another, of this process or one that was set before.
+        /// A copy of another descriptor, of this process or set earlier.
         case copy(of: Int32)
-        /// A file that only the new process opens, so that no other child can hold it open.
+        /// A file that is opened in the new process, so that no other child process inherits it.
         case file(String, flags: Int32, mode: UInt32 = 0)
     }
 
-    /// The system does not start it.
+    /// The system can't start the program.
     package struct Failure: Error, CustomStringConvertible {
         let code: Int32
         package var description: String { systemError(code) }
@@ -21,24 +22,24 @@ package struct ProgramStart: Sendable {
     private let program: String
     private let words: [String]
     private let variables: [String]
-    /// Those that are not this process's own, set in this order.
+    /// The program's descriptors, set in this order. It inherits the others.
     package var descriptors: [(number: Int32, Descriptor)] = []
-    /// From this one on it has none of this process's own.
+    /// The program inherits no descriptors from this number on.
     package var closedFrom: Int32?
-    /// It has a process group of its own: what it starts can be ended with it.
+    /// Starts a new process group, so that the program can be ended together with what it starts.
     package var leadsGroup = false
 
     /// - Parameters:
     ///   - words: the program, found through `PATH` if it has no slash, and its arguments.
-    ///   - program: what is executed, if it is not what the first word says.
-    ///   - variables: its environment, "NAME=value" each.
+    ///   - program: the file to execute, if it is not the first word.
+    ///   - variables: its environment; each is "NAME=value".
     package init(_ words: [String], program: String? = nil, variables: [String] = ProcessEnvironment.variables) {
         self.program = program ?? words[0]
         self.words = words
         self.variables = variables
     }
 
-    /// - Returns: its process, which is to be waited for.
+    /// - Returns: the process ID; the caller must wait for the process.
     package func start() throws(Failure) -> Int32 {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
@@ -51,8 +52,8 @@ package struct ProgramStart: Sendable {
                 posix_spawn_file_actions_addopen(&actions, number, path, flags, mode)
             }
         }
-        // Before the process begins: later some are its own, of threads that Swift's runtime starts at any moment, and
-        // ends the process over when they are gone.
+        // Closes them before the program begins. Later, some of these numbers can belong to threads that Swift's
+        // runtime starts at any time, and the runtime ends the process if they are closed.
         if let closedFrom { sluice_spawn_closing_from(&actions, closedFrom) }
 
         var attributes = posix_spawnattr_t()
@@ -78,7 +79,7 @@ package struct ProgramStart: Sendable {
     }
 }
 
-/// An array of C strings, ended by NULL.
+/// A NULL-terminated array of C strings.
 private struct CStrings: ~Copyable {
     var pointers: [UnsafeMutablePointer<CChar>?]
 

@@ -4,17 +4,17 @@ import Glibc
 import Synchronization
 import SystemCalls
 
-/// A program that this one runs and waits for, as a compiler.
+/// A program, such as a compiler, that this process runs and waits for.
 package final class SpawnedProgram: Sendable {
     package struct Ending: Sendable {
-        /// The exit status; 128 and the signal's number if one ended it.
+        /// The exit status, or 128 plus the signal's number.
         package let status: Int32
-        /// What it wrote to its output and its error output, if that was kept; cut where it became too much.
+        /// The output and error output, if it was kept; cut at the limit.
         package let output: String
     }
 
     package enum Output: Sendable {
-        /// Goes where this process's own goes, untouched.
+        /// Goes to this process's own output.
         case passed
         /// Kept up to a limit.
         case kept
@@ -22,15 +22,15 @@ package final class SpawnedProgram: Sendable {
 
     package static let keptBytesMax = 64 * 1024
 
-    /// How often it is asked whether this process is to end. Milliseconds.
+    /// How often to check whether this process is to end. Milliseconds.
     private static let askingInterval: Int32 = 100
-    /// How long it may take to end once it was asked to.
+    /// How long the program may take to end after SIGTERM.
     private static let grace = Duration.seconds(2)
 
     private struct State {
         var group: pid_t?
         var isEnded = false
-        /// When it is killed, once it was asked to end.
+        /// When to kill the program, once it has been sent SIGTERM.
         var killingTime: ContinuousClock.Instant?
     }
 
@@ -41,16 +41,16 @@ package final class SpawnedProgram: Sendable {
 
     /// - Parameters:
     ///   - words: the program, found through `PATH` if it has no slash, and its arguments.
-    ///   - temporary: where it shall put its temporary files; some programs don't remove theirs.
+    ///   - temporary: the folder for its temporary files; some programs don't remove theirs.
     package init(_ words: [String], output: Output, temporary: String? = nil) {
         self.words = words
         self.output = output
         self.temporary = temporary
     }
 
-    /// Starts the program, in a process group of its own, and waits for its end; what it leaves running in that group
-    /// is ended too. When this process is asked to end, so is the program.
-    /// - Throws: if the system cannot start it.
+    /// Starts the program in its own process group, and waits until it ends. Other processes in the group are then
+    /// killed. If this process is asked to end, the program is ended, too.
+    /// - Throws: if the system can't start it.
     package func run() throws(CommandFailure) -> Ending {
         var ends: [Int32] = [-1, -1]
         if output == .kept, sluice_pipe(&ends) != 0 { throw failure(systemError()) }
@@ -68,12 +68,12 @@ package final class SpawnedProgram: Sendable {
         defer { if process >= 0 { close(process) } }
         var text = KeptText()
         watch(process, ends[0], &text)
-        // Looks first and reaps under the lock, so that `end` never meets a number that was given to somebody else.
+        // Waits first and then reaps under the lock, so that `end` never uses an ID that has been reused.
         ProgramEnd.wait(for: pid)
         return try state.withLock { state throws(CommandFailure) in
             kill(-pid, SIGKILL)
             state.group = nil
-            // Not taken for a success.
+            // An unknown status must not count as success.
             guard let end = ProgramEnd.reap(pid) else {
                 throw CommandFailure(
                     "\(words[0]): its exit status is unknown (\(systemError())); is SIGCHLD ignored?"
@@ -83,8 +83,8 @@ package final class SpawnedProgram: Sendable {
         }
     }
 
-    /// Ends the program and all that it started, killing what does not heed SIGTERM; `run` returns soon, and starts
-    /// nothing if it has not begun. Any thread.
+    /// Ends the program and all that it started, with SIGTERM and then SIGKILL. `run` returns soon; if it has not
+    /// started yet, it starts nothing. Any thread.
     package func end() {
         state.withLock { state in
             state.isEnded = true
@@ -94,11 +94,11 @@ package final class SpawnedProgram: Sendable {
         }
     }
 
-    /// Returns when the process has ended and what it wrote until then is read: something that it started may keep the
-    /// pipe for longer.
+    /// Returns when the process has ended and its output has been read. It does not wait for the end of the pipe, which
+    /// a child process can hold open for longer.
     private func watch(_ process: Int32, _ pipe: Int32, _ text: inout KeptText) {
         var wanted = [pipe, process].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
-        // Without a descriptor of the process, the end of the pipe has to do.
+        // Without a descriptor for the process, the end of the pipe has to suffice.
         while wanted.contains(where: { $0.fd >= 0 }) {
             let count = poll(&wanted, nfds_t(wanted.count), Self.askingInterval)
             if Termination.isRequested { end() }
@@ -137,7 +137,7 @@ package final class SpawnedProgram: Sendable {
     }
 }
 
-/// The first of what a program writes.
+/// The beginning of a program's output.
 private struct KeptText {
     private var kept: [UInt8] = []
     private(set) var isCut = false

@@ -1,26 +1,25 @@
 import Glibc
 import Synchronization
 
-/// Requests to end this process: SIGINT and SIGTERM, and for a while SIGHUP as well.
+/// Requests to end this process: SIGINT and SIGTERM, and at times SIGHUP.
 ///
-/// Whoever handles these signals counts them here, and what takes long asks now and then.
+/// Signal handlers count them here, and long operations check for them now and then.
 package enum Termination {
-    /// Since somebody began to count.
+    /// Whether there has been a request since counting began.
     package static var isRequested: Bool { requests.load(ordering: .relaxed) > 0 }
 
-    /// How many there were.
+    /// The number of requests.
     package static var count: Int { requests.load(ordering: .acquiring) }
 
-    /// From now on they are counted, from 0. Before any signal handler calls `request`, which must find the counter
-    /// made.
+    /// Begins counting at 0. Call it before any signal handler calls `request`, because it initializes the counter.
     package static func beginCounting() { requests.store(0, ordering: .relaxed) }
 
-    /// One more; for a signal handler.
-    /// - Returns: how many there are now.
+    /// Counts a request; for signal handlers.
+    /// - Returns: the number of requests.
     package static func request() -> Int { requests.add(1, ordering: .acquiringAndReleasing).newValue }
 
-    /// Does some work during which SIGINT, SIGTERM and SIGHUP are only noted, so that it can undo what it began. Not in
-    /// a process that handles these signals otherwise.
+    /// Runs a function during which SIGINT, SIGTERM and SIGHUP are only counted, so that it can clean up. Not for
+    /// processes that handle these signals in another way.
     package static func noting<Result>(during work: () throws -> Result) rethrows -> Result {
         beginCounting()
         let before = [SIGINT, SIGTERM, SIGHUP].map { number in
