@@ -59,7 +59,7 @@ struct CheckCommand: ParsableCommand {
     }
 
     func run() throws {
-        // Its scenarios have the same limit.
+        // The processes of the scenarios have the same limit.
         try DescriptorRoom.check(loops: 2, doorThreads: 1)
         let check = PluginCheck(
             of: file, producers: producer, scenarios: scenario.compactMap { Scenario(rawValue: $0) },

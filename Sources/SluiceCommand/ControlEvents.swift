@@ -7,11 +7,11 @@ import StreamLoop
 import Synchronization
 import SystemCalls
 
-/// What the serving process waits for: signals, and its own notices.
+/// The events that the serving process waits for: signals, and its own notices.
 ///
-/// None of them is a queue. Each is a state, which many that come together set once; requests to terminate are counted,
-/// as the second one means more than the first. A pipe only wakes who waits, because write(2) is what a signal handler
-/// may do.
+/// They are not queued. Each is a state, which is set once even if several arrive together. Only requests to terminate
+/// are counted, because the second one means more than the first. A pipe only wakes the waiting thread: write(2) is one
+/// of the few calls that signal handlers may make.
 struct ControlEvents: Sendable {
     enum Event: UInt8, CaseIterable {
         /// SIGTERM or SIGINT.
@@ -20,9 +20,9 @@ struct ControlEvents: Sendable {
         case reload
         /// SIGUSR1: log the ledger.
         case ledger
-        /// Every stream and connection has ended, or their time is over.
+        /// Every stream and connection has ended, or their time is up.
         case drained
-        /// A new generation has shown whether its streams live.
+        /// The streams of a new generation have succeeded or failed.
         case settled
 
         fileprivate var bit: UInt8 { 1 << rawValue }
@@ -30,16 +30,16 @@ struct ControlEvents: Sendable {
 
     private let readEnd: Int32
 
-    /// Set by the first request to terminate, before anybody reads of it: for what takes long.
+    /// Whether there has been a request to terminate, even if its event has not been read. For long operations.
     static var isTerminating: Bool { Termination.isRequested }
 
-    /// Takes over the signals that control a server. Once per process.
+    /// Installs the handlers for the signals that control a server. Once per process.
     init() throws(CommandFailure) {
         let pipes = [try Self.pipe(), try Self.pipe()]
         readEnd = pipes[0].read
         wakePipe = pipes[0].write
         urgency = (pipes[1].read, pipes[1].write)
-        // Made before the handler needs them.
+        // Initialized before the handler needs them.
         Termination.beginCounting()
         arrived.store(0, ordering: .relaxed)
         for number in [SIGHUP, SIGTERM, SIGINT, SIGUSR1] {
@@ -48,14 +48,14 @@ struct ControlEvents: Sendable {
             action.sa_flags = SA_RESTART
             sigaction(number, &action, nil)
         }
-        // A connection that breaks while it is written to is an error of that call.
+        // Writing to a broken connection returns an error instead.
         signal(SIGPIPE, SIG_IGN)
-        // What came since the very start of the process.
+        // Signals that have arrived since the start of the process.
         if sluice_start_noted(SIGHUP) != 0 { arrive(.reload) }
         if sluice_start_noted(SIGUSR1) != 0 { arrive(.ledger) }
     }
 
-    /// Both ends without blocking: who writes is a signal handler, and who reads empties it.
+    /// Both ends are non-blocking: a signal handler writes, and the reader empties the pipe.
     private static func pipe() throws(CommandFailure) -> (read: Int32, write: Int32) {
         var ends: [Int32] = [-1, -1]
         guard sluice_pipe(&ends) == 0, ends.allSatisfy({ fcntl($0, F_SETFL, O_NONBLOCK) == 0 }) else {
@@ -64,8 +64,8 @@ struct ControlEvents: Sendable {
         return (ends[0], ends[1])
     }
 
-    /// Has something done at the second request to terminate, on a thread that does nothing else: whatever the others
-    /// are busy with, it comes at once. At the third the process is gone, if it still is there.
+    /// Calls a function at the second request to terminate, on its own thread, so that it runs immediately whatever the
+    /// other threads are doing. At the third request, the process exits.
     /// - Returns: `false` if no thread can be started.
     func whenUrged(_ body: @escaping @Sendable () -> Void) -> Bool {
         startThread(named: "sluice-signals", stackBytes: 512 * 1024) {
@@ -78,10 +78,9 @@ struct ControlEvents: Sendable {
     func post(_ event: Event) { arrive(event) }
 
     /// Waits for the next events.
-    /// - Parameter deadline: `nil` for none.
-    /// - Returns: what has come since the last call: each kind once, but a request to terminate as often as it came,
-    ///   and first; empty when
-    ///   the deadline came first.
+    /// - Parameter deadline: `nil`: no deadline.
+    /// - Returns: the events since the last call: each kind once, except that requests to terminate come first and as
+    ///   often as they arrived; empty after the deadline.
     func next(until deadline: MonotonicNanoseconds?, now: () -> MonotonicNanoseconds) -> [Event] {
         while true {
             let timeout = deadline.map { Int32(clamping: max(0, $0 - now() + 999_999) / 1_000_000) } ?? -1
@@ -89,7 +88,7 @@ struct ControlEvents: Sendable {
             let ready = poll(&wanted, 1, timeout)
             if ready == 0 { return [] }
             if ready < 0 { continue }
-            // Emptied first: who comes from here on wakes again.
+            // The pipe is emptied first, so that later events wake this thread again.
             var bytes = [UInt8](repeating: 0, count: 512)
             while read(readEnd, &bytes, bytes.count) > 0 {}
             let events = take()
@@ -97,8 +96,8 @@ struct ControlEvents: Sendable {
         }
     }
 
-    /// What has come, without waiting, but for what only the one who waits may take.
-    /// - Parameter kinds: those that are taken; the others stay.
+    /// Takes the events that have arrived, without waiting. Only the waiting thread may take all of them.
+    /// - Parameter kinds: the kinds to take; the others remain.
     func take(_ kinds: Set<Event> = Set(Event.allCases)) -> [Event] {
         let mask = kinds.reduce(0) { $0 | $1.bit }
         let bits = arrived.bitwiseAnd(~mask, ordering: .acquiringAndReleasing).oldValue & mask
@@ -111,19 +110,19 @@ struct ControlEvents: Sendable {
     }
 }
 
-/// Where the signal handler writes, and what it wakes: who waits for events, and who ends the process in a hurry. Set
-/// once, before the handler can run; a descriptor is one word, and never closed.
+/// The pipes that the signal handler writes to: one wakes the thread that waits for events, the other the thread of
+/// `whenUrged`. They are set once, before the handler can run. A descriptor is one word, and these are never closed.
 private nonisolated(unsafe) var wakePipe: Int32 = -1
 private nonisolated(unsafe) var urgency: (read: Int32, write: Int32) = (-1, -1)
 
-/// The bits of the events that have come and were not taken.
+/// The bits of the events that have arrived and not been taken.
 private let arrived = Atomic<UInt8>(0)
 private let terminationsTaken = Atomic(0)
 
 private func arrive(_ event: ControlEvents.Event) {
     arrived.bitwiseOr(event.bit, ordering: .acquiringAndReleasing)
     var byte: UInt8 = 0
-    // Full only when it wakes anyway.
+    // If the pipe is full, the thread wakes anyway.
     _ = write(wakePipe, &byte, 1)
 }
 

@@ -4,7 +4,7 @@ import Control
 import Glibc
 import Settings
 
-/// How `sluice reload` and `sluice status` find the server that is meant.
+/// How `sluice reload` and `sluice status` find the server.
 struct ControlOptions: ParsableArguments {
     @Argument(help: ArgumentHelp("The directory that the server serves.", valueName: "dir"))
     var directory: String?
@@ -18,7 +18,7 @@ struct ControlOptions: ParsableArguments {
             valueName: "file"))
     var config: String?
 
-    /// What the discussion of both verbs says.
+    /// A paragraph of both commands' help.
     static let explanation = """
         The server is found by its control socket: the one given with --control, or else the one for DIR, or for the \
         directory that the environment or \(ConfigurationFile.defaultPath) names. With none of these, it is the only \
@@ -26,8 +26,8 @@ struct ControlOptions: ParsableArguments {
         """
 
     /// Sends a request, and waits for the answer.
-    /// - Returns: the answer as it came: one line of JSON, without its end.
-    /// - Throws: why there is none.
+    /// - Returns: the answer as received: one line of JSON, without a newline.
+    /// - Throws: why there is no answer.
     func ask(_ command: ControlProtocol.Command, seconds: Int) throws -> [UInt8] {
         let path = try path()
         let socket: UnixSocket
@@ -45,7 +45,7 @@ struct ControlOptions: ParsableArguments {
 
     private func path() throws -> String {
         if let control { return control }
-        // Nothing comes from it but where the server is.
+        // Safe, because the settings are only used to find the server.
         var flags = [SettingRows.server.insecurePlugins.name: "true"]
         if let directory { flags[SettingRows.server.plugins.name] = directory }
         let sources = try SettingSources(

@@ -2,16 +2,15 @@ import CommandOutput
 import Glibc
 import SystemCalls
 
-/// Whether there are as many descriptors as nothing goes without. Who opens some of them, in NIO as well, can only end
-/// the process where there is none; so it is found out before, and said in one line.
+/// Checks that there are enough descriptors for a minimal server. Without them, some code, also in NIO, would crash the
+/// process. So it is checked in advance, and reported in one line.
 enum DescriptorRoom {
-    /// Each loop has two, and each thread of the front door three. The rest is for signals, the control socket, the
-    /// address that is listened on, one connection, a plugin that is probed, and what is kept of the process's state,
-    /// with some to spare.
+    /// Each loop needs two, and each thread of the front door three. The rest is for signals, the control socket, the
+    /// listening address, one connection, one probe, and the process state that is kept, plus some spare ones.
     private static func needed(loops: Int, doorThreads: Int) -> Int { 20 + loops * 2 + doorThreads * 3 }
 
-    /// Before anything else is opened.
-    /// - Throws: if there are fewer.
+    /// Call this before anything else is opened.
+    /// - Throws: if there are not enough descriptors.
     static func check(loops: Int, doorThreads: Int) throws(CommandFailure) {
         let needed = needed(loops: loops, doorThreads: doorThreads)
         var taken: [Int32] = []

@@ -28,7 +28,7 @@ struct DevCommand: AsyncParsableCommand {
     @OptionGroup var options: ServeOptions
 
     func run() async throws {
-        // By now its folder is gone.
+        // The scratch folder has already been removed.
         ProcessEnd.leave(try await serve())
     }
 

@@ -5,13 +5,15 @@ import Logging
 import StreamLoop
 import Synchronization
 
-/// Notices that a plugin has called exit(3) or quick_exit(3), which would end this process without a word, and as if all were well.
+/// Detects that a plugin calls exit(3) or quick_exit(3), which would end this process silently and with a status of
+/// success.
 enum ExitWatch {
     private static let process = Atomic<pid_t>(0)
     private static let telling = Mutex<(@Sendable (Logger.Metadata) -> Void)?>(nil)
 
-    /// From now on, an end of the process that it has not announced itself is told, and is a failure. Once per process.
-    /// - Parameter tell: is told who has called it, as far as that is known; runs on a thread of its own.
+    /// From now on, an end of the process that was not announced with `end` is reported, and the exit status is 1. Once
+    /// per process.
+    /// - Parameter tell: called with what is known about the caller, on its own thread.
     static func begin(_ tell: @escaping @Sendable (Logger.Metadata) -> Void) {
         telling.withLock { $0 = tell }
         process.store(getpid(), ordering: .relaxed)
@@ -19,14 +21,15 @@ enum ExitWatch {
         at_quick_exit { ExitWatch.exit() }
     }
 
-    /// The end that comes is this program's own.
+    /// Announces that this program itself is about to exit.
     static func end() { process.store(0, ordering: .relaxed) }
 
     private static func exit() {
-        // A child that a plugin has forked ends as it likes.
+        // A child process that a plugin has forked may exit.
         guard process.load(ordering: .relaxed) == getpid() else { return }
         let caller = Caller()
-        // Who calls exit may have little stack, and must not return from here: destructors would run among threads that go on.
+        // The caller may have little stack, and this function must not return: destructors would run while other
+        // threads continue.
         let isStarted = startThread(named: "sluice-exit", stackBytes: 512 * 1024) {
             telling.withLock(\.self)?(caller.metadata)
             _exit(1)
@@ -35,9 +38,9 @@ enum ExitWatch {
         while true { pause() }
     }
 
-    /// The thread that has called exit: the call of a plugin that it is in, or else the plugin whose code it comes from.
+    /// The thread that called exit: the plugin's call that it is in, or else the plugin whose code it runs.
     private struct Caller: @unchecked Sendable {
-        // Unchecked: what the pointers lead to lives for ever.
+        // Unchecked: the pointers are valid forever.
         private let call: sluice_call?
         private let place: sluice_code_place
 

@@ -3,21 +3,22 @@ import FrontDoor
 import PluginHost
 import StreamRuntime
 
-/// Makes the figures of this server. Any thread.
+/// Collects this server's figures. Any thread.
 struct FiguresGatherer: Sendable {
     let runtime: Runtime
     let reloader: Reloader
     let door: Server
     let libraries: LibraryReport
 
-    /// A loop that a producer holds up is not waited for any longer.
+    /// How long to wait for a loop that a producer delays.
     private static let loopSeconds = 2
 
-    /// What can be had at once.
-    /// - Parameter generations: those that the figures are about; they can have been shut down since.
+    /// The figures that are available immediately.
+    /// - Parameter generations: the generations to include; they can have been shut down since.
     func totals(of generations: GenerationList) -> ServerFigures { figures(runtime.figures(of: generations)) }
 
-    /// With the streams of each generation, and what its image takes. Any thread but the loops'; takes some milliseconds.
+    /// All figures, including the streams of each generation and the size of its image. Any thread except the loops';
+    /// takes some milliseconds.
     func whole() -> ServerFigures {
         let images = MappedImages()
         let changed = libraries.changed.map {

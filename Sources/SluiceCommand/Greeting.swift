@@ -1,9 +1,9 @@
 import ProducerInterface
 import StreamRuntime
 
-/// What a server says on standard output when it is ready: where it listens, what it serves, and how to try it.
+/// The text on standard output when a server is ready: its addresses, its routes, and a command to try one.
 struct Greeting {
-    /// Where it listens, at least one: "http://127.0.0.1:8080".
+    /// The listeners' URLs, at least one: "http://127.0.0.1:8080".
     let urls: [String]
     let producers: [ProducerDescription]
 
@@ -22,7 +22,7 @@ struct Greeting {
         return lines.joined(separator: "\n") + "\n"
     }
 
-    /// A command that shows events at once: of a producer that needs nothing, if there is one.
+    /// A command that shows events. If possible, it uses a producer that needs no values.
     private var example: String? {
         let simple = producers.first { producer in
             !producer.route.contains("{") && !Self.needsValue(producer.parameters)
@@ -31,7 +31,7 @@ struct Greeting {
         return "curl -N '\(urls[0])\(producer.route)'"
     }
 
-    /// A parameter without default, and not optional.
+    /// Whether a parameter has no default and is not optional.
     private static func needsValue(_ signature: String) -> Bool {
         guard !signature.isEmpty else { return false }
         return signature.split(separator: ",").contains { $0.contains(":") && !$0.contains("=") && !$0.contains("?") }

@@ -1,7 +1,7 @@
 import PluginHost
 import SystemCalls
 
-/// What a server looks after once a second, whatever else it does.
+/// The tasks that a server performs once a second in every phase.
 struct HousekeepingRound {
     private static let interval: Nanoseconds = 1_000_000_000
 

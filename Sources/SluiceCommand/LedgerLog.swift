@@ -3,14 +3,14 @@ import Logging
 import ProducerInterface
 import StreamRuntime
 
-/// Logs what became of all streams. Any thread.
+/// Logs the counts of all streams. Any thread.
 struct LedgerLog: Sendable {
     let figures: FiguresGatherer
     let logger: Logger
 
-    /// One line for each producer and generation, and one for the generations of a producer that are over: when nothing is open,
-    /// opens equal closes. `leaves` are the subscribers of its shared streams.
-    /// - Parameter generations: those that there were at an earlier moment; `nil`: those that there are.
+    /// Logs one line for each producer and generation, and one for a producer's past generations. When no stream is
+    /// open, opens equals closes. `leaves` counts the subscribers that left its shared streams.
+    /// - Parameter generations: a list from an earlier moment; `nil`: the current ones.
     func write(_ generations: GenerationList? = nil) {
         let figures = figures.totals(of: generations ?? figures.reloader.generations)
         for generation in figures.runtime.generations {

@@ -3,15 +3,15 @@ import PluginHost
 import StreamRuntime
 import Synchronization
 
-/// Tells of libraries that changed on disk while plugins go on with those in memory.
+/// Reports libraries that have changed on disk while plugins still use the ones in memory.
 final class LibraryReport: Sendable {
     private let watch = LibraryWatch()
     private let last = Mutex<[LibraryWatch.Changed]>([])
 
-    /// What the last look found; any thread.
+    /// The result of the last check; any thread.
     var changed: [LibraryWatch.Changed] { last.withLock(\.self) }
 
-    /// Looks at the libraries of what serves, and logs those that are not what stands on disk any more.
+    /// Checks the libraries of the serving plugins, and logs those that differ from the files on disk.
     func look(at reloader: Reloader, _ logger: Logger) {
         let plugins = reloader.servedImages.compactMap { $0.origin as? LoadedPlugin }
         let found = watch.look(at: plugins)

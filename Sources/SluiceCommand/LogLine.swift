@@ -3,20 +3,20 @@ import CommandOutput
 import Glibc
 import Logging
 
-/// One line of the log, before it is bytes.
+/// One line of the log, not yet encoded.
 struct LogLine {
     let time: timespec
     let level: Logger.Level
     let message: String
     let metadata: Logger.Metadata
 
-    /// A longer message or value is cut: one plugin's text must not crowd out all others.
+    /// Longer messages and values are cut, so that one plugin's text can't displace all others.
     static let textBytesMax = 8 * 1024
-    /// These come first, so that lines about the same thing line up; the others follow in alphabetical order.
+    /// These keys come first, so that related lines are aligned; the others follow in alphabetical order.
     private static let leadingKeys = ["plugin", "generation", "producer", "stream", "reason"]
 
-    /// `2026-11-23T03:15:00.123Z info  stream closed plugin=hello reason=disconnected`. Control characters are escaped, and a
-    /// value is quoted where its end would not be clear otherwise.
+    /// `2026-11-23T03:15:00.123Z info  stream closed plugin=hello reason=disconnected`. Control characters are escaped,
+    /// and values are quoted where their end would otherwise be unclear.
     var text: [UInt8] {
         let name = level.rawValue
         var line = timestamp + " " + name + String(repeating: " ", count: max(0, 5 - name.utf8.count)) + " "
@@ -32,7 +32,7 @@ struct LogLine {
         return Array((line + "\n").utf8)
     }
 
-    /// `{"time":"…","level":"info","message":"stream closed","plugin":"hello"}`: one object, all values texts.
+    /// `{"time":"…","level":"info","message":"stream closed","plugin":"hello"}`: one object; all values are strings.
     var json: [UInt8] {
         var line = "{\"time\":\"\(timestamp)\",\"level\":\"\(level.rawValue)\""
         for (key, value) in [("message", Self.cut(message))] + fields {
@@ -52,7 +52,7 @@ struct LogLine {
         return ranked.sorted { ($0.rank, $0.key) < ($1.rank, $1.key) }.map { ($0.key, Self.cut($0.value)) }
     }
 
-    /// UTC, to the millisecond.
+    /// UTC, with milliseconds.
     private var timestamp: String {
         let milliseconds = Int(time.tv_nsec / 1_000_000)
         return "\(utcDate(seconds: time.tv_sec))." + String("00\(milliseconds)".suffix(3)) + "Z"
@@ -65,7 +65,7 @@ struct LogLine {
         return text[..<end] + "…"
     }
 
-    /// As JSON escapes; quotes and backslashes only where the text is quoted.
+    /// Escapes as JSON does; quotes and backslashes only in quoted text.
     private static func appendEscaped(_ text: String, to line: inout String, quotes: Bool) {
         for scalar in cut(text).unicodeScalars {
             if !quotes, scalar == "\"" || scalar == "\\" {

@@ -8,9 +8,10 @@ import Settings
 import Synchronization
 import SystemCalls
 
-/// Writes log lines to a descriptor from a thread of its own, so that whoever logs never waits for a slow terminal or pipe.
+/// Writes log lines to a descriptor on its own thread, so that logging never waits for a slow terminal or pipe.
 ///
-/// Lines wait in a bounded queue. One that does not fit is dropped; how many were is logged as soon as there is room again.
+/// Lines wait in a bounded queue. A line that does not fit is dropped; the number of dropped lines is logged as soon as
+/// there is room again.
 final class LogWriter: Sendable {
     private struct Queue {
         var pending: [UInt8] = []
@@ -25,14 +26,14 @@ final class LogWriter: Sendable {
     private let format: LogFormat
     private let capacityBytes: Int
     private let lowest = Atomic(0)
-    /// Writes what others have said before, but could not write themselves.
+    /// Logs messages recorded earlier by code that could not log them itself.
     private let earlierLines: @Sendable () -> Void
 
-    /// How long the end of the process waits for a reader that does not read.
+    /// How long the end of the process waits for a reader that does not read. Seconds.
     private static let finishSeconds = 2
 
-    /// Starts the thread. The descriptor stays the caller's, and must stay open until `finish`.
-    /// - Parameter earlierLines: is called before each line, and at the end; it may write lines itself.
+    /// Starts the thread. The caller keeps the descriptor, and must not close it before `finish`.
+    /// - Parameter earlierLines: called before each line, and at the end; it can write lines itself.
     init(
         descriptor: Int32 = STDERR_FILENO, format: LogFormat, capacityBytes: Int = 1 << 20,
         earlierLines: @escaping @Sendable () -> Void = HostLog.drain
@@ -51,19 +52,19 @@ final class LogWriter: Sendable {
         pthread_detach(thread)
     }
 
-    /// The least important lines that are written; also by loggers that were made before.
+    /// The lowest level that is written; applies to existing loggers, too.
     var level: Logger.Level {
         get { Logger.Level.allCases[lowest.load(ordering: .relaxed)] }
         set { lowest.store(Logger.Level.allCases.firstIndex(of: newValue) ?? 0, ordering: .relaxed) }
     }
 
-    /// A logger whose lines come here, and which follows the writer's level.
+    /// A logger that writes here, and that follows the writer's level.
     func logger(level: Logger.Level) -> Logger {
         self.level = level
         return Logger(label: "sluice") { _ in LineLogHandler(writer: self) }
     }
 
-    /// Takes a line, or counts it as dropped. Never blocks on the descriptor.
+    /// Queues a line, or counts it as dropped. Never blocks on the descriptor.
     func write(_ line: LogLine) {
         earlierLines()
         let bytes = encoded(line)
@@ -80,7 +81,8 @@ final class LogWriter: Sendable {
         if isFirst { wakeUp.post() }
     }
 
-    /// Writes what is there, ends the thread and takes no further line; waits two seconds at most. Later calls do nothing.
+    /// Writes the queued lines and ends the thread; waits two seconds at most. Later lines are ignored, and later calls
+    /// do nothing.
     func finish() {
         earlierLines()
         let isFirst = queue.withLock { queue in
@@ -123,7 +125,7 @@ final class LogWriter: Sendable {
 }
 
 private func logWriterMain(_ context: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
-    // Signals are for other threads; a closed pipe is an error of write here, not a SIGPIPE.
+    // Other threads handle the signals. Writing to a closed pipe returns an error here instead of SIGPIPE.
     var all = sigset_t()
     sigfillset(&all)
     pthread_sigmask(SIG_BLOCK, &all, nil)
@@ -133,10 +135,10 @@ private func logWriterMain(_ context: UnsafeMutableRawPointer?) -> UnsafeMutable
     return nil
 }
 
-/// The face that `LogWriter` shows to swift-log.
+/// Connects `LogWriter` to swift-log.
 private struct LineLogHandler: LogHandler {
     let writer: LogWriter
-    /// Of this logger alone.
+    /// This logger's own level, if it was set.
     private var ownLevel: Logger.Level?
     var metadata: Logger.Metadata = [:]
     var metadataProvider: Logger.MetadataProvider?

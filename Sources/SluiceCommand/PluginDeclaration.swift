@@ -4,13 +4,13 @@ import ForeignFunction
 import PluginHost
 import ProducerInterface
 
-/// What a plugin says about itself, for people and for programs.
+/// What a plugin declares, for people and for programs.
 struct PluginDeclaration {
     struct Producer {
         let description: ProducerDescription
         let parameters: [Signature.Parameter]
 
-        /// As `sluice.h` calls them, in lower case.
+        /// The flags' names in `sluice.h`, in lower case.
         var flags: [String] {
             let all = [
                 ("nonblocking", description.isNonblocking), ("shared", description.isShared),
@@ -56,11 +56,11 @@ struct PluginDeclaration {
             lines += producer.parameters.map { "    parameter  \($0)" }
             if !producer.flags.isEmpty { lines.append("    flags      \(producer.flags.joined(separator: ", "))") }
         }
-        // The texts are the plugin's: none of them may drive the terminal.
+        // The texts come from the plugin and must not be able to control the terminal.
         return lines.map(EscapedText.printable).joined(separator: "\n") + "\n"
     }
 
-    /// The same as JSON. A bound and a default are the text that a request would have to send for it; null: there is none.
+    /// The same as JSON. Bounds and defaults are strings, as in a request; null: there is none.
     var json: [UInt8] {
         JSONText.pretty(
             JSONForm(

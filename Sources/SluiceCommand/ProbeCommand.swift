@@ -1,8 +1,7 @@
 import ArgumentParser
 import PluginHost
 
-/// What a server runs to try a plugin, before it loads it: not for people, unless a debugger shall show where a plugin
-/// fails.
+/// A server runs this command to try a plugin before it loads it. People only need it to debug a plugin's load.
 struct ProbeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "probe", abstract: "Load a plugin in a process of its own, and report to the server.",

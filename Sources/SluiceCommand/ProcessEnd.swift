@@ -3,15 +3,13 @@ import Glibc
 import Locks
 import StreamLoop
 
-/// The end of this program, whatever it was asked for.
+/// The end of this program, for all commands.
 enum ProcessEnd {
-    /// The longest that flushing may take: a thread of a plugin may hold the lock of a stream of the C library.
-    /// Seconds.
+    /// How long flushing may take, because a plugin's thread can hold the lock of a C library stream. Seconds.
     private static let flushSeconds = 1
 
-    /// Ends the process without what plugins and their libraries have left for it, destructors and functions of
-    /// atexit(3): they would run among threads that go on, and may hang, or crash. What a plugin has to do at its end,
-    /// its `shutdown` does.
+    /// Exits without running the destructors and atexit(3) functions of plugins and their libraries: these would run
+    /// while other threads continue, and could hang or crash. Plugins clean up in their `shutdown`.
     static func leave(_ status: Int32) -> Never {
         ExitWatch.end()
         let flushed = Semaphore()

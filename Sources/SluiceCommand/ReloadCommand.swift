@@ -30,7 +30,7 @@ struct ReloadCommand: ParsableCommand {
     @Option(help: ArgumentHelp("How long to wait.", valueName: "seconds"))
     var timeout = 300
 
-    /// A deploy script may want to wait for as long as the server does; a day is more than that.
+    /// A deploy script may have to wait as long as the server takes; that is less than a day.
     static let secondsMax = 86_400
 
     func validate() throws {

@@ -113,7 +113,7 @@ struct RunCommand: ParsableCommand {
         ProcessEnd.leave(status)
     }
 
-    /// Loads the plugin, which is built first if it is a source.
+    /// Loads the plugin. If it is a source, it is built first.
     private func load(
         _ settings: PluginLoader.Settings, _ logger: Logger, scratch: String
     ) throws -> LoadedPlugin {
@@ -134,7 +134,7 @@ struct RunCommand: ParsableCommand {
         do throws(PluginRefusal) {
             return try PluginLoader(settings: settings, logger: logger).load(path)
         } catch {
-            // Of the author's file, not of what became of it.
+            // The author knows the source, not the compiled file.
             throw CommandFailure("\(error)".replacing(path, with: file))
         }
     }

@@ -3,7 +3,7 @@ import Checking
 import CommandOutput
 import Settings
 
-/// What `sluice check` runs for each scenario: not for people, unless a debugger shall show where a plugin fails.
+/// `sluice check` runs this command for each scenario. People only need it to debug a plugin.
 struct ScenarioCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "scenario", abstract: "Try a producer in one way, in this process.", shouldDisplay: false)

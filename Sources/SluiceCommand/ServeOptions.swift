@@ -1,7 +1,7 @@
 import ArgumentParser
 import Settings
 
-/// The command line of `sluice serve`. All values are text here: `Settings` reads them, wherever they come from.
+/// The command line of `sluice serve`. All values are text here; `Settings` parses them, whatever their source.
 struct ServeOptions: ParsableArguments {
     @Argument(help: ArgumentHelp("The directory of plugins (.so files).", valueName: "dir"))
     var directory: String?
@@ -19,7 +19,7 @@ struct ServeOptions: ParsableArguments {
     @OptionGroup(title: "Shared streams") var sharedStreams: SettingOptions<SharedStreamSection>
     @OptionGroup(title: "Times") var times: SettingOptions<TimeSection>
 
-    /// What was given, by the setting's name.
+    /// The given options, by the setting's name.
     var flags: [String: String] {
         var flags: [String: String] = [:]
         for given in [

@@ -7,12 +7,12 @@ import Settings
 import StreamRuntime
 import SystemCalls
 
-/// How a serving process is asked, and told to reload, from outside.
+/// The control socket of a serving process, for its status and for reloads.
 extension ServingProcess {
-    /// The longest that a client waits for a reload.
+    /// How long a client waits for a reload at most.
     private static let reloadSecondsMax = 600
 
-    /// - Returns: `nil` if there shall be none, or the standard place can't be had.
+    /// - Returns: `nil` if there should be none, or if the standard path can't be used.
     func controlSocket() throws(CommandFailure) -> ControlSocket? {
         guard settings.control != ControlPath.none else { return nil }
         if !settings.control.isEmpty { return try ControlSocket(listeningOn: settings.control) }

@@ -12,27 +12,26 @@ import StreamLoop
 import StreamRuntime
 import SystemCalls
 
-/// The end of a serving process: in order, or at once.
+/// The end of a serving process, in order or at once.
 extension ServingProcess {
-    /// What the end may take at most, one after the other, beside the deadline for streams; `--help` and the README
-    /// tell the sum.
+    /// The maximum times of the phases of stopping, which follow the deadline for streams. `--help` and the README give
+    /// the sum.
     enum Grace {
-        /// After a signal, sockets may be stuck for so long; then those are dropped that take nothing for as long
-        /// again.
+        /// How long sockets may be stuck after a signal. Then those that accept no data for the same time again are
+        /// dropped.
         static let sockets: Nanoseconds = 1_000_000_000
-        /// For what runs longer than the deadline, and for what plugins do at their end.
+        /// For streams that miss the deadline, and for the plugins' shutdown.
         static let plugins: Nanoseconds = 1_000_000_000
-        /// For answers in flight.
+        /// For responses that are being sent.
         static let answers: Nanoseconds = 200_000_000
-        /// For hanging up, after a second signal.
+        /// For closing the connections, after a second signal.
         static let urged: Nanoseconds = 50_000_000
-        /// All of it, with what flushing may take, and rounded up for what takes some time itself.
+        /// The sum, including the time for flushing, rounded up for the time that the phases themselves take.
         static let sumSeconds = 4
     }
 
-    /// Ends every stream, gives what was produced until the deadline to be sent, and every producer until then to
-    /// close.
-    /// - Returns: 0; 1 if something was left behind.
+    /// Ends every stream. Until the deadline, events already produced are sent, and producers can close.
+    /// - Returns: 0, or 1 if a stream or a plugin has not ended.
     mutating func stop() async -> Int32 {
         notice.stopping()
         control?.stop()
@@ -53,7 +52,7 @@ extension ServingProcess {
         let generations = reloader.generations
         runtime.dropConnections()
         let last = monotonicNanoseconds() + Grace.plugins
-        // First, so that one stream that does not end takes nothing from the others' time.
+        // First, so that a stream that does not end does not use up the others' time.
         let unfinished = reloader.retireAll(deadline: last) + RunningLoads.waitForEnd(until: last)
         _ = runtime.waitUntilIdle(deadline: last)
         HostLog.tellLeftOut()
@@ -100,8 +99,8 @@ extension ServingProcess {
         desk.refuse("the server is stopping")
     }
 
-    /// A second signal ends the process, whatever its other threads are busy with: hangs up, says what there is to say,
-    /// and is gone.
+    /// At a second signal, ends the process whatever its other threads are doing: it closes the connections, writes the
+    /// log and exits.
     /// - Returns: `false` if no thread can be started.
     func endAtOnceIfUrged(_ socket: ControlSocket?) -> Bool {
         events.whenUrged { [runtime, reloader, ledger, logger, writer, development] in

@@ -16,7 +16,7 @@ import StreamLoop
 import StreamRuntime
 import SystemCalls
 
-/// A server from its start to its end: what `sluice serve` runs.
+/// A server from start to end, for `sluice serve` and `sluice dev`.
 struct ServingProcess {
     private let origin: SettingsOrigin
     private(set) var settings: Settings
@@ -36,13 +36,13 @@ struct ServingProcess {
     var control: ControlServer?
     let development: Development?
     var round = HousekeepingRound()
-    /// When the reloader wants to be looked after.
+    /// When the reloader needs attention next.
     private var attention: MonotonicNanoseconds?
 
-    /// How often the reloader is looked after while it reloads.
+    /// How often the reloader gets attention during a reload.
     private static let attendingInterval: Nanoseconds = 1_000_000_000
 
-    /// - Parameter development: compiles what is served, and changes while it is.
+    /// - Parameter development: compiles the plugins to serve, now and when they change.
     init(_ origin: SettingsOrigin, development: Development? = nil) throws {
         self.development = development
         self.origin = origin
@@ -80,23 +80,23 @@ struct ServingProcess {
         ledger = LedgerLog(figures: figures, logger: logger)
     }
 
-    /// What the server itself answers.
+    /// The pages that the server answers itself.
     private static func pages(_ development: Development?) -> PageTable {
         var rows: [Page] = []
         if let development { rows.append(Page(path: "/") { development.page }) }
         return PageTable(rows)
     }
 
-    /// Standard error under a number of the log's own: a plugin may close or replace the other, and a connection get
-    /// that number.
+    /// A copy of standard error for the log alone. A plugin can close or replace standard error itself, and a
+    /// connection could then get its number.
     private static func ownErrorOutput() -> Int32 {
         let copy = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)
         return copy >= 0 ? copy : STDERR_FILENO
     }
 
-    /// Serves until a signal ends it. It can be told so at any time: what takes long ends early then, and no code of a
-    /// plugin runs on this thread.
-    /// - Returns: the status to end with.
+    /// Serves until a signal ends it. Signals are noticed at any time: long operations then end early, and no plugin
+    /// code runs on this thread.
+    /// - Returns: the exit status.
     mutating func run() async throws -> Int32 {
         let startedAt = monotonicNanoseconds()
         defer { writer.finish() }
@@ -108,7 +108,7 @@ struct ServingProcess {
             logger.info("removed what killed processes had left behind", metadata: ["folders": "\(leftBehind)"])
         }
         development?.build(begun: notices.begin, failed: notices.tell)
-        // Before anything is loaded: what changes from then on is told.
+        // Before anything is loaded, so that later changes are noticed.
         let watch = settings.watch ? directoryWatch : nil
         let built = development?.takeFresh() ?? []
         let report: Reloader.Report
@@ -130,7 +130,7 @@ struct ServingProcess {
         libraries.look(at: reloader, logger)
         warnOfSettings()
         guard runtime.start() else { throw CommandFailure("no thread can be started (ulimit -u?)") }
-        // Before anybody can listen: a subscriber is told of what is built while it is there.
+        // Before it listens: subscribers only get the builds that happen while they are connected.
         tell(built, refusals: report.refusals)
         let addresses: [ServerAddress]
         do {
@@ -156,7 +156,7 @@ struct ServingProcess {
     }
 
     private var directoryWatch: DirectoryWatch {
-        // The one that would be read if it were there, too.
+        // The default file is watched even if it does not exist yet.
         let configuration =
             settings.configurationPath ?? StartFolder.ofThisProcess.absolute(ConfigurationFile.defaultPath)
         let directory = StartFolder.ofThisProcess.absolute(settings.plugins)
@@ -165,7 +165,7 @@ struct ServingProcess {
         }
     }
 
-    /// Reloads as asked to, until the process is to end.
+    /// Handles events until the process is to end.
     private mutating func serve() {
         while true {
             for event in events.next(until: min(attention ?? .max, round.due), now: monotonicNanoseconds) {
@@ -181,14 +181,14 @@ struct ServingProcess {
         }
     }
 
-    /// What does not wait for the end of a reload.
+    /// Tasks that do not wait until a reload has finished.
     private mutating func attend() {
         let arrived = events.take([.ledger, .settled])
         if arrived.contains(.ledger) { ledger.write() }
         round.makeIfDue()
         let now = monotonicNanoseconds()
         guard arrived.contains(.settled) || now >= attention ?? 0 else { return }
-        // What is loaded meanwhile may want to be looked after, too.
+        // What is loaded meanwhile may need attention earlier.
         let next = reloader.endRetired(after: settings.drainDeadline.nanoseconds)
         attention = min(next ?? .max, now + Self.attendingInterval)
     }
@@ -202,11 +202,11 @@ struct ServingProcess {
 
     private mutating func reloaded(isForced: Bool) -> Result<ReloadOutcome, CommandFailure> {
         ProcessState.check()
-        // First, so that all of it is there to be loaded.
+        // First, so that everything in it is loaded by this reload.
         let built = development?.takeFresh() ?? []
         logger.info("reloading", metadata: ["directory": "\(settings.plugins)"])
         do {
-            // The configuration first, all of it or nothing: what is loaded may need its new section.
+            // The configuration first, all or nothing: plugins may need a new section in it.
             let change = SettingsChange(from: settings, to: try origin.load())
             apply(change)
             let report = try reloader.reload(isForced: isForced) { attend() }
@@ -242,7 +242,7 @@ struct ServingProcess {
             }, announce: { [runtime] frame, plugin in runtime.announce(frame, to: plugin) })
     }
 
-    /// What was built has been loaded, or refused.
+    /// Reports that the built plugins were loaded or refused.
     private func tell(_ built: [Development.Report], refusals: [String]) {
         for report in built { notices.tell(report.loaded(refusals: refusals)) }
     }
@@ -251,7 +251,7 @@ struct ServingProcess {
         settingWarnings.tell(settings, serving: reloader.entries.map(\.description), logger)
     }
 
-    /// Gives new settings to all who follow them.
+    /// Applies new settings to all parts that use them.
     private mutating func apply(_ change: SettingsChange) {
         settings = change.settings
         if !change.fixed.isEmpty {

@@ -1,18 +1,17 @@
 import ArgumentParser
 import Settings
 
-/// The rows of the table that a part of the command line takes.
+/// The rows of the table for a section of a command line.
 protocol SettingSection {
     static var rows: [any SettingRow] { get }
 }
 
-/// Settings as options of a command: an option for each row of a section.
+/// Settings as options of a command: one option for each row of a section.
 ///
-/// ArgumentParser finds a command's options by looking at the properties of an instance, with `Mirror`, and sets them
-/// by decoding the command. Here both are done for rows instead of properties, so that a new row of the table is an
-/// option with no further line of code.
+/// ArgumentParser finds a command's options through the `Mirror` of an instance, and sets them by decoding the command.
+/// Here both work on rows instead of properties, so a new row of the table becomes an option without further code.
 struct SettingOptions<Section: SettingSection>: ParsableArguments, CustomReflectable {
-    /// What was given, by the setting's name.
+    /// The given options, by the setting's name.
     private(set) var given: [String: String] = [:]
 
     init() {}
@@ -46,7 +45,7 @@ struct SettingOptions<Section: SettingSection>: ParsableArguments, CustomReflect
     }
 }
 
-/// The name of a setting, as decoders ask for it.
+/// The name of a setting as a coding key.
 private struct RowKey: CodingKey {
     let stringValue: String
     var intValue: Int? { nil }

@@ -6,7 +6,7 @@ import PluginHost
 import Settings
 import StreamRuntime
 
-/// The settings, in the terms of those who follow them: the one place where each is used.
+/// The settings in the form in which the other targets need them. Each is used only here.
 extension Settings {
     var limits: Limits {
         var limits = Limits()
@@ -29,7 +29,7 @@ extension Settings {
         return limits
     }
 
-    /// - Parameter copies: where the copies that are loaded stay.
+    /// - Parameter copies: the folder for the copies that are loaded.
     func loading(copies: String?) -> PluginLoader.Settings {
         var prober = Prober.Settings()
         prober.deadlineNanoseconds = self.probeDeadline.nanoseconds
@@ -97,7 +97,7 @@ extension Logger.Level {
     }
 }
 
-/// The cores that this process may run on, as `taskset` and containers limit them; at most what a server has loops.
+/// The cores that this process may run on, as limited by `taskset` and containers; at most 255, the limit for loops.
 func usableCoreCount() -> Int {
     min(max(Int(sluice_usable_core_count()), 1), 255)
 }

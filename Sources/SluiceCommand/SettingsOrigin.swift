@@ -4,17 +4,17 @@ import PluginHost
 import Processes
 import Settings
 
-/// Where the settings of a server come from, to be read again at each reload.
+/// The sources of a server's settings, which are read again at each reload.
 struct SettingsOrigin: Sendable {
-    /// By the setting's name, as given on the command line.
+    /// The flags on the command line, by the setting's name.
     var flags: [String: String]
-    /// The configuration file that the command line names.
+    /// The configuration file named on the command line.
     var configurationPath: String?
 
-    /// Reads everything anew; may be called as often as one likes.
+    /// Reads all sources again.
     /// - Parameters:
-    ///   - environment: the process's own if `nil`.
-    ///   - folder: where relative paths begin: a plugin may change the working directory.
+    ///   - environment: `nil`: the process's own.
+    ///   - folder: where relative paths begin; a plugin can change the working directory.
     func load(
         environment: [String: String]? = nil, in folder: StartFolder = .ofThisProcess
     ) throws(SettingError) -> Settings {
@@ -31,12 +31,12 @@ struct SettingsOrigin: Sendable {
         return settings
     }
 
-    /// The variables of this process that may be settings.
+    /// This process's variables that can be settings.
     static func environment() -> [String: String] {
         var found: [String: String] = [:]
         for variable in ProcessEnvironment.variables where variable.hasPrefix(EnvironmentVariables.prefix) {
             let parts = variable.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            // Of two the first counts, as for getenv(3).
+            // The first of several counts, as for getenv(3).
             if parts.count == 2, found[String(parts[0])] == nil { found[String(parts[0])] = String(parts[1]) }
         }
         return found
@@ -44,8 +44,8 @@ struct SettingsOrigin: Sendable {
 }
 
 extension SettingSources {
-    /// Reads the configuration file: the one that is named by flag or environment, which must exist, or else the
-    /// default one if it does.
+    /// Reads the configuration file: the one named by a flag or in the environment, which must exist, or else the
+    /// default one, if it exists.
     /// - Parameter folder: where relative paths begin.
     init(
         flags: [String: String], environment: [String: String], configurationPath: String?,
@@ -56,8 +56,8 @@ extension SettingSources {
         let exists = access(folder.absolute(defaultPath), F_OK) == 0
         guard let path = named ?? (exists ? defaultPath : nil) else { return }
         let location = folder.absolute(path)
-        // It may name programs that are run, and where code comes from. The file itself has no say in whether it may
-        // be trusted.
+        // The file can name programs to run and the directory of plugins. Whether it is trusted is not up to the file
+        // itself.
         if try !self[SettingRows.server.insecurePlugins],
             let objection = WriteAccess.ofThisProcess.objection(to: location, writtenAs: path)
         {

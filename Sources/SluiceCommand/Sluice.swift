@@ -18,11 +18,11 @@ struct Sluice: AsyncParsableCommand {
             ScenarioCommand.self,
         ])
 
-    /// Runs the command; its errors become one line and an exit status: 2 for what the user got wrong, 1 for all else.
+    /// Runs the command. An error becomes one line and an exit status: 2 for the user's mistakes, 1 for all others.
     static func main() async {
-        // For ps, pgrep and killall it is the command that was given, not the file that the launcher has executed.
+        // ps, pgrep and killall should show the command's name, not that of the file that the launcher executes.
         sluice_set_thread_name("sluice")
-        // Its owner can always use what this process makes: a mask that forbids it only makes trouble.
+        // The owner must always be able to use the files that this process creates.
         umask(umask(0o077) & 0o077)
         do {
             var command = try await asyncParseAsRoot(nil)
@@ -40,7 +40,7 @@ struct Sluice: AsyncParsableCommand {
     }
 }
 
-/// How the process ends after an error, or after what ArgumentParser throws to print its help.
+/// How the process ends after an error, or after a request for help, which ArgumentParser throws as an error.
 struct CommandEnd: Equatable {
     let status: Int32
     /// Empty, or ends with a newline.
@@ -62,8 +62,8 @@ struct CommandEnd: Equatable {
         }
     }
 
-    /// What is wrong with the command line, and which help to read. ArgumentParser says the latter in its full message
-    /// alone: "See 'sluice serve --help' for more information."
+    /// What is wrong with the command line, and which help to read. ArgumentParser only gives the latter in its full
+    /// message: "See 'sluice serve --help' for more information."
     private static func wrongUsage(_ error: any Error) -> String {
         let message = Sluice.message(for: error)
         let help = Sluice.fullMessage(for: error).firstMatch(of: /See '([^']+)'/).map { String($0.output.1) }

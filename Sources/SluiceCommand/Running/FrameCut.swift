@@ -1,15 +1,15 @@
-/// Counts the events in a stream's bytes, to end it behind a certain one.
+/// Counts the events in a stream's bytes, to end it after a number of them.
 struct FrameCut: Sendable, Equatable {
-    /// Events that are still wanted.
+    /// The number of events still wanted.
     private(set) var remaining: Int
     private var lineStart: [UInt8] = []
     private var hasData = false
 
-    /// - Parameter events: frames with data; others (comments, ids) are passed on, and not counted.
+    /// - Parameter events: the number of events with data. Other frames (comments, IDs) are passed on, but not counted.
     init(events: Int) { remaining = events }
 
-    /// Takes the next bytes.
-    /// - Returns: how many of them belong to the events that are wanted.
+    /// Counts the events in the next bytes.
+    /// - Returns: how many of the bytes to keep.
     mutating func take(_ bytes: [UInt8]) -> Int {
         for (index, byte) in bytes.enumerated() {
             guard remaining > 0 else { return index }

@@ -4,26 +4,26 @@ import ProducerInterface
 import StreamRuntime
 import Synchronization
 
-/// The one subscriber of `sluice run`: takes what a front door would, for one thread to wait for.
+/// The subscriber of `sluice run`. It receives what the front door would, for one thread that waits for it.
 ///
-/// A batch is answered with `sinksDrained` by that thread once it is printed, so that a slow reader slows the stream.
+/// That thread confirms each batch with `sinksDrained` after printing it, so a slow reader slows down the stream.
 final class PrintedStream: OpenAnswering, FrameSink, FrameCarrier {
     enum Happening: Sendable {
         case answered(OpenAnswer)
         case bytes([UInt8])
-        /// Nothing follows; the stream came to an end.
+        /// The stream has ended; nothing follows.
         case finished
-        /// Nothing follows; the connection was dropped.
+        /// The connection was dropped; nothing follows.
         case aborted
-        /// A signal that asks to end.
+        /// A signal asks to end the stream.
         case interrupted
     }
 
     private let happenings = Mutex<[Happening]>([])
     private let arrived = Semaphore()
 
-    /// Waits for the next thing to happen.
-    /// - Parameter seconds: for so long; `nil`: for as long as it takes.
+    /// Waits for the next happening.
+    /// - Parameter seconds: how long to wait; `nil`: without a limit.
     func next(within seconds: Int?) -> Happening? {
         if let seconds {
             guard arrived.wait(seconds: seconds) else { return nil }

@@ -5,14 +5,14 @@ import ProducerInterface
 import Settings
 import StreamRuntime
 
-/// What `sluice run` asks a producer for, from the words of its command line.
+/// The request of `sluice run`, from the words on its command line.
 struct StreamArguments {
     /// Values by name, in the order given.
     let values: [StreamRequest.Field]
     let headers: [StreamRequest.Field]
 
     /// - Parameter words: `name=value` each.
-    /// - Throws: for one that is not.
+    /// - Throws: if a word does not have this form.
     init(_ words: [String], headers: [String]) throws(SettingError) {
         values = try Self.fields(words, called: "a parameter is written name=value, such as interval=0.5")
         self.headers = try Self.fields(headers, called: "a header is written name=value, such as accept-language=de")
@@ -27,7 +27,7 @@ struct StreamArguments {
         }
     }
 
-    /// The producer that is meant: the one of that name, or the only one.
+    /// The producer of that name, or the only one.
     static func producer(_ name: String?, of plugin: LoadedPlugin) throws(SettingError) -> PluginProducer {
         let names = plugin.producers.map(\.description.name).joined(separator: ", ")
         guard let name else {
@@ -42,9 +42,9 @@ struct StreamArguments {
         return found
     }
 
-    /// The request that a server would have made of the same values.
-    /// - Throws: `ParameterFault` as that server would answer it; `SettingError` for a placeholder without value, and
-    ///   for a name that is no parameter: that server would not mind it, but here it is a typing error.
+    /// The request that a server would create from the same values.
+    /// - Throws: `ParameterFault` for values that a server would reject; `SettingError` for a placeholder without a
+    ///   value, and for a name that is no parameter: a server would ignore it, but here it is a typing error.
     func request(to producer: PluginProducer, lastEventID: String?, body: [UInt8]?) throws -> StreamRequest {
         let description = producer.description
         if body != nil, !description.acceptsBody {
@@ -70,7 +70,8 @@ struct StreamArguments {
             lastEventID: lastEventID, body: body ?? [], parameters: try producer.resolve(path: placed, query: query))
     }
 
-    /// - Throws: for a value of no parameter. A producer that declares none may read the query itself, and gets all.
+    /// - Throws: for a value without a parameter. A producer that declares no parameters may read the query itself, and
+    ///   gets all values.
     private func check(against producer: PluginProducer) throws(SettingError) {
         let parameters = producer.signature.parameters.map(\.name)
         guard !parameters.isEmpty, let stranger = values.first(where: { !parameters.contains($0.name) }) else { return }

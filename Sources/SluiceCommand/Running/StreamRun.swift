@@ -8,24 +8,24 @@ import StreamLoop
 import StreamRuntime
 import SystemCalls
 
-/// One stream of one producer without a server: what it sends goes to standard output as it would go over the wire.
+/// One stream of one producer without a server. Its bytes go to standard output exactly as a server would send them.
 struct StreamRun {
     let plugin: LoadedPlugin
     let producer: PluginProducer
     let request: StreamRequest
-    /// Leaves behind so many events; `nil`: stays to the end.
+    /// Disconnects after this many events; `nil`: never.
     let eventCountMax: Int?
     let logger: Logger
 
-    /// How long the producer has to answer, and to close, once its stream is to end. Seconds.
+    /// How long a producer may take to answer and to close when its stream is to end. Seconds.
     private static let closeSeconds = 10
 
     /// - Returns: the exit status: 0, or 1 if the stream failed or did not end.
-    /// - Throws: why there was no stream.
+    /// - Throws: why no stream was opened.
     func run() throws(CommandFailure) -> Int32 {
         var limits = Limits()
         limits.hub.linger = 0
-        // There is no place to come back to.
+        // Nobody can resume this stream.
         limits.hub.isAnchored = false
         let runtime = Runtime(systems: [EpollSystem()], limits: limits, logger: logger)
         ConnectedRuntime.connect(runtime)
@@ -60,7 +60,7 @@ struct StreamRun {
     }
 
     /// Prints until the end of the stream.
-    /// - Returns: `false` if somebody could not wait for it.
+    /// - Returns: `false` if a second signal arrived, or if the stream did not end in time.
     private func print(
         _ printed: PrintedStream, _ token: StreamToken, _ runtime: Runtime
     ) throws(CommandFailure) -> Bool {
