@@ -1,14 +1,15 @@
-// Loaded before all else where tests run under the thread sanitizer: tells it what Swift's own libraries, which are not built for it,
-// keep to themselves. It would else take for a race what they put in order.
+// Preloaded when tests run under the thread sanitizer. Swift's own libraries are not built for the sanitizer, so it does
+// not see how they synchronize threads, and would report races that do not exist. This library tells it.
 //
-// A Mutex of Swift's Synchronization is taken and given back by code that is compiled into its user; only when it has to wait, or to
-// wake another thread, does it do so inside the standard library. The sanitizer would miss who had the lock before.
+// A Mutex of Swift's Synchronization is locked and unlocked by code that is compiled into its user. Only when it has to
+// wait, or to wake another thread, does it call the standard library. The sanitizer would not see which thread had the
+// lock before.
 //
-// A task that waits for a continuation (`withUnsafeThrowingContinuation`, `EventLoopFuture.get()`) goes on with what the thread that
-// resumes it has written. The runtime tells the sanitizer so when the task is put into a queue again, but not when the continuation
-// was resumed before the task came to wait: then it just goes on.
+// A task that waits for a continuation (`withUnsafeThrowingContinuation`, `EventLoopFuture.get()`) continues with data
+// that the resuming thread has written. The runtime tells the sanitizer so when it enqueues the task again, but not when
+// the continuation was resumed before the task began to wait: then the task just continues.
 //
-// Those calls pass through here.
+// This library intercepts those calls.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <sched.h>
@@ -17,12 +18,12 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-// In a program that is built for the sanitizer, these are there; in others, the calls go on as they are.
+// A program that is built for the sanitizer has these functions; in others, the calls are passed on unchanged.
 extern void __tsan_acquire(void *address) __attribute__((weak));
 extern void __tsan_release(void *address) __attribute__((weak));
 
-// Synchronization._MutexHandle (stdlib/public/Synchronization/Mutex/LinuxImpl.swift), as the compiler names and calls its methods:
-// self, the lock's word, is in the context register.
+// Synchronization._MutexHandle (stdlib/public/Synchronization/Mutex/LinuxImpl.swift), with the compiler's names and
+// calling convention for its methods: self, the lock's word, is in the context register.
 #define LOCK "$s15Synchronization12_MutexHandleV9_lockSlowyys6UInt32VF"
 #define TRY_LOCK "$s15Synchronization12_MutexHandleV12_tryLockSlowSbyF"
 #define UNLOCK "$s15Synchronization12_MutexHandleV11_unlockSlowyyF"
@@ -52,9 +53,10 @@ SWIFT void unlock_slow(SELF) {
     next(lock);
 }
 
-// ContinuationAsyncContext and its functions (include/swift/ABI/Task.h, stdlib/public/Concurrency/Task.cpp). A waiting task goes on
-// with the function in its continuation: one from here is put there that tells the sanitizer first. The true one is kept aside until
-// then, in lists whose locks the sanitizer must not see: it would find an order between all tasks.
+// ContinuationAsyncContext and its functions (include/swift/ABI/Task.h, stdlib/public/Concurrency/Task.cpp). A waiting
+// task continues with the function in its continuation. It is replaced with `resumed`, which first tells the sanitizer.
+// Until then, the original function is kept in lists. The sanitizer must not see their locks: it would conclude that all
+// tasks are ordered.
 struct continuation;
 #define SWIFT_ASYNC __attribute__((swiftasynccall, visibility("default")))
 #define CONTEXT __attribute__((swift_async_context)) struct continuation *continuation
