@@ -1,13 +1,13 @@
-// Preloaded when tests run under the thread sanitizer. Swift's own libraries are not built for the sanitizer, so it does
-// not see how they synchronize threads, and would report races that do not exist. This library tells it.
+// Preloaded when tests run under the thread sanitizer. Swift's own libraries are not built for the sanitizer, so it
+// does not see how they synchronize threads, and would report races that do not exist. This library tells it.
 //
 // A Mutex of Swift's Synchronization is locked and unlocked by code that is compiled into its user. Only when it has to
 // wait, or to wake another thread, does it call the standard library. The sanitizer would not see which thread had the
 // lock before.
 //
 // A task that waits for a continuation (`withUnsafeThrowingContinuation`, `EventLoopFuture.get()`) continues with data
-// that the resuming thread has written. The runtime tells the sanitizer so when it enqueues the task again, but not when
-// the continuation was resumed before the task began to wait: then the task just continues.
+// that the resuming thread has written. The runtime tells the sanitizer so when it enqueues the task again, but not
+// when the continuation was resumed before the task began to wait: then the task just continues.
 //
 // This library intercepts those calls.
 #define _GNU_SOURCE
@@ -55,8 +55,8 @@ SWIFT void unlock_slow(SELF) {
 
 // ContinuationAsyncContext and its functions (include/swift/ABI/Task.h, stdlib/public/Concurrency/Task.cpp). A waiting
 // task continues with the function in its continuation. It is replaced with `resumed`, which first tells the sanitizer.
-// Until then, the original function is kept in lists. The sanitizer must not see their locks: it would conclude that all
-// tasks are ordered.
+// Until then, the original function is kept in lists. The sanitizer must not see their locks: it would conclude that
+// all tasks are ordered.
 struct continuation;
 #define SWIFT_ASYNC __attribute__((swiftasynccall, visibility("default")))
 #define CONTEXT __attribute__((swift_async_context)) struct continuation *continuation

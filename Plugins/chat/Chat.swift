@@ -1,8 +1,8 @@
-// chat: a room for each name. All listeners of a room share one stream; a message that is posted reaches each of them.
+// chat: a room for each name. All subscribers of a room share one stream and get every message that is posted.
 import Sluice
 import Synchronization
 
-/// What is said in the rooms that somebody listens to.
+/// The rooms that have subscribers.
 enum Rooms {
     private static let voices = Mutex<[String: AsyncStream<MessageEvent>.Continuation]>([:])
 
@@ -14,7 +14,7 @@ enum Rooms {
 
     static func close(_ name: String) { voices.withLock { $0[name] = nil } }
 
-    /// - Returns: `false` if nobody listens.
+    /// - Returns: `false` if the room has no subscribers.
     static func say(_ message: MessageEvent, in name: String) -> Bool {
         guard let voice = voices.withLock({ $0[name] }) else { return false }
         if case .terminated = voice.yield(message) { return false }
@@ -32,7 +32,7 @@ struct Chat: Producer {
     func finalize(_ reason: CloseReason) { Rooms.close(room) }
 }
 
-/// Answered with 204 once the room has heard it: there is nothing to stream.
+/// Posts a message. The answer is 204, because there is nothing to stream.
 struct Say: PollingProducer {
     static let route = "/chat/{room}/say"
     static let summary = "Posts a message to a room"

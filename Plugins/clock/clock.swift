@@ -1,20 +1,20 @@
 // clock: the time of day, whenever a full `interval` of the wall clock has passed.
 //
-// What it teaches: a plugin in Swift on the bare interface, with nothing between it and `sluice.h`. `@c` gives the entry its C
-// name. The functions that the host calls are closures without captures, which convert to C function pointers. A stream's state
-// is memory that open allocates and close frees. What the host may read for ever, the descriptors, is allocated once and never
-// freed. No Swift object crosses the interface, and nothing here traps on what it is given: a trap would end the host.
+// What it teaches: a Swift plugin that uses `sluice.h` directly. `@c` gives the entry its C name. The functions that the
+// host calls are closures without captures, which convert to C function pointers. A stream's state is memory that open
+// allocates and close frees. The descriptors, which the host may read at any time, are allocated once and never freed. No
+// Swift object crosses the interface, and no input makes this code trap, because a trap would end the host.
 
 public import CSluice
 import Glibc
 
-/// Kept by the entry before anything else runs, and never written again.
+/// Set by the entry before anything else runs, and never changed again.
 nonisolated(unsafe) private var host: UnsafePointer<sluice_host>!
 
-/// What one stream knows. All times are milliseconds, since 1970 where they are points in time.
+/// The state of one stream. All times are in milliseconds; points in time are since 1970.
 private struct Clock {
     let interval: Int64
-    /// The full interval that was announced last; at first the one in which the stream was opened.
+    /// The last full interval that was sent; at first the one in which the stream was opened.
     var announced: Int64
     /// Lent to the host until the stream's next call.
     let text: UnsafeMutableBufferPointer<UInt8>
@@ -39,7 +39,7 @@ private let next: @convention(c) (UnsafeMutableRawPointer?, UnsafeMutablePointer
     guard let clock = state?.assumingMemoryBound(to: Clock.self), let event else { return Int32(SLUICE_NEXT_ERROR) }
     let now = now()
     let due = lastMultiple(of: clock.pointee.interval, before: now)
-    // Counted anew from the wall clock each time: delays do not add up, and a clock that is set is followed.
+    // Computed from the wall clock each time, so that delays do not add up, and changes of the clock are followed.
     event.pointee.wait_ms = due + clock.pointee.interval - now
     guard due != clock.pointee.announced else { return Int32(SLUICE_NEXT_WAIT) }
     clock.pointee.announced = due
@@ -89,7 +89,7 @@ private func digits(_ number: Int32, width: Int = 2) -> String {
 
 // MARK: - The entry
 
-/// A literal lives as long as the image and ends with a NUL: nothing needs to be allocated for it.
+/// A literal lives as long as the image and ends with a NUL, so it need not be copied.
 private func text(_ literal: StaticString) -> UnsafePointer<CChar> {
     UnsafeRawPointer(literal.utf8Start).assumingMemoryBound(to: CChar.self)
 }

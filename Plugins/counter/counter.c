@@ -1,9 +1,10 @@
 /*
  * counter: counts from one number to another, one event each.
  *
- * What it teaches: typed parameters of every kind (a `str?` is NULL when absent, and valid only during open); IDs, after which
- * a subscriber that reconnects is resumed; the two ways to end a stream (SLUICE_NEXT_END after the last event, and
- * SLUICE_OPEN_END for a subscriber that reconnects after it); and bytes that are lent to the host, with their length, not copied.
+ * What it teaches: typed parameters of every kind (a `str?` is NULL when absent, and valid only during open); IDs,
+ * after which a subscriber that reconnects resumes; the two ways to end a stream (SLUICE_NEXT_END after the last event,
+ * and SLUICE_OPEN_END for a subscriber that reconnects after it); and bytes that are lent to the host, with their
+ * length, not copied.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -18,7 +19,7 @@ static const sluice_host *host;
 
 struct counter {
     int64_t number; /* the next one to send */
-    int64_t last;   /* reached exactly: `number` steps onto it, never past it */
+    int64_t last;   /* `number` reaches it exactly, and never steps past it */
     int64_t step;
     int64_t interval_ms;
     bool finished; /* the last number was sent */
@@ -32,7 +33,9 @@ static int32_t refuse(sluice_stream *stream, int32_t status, const char *message
     return SLUICE_OPEN_REJECT;
 }
 
-/* The last number of the count. Unsigned arithmetic wraps, so that even from INT64_MIN to INT64_MAX nothing overflows. */
+/*
+ * The last number of the count. Unsigned arithmetic wraps, so that even from INT64_MIN to INT64_MAX nothing overflows.
+ */
 static int64_t last_number(int64_t from, int64_t to, int64_t step)
 {
     uint64_t span = step > 0 ? (uint64_t)to - (uint64_t)from : (uint64_t)from - (uint64_t)to;
@@ -41,14 +44,14 @@ static int64_t last_number(int64_t from, int64_t to, int64_t step)
     return (int64_t)(step > 0 ? (uint64_t)from + way : (uint64_t)from - way);
 }
 
-/* Whether `number` is one of from, from + step, … last. */
+/* Whether `number` is one of from, from + step, …, last. */
 static bool is_counted(int64_t number, int64_t from, int64_t last, int64_t step)
 {
     return (step > 0 ? number >= from && number <= last : number <= from && number >= last)
         && last_number(from, number, step) == number;
 }
 
-/* Reads an id that `counter_next` wrote: a whole number, written as this program would write it. */
+/* Parses an ID of `counter_next`: a whole number, in exactly the form that this program writes. */
 static bool parse_id(const char *id, int64_t *number)
 {
     char spelled[32];
@@ -79,7 +82,7 @@ static int32_t counter_open(sluice_stream *stream, void **state, int64_t from, i
         if (!parse_id(id, &number) || !is_counted(number, from, last, step))
             return refuse(stream, 400, "Last-Event-ID: a number of this count");
         if (number == last)
-            return SLUICE_OPEN_END; /* it has seen the end: 204, and the browser stops reconnecting */
+            return SLUICE_OPEN_END; /* it has received all events: 204, and the browser stops reconnecting */
         number += step;
     }
 
@@ -98,7 +101,7 @@ static int32_t counter_next(void *state, sluice_event *event)
     if (counter->finished)
         return SLUICE_NEXT_END;
 
-    /* The id is the digits within the data: both are lent, each with its length, until the next call. */
+    /* The ID is the digits within the data. Both are lent until the next call, each with its length. */
     static const char before[] = "{\"n\":";
     event->data = counter->data;
     event->data_length = (size_t)snprintf(counter->data, sizeof counter->data, "%s%" PRId64 "}", before, counter->number);

@@ -1,6 +1,6 @@
 /*
- * A process that has ended keeps its number, and with it that of its group, until it is waited for. So the group is signalled
- * first, and the process waited for last: no number can belong to another process by then.
+ * A process that has ended keeps its ID, and that of its group, until it is waited for. So the group is signalled
+ * first, and the process is waited for last: until then, the IDs can't belong to other processes.
  */
 #define _GNU_SOURCE
 #include "command.h"
@@ -24,7 +24,7 @@ static void close_end(int *descriptor)
     *descriptor = -1;
 }
 
-/* A pipe whose reading end does not block. */
+/* Creates a pipe with a non-blocking read end. */
 static int make_pipe(int ends[2])
 {
     if (pipe2(ends, O_CLOEXEC) != 0)
@@ -85,8 +85,9 @@ static int spawn(pid_t *pid, char *const words[], char *const variables[], int o
 }
 
 /*
- * A server raises its limit of open files for its connections, but many programs run worse with a high limit (with select(2), or when
- * they close all possible descriptors). posix_spawn(3) has no attribute for it, so the command gets its own limit just after its start.
+ * A server raises its limit of open files for its connections, but a high limit harms many programs (those that use
+ * select(2), or close all possible descriptors). posix_spawn(3) has no attribute for it, so the command's limit is set
+ * just after its start.
  */
 static void restore_limit(pid_t pid)
 {
@@ -146,7 +147,7 @@ struct command_end command_finish(struct command *command)
     close_end(&command->errors);
     command->pid = 0;
 
-    /* A process that ignores SIGCHLD, or waits for children that are not its own, takes the status away. */
+    /* The status is lost if the server ignores SIGCHLD, or if other code in it waits for all child processes. */
     if (waited != 0) {
         struct command_end lost = {.succeeded = false};
         snprintf(lost.text, sizeof lost.text, "exit status unknown; is SIGCHLD ignored?");

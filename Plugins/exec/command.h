@@ -1,4 +1,4 @@
-/* command: a child process with a process group of its own, and what it writes. Independent of Sluice. */
+/* command: a child process in its own process group, and its output. Independent of Sluice. */
 #ifndef EXEC_COMMAND_H
 #define EXEC_COMMAND_H
 
@@ -6,10 +6,10 @@
 #include <sys/types.h>
 
 struct command {
-    pid_t pid;   /**< of the process, and of its group; 0: none runs */
+    pid_t pid;   /**< the ID of the process and of its group; 0: none is running */
     int process; /**< a pidfd: readable once the process has ended */
-    int output;  /**< its standard output, to be read without blocking; -1 once that has ended */
-    int errors;  /**< its standard error, likewise */
+    int output;  /**< its standard output, non-blocking; -1 after its end */
+    int errors;  /**< its standard error, the same way */
 };
 
 /** How a command ended. */
@@ -19,9 +19,9 @@ struct command_end {
 };
 
 /**
- * Starts a program: standard input is /dev/null, output and error are pipes, no other descriptor is open; every signal does what
- * it does by default, and none is blocked; the limit of open files is that of SLUICE_INHERITED_NOFILE, if there is such a variable.
- * Answers 0, or an error number, also if the program cannot be executed.
+ * Starts a program. Standard input is /dev/null, output and error are pipes, and no other descriptor is open. Every
+ * signal has its default action, and none is blocked. The limit of open files is that of SLUICE_INHERITED_NOFILE, if
+ * that variable is set. Returns 0 or an error number, also if the program can't be executed.
  */
 int command_start(struct command *command, char *const words[], char *const variables[]);
 
@@ -29,12 +29,15 @@ int command_start(struct command *command, char *const words[], char *const vari
 void command_signal(const struct command *command, int signal);
 
 /**
- * Ends it: what is left of the group is killed, the process is waited for (so it leaves no zombie), and the descriptors are
- * closed. Only for one that runs, or has ended without this call.
+ * Ends the command: kills what is left of the group, waits for the process (so that it leaves no zombie), and closes
+ * the descriptors. Only for a command that is running, or that has ended by itself.
  */
 struct command_end command_finish(struct command *command);
 
-/** Reads what there is: more than 0 bytes; 0 for nothing now; -1 at the end, and then `*descriptor` is closed and -1. */
+/**
+ * Reads what is available: more than 0 bytes; 0 if there are none now; -1 at the end, when it closes `*descriptor` and
+ * sets it to -1.
+ */
 ssize_t command_read(int *descriptor, void *buffer, size_t size);
 
 #endif

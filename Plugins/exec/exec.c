@@ -1,10 +1,10 @@
 /*
  * exec: the lines that a command writes, one command for all its subscribers.
  *
- * What it teaches: a shared producer that runs a process. The operator configures the commands; a request only chooses one by
- * its name, and passes parameters as environment variables, never on a command line and never to a shell. `next` sleeps in
- * poll() until the command writes or ends, or the stream must end; `close` asks the command to end, waits for it, and kills it
- * if it does not.
+ * What it teaches: a shared producer that runs a process. The operator configures the commands; a request only chooses
+ * one by its name, and passes parameters as environment variables, never on a command line and never to a shell. `next`
+ * sleeps in poll() until the command writes or ends, or the stream must end; `close` asks the command to end, waits for
+ * it, and kills it if it does not.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -36,11 +36,11 @@ struct exec {
     struct command command;
     struct lines output, errors;
     bool ended;          /* the process has ended, but its output is not completely read yet */
-    int64_t started_ms;  /* when it was started last, or will be started again */
+    int64_t started_ms;  /* when it was last started, or will be started again */
     int64_t delay_ms;    /* before it is started again after the next failure */
-    int stop;            /* eventfd; readable once `interrupt` was called, for ever */
+    int stop;            /* eventfd; remains readable after `interrupt` */
     char note[40];
-    char name[];         /* of the command */
+    char name[];         /* the command's name */
 };
 
 static int64_t now_ms(void)
@@ -65,7 +65,7 @@ static int32_t refuse(sluice_stream *stream, int32_t status, const char *message
     return SLUICE_OPEN_REJECT;
 }
 
-/* What the operator has to correct is in the log, not in the answer. */
+/* Faults in the operator's configuration are logged, not sent to the subscriber. */
 static int32_t refuse_configuration(sluice_stream *stream, const char *key, const char *detail, const char *fault)
 {
     char message[256];
@@ -193,7 +193,7 @@ static void log_line(struct exec *exec, enum line_kind kind)
     host->log(exec->stream, SLUICE_LOG_INFO, text);
 }
 
-/* Reads once; true if something came, or the end of it. */
+/* Reads once; true if there was data, or the end of it. */
 static bool read_more(int *descriptor, struct lines *lines)
 {
     size_t size;
@@ -227,7 +227,7 @@ static void wait_for_command(struct exec *exec, int stop, int timeout_ms)
     };
     if (poll(sources, 4, timeout_ms) > 0 && sources[3].revents != 0) {
         exec->ended = true;
-        command_signal(&exec->command, SIGKILL); /* processes that it left behind; so the output has an end */
+        command_signal(&exec->command, SIGKILL); /* the processes that it left behind, so that the output ends */
     }
 }
 
@@ -257,7 +257,7 @@ static int32_t finish(struct exec *exec)
     return SLUICE_NEXT_WAIT;
 }
 
-/* Starts it again if it is time, and returns 0; otherwise the milliseconds until then. */
+/* Starts the command again if it is time, and returns 0; otherwise returns the milliseconds until then. */
 static int64_t start_again(struct exec *exec)
 {
     int64_t left = exec->started_ms - now_ms();
@@ -313,7 +313,7 @@ static void stop_command(struct exec *exec)
     while (!exec->ended && (left = deadline - now_ms()) > 0) {
         wait_for_command(exec, -1, (int)left);
         while (read_more(&exec->command.output, &exec->output) && now_ms() < deadline)
-            exec->output.begin = exec->output.end; /* nobody gets it */
+            exec->output.begin = exec->output.end; /* there is no subscriber any more */
         read_errors(exec);
     }
     bool in_time = exec->ended;

@@ -1,4 +1,4 @@
-/* settings: what the operator configures for commands, other than the commands themselves. */
+/* settings: the operator's settings for commands, except the commands themselves. */
 #ifndef EXEC_SETTINGS_H
 #define EXEC_SETTINGS_H
 
@@ -13,8 +13,8 @@ struct settings {
 };
 
 /**
- * Reads the texts of the configuration, NULL for what it does not say. False for one that makes no sense: `*key` is then the
- * name of it, and `*fault` what was expected.
+ * Parses the values in the configuration, which are NULL if they are not set. False for an invalid value: `*key` is
+ * then its name, and `*fault` what was expected.
  */
 bool settings_read(struct settings *settings, const char *restart, const char *restart_delay, const char *grace,
                    const char **key, const char **fault);

@@ -23,13 +23,13 @@ static bool is_allowed(const char *name, size_t length, const char *allowed)
     return false;
 }
 
-/* A name becomes that of a variable, so it is of the letters that such names are made of. */
+/* Parameter names become names of variables, so they consist of the characters that these may have. */
 static size_t name_length(const char *pair)
 {
     return strspn(pair, "abcdefghijklmnopqrstuvwxyz0123456789_");
 }
 
-/* Writes "SLUICE_PARAM_<NAME>=<value>", and answers the byte behind it. */
+/* Writes "SLUICE_PARAM_<NAME>=<value>", and returns the address after it. */
 static char *write_variable(char *text, const char *pair, size_t name, size_t length)
 {
     text = stpcpy(text, prefix);
@@ -42,7 +42,7 @@ static char *write_variable(char *text, const char *pair, size_t name, size_t le
     return text;
 }
 
-/* Adds a variable per pair to those that end at `*count`. */
+/* Adds a variable for each pair after the first `*count` ones. */
 static int add_pairs(char **variables, size_t *count, char *text, const char *set, const char *allowed)
 {
     size_t first = *count;

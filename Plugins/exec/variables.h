@@ -1,16 +1,19 @@
-/* variables: the parameters of a request, as environment variables of a command. Nothing else of a request gets there. */
+/*
+ * variables: the parameters of a request, as environment variables of a command. Nothing else of a request becomes a
+ * variable.
+ */
 #ifndef EXEC_VARIABLES_H
 #define EXEC_VARIABLES_H
 
-/** How many parameters one request may set. */
+/** The most parameters that one request can set. */
 enum { VARIABLES_MAX = 32 };
 
 /**
- * The server's own environment without its SLUICE_… variables, and a variable SLUICE_PARAM_<NAME> for each "name:value" of
- * `set`, which are separated by commas. `allowed` lists the names that may be set, separated by blanks or commas.
+ * The server's own environment without its SLUICE_… variables, and with a variable SLUICE_PARAM_<NAME> for each
+ * "name:value" in `set`, separated by commas. `allowed` lists the names that can be set, separated by blanks or commas.
  *
- * Returns an array that ends with NULL, to be freed as one; or NULL and errno: EINVAL if `set` has not that form, EPERM if a
- * name is not allowed, E2BIG if there are too many, EEXIST if one is set twice, ENOMEM.
+ * Returns an array that ends with NULL, to be freed as one; or NULL and errno: EINVAL if `set` does not have that form,
+ * EPERM if a name is not allowed, E2BIG if there are too many, EEXIST if one is set twice, ENOMEM.
  */
 char **variables_make(const char *set, const char *allowed);
 

@@ -9,7 +9,7 @@ static bool is_blank(char byte)
     return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
 }
 
-/* Copies one word without its quotes; answers where it ended in `line`, or NULL if a quote or a backslash is left open. */
+/* Copies one word without its quotes; returns its end in `line`, or NULL if a quote or a backslash is not closed. */
 static const char *take_word(const char *line, char **text)
 {
     char quote = '\0';
@@ -30,7 +30,7 @@ static const char *take_word(const char *line, char **text)
 
 char **words_split(const char *line, const char **fault)
 {
-    /* Words are at most half as many as bytes (and one), and take no more room together than the line. */
+    /* There are at most half as many words as bytes (plus one), and together they need no more space than the line. */
     size_t length = strlen(line), most = length / 2 + 2;
     char **words = malloc(most * sizeof *words + length + 1);
     if (words == NULL) {

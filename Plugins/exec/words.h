@@ -1,4 +1,7 @@
-/* words: a command line as its words. Quotes and backslashes as in a shell; nothing else of one: no variables, no wildcards. */
+/*
+ * words: splits a command line into words. Quotes and backslashes work as in a shell; variables and wildcards do not
+ * exist.
+ */
 #ifndef EXEC_WORDS_H
 #define EXEC_WORDS_H
 

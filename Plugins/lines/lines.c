@@ -9,7 +9,7 @@ static void consume(struct lines *lines, size_t count)
     lines->offset += (off_t)count;
 }
 
-/* As the bytes are, if they are text. */
+/* The bytes themselves, if they are valid text. */
 static enum line_kind give(struct lines *lines, enum line_kind kind, const char *bytes, size_t length)
 {
     bool valid = utf8_valid(bytes, length) == length;

@@ -1,9 +1,9 @@
 /*
  * mqtt: the messages of an MQTT topic, from a broker that the operator configures.
  *
- * What it teaches: a library with its own thread, which connects and reconnects. Its callbacks are bound to the stream; the one
- * for messages passes them to a callback of the host, which creates the JSON. `close` stops the thread before it frees what the
- * handlers use: only then is it certain that none of them is running.
+ * What it teaches: a library with its own thread, which connects and reconnects. Its callbacks are bound to the stream;
+ * the one for messages passes them to a callback of the host, which creates the JSON. `close` stops the thread before
+ * it frees the memory that the handlers use: only then is it certain that none of them is running.
  */
 #define _GNU_SOURCE
 #include <mosquitto.h>
@@ -15,7 +15,7 @@
 
 static const sluice_host *host;
 
-/* Seconds between two attempts to connect: the first, and the longest of those that follow. */
+/* Seconds between two attempts to connect: the first interval, and the longest. */
 enum { RETRY_SECONDS = 1, RETRY_SECONDS_MAX = 30, KEEP_ALIVE_SECONDS = 30 };
 
 typedef void message_function(const char *topic, const char *payload, int32_t qos, bool retained);
@@ -28,7 +28,7 @@ struct subscription {
     struct mosquitto *client;
     message_function *event; /* each call is an event */
     int qos;
-    char *broker; /* its address, until there is a connection */
+    char *broker; /* its address, until it is connected */
     int port;
     int64_t retry_ms;
     char *text; /* the last message's payload, with a NUL */

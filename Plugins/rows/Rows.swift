@@ -1,4 +1,5 @@
-// rows: the new rows of an SQLite table, each an event with its rowid as ID; who reconnects gets those added meanwhile.
+// rows: the new rows of an SQLite table, each an event with its rowid as ID. A subscriber that reconnects gets those
+// added meanwhile.
 import CSQLite
 import Sluice
 

@@ -7,12 +7,12 @@
 struct database;
 
 /**
- * A connection to an existing file, opened on the first request, in SQLite's serialized mode. NULL if it cannot be opened;
- * `*message` then says why, and is freed with sqlite3_free.
+ * A connection to an existing file, opened on the first request, in SQLite's serialized mode. NULL if it can't be
+ * opened; `*message` is then the reason, to be freed with sqlite3_free.
  */
 struct database *pool_take(const char *path, char **message);
 
-/** Closes the connection when nobody uses it any more. */
+/** Closes the connection when it is no longer used. */
 void pool_give_back(struct database *database);
 
 sqlite3 *pool_connection(struct database *database);

@@ -1,10 +1,10 @@
 /*
  * sqlite: the changes in a database file, as they happen.
  *
- * What it teaches: a callback that is an event source, without a handler. SQLite calls the update hook of a connection for each row that
- * the connection changes; the host creates a function with exactly that signature, whose every call becomes an event. No hook reports
- * changes by other processes, so a counter is polled as well. Also: two producers in one plugin that share state of the generation
- * (pool.c), and a producer that accepts what a subscriber posts.
+ * What it teaches: a callback whose calls become events, without a handler. SQLite calls the update hook of a
+ * connection for each row that the connection changes; the host creates a function with exactly that signature, and
+ * sends an event for each call. No hook reports changes by other processes, so a counter is polled as well. Also: two
+ * producers in one plugin that share state of the generation (pool.c), and a producer that accepts a request body.
  */
 #include <sluice.h>
 #include <stdio.h>
@@ -21,7 +21,7 @@ static int32_t refuse(sluice_stream *stream, int32_t status, const char *message
     return SLUICE_OPEN_REJECT;
 }
 
-/* The database that the operator has configured; NULL after a refusal. */
+/* The database that the operator has configured; NULL after a rejection. */
 static struct database *take_database(sluice_stream *stream)
 {
     const char *path = host->config(stream, "database");
@@ -41,7 +41,7 @@ static struct database *take_database(sluice_stream *stream)
 
 /* ----------------------------------------------------------------------------------------------------- Watching changes */
 
-/* What SQLite calls for each row, with the pointer that it was given first. */
+/* SQLite calls this for each row; the first argument is the pointer that was registered with it. */
 typedef void update_hook(void *context, int operation, const char *database, const char *table, sqlite3_int64 rowid);
 
 struct watch {
@@ -53,7 +53,7 @@ struct watch {
     char text[48];
 };
 
-/* -1 if it cannot be read. */
+/* -1 if it can't be read. */
 static int64_t read_version(struct watch *watch)
 {
     int64_t version = -1;
@@ -77,7 +77,7 @@ static int32_t watch_close(void *state, int32_t reason)
 {
     (void)reason;
     struct watch *watch = state;
-    /* Waits for a statement that is running; after this, nobody calls the function. */
+    /* Waits for a running statement; after this, the function is not called any more. */
     sqlite3_update_hook(pool_connection(watch->database), NULL, NULL);
     sqlite3_finalize(watch->version_query);
     pool_give_back(watch->database);
@@ -116,7 +116,7 @@ static int32_t watch_open(sluice_stream *stream, void **state)
     return SLUICE_OPEN_OK;
 }
 
-/* The rows come by themselves; this only reports that another process has written. */
+/* The update hook sends the rows; this only reports writes by other processes. */
 static int32_t watch_next(void *state, sluice_event *event)
 {
     struct watch *watch = state;
@@ -144,11 +144,11 @@ struct outcome {
     char text[80];
 };
 
-/* Runs the statement with `text` as its first parameter. SQLITE_DONE if all went well. */
+/* Runs the statement with `text` as its first parameter. SQLITE_DONE after success. */
 static int run(sqlite3 *connection, const char *statement, const void *text, size_t length, struct outcome *outcome)
 {
     sqlite3_stmt *prepared = NULL;
-    /* What is read after the statement belongs to the connection, so no other thread may run a statement in between. */
+    /* The values read afterwards belong to the connection, so no other thread may run a statement in between. */
     sqlite3_mutex_enter(sqlite3_db_mutex(connection));
     int status = sqlite3_prepare_v2(connection, statement, -1, &prepared, NULL);
     if (status == SQLITE_OK && sqlite3_bind_parameter_count(prepared) > 0)

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Percentage with one decimal. Some kernels let a core's time go backwards a little. */
+/* A percentage with one decimal. With some kernels, a core's time can go backwards a little. */
 static void write_percent(FILE *out, struct cpu_time before, struct cpu_time now)
 {
     if (before.total == 0 || now.total <= before.total) {
@@ -68,7 +68,7 @@ static void write_links(FILE *out, const struct sample *before, const struct sam
             fputc(',', out);
         write_name(out, link->name);
         if (old == NULL || old->received > link->received || old->sent > link->sent || seconds <= 0)
-            fputs(":null", out); /* a new interface, also if it has an old one's name */
+            fputs(":null", out); /* a new interface, even if it has the name of an old one */
         else
             fprintf(out, ":{\"received\":%.0f,\"sent\":%.0f}", (double)(link->received - old->received) / seconds,
                     (double)(link->sent - old->sent) / seconds);

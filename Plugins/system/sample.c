@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Hands each line of a file to `take`, until that answers false. */
+/* Passes each line of a file to `take`, until that returns false. */
 static void each_line(int proc, const char *path, bool (*take)(struct sample *sample, char *line), struct sample *sample)
 {
     int file = openat(proc, path, O_RDONLY | O_CLOEXEC);
@@ -27,7 +27,7 @@ static void each_line(int proc, const char *path, bool (*take)(struct sample *sa
     fclose(stream);
 }
 
-/* Reads whole numbers that are separated by blanks, as many as there are, and at most `count`. */
+/* Parses whole numbers separated by blanks, at most `count`. */
 static size_t read_numbers(const char *text, uint64_t *numbers, size_t count)
 {
     size_t found = 0;
@@ -47,7 +47,7 @@ static size_t read_numbers(const char *text, uint64_t *numbers, size_t count)
 static bool take_cpu(struct sample *sample, char *line)
 {
     if (strncmp(line, "cpu", 3) != 0)
-        return false; /* these are the first lines; the rest is not needed */
+        return false; /* the needed lines come first */
     struct cpu_time *time = &sample->cpu;
     char *rest = line + 3;
     if (isdigit((unsigned char)*rest)) {
@@ -92,7 +92,10 @@ static bool take_memory(struct sample *sample, char *line)
     return true;
 }
 
-/* "0.34 0.20 0.18 1/80 11206"; read as whole numbers, because the locale decides the decimal point elsewhere. */
+/*
+ * "0.34 0.20 0.18 1/80 11206"; parsed as whole numbers, because the decimal point of other functions depends on the
+ * locale.
+ */
 static bool take_load(struct sample *sample, char *line)
 {
     unsigned whole[3], hundredths[3];
@@ -103,7 +106,10 @@ static bool take_load(struct sample *sample, char *line)
     return false;
 }
 
-/* "  eth0: bytes packets errs drop fifo frame compressed multicast bytes …": first what was received, then what was sent. */
+/*
+ * "  eth0: bytes packets errs drop fifo frame compressed multicast bytes …": the received ones first, then the sent
+ * ones.
+ */
 static bool take_link(struct sample *sample, char *line)
 {
     enum { RECEIVED = 0, SENT = 8 };

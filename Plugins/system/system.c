@@ -1,9 +1,10 @@
 /*
  * system: the state of the machine: CPU, memory, load and network, as one JSON object every `interval` seconds.
  *
- * What it teaches: a non-blocking producer that creates its events from files. Reading /proc takes some tens of microseconds and
- * never waits, so it can be done on the host's loop; the host waits between two events. Also: a directory that the operator can
- * configure (and a test does), and data that is allocated for each event, which the host has read by the time of the next call.
+ * What it teaches: a non-blocking producer that creates its events from files. Reading /proc takes some tens of
+ * microseconds and never waits, so it can be done on the host's loop; the host waits between two events. Also: a
+ * directory that the operator can configure (and a test does), and data that is allocated for each event, which the
+ * host has read by the time of the next call.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,8 +1,8 @@
 /*
- * No symbolic link is followed, not even one that stays beneath the root: who may write there could otherwise turn it between
- * being looked at and being opened. Walking with O_NOFOLLOW and refusing ".." then is all the confinement that is needed: each
- * step can only go down. (openat2 with RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS says the same in one call, where a kernel has it
- * and a container's filter lets it through; one way that is always taken is better tested than two.)
+ * No symbolic link is followed, not even one that stays beneath the root: someone with write access there could change
+ * it between the check and the open. Opening each component with O_NOFOLLOW and rejecting ".." is then sufficient: each
+ * step can only go down. (openat2 with RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS does the same in one call, but only if
+ * the kernel has it and a container's filter allows it; one way that is always taken is better tested than two.)
  */
 #define _GNU_SOURCE
 #include "beneath.h"

@@ -1,7 +1,7 @@
 /*
- * inotify's events are only taken as "look again": what is so is then asked of the file system itself. So nothing depends on
- * their order, and none can be missed: each watch is set before the state that it tells of is looked at, and an overflowing
- * queue is one more reason to look.
+ * inotify's events only mean "look again": the state is then read from the file system itself. So nothing depends on
+ * their order, and no change can be missed: each watch is set before the corresponding state is read, and a queue
+ * overflow is one more reason to look.
  */
 #define _GNU_SOURCE
 #include "follow.h"
@@ -32,7 +32,7 @@ static int watch(const struct follow *follow, int descriptor, uint32_t events)
     return inotify_add_watch(follow->inotify, path, events);
 }
 
-/* The kernel gives one watch per file, so an old and a new one may be the same. */
+/* The kernel has one watch per file, so the old and the new one may be the same. */
 static void unwatch(const struct follow *follow, int old, int kept)
 {
     if (old >= 0 && old != kept)
@@ -57,7 +57,7 @@ static bool is_file(int file, const struct file_id *wanted)
     return identify(file, &id) && file_id_equal(id, *wanted);
 }
 
-/* Opens the wanted file if it was rotated to a name that starts with its old one, or answers -1. */
+/* Opens the wanted file if it was rotated to a name that begins with its old one; otherwise returns -1. */
 static int open_rotated(const struct follow *follow, const struct file_id *wanted)
 {
     int listing = openat(follow->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -130,7 +130,7 @@ ssize_t follow_read(const struct follow *follow, void *buffer, size_t size, off_
     return count;
 }
 
-/* Switches to the file that has the name now. If it cannot be opened (yet), waits for it: its mode may be about to change. */
+/* Switches to the file that has the name now. If it can't be opened yet, waits: its mode may be about to change. */
 static enum follow_state take_over(struct follow *follow)
 {
     struct file_id id;
@@ -151,9 +151,9 @@ static enum follow_state take_over(struct follow *follow)
 }
 
 /*
- * Another file may have the name now. While it is empty, the old one is still read: the writer of a log continues for a while in
- * the renamed file, until it is told to open the new one. Once the new one has content, the old one is read to its end for the
- * last time, and closed.
+ * Another file may have the name now. While it is empty, the old one is still read: the writer of a log continues to
+ * write to the renamed file until it is told to open the new one. When the new one has content, the old one is read to
+ * its end for the last time, and closed.
  */
 static enum follow_state look_for_next(struct follow *follow)
 {
@@ -199,7 +199,10 @@ enum follow_state follow_end(struct follow *follow, off_t position)
 enum follow_state follow_wait(struct follow *follow, int stop)
 {
     struct pollfd sources[] = {{.fd = stop, .events = POLLIN}, {.fd = follow->inotify, .events = POLLIN}};
-    /* A directory that we hold can be removed without an event; it can only be empty, though, and that we know. */
+    /*
+     * A directory with an open descriptor can be removed without an event. But it must then be empty, which can be
+     * checked.
+     */
     if (poll(sources, 2, follow->missing ? MISSING_CHECK_MS : -1) < 0)
         return FOLLOW_AGAIN; /* a signal */
     if (sources[0].revents != 0)

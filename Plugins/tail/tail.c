@@ -1,10 +1,11 @@
 /*
  * tail: the lines of a growing file.
  *
- * What it teaches: a producer that blocks. Its `next` sleeps in poll() until the file grows, on a thread of its own, and
- * `interrupt` ends that sleep through an eventfd from another thread. Also: a root that the operator configures, to which a
- * request's path is confined (beneath.c); IDs that find the position again after the file was rotated; an event without data,
- * which gives a browser an ID to reconnect with before there is anything to read; and text of unknown origin made valid for an event.
+ * What it teaches: a producer that blocks. Its `next` sleeps in poll() until the file grows, on its own thread, and
+ * `interrupt` ends that sleep through an eventfd from another thread. Also: a root that the operator configures, to
+ * which a request's path is confined (beneath.c); IDs that find the position again after the file was rotated; an event
+ * without data, which gives a browser an ID to reconnect with before there is anything to read; and text of unknown
+ * origin that is made valid for an event.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -28,16 +29,19 @@ struct tail {
     sluice_stream *stream;
     struct follow follow;
     struct lines lines;
-    int stop;       /* eventfd; readable once `interrupt` was called, for ever */
-    bool announced; /* the place where the stream starts */
-    bool warned;    /* of a file that cannot be opened */
+    int stop;       /* eventfd; remains readable after `interrupt` */
+    bool announced; /* the start position has been sent */
+    bool warned;    /* that a file can't be opened */
     char id[64], note[40];
-    char name[]; /* of the file in its directory */
+    char name[]; /* the file's name in its directory */
 };
 
 /* ------------------------------------------------------------------------------------------------------------------ Ids */
 
-/* An ID is the position to resume at: the file's inode and creation time in hexadecimal, and the offset: "2a01.18bd5c3e90f1a2b4-512". */
+/*
+ * An ID is the position to resume at: the file's inode and creation time in hexadecimal, and the offset:
+ * "2a01.18bd5c3e90f1a2b4-512".
+ */
 static void put_id(struct tail *tail, sluice_event *event)
 {
     snprintf(tail->id, sizeof tail->id, "%" PRIx64 ".%" PRIx64 "-%jd", tail->follow.id.inode, tail->follow.id.birth_ns,
@@ -71,7 +75,7 @@ static void complain(sluice_stream *stream, int32_t level, const char *what, int
     host->log(stream, level, message);
 }
 
-/* The subscriber is told what concerns it; what the operator has to correct is in the log. */
+/* The answer only contains the subscriber's mistakes; the operator's are in the log. */
 static int32_t refuse_file(sluice_stream *stream, int error)
 {
     switch (error) {
@@ -95,7 +99,10 @@ static int32_t refuse_file(sluice_stream *stream, int error)
     return refuse(stream, 503, "the file cannot be followed now");
 }
 
-/* Starts after the last newline: a line that is being written is sent as a whole, later; one that is already too long, not at all. */
+/*
+ * Starts after the last newline: a line that is being written is sent as a whole, later; one that is already too long
+ * is not sent.
+ */
 static void start_at_end(struct tail *tail)
 {
     struct lines *lines = &tail->lines;
@@ -108,7 +115,10 @@ static void start_at_end(struct tail *tail)
     lines->offset = newline != NULL ? from + (newline + 1 - lines->bytes) : lines->skipping ? status.st_size : 0;
 }
 
-/* Starts at `offset`, unless no line starts there: then the file was rewritten since the ID was sent, and all of it is new. */
+/*
+ * Starts at `offset`, unless no line starts there: then the file was rewritten after the ID was sent, and all of it is
+ * new.
+ */
 static void start_at(struct tail *tail, off_t offset)
 {
     char before;

@@ -1,5 +1,5 @@
-// tokens: text in, tokens out, one event each, as the servers of language models stream them. The model is a small one: it has
-// read nothing but the prompt, and goes on with words that followed one another there.
+// tokens: streams tokens for a text, one event each, as the servers of language models do. The model is small: it only
+// knows the prompt, and continues with words that followed one another there.
 import Sluice
 
 struct Tokens: Producer {
@@ -14,7 +14,7 @@ struct Tokens: Producer {
 
     func events(for request: Request) throws -> some AsyncSequence<MessageEvent, any Error> {
         unfold((model: try Model(prompt: request.body), index: 0)) { state in
-            // A subscriber that leaves cancels this sleep, and with it all the work.
+            // If the subscriber disconnects, this sleep is cancelled, and with it all the work.
             try await StreamClock().sleep(for: .seconds(pause))
             defer { state.index += 1 }
             if state.index > limit { return nil }
