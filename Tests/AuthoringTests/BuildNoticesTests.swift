@@ -4,13 +4,13 @@ import Testing
 
 @testable import Authoring
 
-@Suite("Telling of builds")
+@Suite("Notices of builds")
 struct BuildNoticesTests {
     private func report(isBuilt: Bool) -> Development.Report {
         Development.Report(label: "a.c", file: "/tmp/s/a.c.so", isBuilt: isBuilt, text: "", milliseconds: 1)
     }
 
-    @Test("it is an event of its own, whatever the compiler said")
+    @Test("a notice has its own event type, whatever the compiler prints")
     func event() {
         var parser = EventParser()
         let failed = BuildEvent(file: "a \"b\".c", isBuilt: false, text: "a.c:1: x\r\n\t<y>\n")
@@ -24,7 +24,7 @@ struct BuildNoticesTests {
         #expect(built.map(\.data) == [#"{"file":"a.c","ok":true,"text":""}"#])
     }
 
-    @Test("only those who listen to the plugin that is served from the file get it", arguments: [true, false])
+    @Test("only the subscribers of the plugin that the file serves get it", arguments: [true, false])
     func announcing(isServed: Bool) {
         let announced = Mutex<[String]>([])
         let notices = BuildNotices(

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Authoring
 
-@Suite("The words of a compiler's command line")
+@Suite("Compilers' command lines")
 struct CompilerWordsTests {
     private func c(_ choices: BuildChoices = BuildChoices(), flags: [String] = [], libraries: [String] = []) -> [String]
     {
@@ -21,7 +21,7 @@ struct CompilerWordsTests {
             flags: ["-DX"], libraries: ["-lz"])
     }
 
-    @Test("C: nothing exported but the entry, nothing left undefined, never unmapped")
+    @Test("C: only the entry is exported, no symbol is undefined, and the plugin is never unmapped")
     func cFlags() {
         let words = c()
         #expect(words.starts(with: ["ccache", "gcc"]))
@@ -34,7 +34,7 @@ struct CompilerWordsTests {
         #expect(words.firstIndex(of: "-o").map { words[$0 + 1] } == "o.so")
     }
 
-    @Test("C: the author's flags come behind, libraries behind the files")
+    @Test("C: the author's flags come last, and libraries after the files")
     func order() throws {
         let words = c(BuildChoices(libraries: ["sqlite3"]), flags: ["-O3"], libraries: ["-lz"])
         let place = { (word: String) in try #require(words.firstIndex(of: word), "\(word)") }
@@ -43,7 +43,7 @@ struct CompilerWordsTests {
         #expect(try place("-lz") < place("-lsqlite3"))
     }
 
-    @Test("Swift: Swift 6, the module's own name, and no path to a toolchain")
+    @Test("Swift: Swift 6, the build's own module name, and no path to a toolchain")
     func swiftFlags() {
         let words = swift()
         for word in [
@@ -61,21 +61,21 @@ struct CompilerWordsTests {
             linker == ["-z", "defs", "-z", "now", "-z", "nodelete", "--as-needed", "--version-script=/v"])
     }
 
-    @Test("for a debugger: not optimised")
+    @Test("for a debugger: no optimization")
     func debug() {
         #expect(c(BuildChoices(isDebug: true)).contains("-O0"))
         #expect(!c(BuildChoices(isDebug: true)).contains("-O2"))
         #expect(swift(BuildChoices(isDebug: true)).contains("-Onone"))
     }
 
-    @Test("a module's name is an identifier, and no other build's")
+    @Test("a module's name is an identifier and differs between builds")
     func moduleName() {
         #expect(CompilerWords.moduleName(for: "my-ticker.2é", build: 0xab) == "Plugin_my_ticker_2__00000000000000ab")
         #expect(
             CompilerWords.moduleName(for: "a", build: 1) != CompilerWords.moduleName(for: "a", build: 2))
     }
 
-    @Test("what no build has used for a month is not kept")
+    @Test("files that no build has used for a month are removed")
     func pruning() {
         let cache = TemporaryDirectory()
         for name in ["old", ".left.behind", "used"] {
@@ -93,7 +93,7 @@ struct CompilerWordsTests {
         #expect(access("\(cache.path)/used/Sluice.o", R_OK) == 0)
     }
 
-    @Test("the library is compiled again for another compiler, other flags, or other sources, and only then")
+    @Test("the library is compiled again for another compiler, other flags or other sources, and only then")
     func cacheKey() {
         let one: [(name: String, content: [UInt8])] = [("A.swift", Array("let a = 1".utf8)), ("B.swift", [])]
         func key(
@@ -105,7 +105,7 @@ struct CompilerWordsTests {
         let keys = [
             key(one), key(one, version: "6.4"), key(one, command: ["swiftc"]), key(one, command: ["swiftc -O"]),
             key([one[0]]), key([("A.swift", Array("let a = 2".utf8)), one[1]]),
-            // The same bytes, cut otherwise.
+            // The same bytes, split differently.
             key([("A.swift", Array("let a = ".utf8)), ("B.swift", Array("1".utf8))]),
             key([("C.swift", one[0].content), one[1]]),
         ]

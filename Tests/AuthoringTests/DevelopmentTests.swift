@@ -8,7 +8,7 @@ struct DevelopmentTests {
         label: "b.c", file: "/tmp/s/b.c.so", isBuilt: true, text: "a warning\n", milliseconds: 1)
 
     @Test(
-        "a plugin that is refused once it is built is not built; the line names sources, not what they were compiled to"
+        "a plugin that is refused after its build does not count as built; the message names its source file"
     )
     func refused() {
         let refusals = [
@@ -21,7 +21,7 @@ struct DevelopmentTests {
         #expect(report.loaded(refusals: refusals) == expected)
     }
 
-    @Test("one that is not refused stays as it is")
+    @Test("the report of a plugin that was not refused does not change")
     func loaded() {
         #expect(report.loaded(refusals: []) == report)
         #expect(report.loaded(refusals: ["/tmp/s/bb.c.so: another", "/tmp/s/b.c.so.bak: another"]) == report)

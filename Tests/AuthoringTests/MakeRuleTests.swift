@@ -2,10 +2,10 @@ import Testing
 
 @testable import Authoring
 
-@Suite("What a compiler says that it has read")
+@Suite("The list of files that a compiler has read")
 struct MakeRuleTests {
     @Test(
-        "is read as it was written",
+        "is parsed in the form that compilers write",
         arguments: [
             ("sources: a.c /usr/include/stdio.h b.h\n", ["a.c", "/usr/include/stdio.h", "b.h"]),
             ("sources: a.c \\\n /x/b.h \\\n  c.h\n", ["a.c", "/x/b.h", "c.h"]),

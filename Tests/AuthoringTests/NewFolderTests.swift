@@ -12,7 +12,7 @@ struct NewFolderTests {
     }
 
     @Test(
-        "has what builds it in its language, a page, and nothing that names another",
+        "contains the files to build it in its language, and a page, and mentions no other producer",
         arguments: [
             (PluginSources.Language.c, ["my-ticker.c", "Makefile"]), (.swift, ["my-ticker.swift", "Package.swift"]),
         ])
@@ -23,13 +23,13 @@ struct NewFolderTests {
         #expect(files[0].text.contains("\"my-ticker\""))
     }
 
-    @Test("its page is that of hello-swift")
+    @Test("its page is the one of hello-swift")
     func page() {
         let shipped = readFile("\(repositoryRoot)/Plugins/hello-swift/index.html") ?? []
         #expect(String(decoding: shipped, as: UTF8.self) == NewFolder.page(title: "hello-swift", route: "/sse"))
     }
 
-    @Test("make's three lines have the flags of sluice build")
+    @Test("its makefile has the same flags as sluice build")
     func makefile() throws {
         let makefile = try #require(try folder(.c).files.first { $0.name == "Makefile" }?.text)
         #expect(makefile.split(separator: "\n").count == 3)

@@ -5,20 +5,20 @@ import Testing
 
 @testable import Authoring
 
-@Suite("The files of a plugin")
+@Suite("A plugin's source files")
 struct PluginSourcesTests {
     private let directory = TemporaryDirectory()
 
     private func path(_ name: String) -> String { "\(directory.path)/\(name)" }
 
-    @Test("a file: its language by its ending, its name the plugin's")
+    @Test("a file: its suffix determines the language, its name is the plugin's")
     func file() throws {
         directory.write([], to: "hello.c")
         let sources = try PluginSources([path("hello.c")])
         #expect(sources.language == .c && sources.name == "hello" && sources.files == [path("hello.c")])
     }
 
-    @Test("a folder: all of its sources but hidden ones and a package's manifest")
+    @Test("a folder: all of its sources except hidden ones and a package's manifest")
     func folder() throws {
         for name in ["b.swift", "a.swift", ".c.swift", "Package.swift", "Package@swift-6.2.swift", "README.md"] {
             directory.write([], to: name)
@@ -29,7 +29,7 @@ struct PluginSourcesTests {
         #expect(sources.name == directory.path.split(separator: "/").last.map(String.init))
     }
 
-    @Test("what is no plugin is refused in one line")
+    @Test("invalid arguments are refused in one line")
     func refused() throws {
         directory.write([], to: "a.c")
         directory.write([], to: "b.swift")
@@ -51,7 +51,7 @@ struct PluginSourcesTests {
         #expect(error("a.c", "empty").contains("empty is a directory"))
     }
 
-    @Test("where the plugin's file goes")
+    @Test("the path of the compiled plugin")
     func output() throws {
         let sources = try PluginSources(files: ["hello.c"], name: "hello")
         #expect(sources.outputPath(nil) == "hello.so")
@@ -61,7 +61,7 @@ struct PluginSourcesTests {
     }
 }
 
-@Suite("What plugins are compiled against")
+@Suite("The files to compile plugins with")
 struct AuthoringFilesTests {
     private let directory = TemporaryDirectory()
 
@@ -76,7 +76,7 @@ struct AuthoringFilesTests {
         }
     }
 
-    @Test("in the tree that the executable was built in")
+    @Test("are found in the tree that the executable was built in")
     func tree() throws {
         make(
             "Package.swift", "include/sluice.h", "include/module.modulemap", "Sources/Sluice/Export.swift",
@@ -87,7 +87,7 @@ struct AuthoringFilesTests {
         #expect(files.package == directory.path)
     }
 
-    @Test("beside an installed one")
+    @Test("are found beside an installed executable")
     func installed() throws {
         make(
             "bin/sluice", "share/sluice/include/sluice.h", "share/sluice/include/module.modulemap",
@@ -98,7 +98,7 @@ struct AuthoringFilesTests {
         #expect(files.package == nil)
     }
 
-    @Test("nowhere: says where it looked")
+    @Test("are missing: the message names the places that were searched")
     func absent() throws {
         make("bin/sluice", "share/sluice/include/sluice.h")
         do {
@@ -111,11 +111,11 @@ struct AuthoringFilesTests {
     }
 }
 
-@Suite("The compilers")
+@Suite("Compilers")
 struct ToolchainTests {
     private let directory = TemporaryDirectory()
 
-    @Test("are found on the PATH, or named with arguments of their own")
+    @Test("are found on the PATH, or named with their own arguments")
     func found() throws {
         let gcc = directory.write([], to: "gcc", mode: 0o755)
         let swiftc = directory.write([], to: "swiftc", mode: 0o755)
@@ -126,7 +126,7 @@ struct ToolchainTests {
         #expect(try Toolchain(environment: ["CC": gcc]).cCompiler() == [gcc])
     }
 
-    @Test("are missing: says which, and what to do")
+    @Test("are missing: the message says which, and what to do")
     func missing() {
         let toolchain = Toolchain(environment: ["PATH": directory.path])
         #expect(
@@ -144,7 +144,7 @@ struct ToolchainTests {
         }
     }
 
-    @Test("the compiled library is kept where the user's caches are")
+    @Test("the compiled library is stored in the user's cache folder")
     func cache() throws {
         #expect(try SwiftLibrary.cacheFolder(environment: ["XDG_CACHE_HOME": "/c", "HOME": "/h"]) == "/c/sluice")
         #expect(

@@ -6,7 +6,7 @@ import Testing
 @Suite("The name of a new producer")
 struct ProducerNameTests {
     @Test(
-        "as C and as Swift spell it",
+        "is converted to identifiers of C and Swift",
         arguments: [
             ("hello", "hello", "Hello"), ("my-ticker", "my_ticker", "MyTicker"), ("a.b_c-d2", "a_b_c_d2", "ABCD2"),
             ("x", "x", "X"),
@@ -18,13 +18,13 @@ struct ProducerNameTests {
     }
 
     @Test(
-        "never one that Swift or the library has", arguments: ["self", "type", "producer", "request", "string", "task"])
+        "is never one that Swift or the library uses", arguments: ["self", "type", "producer", "request", "string", "task"])
     func taken(text: String) throws {
         #expect(try ProducerName(text).typeName.hasSuffix("Events"))
     }
 
     @Test(
-        "what is none is refused by the rule",
+        "is refused with the rule if it is invalid",
         arguments: [
             "", "Hello", "2fast", "-a", "a-", "a.", "a b", "a/b", "..", "é", "a\n", String(repeating: "a", count: 65),
         ])
@@ -34,7 +34,7 @@ struct ProducerNameTests {
         }
     }
 
-    @Test("64 characters are not too many")
+    @Test("can have 64 characters")
     func longest() throws {
         #expect(try ProducerName(String(repeating: "a", count: 64)).text.count == 64)
     }

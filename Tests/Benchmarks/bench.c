@@ -1,4 +1,4 @@
-/* The producers that the benchmark asks for: /idle, /ticker, /firehose, /events and /replay, written as any plugin would write them. */
+/* The producers that the benchmark requests: /idle, /ticker, /firehose, /events and /replay, written like any plugin. */
 #include <sluice.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +20,7 @@ static int32_t freeing_close(void *state, int32_t reason)
     return SLUICE_CLOSED;
 }
 
-/* /idle: nothing, for ever. */
+/* /idle: never sends an event. */
 
 static int32_t idle_open(sluice_stream *stream, void **state)
 {
@@ -45,7 +45,7 @@ static const sluice_producer idle = {
     .close = freeing_close,
 };
 
-/* /ticker?ms=1000: an event each `ms` milliseconds. */
+/* /ticker?ms=1000: an event every `ms` milliseconds. */
 
 struct ticker {
     int64_t ms;
@@ -86,8 +86,9 @@ static const sluice_producer ticker = {
 };
 
 /*
- * /firehose?size=120&stamp=false: events of `size` bytes of data, one each `next`, without end. All differ: `n` counts, and
- * with `stamp` the time in `t` (nanoseconds since 1970) is taken for each of them. Both have a fixed width, so that only they are written.
+ * /firehose?size=120&stamp=false: events with `size` bytes of data, one for each `next`, without end. They all differ: `n`
+ * is a count, and with `stamp`, `t` is the time of each event (nanoseconds since 1970). Both have a fixed width, so only
+ * they have to be written.
  */
 
 #define FIREHOSE_DATA "{\"t\":1000000000000000000,\"n\":100000000000,\"pad\":\"\"}"
@@ -147,9 +148,10 @@ static const sluice_producer firehose = {
 };
 
 /*
- * /events?size=120: a shared stream with the monotonic time and a count in its data. It waits for /start?interval_us=N: then an event
- * each N microseconds, or, with 0, the next one as soon as the one before was handed to all subscribers, one event a write.
- * /replay?events=10000&size=120: the same events, all at once, and then none: for its history.
+ * /events?size=120: a shared stream with the monotonic time and a count in its data. It waits for
+ * /start?interval_us=N, and then sends an event every N microseconds, or, with 0, the next one as soon as the one before
+ * has been given to all subscribers, so that there is one event in each write.
+ * /replay?events=10000&size=120: the same events, all at once and then no more, to fill its history.
  */
 
 static _Atomic(sluice_stream *) fanout_stream;
@@ -208,7 +210,7 @@ static int32_t fanout_next(void *state, sluice_event *event)
     if (interval_us < 0)
         return SLUICE_NEXT_WAIT;
     if (interval_us == 0 && fanout->sent) {
-        /* Not another event into the same write: the host sends this one first. */
+/* No second event in the same write: the host sends this one first. */
         fanout->sent = false;
         host->wake(fanout_stream);
         return SLUICE_NEXT_WAIT;

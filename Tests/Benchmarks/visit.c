@@ -1,13 +1,15 @@
 /*
- * Subscribers that come and go, on loopback: what the load generator of the bench folder, whose subscribers stay, does not measure.
+ * Subscribers that connect and disconnect, on loopback. (The load generator in the bench folder only measures subscribers
+ * that stay.)
  *
  *   visit churn  --port N --path P --count N [--rate N] [--stay-ms N] [--in-flight N] [--readers N --reader-path P] [--pid N]
  *   visit replay --port N --path P --count N [--events N] [--in-flight N] [--pid N]
  *
- * churn: `count` subscribers, each of which leaves (reset) so long after the head of its response. With a rate they come evenly; without
- * one the next comes as soon as fewer than `in-flight` are there. The readers are there all the time: an event's delay is the time of
- * its read() less the time in its data ("t": nanoseconds of CLOCK_MONOTONIC), and each of the numbers in "n" must come once.
- * replay: `count` subscribers, each of which reads so many events and leaves.
+ * churn: `count` subscribers, each of which disconnects (with a reset) `stay-ms` after the head of its response. With a
+ * rate, they connect at regular intervals; otherwise the next one connects as soon as there are fewer than `in-flight`.
+ * The readers stay connected: an event's delay is the time of its read() minus the time in its data ("t": nanoseconds of
+ * CLOCK_MONOTONIC), and each of the numbers in "n" must arrive once.
+ * replay: `count` subscribers, each of which reads `events` events and disconnects.
  * Prints one line of JSON. CPU is that of the server's process (clock_getcpuclockid), over the whole run.
  */
 #define _GNU_SOURCE
@@ -77,7 +79,7 @@ static void come(bool is_reader)
     visitor->descriptor = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (visitor->descriptor < 0)
         fail("socket");
-    /* Several addresses of its own, so that there are ports enough. */
+/* Several source addresses, so that there are enough ports. */
     struct sockaddr_in own = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7F000002 + (uint32_t)(came % 8))};
     int one = 1;
     setsockopt(visitor->descriptor, IPPROTO_IP, 24 /* IP_BIND_ADDRESS_NO_PORT */, &one, sizeof one);
@@ -136,7 +138,7 @@ static void take(struct visitor *visitor, int64_t at)
         delays[delay_count++] = at - (int64_t)strtoull(time + 4, NULL, 10);
 }
 
-/* Returns false if it has left. */
+/* Returns false if the visitor has disconnected. */
 static bool receive(struct visitor *visitor, int64_t at)
 {
     static char buffer[1 << 16];
@@ -216,7 +218,7 @@ static void turn(int timeout)
         if (events[index].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
             bool was_leaving = visitor->leaves_at != INT64_MAX && visitor->has_head;
             if (was_leaving) {
-                /* It is in the list of those that leave: what it still gets is of no interest. */
+/* It is in the list of those that disconnect: further data does not matter. */
                 static char sink[1 << 16];
                 while (recv(visitor->descriptor, sink, sizeof sink, MSG_DONTWAIT) > 0)
                     ;
@@ -268,7 +270,7 @@ int main(int argc, char **argv)
     epoll = epoll_create1(EPOLL_CLOEXEC);
     for (int64_t index = 0; index < readers; ++index)
         come(true);
-    /* The readers have their place, and some events, before the others come. */
+/* The readers are connected, and have some events, before the others connect. */
     int64_t began = now();
     while (readers > 0 && delivered < readers * 20 && now() - began < 5000000000)
         turn(10);

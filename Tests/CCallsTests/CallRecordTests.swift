@@ -4,7 +4,7 @@ import Testing
 
 @Suite("The record of calls", .onTestThreads)
 struct CallRecordTests {
-    @Test("a call is read while it runs, and no longer")
+    @Test("a call can be read while it runs, and no longer")
     func oneCall() {
         let record = sluice_call_record_here()
         #expect(read(record) == nil)
@@ -15,7 +15,7 @@ struct CallRecordTests {
         #expect(read(record) == nil)
     }
 
-    @Test("behind an inner call the outer one goes on, with another number")
+    @Test("after an inner call, the outer one continues with another number")
     func innerCall() {
         let record = sluice_call_record_here()
         let none = sluice_call_begin(Callees.clock, .next, 7)
@@ -30,14 +30,14 @@ struct CallRecordTests {
         #expect(read(record) == nil)
     }
 
-    @Test("a callee keeps its texts")
+    @Test("a callee keeps copies of its texts")
     func callee() {
         #expect(Callees.clock.pointee.producer == nil && Callees.clock.pointee.generation == 1)
         #expect(Callees.tail.pointee.producer.map { String(cString: $0) } == "lines")
         #expect(String(cString: Callees.tail.pointee.plugin) == "tail")
     }
 
-    @Test("another thread reads a whole call, or none")
+    @Test("another thread reads a complete call or none")
     func otherThread() throws {
         let given = Watched<RecordAddress?>(nil)
         let isOver = Watched(false)
@@ -53,7 +53,7 @@ struct CallRecordTests {
                 sluice_call_end(outer)
             }
             isOver.update { $0 = true }
-            // Its record is there as long as it is.
+            // The record exists as long as its thread.
             _ = mayEnd.becomes(true, within: .seconds(60))
         }
         let record = try #require(given.wait(.seconds(60), until: { $0 }))
@@ -88,20 +88,20 @@ private func read(_ record: UnsafePointer<sluice_call_record>) -> Read? {
     return Read(String(cString: callee.pointee.plugin), call.function, call.stream)
 }
 
-/// Odd while a call runs.
+/// The number is odd while a call runs.
 private func serial(_ record: UnsafePointer<sluice_call_record>) -> UInt64 {
     var call = sluice_call()
     _ = sluice_call_read(record, &call)
     return call.serial
 }
 
-private struct RecordAddress: @unchecked Sendable {  // what it points to is made to be read by other threads
+private struct RecordAddress: @unchecked Sendable {  // the record is made to be read by other threads
     let pointer: UnsafeMutablePointer<sluice_call_record>
     init(_ pointer: UnsafeMutablePointer<sluice_call_record>) { self.pointer = pointer }
 }
 
 private enum Callees {
-    // For ever, as calls want it; never written again.
+    // Never freed or changed, as calls require.
     nonisolated(unsafe) static let clock = sluice_callee_make("clock", nil, 1)
     nonisolated(unsafe) static let tail = sluice_callee_make("tail", "lines", 2)
 }

@@ -2,10 +2,10 @@ import Testing
 
 @testable import Checking
 
-@Suite("Scenarios: what their processes tell")
+@Suite("Reports of scenarios")
 struct ScenarioTests {
     @Test(
-        "a line is read as it was written",
+        "a line is parsed as it was written",
         arguments: [
             ScenarioLine.finding(Finding(kind: .neverEnds, text: "3 streams")), .figure(name: "next", value: "0.8 us"),
             .skipped("it has no parameters"), .done,
@@ -15,18 +15,18 @@ struct ScenarioTests {
     }
 
     @Test(
-        "what no scenario writes is not taken for a line",
+        "invalid lines are ignored",
         arguments: ["", "find", "finding\tcra", "finding\tlove\tx", "done\t", "x\ty"])
     func garbage(text: String) {
         #expect(ScenarioLine(text) == nil)
     }
 
-    @Test("text with tabs and line ends stays on one line")
+    @Test("text with tabs and newlines stays on one line")
     func oneLine() {
         #expect(ScenarioLine.finding(Finding(kind: .crash, text: "a\tb\nc")).text == "finding\tcrash\ta b c")
     }
 
-    @Test("a broken rule is a finding, a plugin's own reason to fail is none")
+    @Test("a broken rule is a finding, but a plugin's own reason to fail is not")
     func logLines() {
         func finding(_ message: String, _ metadata: [String: String] = [:]) -> Finding? {
             Finding(ofLogLine: message, metadata)

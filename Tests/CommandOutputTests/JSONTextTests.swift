@@ -15,7 +15,7 @@ struct JSONTextTests {
 
     private func line(_ value: some Encodable) -> String { String(decoding: JSONText.line(value), as: UTF8.self) }
 
-    @Test("members are in snake case and in alphabetical order; what is always there is null without a value")
+    @Test("members are in snake case and in alphabetical order; those that are always present are null without a value")
     func members() {
         #expect(line(Value()) == #"{"always":null,"nested":[],"plain_text":"a"}"#)
         let value = Value(maybe: 1, always: 2, nested: [.init(innerText: nil), .init(innerText: "b")])
@@ -26,12 +26,12 @@ struct JSONTextTests {
         #expect(JSONText.decoded(Value.self, from: JSONText.pretty(value)) == value)
     }
 
-    @Test("keys of a dictionary stay as they are")
+    @Test("the keys of a dictionary are not changed")
     func dictionaries() {
         #expect(line(["next, median of 7": "0.8 µs", "aKey": "/x"]) == #"{"aKey":"/x","next, median of 7":"0.8 µs"}"#)
     }
 
-    @Test("nothing in a text ends it, or drives a terminal")
+    @Test("no text can end its string early or control a terminal")
     func texts() {
         let nasty = "\" \\ \n \r \t \u{1}\u{1b}\u{7f} ü\u{2028}🙂"
         for bytes in [JSONText.line([nasty]), JSONText.pretty([nasty]).dropLast()] {
@@ -41,26 +41,26 @@ struct JSONTextTests {
         #expect(!JSONText.line([nasty]).contains(UInt8(ascii: "\n")))
     }
 
-    @Test("numbers are written as they were")
+    @Test("numbers are written exactly")
     func numbers() {
         #expect(line([0, -17, Int.max]) == "[0,-17,9223372036854775807]")
         #expect(line([0.001, 11520.5, 12]) == "[0.001,11520.5,12]")
     }
 
     @Test(
-        "what lacks members that must be there, or is no JSON, is nothing",
+        "invalid JSON and missing required members are rejected",
         arguments: ["", "{", "[]", "null", "{}", #"{"plain_text":1,"nested":[]}"#, #"{"plain_text":"a","nested":[]"#])
     func refused(text: String) {
         #expect(JSONText.decoded(Value.self, from: text.utf8) == nil)
     }
 
-    @Test("unknown members are left out, and those that are always written may be missing")
+    @Test("unknown members are ignored, and those that are always written can be missing")
     func otherVersions() {
         let text = #"{"plain_text":"a","nested":[{}],"someday":{"x":[1,null]}}"#
         #expect(JSONText.decoded(Value.self, from: text.utf8) == Value(nested: [.init(innerText: nil)]))
     }
 
-    @Test("bytes that are not UTF-8, and nesting without end, are refused")
+    @Test("bytes that are not UTF-8, and endless nesting, are rejected")
     func hostile() {
         #expect(JSONText.decoded([String].self, from: [0x5b, 0x22, 0xff, 0x22, 0x5d]) == nil)
         #expect(JSONText.decoded(Value.self, from: [UInt8](repeating: UInt8(ascii: "["), count: 100_000)) == nil)

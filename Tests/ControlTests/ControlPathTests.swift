@@ -5,11 +5,11 @@ import Testing
 
 @testable import Control
 
-@Suite("Where a control socket is")
+@Suite("The path of a control socket")
 struct ControlPathTests {
     private let directory = TemporaryDirectory()
 
-    @Test("the standard place is the same however the directory is written, and another for each directory")
+    @Test("the standard path is the same for all spellings of a directory, and differs between directories")
     func standardPath() throws {
         let here = ControlPath.absolute(".")
         let written = ["plugins", "./plugins", "plugins/", "x/../plugins", "\(here)//plugins/."]

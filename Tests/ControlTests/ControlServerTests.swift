@@ -13,7 +13,7 @@ struct ControlServerTests {
     private let directory = TemporaryDirectory()
     private var path: String { "\(directory.path)/c.sock" }
 
-    /// A server that counts what it is asked.
+    /// A server that records its commands.
     private func serving(_ body: (AskedCommands) throws -> Void) throws {
         let asked = AskedCommands()
         let server = ControlServer(
@@ -45,7 +45,7 @@ struct ControlServerTests {
 
     private func connect() throws -> UnixSocket { try UnixSocket.connect(to: path).get() }
 
-    /// Sends bytes as they are, and reads the lines that come back, up to the end.
+    /// Sends raw bytes, and reads lines until the end.
     private func conversation(_ bytes: String) throws -> [Answer] {
         let socket = try connect()
         defer { socket.close() }
@@ -61,7 +61,7 @@ struct ControlServerTests {
         return answers
     }
 
-    @Test("a request gets its answer, and so does the next on the same connection")
+    @Test("a request gets its answer, and so does the next one on the same connection")
     func requests() throws {
         try serving { asked in
             let answers = try conversation("{\"command\":\"status\"}\n{\"command\":\"reload\", \"more\": [1]}\n")
@@ -69,7 +69,7 @@ struct ControlServerTests {
             #expect(answers.map(\.protocol) == [1, 1])
             #expect(answers[0].answer == 42 && answers[1].error == "no")
             #expect(asked.all == [.status, .reload])
-            // As it came, for programs that know more members.
+            // The raw answer, for programs that know more members.
             #expect(
                 try String(decoding: ControlClient(connect()).ask(.status, seconds: 10), as: UTF8.self)
                     == #"{"answer":42,"ok":true,"protocol":1}"#)
@@ -77,7 +77,7 @@ struct ControlServerTests {
         }
     }
 
-    @Test("nonsense is answered with what was expected, and the connection goes on")
+    @Test("invalid requests are answered with what was expected, and the connection continues")
     func nonsense() throws {
         try serving { asked in
             let answers = try conversation(
@@ -89,7 +89,7 @@ struct ControlServerTests {
         }
     }
 
-    @Test("a line without end is refused, and the client hung up on")
+    @Test("a line without an end is refused, and the connection closed")
     func endless() throws {
         try serving { _ in
             let answers = try conversation(String(repeating: "x", count: 3 * ControlProtocol.requestBytesMax))
@@ -97,13 +97,13 @@ struct ControlServerTests {
         }
     }
 
-    @Test("one client too many is turned away; there is room again when another leaves")
+    @Test("a client beyond the limit is refused; when another one disconnects, there is room again")
     func crowd() throws {
         var clients: [UnixSocket] = []
         try serving { _ in
             for _ in 0..<ControlServer.clientsMax {
                 let socket = try connect()
-                // Its thread is there once it has answered.
+                // The client's thread exists once it has answered.
                 #expect(socket.write(ControlProtocol.request(.status), deadline: .max, now: { 0 }))
                 var rest: [UInt8] = []
                 let answer = socket.readLine(
@@ -121,7 +121,7 @@ struct ControlServerTests {
         }
     }
 
-    @Test("its file is for its user alone, and gone with the server")
+    @Test("only its user can use the file, and it is removed with the server")
     func file() throws {
         try serving { _ in
             var status = stat()
@@ -132,9 +132,9 @@ struct ControlServerTests {
         if case .success = UnixSocket.connect(to: path) { Issue.record("somebody is still there") }
     }
 
-    @Test("what a killed server left behind is taken over; what is in use, or is no socket, is not")
+    @Test("a killed server's socket is replaced; one that is in use, and other files, are not")
     func takingOver() throws {
-        // Bound, and closed without being unlinked: nobody listens.
+        // Bound, and closed without removing the file: nobody listens.
         try UnixSocket.bind(to: path).get().close()
         #expect(access(path, F_OK) == 0)
         try serving { _ in
@@ -154,7 +154,7 @@ struct ControlServerTests {
         }
     }
 
-    @Test("a server that has gone does not take away the socket of the one that came after it")
+    @Test("a server that stops does not remove the socket of a later server")
     func succession() throws {
         let first = try ControlSocket(listeningOn: path)
         first.shut()
@@ -167,7 +167,7 @@ struct ControlServerTests {
         second.socket.close()
     }
 
-    @Test("the request of a reload says whether it is by force")
+    @Test("a request for a reload says whether it is forced")
     func forceInRequest() throws {
         for command in ControlProtocol.Command.allCases {
             let line = ControlProtocol.request(command).dropLast()

@@ -4,9 +4,9 @@ import Testing
 
 @testable import Control
 
-@Suite("Asking for a reload", .timeLimit(.minutes(2)))
+@Suite("Requests for reloads", .timeLimit(.minutes(2)))
 struct ReloadDeskTests {
-    @Test("who asks while a reload runs is answered by the next one, all together")
+    @Test("requests during a reload are all answered by the next one")
     func coalescing() throws {
         let desk = ReloadDesk()
         let answers = Watched<[ReloadOutcome?]>([])
@@ -29,7 +29,7 @@ struct ReloadDeskTests {
         #expect(desk.record.count == 2 && desk.record.lastAt == 101 && !desk.record.isReloading)
     }
 
-    @Test("a reload is by force if one of those who wait for it wants that, and the one behind it is not")
+    @Test("a reload is forced if one of its requests is, and the next one is not")
     func forced() {
         let desk = ReloadDesk()
         let posts = Watched(0)
@@ -43,7 +43,7 @@ struct ReloadDeskTests {
         desk.end(second.ticket, .success(ReloadOutcome()), at: 1)
     }
 
-    @Test("the last refusals are kept, with their time")
+    @Test("the latest refusals are kept, with their times")
     func refusals() {
         let desk = ReloadDesk()
         desk.note(["at the start"], at: 1)

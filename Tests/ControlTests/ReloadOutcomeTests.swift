@@ -3,13 +3,13 @@ import Testing
 
 @testable import Control
 
-@Suite("What a reload did")
+@Suite("The result of a reload")
 struct ReloadOutcomeTests {
     private let outcome = ReloadOutcome(
         loaded: ["a"], replaced: ["b", "c"], unchanged: 7, refusals: ["x.so: no; mend \u{1b}[2Jit"],
         changedSettings: ["retry"], fixedSettings: ["listen"])
 
-    @Test("is a line for each kind of change, and one for each refusal")
+    @Test("has a line for each kind of change and for each refusal")
     func text() {
         #expect(
             outcome.text == """
@@ -23,7 +23,7 @@ struct ReloadOutcomeTests {
                 """)
     }
 
-    @Test("its keys are those that are documented, and it is read as it was written")
+    @Test("has the documented keys, and is parsed as it was written")
     func keys() throws {
         let line = ControlAnswer(ReloadOutcome(loaded: ["a"], changedSettings: ["retry"])).line
         #expect(
@@ -33,7 +33,7 @@ struct ReloadOutcomeTests {
         #expect(try ControlClient.decoded(ReloadOutcome.self, from: ControlAnswer(outcome).line) == outcome)
     }
 
-    @Test("is read from an older and a newer server's answer")
+    @Test("is parsed from the answers of older and newer servers")
     func otherVersions() throws {
         let sparse = try ControlClient.decoded(
             ReloadOutcome.self, from: Array(#"{"loaded":["a"],"someday":{"x":[1]}}"#.utf8))

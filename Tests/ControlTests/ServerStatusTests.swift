@@ -3,11 +3,11 @@ import Testing
 
 @testable import Control
 
-@Suite("What a server tells of itself")
+@Suite("The status of a server")
 struct ServerStatusTests {
     private func line(_ value: some Encodable) -> String { String(decoding: JSONText.line(value), as: UTF8.self) }
 
-    @Test("each key is always there, with the name that scripts know")
+    @Test("every key is always present, with its documented name")
     func keys() {
         #expect(
             line(ServerStatus()) == """

@@ -8,7 +8,7 @@ struct StatusTableTests {
         StatusTable(try ControlClient.decoded(ServerStatus.self, from: Array(json.utf8))).text
     }
 
-    @Test("has a row for each generation, and says who holds what drains")
+    @Test("has a row for each generation, and shows what holds draining ones")
     func table() throws {
         let json = """
             {"ok":true,"version":"0.1.0","pid":7,"address":"127.0.0.1:8080","directory":"./plugins","uptime_seconds":11520.5,
@@ -48,13 +48,13 @@ struct StatusTableTests {
                 """)
     }
 
-    @Test("shows what it can of an answer that lacks nearly everything")
+    @Test("is printed even if nearly everything is missing in the answer")
     func sparse() throws {
         let text = try table(of: "{}")
         #expect(text.hasPrefix("sluice ?, process 0, up -") && text.contains("PLUGIN"))
     }
 
-    @Test("does not mind what a newer server adds, nor states that it does not know")
+    @Test("ignores members and states that only newer servers know")
     func newer() throws {
         let text = try table(
             of: #"{"pid":7,"weather":{"wind":[1,null]},"generations":[{"plugin":"p","state":"frozen","mood":"good"}]}"#)

@@ -9,12 +9,12 @@ func encode(
     return Array(frames.bytes)
 }
 
-/// As `encode`, with bytes that need not be UTF-8 in one field.
+/// The same with bytes in one field that need not be UTF-8.
 func encode(
     _ bytes: [UInt8], as field: EncodingFault.Field, with encoder: EventEncoder = EventEncoder()
 ) throws(EncodingFault) -> [UInt8] {
     var frames = FrameBuffer(capacity: 1)
-    // A copy of exactly this length on the heap: a sanitizer sees what reads beyond it.
+    // A heap copy of exactly this length, so that a sanitizer detects reads beyond it.
     let text = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 1)
     defer { text.deallocate() }
     text.copyBytes(from: bytes)

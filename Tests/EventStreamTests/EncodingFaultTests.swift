@@ -6,7 +6,7 @@ import Testing
 struct EncodingFaultTests {
     typealias Field = EncodingFault.Field
 
-    @Test("a newline in id or type is refused wherever it is", arguments: [Field.id, .type], ["\n", "\r", "\r\n"])
+    @Test("a newline in id or type is rejected at every position", arguments: [Field.id, .type], ["\n", "\r", "\r\n"])
     func newline(field: Field, end: String) {
         for place in 0...40 {
             let text = String(repeating: "x", count: place) + end + "data: injected"
@@ -14,7 +14,7 @@ struct EncodingFaultTests {
         }
     }
 
-    @Test("a NUL in id or type is refused wherever it is", arguments: [Field.id, .type])
+    @Test("a NUL in id or type is rejected at every position", arguments: [Field.id, .type])
     func nul(field: Field) {
         for place in 0...40 {
             for rest in [0, 1, 17] {
@@ -32,7 +32,7 @@ struct EncodingFaultTests {
         [0xF4, 0x90, 0x80, 0x80], [0xF5, 0x80, 0x80, 0x80], [0xF8, 0x88, 0x80, 0x80], [0xFE], [0xFF],
     ]
 
-    @Test("ill-formed UTF-8 is refused in every field and at every place", arguments: illFormed, Field.allCases)
+    @Test("ill-formed UTF-8 is rejected in every field and at every position", arguments: illFormed, Field.allCases)
     func illFormedAnywhere(bytes: [UInt8], field: Field) {
         for place in 0...20 {
             for rest in [0, 1, 20] {
@@ -43,9 +43,9 @@ struct EncodingFaultTests {
         }
     }
 
-    @Test("exactly those sequences are accepted that decode")
+    @Test("a sequence is accepted exactly if it can be decoded")
     func allShortSequences() {
-        // Of so many, only what is wrong is told to the test: an expectation costs more than what it expects.
+        // Only the wrong ones of so many become expectations, which are slower than the check itself.
         var wrong: [[UInt8]] = []
         for first in UInt8(0x80)...0xFF {
             for second in UInt8.min...UInt8.max where second != 0x0A && second != 0x0D {
@@ -60,7 +60,7 @@ struct EncodingFaultTests {
         #expect(wrong.isEmpty)
     }
 
-    @Test("the id of a finished stream is the host's own")
+    @Test("the id of a finished stream is reserved for the host")
     func reserved() throws {
         #expect(throws: EncodingFault.reservedID) { try encode(Event(data: "x", id: "sluice-end")) }
         for id in ["sluice-en", "sluice-ends", "Sluice-end"] {
@@ -68,22 +68,22 @@ struct EncodingFaultTests {
         }
     }
 
-    @Test("an id of 1024 bytes is the longest that is accepted")
+    @Test("an id can have at most 1024 bytes")
     func longID() throws {
         let id = String(repeating: "é", count: 512)
         #expect(try encode(Event(id: id)) == Array("id: \(id)\n\n".utf8))
         #expect(throws: EncodingFault.idTooLong) { try encode(Event(data: "x", id: id + "x")) }
-        // Whatever else is wrong with it: as much as an event may have is not looked through for that.
+        // Even if it has other faults: an id that is too long is not searched for them.
         #expect(throws: EncodingFault.idTooLong) { try encode(Event(data: "x", id: id + "\n")) }
     }
 
-    @Test("an event without any field is refused")
+    @Test("an event without any field is rejected")
     func empty() {
         #expect(throws: EncodingFault.empty) { try encode(Event()) }
         #expect(throws: EncodingFault.empty) { try encode(Event(retryMilliseconds: -1)) }
     }
 
-    @Test("the limit holds for all text together, to the byte")
+    @Test("the limit applies to all text together, to the byte")
     func limit() throws {
         let encoder = EventEncoder(maximumEventBytes: 20)
         let full = Event(data: "12345", type: "12345", id: "12345", comment: "12345", retryMilliseconds: 123_456)
@@ -103,7 +103,7 @@ struct EncodingFaultTests {
         #expect(throws: EncodingFault.tooLong(limit: 1 << 20)) { try encode(text + [0x20], as: .data) }
     }
 
-    @Test("after a fault the buffer is as it was")
+    @Test("after a fault, the buffer is unchanged")
     func rollback() throws {
         let long = String(repeating: "long ", count: 100)
         let refused = [

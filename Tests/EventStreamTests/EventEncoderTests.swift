@@ -39,7 +39,7 @@ struct EventEncoderTests {
         ),
     ]
 
-    @Test("an event is encoded byte for byte as its golden file says", arguments: golden)
+    @Test("an event is encoded exactly as in its golden file", arguments: golden)
     func goldenFile(name: String, event: Event) throws {
         let expected = try Golden.bytes(name)
         #expect(try encode(event) == expected)
@@ -50,7 +50,7 @@ struct EventEncoderTests {
         #expect(try encode(Event(retryMilliseconds: milliseconds)) == Array("retry: \(milliseconds)\n\n".utf8))
     }
 
-    @Test("a line end is found at every place of a text of every length")
+    @Test("a line end is found at every position in texts of every length")
     func lineEndAnywhere() throws {
         for length in 1...50 {
             for place in 0..<length {
@@ -64,7 +64,7 @@ struct EventEncoderTests {
         }
     }
 
-    @Test("a scalar of each length goes through at every place", arguments: ["é", "世", "🌍", "\u{7f}", "\u{80}"])
+    @Test("a scalar of each length is passed on at every position", arguments: ["é", "世", "🌍", "\u{7f}", "\u{80}"])
     func scalarAnywhere(scalar: String) throws {
         for length in 0...40 {
             for place in 0...length {
@@ -75,7 +75,7 @@ struct EventEncoderTests {
         }
     }
 
-    @Test("frames follow each other and are counted")
+    @Test("frames follow one another and are counted")
     func several() throws {
         var frames = FrameBuffer(capacity: 8)
         for number in 1...100 {

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Event parser")
 struct EventParserTests {
-    /// The text of a stream, and what an EventSource dispatches.
+    /// The text of a stream, and the events that an EventSource dispatches.
     static let dispatched: [(String, [Event])] = [
         // The examples of WHATWG HTML 9.2.6.
         ("data: YHOO\ndata: +2\ndata: 10\n\n", [Event(data: "YHOO\n+2\n10", id: "")]),
@@ -18,7 +18,7 @@ struct EventParserTests {
         ("data: a\r\rdata: b\r\n\r\ndata: c\n\n", ["a", "b", "c"].map { Event(data: $0, id: "") }),
         ("data: a\r\ndata: b\rdata: c\ndata: d\r\n\n", [Event(data: "a\nb\nc\nd", id: "")]),
         ("\n\n\r\r\n\ndata: a\n\n\n\n", [Event(data: "a", id: "")]),
-        // A byte order mark counts at the beginning only, and once.
+        // A byte order mark is only removed at the beginning, and once.
         ("\u{FEFF}data: a\n\n\u{FEFF}data: b\n\n", [Event(data: "a", id: "")]),
         ("\u{FEFF}\u{FEFF}data: a\n\n", []),
         // Exactly one space is removed.
@@ -26,22 +26,22 @@ struct EventParserTests {
         // Unknown fields, and names that are not exactly right, are ignored.
         ("DATA: a\ndata : b\n data: c\nfoo: d\ndata\u{0}: e\ndata: f\n\n", [Event(data: "f", id: "")]),
         ("data:a:b: c\n\n", [Event(data: "a:b: c", id: "")]),
-        // The type belongs to its block, dispatched or not; an empty one is "message".
+        // The type only applies to its block, dispatched or not; an empty one is "message".
         ("event: x\n\ndata: a\n\n", [Event(data: "a", id: "")]),
         ("event: x\ndata: a\n\ndata: b\n\n", [Event(data: "a", type: "x", id: ""), Event(data: "b", id: "")]),
         ("event: x\nevent:\ndata: a\n\n", [Event(data: "a", id: "")]),
         ("event: x\nevent: y\ndata: a\n\n", [Event(data: "a", type: "y", id: "")]),
-        // The id stays until another one comes; one that holds a NUL never came.
+        // The id is kept until the next one; an id with a NUL is ignored.
         ("id: 1\n\ndata: a\n\ndata: b\n\n", [Event(data: "a", id: "1"), Event(data: "b", id: "1")]),
         ("id: 1\nid: 2\u{0}\ndata: a\n\n", [Event(data: "a", id: "1")]),
         ("id: 1\ndata: a\n\nid:\ndata: b\n\n", [Event(data: "a", id: "1"), Event(data: "b", id: "")]),
-        // What no blank line ends is dropped.
+        // A block without a blank line at its end is dropped.
         ("data: a\n\ndata: b\nid: 9\n", [Event(data: "a", id: "")]),
         // Only CR and LF end a line.
         ("data: a\u{2028}b\u{85}c\u{c}d\n\n", [Event(data: "a\u{2028}b\u{85}c\u{c}d", id: "")]),
     ]
 
-    @Test("a stream dispatches what the specification says, however it is cut", arguments: dispatched)
+    @Test("a stream is dispatched as specified, however it is split", arguments: dispatched)
     func stream(text: String, expected: [Event]) {
         let bytes = Array(text.utf8)
         for size in 1...max(1, bytes.count) {
@@ -54,7 +54,7 @@ struct EventParserTests {
         }
     }
 
-    @Test("an event is there as soon as its blank line is, also if that ends with CR")
+    @Test("an event is dispatched as soon as its blank line is there, even if that ends with CR")
     func dispatchedAtOnce() {
         var parser = EventParser()
         #expect(parser.feed(Array("data: a\r\n\r".utf8)) == [Event(data: "a", id: "")])
@@ -62,7 +62,7 @@ struct EventParserTests {
         #expect(parser.feed(Array("data: b\n\n".utf8)) == [Event(data: "b", id: "")])
     }
 
-    @Test("an id counts once its block is complete, with data or without")
+    @Test("an id takes effect once its block is complete, with or without data")
     func lastEventID() {
         var parser = EventParser()
         #expect(parser.lastEventID == "")
@@ -73,7 +73,7 @@ struct EventParserTests {
     }
 
     @Test(
-        "a reconnection time is digits and nothing else",
+        "a reconnection time consists only of digits",
         arguments: [
             ("retry: 1500\n", 1500), ("retry:0\n", 0), ("retry: 007\n", 7), ("retry: 99999999999999999999\n", .max),
             ("retry: -1\n", nil), ("retry: 1.5\n", nil), ("retry: 15x\n", nil), ("retry:  15\n", nil), ("retry\n", nil),
@@ -93,7 +93,7 @@ struct EventParserTests {
         )
     }
 
-    @Test("blocks are reported as they are on the wire")
+    @Test("blocks are reported exactly as sent")
     func blocks() {
         var parser = EventParser(reporting: .blocks)
         let text = ": hello\n: there\n\n\nid: 1\n\ndata: a\nretry: 5\nevent:\n\n:\n\nunknown\n\n"

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Frame buffer")
 struct FrameBufferTests {
-    @Test("it grows as needed and keeps what it holds")
+    @Test("it grows as needed and keeps its content")
     func grows() {
         var buffer = FrameBuffer(capacity: 1)
         var expected: [UInt8] = []
@@ -18,7 +18,7 @@ struct FrameBufferTests {
         #expect(buffer.capacity >= buffer.count)
     }
 
-    @Test("reserved room is written to and committed")
+    @Test("reserved space is written to and committed")
     func reserve() {
         var buffer = FrameBuffer(capacity: 4)
         buffer.append("abc")
@@ -30,7 +30,7 @@ struct FrameBufferTests {
         #expect(Array(buffer.bytes) == Array("abcd".utf8))
     }
 
-    @Test("emptied, it keeps its memory")
+    @Test("it keeps its memory when it is emptied")
     func removeAll() {
         var buffer = FrameBuffer(capacity: 4)
         buffer.append("a longer text")
@@ -45,7 +45,7 @@ struct FrameBufferTests {
         #expect(Array(buffer.bytes) == [0x62])
     }
 
-    @Test("it is cut back to what it held")
+    @Test("it can be truncated to an earlier length")
     func truncate() {
         var buffer = FrameBuffer(capacity: 4)
         buffer.append("kept")
@@ -55,7 +55,7 @@ struct FrameBufferTests {
         #expect(Array(buffer.bytes) == Array("kept".utf8))
     }
 
-    @Test("the oldest frames are dropped whole, and never those behind the end", arguments: 0...200)
+    @Test("the oldest frames are dropped completely, and none after the end", arguments: 0...200)
     func dropFrames(leaving bytes: Int) throws {
         // Frames of 12 to 24 bytes, 24 to 36 as chunks: about 150 in all. One has a blank line within its data.
         let events = [
@@ -103,7 +103,7 @@ struct FrameBufferTests {
 
     private func text(_ bytes: UnsafeRawBufferPointer?) -> String? { bytes.map { String(decoding: $0, as: UTF8.self) } }
 
-    @Test("it is cut, not extended")
+    @Test("truncation never extends it")
     func truncateBeyond() async {
         await #expect(processExitsWith: .failure) {
             var buffer = FrameBuffer(capacity: 4)

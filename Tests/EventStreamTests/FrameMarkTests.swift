@@ -14,7 +14,7 @@ struct FrameMarkTests {
         String(decoding: UnsafeRawBufferPointer(rebasing: frames.bytes[range]), as: UTF8.self)
     }
 
-    @Test("each frame's end, and the place of its id: behind the type, whether there is one or not")
+    @Test("each frame's end, and the position of its id after the type, with or without an id")
     func places() throws {
         var frames = marked()
         let events = [
@@ -36,7 +36,7 @@ struct FrameMarkTests {
         #expect(start == frames.count)
     }
 
-    @Test("nothing is marked unless it is asked for, nor what is refused")
+    @Test("nothing is marked unless requested, and nothing for rejected events")
     func unmarked() throws {
         var plain = FrameBuffer(capacity: 1)
         try EventEncoder().encode(Event(data: "a"), into: &plain)
@@ -64,7 +64,7 @@ struct FrameMarkTests {
         #expect(first.marks.isEmpty && first.isMarked)
     }
 
-    @Test("the notice of a gap is an event of its own, with the oldest id as JSON")
+    @Test("the notice of a gap has its own event type, with the oldest id as JSON")
     func gap() {
         #expect(
             String(decoding: frame { HostFrames.writeGap(to: &$0, oldestID: nil, lost: nil) }, as: UTF8.self)

@@ -1,6 +1,6 @@
 import Glibc
 
-/// The frames of `Tests/EventStreamTests/Golden`, written by hand from the wire's rules.
+/// The frames in `Tests/EventStreamTests/Golden`, written by hand from the specification.
 enum Golden {
     static func bytes(_ name: String, of file: String = #filePath) throws -> [UInt8] {
         let folder = file.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("The host's own frames")
 struct HostFramesTests {
-    @Test("each is byte for byte as its golden file says, and counts as one frame")
+    @Test("each is exactly as in its golden file, and counts as one frame")
     func golden() throws {
         let frames: [(String, (inout FrameBuffer) -> Void)] = [
             ("host-preamble", { HostFrames.writePreamble(to: &$0, retryMilliseconds: 1987) }),
@@ -28,7 +28,7 @@ struct HostFramesTests {
         }
     }
 
-    @Test("what comes between events belongs to the next one, and dispatches nothing by itself")
+    @Test("frames between events belong to the next one, and dispatch nothing themselves")
     func betweenEvents() throws {
         var parser = EventParser(reporting: .blocks)
         #expect(parser.feed(frame { HostFrames.writePreamble(to: &$0, retryMilliseconds: 1500) }).isEmpty)
@@ -42,7 +42,7 @@ struct HostFramesTests {
         #expect(parser.retryMilliseconds == 0)
     }
 
-    @Test("a newcomer keeps the id of its place, and nobody who listens to messages is told")
+    @Test("a new subscriber gets an id to resume from, without a message event")
     func anchor() {
         var parser = EventParser()
         let events = parser.feed(
@@ -63,7 +63,7 @@ struct HostFramesTests {
         #expect(failure == [Event(data: "gone", type: "stream-error", id: "")])
     }
 
-    @Test("a client that saw the end of a stream says so when it comes back")
+    @Test("a client that has seen the end of a stream reports it when it reconnects")
     func finished() {
         var parser = EventParser()
         #expect(parser.feed(Array("id: 7\ndata: last\n\n".utf8)) == [Event(data: "last", id: "7")])

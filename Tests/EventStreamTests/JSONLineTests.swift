@@ -12,10 +12,10 @@ struct JSONLineTests {
         return String(decoding: buffer.bytes, as: UTF8.self)
     }
 
-    @Test("random bytes become a string that says what the standard library reads in them")
+    @Test("random bytes become a string that equals their decoding by the standard library")
     func randomTexts() throws {
         var random = SeededRandom.fromEnvironment(test: "random texts")
-        // Bytes that begin, go on with, or break a sequence come often.
+        // Bytes that begin, continue or break a sequence are frequent.
         let likely: [UInt8] = [
             0x00, 0x22, 0x5C, 0x7F, 0x80, 0xBF, 0xC2, 0xE0, 0xA0, 0xED, 0x9F, 0xF0, 0x90, 0xF4, 0x8F, 0x41,
         ]
@@ -32,7 +32,7 @@ struct JSONLineTests {
         }
     }
 
-    @Test("a field of one line keeps everything but line ends, NUL and broken sequences")
+    @Test("a field of one line keeps everything except line ends, NUL and broken sequences")
     func oneLine() {
         let bytes: [UInt8] = [0x61, 0x0A, 0x0D, 0x00, 0x22, 0x5C, 0x09, 0xC3, 0xA4, 0xC3, 0x62]
         #expect(
@@ -47,7 +47,7 @@ struct JSONLineTests {
         for number in [UInt64.min, 99, 100, .max] { #expect(text { JSONLine.write(number, to: &$0) } == "\(number)") }
     }
 
-    @Test("numbers are the shortest text that reads back as the same; those that are not finite are null")
+    @Test("numbers are the shortest text that reads back as the same; infinite ones and NaN are null")
     func numbers() {
         var random = SeededRandom.fromEnvironment(test: "random numbers")
         for _ in 0..<1000 {

@@ -1,6 +1,6 @@
 @testable import EventStream
 
-/// Fields of any bytes, and what the contract says about them, worked out in the plainest way.
+/// Fields with any bytes, and the frames that the contract requires for them, computed in the simplest way.
 struct RandomFields {
     var data: [UInt8]?
     var type: [UInt8]?
@@ -19,7 +19,7 @@ struct RandomFields {
         }
     }
 
-    /// Mostly what plugins send, sometimes what they should not.
+    /// Mostly valid text, sometimes invalid text.
     private static func text(_ random: inout some RandomNumberGenerator) -> [UInt8] {
         let pieces = [
             "", "a", "{\"price\":17.25}", "sixteen bytes ok", " ", ": ", "data: x", "é", "мир", "世界", "🌍", "\u{2028}",
@@ -42,7 +42,7 @@ struct RandomFields {
         return text
     }
 
-    /// What a client finds in the frame, or `nil` if there must be no frame.
+    /// The event that a client finds in the frame; `nil` if there must be no frame.
     var onTheWire: Event? {
         guard data != nil || type != nil || id != nil || comment != nil || retryMilliseconds >= 0 else { return nil }
         for text in [data, type, id, comment] {

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Encoder against parser")
 struct RoundTripTests {
-    @Test("the parser gives back what the encoder accepts, in pieces of any size, and the right events are refused")
+    @Test("the parser returns what the encoder accepts, in pieces of any size, and only invalid events are rejected")
     func roundTrip() {
         var random = SeededRandom.fromEnvironment(test: "round trip")
         var accepted = 0

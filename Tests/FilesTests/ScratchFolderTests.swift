@@ -9,7 +9,7 @@ import Testing
 struct ScratchFolderTests {
     private let directory = TemporaryDirectory()
 
-    @Test("the first place that has room and is nobody else's is taken; without one, each is named with its reason")
+    @Test("the first place with space that no one else can change is used; otherwise each is named with its reason")
     func places() throws {
         let file = directory.write([1], to: "file")
         mkdir("\(directory.path)/open", 0o755)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Files
 
-@Suite("Folders that live as long as their owner")
+@Suite("Folders that exist as long as their owner")
 struct TemporaryFolderTests {
     private let place = TemporaryDirectory()
 
@@ -13,7 +13,7 @@ struct TemporaryFolderTests {
 
     private func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
-    @Test("one that somebody has is not left behind; one whose owner is gone is, and whoever finds it has it then")
+    @Test("a folder is abandoned once its owner is gone, and belongs to the process that finds it")
     func leftBehind() throws {
         var folder: TemporaryFolder? = try make()
         let path = try #require(folder).path
@@ -27,7 +27,7 @@ struct TemporaryFolderTests {
         #expect(!exists(path))
     }
 
-    @Test("what is nobody's such folder stays as it is, whatever it looks like")
+    @Test("other files are never removed, whatever they look like")
     func others() throws {
         func folder(_ name: String, mode: mode_t = 0o700) -> String {
             let path = "\(place.path)/\(name)"
@@ -53,13 +53,13 @@ struct TemporaryFolderTests {
         symlink(linked, "\(place.path)/sluice-linked")
         symlink("\(linked)/\(TemporaryFolder.mark)", "\(folder("sluice-marked"))/\(TemporaryFolder.mark)")
         #expect(TemporaryFolder.leftBehind(in: place.path).map(\.path) == [])
-        // As a control: this one would be.
+        // As a control: this one is abandoned.
         mark(folder("sluice-itself"))
         #expect(TemporaryFolder.leftBehind(in: place.path).map(\.path) == ["\(place.path)/sluice-itself"])
     }
 
-    /// Between the calls that make a folder, it belongs to nobody yet.
-    @Test("nobody loses a folder to one who clears, at whatever moment that comes")
+    /// While a folder is being created, it has no owner yet.
+    @Test("cleaning up at any moment never takes a folder that is being created")
     func race() throws {
         let isOver = Atomic(false)
         let lost = Atomic(0)
@@ -86,7 +86,7 @@ struct TemporaryFolderTests {
         #expect(lost.load(ordering: .relaxed) == 0, "\(cleared.load(ordering: .relaxed)) were cleared")
     }
 
-    /// Runs the body on so many threads, and waits for all.
+    /// Runs the body on `count` threads, and waits for all of them.
     private func withThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
         let threads = (0..<count).map { number in
             var thread = pthread_t()

@@ -5,12 +5,12 @@ import Testing
 
 @testable import Files
 
-@Suite("Who could change what a path leads to")
+@Suite("Who can change the target of a path")
 struct WriteAccessTests {
     private typealias Status = WriteAccess.Status
 
-    /// A file system as `ls -l` shows it: a path, a mode (with a letter of its kind), and owner:group; then where a
-    /// link leads, or, as in `u:7`, who may write by an access control list.
+    /// A file system in the style of `ls -l`: a path, a mode (with the letter of its type), and owner:group; then the
+    /// target of a link, or, as in `u:7`, a user with write access by an access control list.
     private static func access(_ tree: String, user: UInt32 = 1000, readOnly: Set<String> = []) -> WriteAccess {
         var found: [String: Status] = [:]
         for line in (standing + "\n" + tree).split(separator: "\n") {
@@ -49,7 +49,7 @@ struct WriteAccessTests {
         var path = "/srv/p/x.so"
         var readOnly: Set<String> = []
         var user: UInt32 = 1000
-        /// `nil`: nobody.
+        /// `nil`: no objection.
         var expected: String?
         var testDescription: String { name }
     }
@@ -157,7 +157,7 @@ struct WriteAccessTests {
         #expect(access.objection(to: "/srv/..//./" + wanted.path)?.rule == access.objection(to: wanted.path)?.rule)
     }
 
-    /// The attribute of a list: a number, and then (tag, permissions, user or group) each.
+    /// The attribute of a list: a number, and then (tag, permissions, user or group) for each entry.
     private static func list(_ entries: [(UInt16, UInt16, UInt32)]) -> [UInt8] {
         func bytes<Number: FixedWidthInteger>(_ number: Number) -> [UInt8] {
             withUnsafeBytes(of: number.littleEndian) { Array($0) }
@@ -167,7 +167,7 @@ struct WriteAccessTests {
 
     private static let nobody: UInt32 = 65534
 
-    @Test("whom a list lets write, after its mask; what is no list names nobody")
+    @Test("the writers in a list, limited by its mask; an invalid list has none")
     func lists() {
         let most = UInt32.max
         func writers(mask: UInt16) -> [WriteAccess.ListedWriter] {
@@ -183,7 +183,7 @@ struct WriteAccessTests {
         #expect(AccessList(Self.list([(2, 6, 7)]).dropLast()).writers == [])
     }
 
-    @Test("the list of a file that there is", .enabled(if: AccessLists.areKept, "no access control lists in /tmp here"))
+    @Test("the list of a real file", .enabled(if: AccessLists.areKept, "no access control lists in /tmp here"))
     func realList() throws {
         let place = TemporaryDirectory()
         chmod(place.path, 0o755)
@@ -192,7 +192,7 @@ struct WriteAccessTests {
         let own = getegid()
         try #require(chown(path, geteuid(), own) == 0)
         let access = WriteAccess.ofThisProcess
-        // The group of a user who is no root may have others in it.
+        // The group of a user other than root can have other members.
         let before = access.objection(to: path)
         let list = Self.list([
             (1, 6, .max), (2, 6, Self.nobody), (4, 4, .max), (0x10, 6, .max), (0x20, 4, .max),
@@ -204,7 +204,7 @@ struct WriteAccessTests {
         #expect(access.objection(to: path) == nil, "chmod changes the mask of the list")
     }
 
-    @Test("a group is one's own if it is named like the user, and nobody else is in it")
+    @Test("a group is the user's own if it has the same name and no other members")
     func ownGroup() {
         let passwd = "root:x:0:0::/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\nbob:x:1001:100::/:/bin/sh\n"
         func isOwn(_ group: String, _ number: UInt32 = 1000, passwd more: String = "") -> Bool {
@@ -217,7 +217,7 @@ struct WriteAccessTests {
         #expect(!isOwn("ann:x:1000:", passwd: "eve:x:1002:1000::/:/bin/sh\n"))
     }
 
-    @Test("the files that there are: a directory above, and where a link leads")
+    @Test("real files: a directory on the path, and the target of a link")
     func real() throws {
         let (place, elsewhere) = (TemporaryDirectory(), TemporaryDirectory())
         mkdir("\(place.path)/plugins", 0o755)
@@ -241,7 +241,7 @@ struct WriteAccessTests {
 }
 
 private enum AccessLists {
-    /// Not every file system has them.
+    /// Not every file system supports them.
     static let areKept: Bool = {
         let place = TemporaryDirectory()
         let path = place.write([1], to: "file")

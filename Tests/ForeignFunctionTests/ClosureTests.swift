@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Closures")
 struct ClosureTests {
-    /// Remembers what C calls it with, and answers what it is told to.
+    /// Records the arguments of calls from C, and returns a given result.
     final class Recorder: ClosureTarget {
         struct Received: Sendable, Equatable {
             var values: [Value]
@@ -28,7 +28,7 @@ struct ClosureTests {
         func calledTooLate() { late.add(1, ordering: .relaxed) }
     }
 
-    /// Calls a closure as C would, with libffi's help.
+    /// Calls a closure as C code would, through libffi.
     static func call(_ closure: Closure, _ values: [Value], result: ValueType?) throws -> Value? {
         try TypedCall(arguments: values.map(\.type), result: result)
             .value(of: closure.code, arguments: ArgumentStorage(values: values))
@@ -43,7 +43,7 @@ struct ClosureTests {
             budget: ClosureBudget(limit: limit, rest: rest))
     }
 
-    @Test("every result type comes back with its sign and width, from a live closure and as zero from a tombstone")
+    @Test("every result type is returned with its sign and width by a live closure, and as zero by a tombstone")
     func results() throws {
         for value in Boundary.all where value != .str("") {
             let recorder = Recorder(answering: value)
@@ -68,7 +68,7 @@ struct ClosureTests {
         }
     }
 
-    @Test("more arguments than fit into registers arrive in their order")
+    @Test("more arguments than fit into registers arrive in order")
     func manyArguments() throws {
         let recorder = Recorder()
         let values = Boundary.all + Boundary.all.reversed()
@@ -78,7 +78,7 @@ struct ClosureTests {
         #expect(recorder.received.withLock { $0.first?.values } == values)
     }
 
-    @Test("a bound function is called with its context first, and its result is handed back")
+    @Test("a bound function is called with its context first, and its result is returned")
     func forwarding() throws {
         final class Forwarder: ClosureTarget {
             let interface: CallInterface
@@ -107,7 +107,7 @@ struct ClosureTests {
         #expect(sum == -1)
     }
 
-    @Test("a tombstone that has rested is reused, the oldest first, and others are not")
+    @Test("a tombstone that has rested is reused, the oldest first; others are not")
     func reuse() throws {
         let recorder = Recorder()
         let family = try Self.family(recorder, limit: 3, rest: 0)
@@ -124,7 +124,7 @@ struct ClosureTests {
         #expect(throws: ClosureError.limit(3)) { try family.make(ClosureWords()) }
     }
 
-    @Test("a tombstone that does not rest is not reused")
+    @Test("a tombstone without a rest is not reused")
     func unrested() throws {
         let recorder = Recorder()
         let family = try Self.family(recorder, limit: 2, rest: 3_600_000_000_000)
@@ -135,13 +135,13 @@ struct ClosureTests {
         #expect(throws: ClosureError.limit(2)) { try family.make(ClosureWords()) }
     }
 
-    @Test("a late call begins the rest anew")
+    @Test("a late call restarts the rest")
     func lateCall() throws {
         let recorder = Recorder()
         let rest: Int64 = 100_000_000
         var sinceLastCall: Int64
         var isSilentReused: Bool
-        // A process that stands still between the last call and the reuse lets both rest: then it says nothing.
+        // If the process is suspended between the last call and the reuse, both have rested, which proves nothing.
         repeat {
             let family = try Self.family(recorder, limit: 3, rest: rest)
             let (called, silent) = (try family.make(ClosureWords()), try family.make(ClosureWords()))
@@ -162,9 +162,9 @@ struct ClosureTests {
         #expect(recorder.received.withLock { $0.isEmpty })
     }
 
-    @Test("a tombstone is not reused while a call is still inside of it")
+    @Test("a tombstone is not reused while a call of it is running")
     func busy() throws {
-        /// Retires its own closure, and tries to have it reused, from inside of a call.
+        /// Retires its own closure from inside a call, and tries to have it reused.
         final class Reuser: ClosureTarget {
             let family = Mutex<ClosureFamily?>(nil)
             let closure = Mutex<Closure?>(nil)
@@ -189,7 +189,7 @@ struct ClosureTests {
         reuser.family.withLock { $0 = nil }
     }
 
-    @Test("the budget counts the living, the tombstones and their bytes")
+    @Test("the budget counts live closures, tombstones and their bytes")
     func figures() throws {
         let budget = ClosureBudget(limit: 5, rest: 0)
         let family = ClosureFamily(Recorder(), try CallInterface(arguments: [], result: nil), budget: budget)
@@ -201,7 +201,7 @@ struct ClosureTests {
     }
 }
 
-/// The values at the ends of each type.
+/// The smallest and largest values of each type.
 enum Boundary {
     static let all: [Value] = [
         .bool(false), .bool(true), .i8(.min), .i8(-1), .i8(.max), .i16(.min), .i16(-1), .i16(.max),

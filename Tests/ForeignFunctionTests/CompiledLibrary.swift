@@ -1,9 +1,9 @@
 import Foundation
 import Testing
 
-/// C source, compiled by the system's compiler into a temporary folder and loaded; the file is gone once it is loaded.
+/// C source, compiled by the system's compiler into a temporary folder and loaded. The file is then removed.
 struct CompiledLibrary {
-    /// From `dlopen`; never closed, so that what was looked up stays valid.
+    /// From `dlopen`; never closed, so that symbols stay valid.
     private let image: UnsafeMutableRawPointer
 
     init(_ source: String) throws {

@@ -4,7 +4,7 @@ import Testing
 @Suite("Signatures of functions")
 struct FunctionSignatureTests {
     @Test(
-        "types are read and printed in one spelling",
+        "types are parsed, and printed in one spelling",
         arguments: [
             ("()", "() -> void"), (" ( ) ", "() -> void"), ("()->void", "() -> void"), ("() -> i8", "() -> i8"),
             ("(str, f64) -> void", "(str, f64) -> void"), ("(str,f64)", "(str, f64) -> void"),
@@ -20,7 +20,7 @@ struct FunctionSignatureTests {
     }
 
     @Test(
-        "names, types and options are read and printed in one spelling",
+        "names, types and options are parsed, and printed in one spelling",
         arguments: [
             ("op: i32, _: ptr, table: str, rowid: i64", "op: i32, _: ptr, table: str, rowid: i64 -> void"),
             ("_:ptr,_:ptr->i32", "_: ptr, _: ptr -> i32"), ("@type: str, @id: u64", "@type: str, @id: u64 -> void"),
@@ -34,12 +34,12 @@ struct FunctionSignatureTests {
         #expect(try FunctionSignature(parsingNamed: canonical) == signature)
     }
 
-    @Test("nothing at all is a function without arguments", arguments: ["", "  ", "-> void"])
+    @Test("an empty text is a function without arguments", arguments: ["", "  ", "-> void"])
     func empty(text: String) throws {
         #expect(try FunctionSignature(parsingNamed: text) == FunctionSignature(arguments: []))
     }
 
-    @Test("signatures are equal by names, types, result and options")
+    @Test("signatures are equal if names, types, result and options are")
     func equality() throws {
         let one = try FunctionSignature(parsingNamed: "a: i32 -> i32; full=fail")
         for other in ["b: i32 -> i32; full=fail", "a: u32 -> i32; full=fail", "a: i32; full=fail", "a: i32 -> i32"] {
@@ -51,7 +51,7 @@ struct FunctionSignatureTests {
     private static let typeNames = "bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 str ptr"
 
     @Test(
-        "malformed types are refused with what was expected and where",
+        "malformed types are rejected with what was expected and where",
         arguments: [
             ("", "expected '(' before the types of the arguments", 1),
             ("str) -> void", "expected '(' before the types of the arguments", 1),
@@ -80,7 +80,7 @@ struct FunctionSignatureTests {
     }
 
     @Test(
-        "malformed names and options are refused with what was expected and where",
+        "malformed names and options are rejected with what was expected and where",
         arguments: [
             ("op", "expected ':' after 'op'", 3), ("op i32", "expected ':' after 'op'", 4),
             ("(op: i32)", "expected an argument's name (letters, digits and '_')", 1),
@@ -117,7 +117,7 @@ struct FunctionSignatureTests {
         #expect(throws: error) { try FunctionSignature(parsingNamed: text) }
     }
 
-    @Test("as many arguments as there may be are read, and not one more")
+    @Test("the maximum number of arguments is accepted, and not one more")
     func limit() throws {
         let types = [String](repeating: "i32", count: 65)
         #expect(

@@ -6,7 +6,7 @@ import Testing
 @Suite("Calls of random signatures")
 struct RandomCallTests {
     @Test(
-        "C receives exactly the values given and gives exactly its own, through calls and closures, whatever the signature",
+        "C receives and returns exactly the given values, through calls and closures, whatever the signature",
         .timeLimit(.minutes(2)))
     func randomSignatures() throws {
         var random = SeededRandom.fromEnvironment(test: "random signatures")
@@ -30,7 +30,7 @@ struct RandomCallTests {
             #expect(String(cString: take()) == printed, "\(function.source)")
             #expect(result == function.result, "\(function.source)")
 
-            // From C, which has the closure's address and nothing else.
+            // From C, which only has the closure's address.
             let recorder = ClosureTests.Recorder(answering: function.result)
             let family = try ClosureTests.family(recorder, types, function.result?.type)
             let closure = try family.make(ClosureWords(tag: 1))
@@ -41,7 +41,7 @@ struct RandomCallTests {
             #expect(recorder.received.withLock { $0.map(\.values) } == [function.values], "\(function.source)")
             #expect(String(cString: take()) == printedResult, "\(function.source)")
 
-            // From C, and on to C.
+            // From C, and back to C.
             let bound = try ClosureTests.family(
                 Forwarder(try CallInterface(arguments: types, result: function.result?.type)), types,
                 function.result?.type)

@@ -18,8 +18,8 @@ struct RandomFunction {
     private var cResult: String { result?.type.cName ?? "void" }
     private var declarations: String { values.indices.map { "\(types[$0]) p\($0)" }.joined(separator: ", ") }
 
-    /// `R name(P1 p1, …)` prints its arguments and returns the result. `void call_name(void *code, P1 p1, …)` calls that code, of the
-    /// same type, with them, and prints what it returns.
+    /// `R name(P1 p1, …)` prints its arguments and returns the result. `void call_name(void *code, P1 p1, …)` calls
+    /// that code, which has the same type, with its arguments, and prints the result.
     var source: String {
         let list = values.isEmpty ? "void" : types.joined(separator: ", ")
         let call = "((\(cResult) (*)(\(list)))code)(\(values.indices.map { "p\($0)" }.joined(separator: ", ")))"
@@ -34,7 +34,7 @@ struct RandomFunction {
             """
     }
 
-    /// What the source is compiled with: `take` gives what was printed since the last time.
+    /// Code to compile before the source: `take` returns what was printed since the last call.
     static let preamble = """
         #include <inttypes.h>
         #include <stdarg.h>
@@ -70,7 +70,7 @@ struct RandomFunction {
         }
     }
 
-    /// What the C function prints of a value.
+    /// The text that the C function prints for a value.
     static func printed(_ value: Value) -> String {
         switch value {
         case .bool(let value): value ? "1 " : "0 "
@@ -81,7 +81,7 @@ struct RandomFunction {
         }
     }
 
-    /// A text that is returned to C could only be NULL, if Swift is to return it.
+    /// A text that Swift returns to C could only be NULL.
     private static func result(_ random: inout SeededRandom) -> Value {
         let value = value(&random)
         return value.type == .str ? .str(nil) : value
@@ -143,7 +143,7 @@ extension ValueType {
 }
 
 extension Value {
-    /// An expression of C. A text can only be NULL.
+    /// A C expression. A text can only be NULL.
     fileprivate var cLiteral: String {
         switch self {
         case .bool(let value): value ? "true" : "false"

@@ -3,7 +3,7 @@ import Testing
 
 @Suite("Signatures")
 struct SignatureTests {
-    @Test("the parts of each parameter are read")
+    @Test("the parts of each parameter are parsed")
     func parts() throws {
         let signature = try Signature(
             parsing: "symbol: str, interval: f64 = 1.0, count: i64 = -3, verbose: bool = false, note: str?")
@@ -15,7 +15,7 @@ struct SignatureTests {
     }
 
     @Test(
-        "a range is read with its bounds",
+        "a range is parsed with its bounds",
         arguments: [
             ("a: f64 in 0.001...86400 = 1.0", .f64(0.001), .f64(86400)),
             ("a: i64 in 1...", .i64(1), nil),
@@ -32,7 +32,7 @@ struct SignatureTests {
     }
 
     @Test(
-        "every spelling prints as its canonical one, which reads as the same signature",
+        "every spelling is printed in its canonical form, which parses as the same signature",
         arguments: [
             ("", ""), ("  \t\n", ""),
             ("a:str", "a: str"), (" a : str ", "a: str"), ("a: str?", "a: str?"),
@@ -54,7 +54,7 @@ struct SignatureTests {
     }
 
     @Test(
-        "a malformed signature is refused with what was expected and where",
+        "a malformed signature is rejected with what was expected and where",
         arguments: [
             ("symbol: strr", "expected a type after ':'", 9),
             ("symbol:", "expected a type after ':'", 8), ("symbol: ", "expected a type after ':'", 9),
@@ -122,7 +122,7 @@ struct SignatureTests {
         #expect(throws: error) { try Signature(parsing: text) }
     }
 
-    @Test("signatures with other bounds are other signatures")
+    @Test("signatures with different bounds are different")
     func equality() throws {
         let one = try Signature(parsing: "a: i32 in 1...5")
         for other in ["a: i32", "a: i32 in 1...", "a: i32 in ...5", "a: i32 in 1...6", "a: i64 in 1...5"] {
@@ -130,7 +130,7 @@ struct SignatureTests {
         }
     }
 
-    @Test("an error is one line, or two with the place marked")
+    @Test("an error is one line, or two with the position marked")
     func errorText() throws {
         let error = try #require(throws: SignatureError.self) { try Signature(parsing: "symbol: strr") }
         #expect(error.description == #"parameters: expected a type after ':' at column 9 of "symbol: strr""#)
@@ -142,7 +142,7 @@ struct SignatureTests {
         #expect(split.caret == "a: str = \"ü\",  b: int\n                  ^")
     }
 
-    @Test("as many parameters as there may be are read, and not one more")
+    @Test("the maximum number of parameters is accepted, and not one more")
     func limit() throws {
         let names = (0...Signature.parameterCountMax).map { "p\($0): i32" }
         let full = try Signature(parsing: names.dropLast().joined(separator: ", "))

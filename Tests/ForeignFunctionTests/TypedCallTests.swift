@@ -3,7 +3,7 @@ import Testing
 
 @Suite("Typed calls")
 struct TypedCallTests {
-    @Test("a call passes pointers and every type, and returns what the function does")
+    @Test("a call passes pointers and every type, and returns the function's result")
     func everyType() throws {
         let library = try CompiledLibrary(
             """
@@ -48,7 +48,7 @@ struct TypedCallTests {
         #expect(call.call(code, leading: [], arguments: ArgumentStorage(values: [.i32(result)])) == result)
     }
 
-    @Test("a function may keep a text for as long as the storage lives")
+    @Test("a function can keep a text for as long as the storage exists")
     func textLifetime() throws {
         let library = try CompiledLibrary(
             """
@@ -70,7 +70,7 @@ struct TypedCallTests {
         withExtendedLifetime(storage) {}
     }
 
-    @Test("one prepared call serves many threads at once", .timeLimit(.minutes(1)))
+    @Test("one prepared call can be used by many threads at once", .timeLimit(.minutes(1)))
     func threads() async throws {
         let library = try CompiledLibrary(
             """

@@ -8,7 +8,7 @@ struct ValueRangeTests {
     }
 
     @Test(
-        "the bounds belong to what is allowed, and what is just beyond them does not",
+        "a range includes its bounds, and excludes the values just beyond them",
         arguments: [
             ("i32 in -5...-1", ["-5", "-3", "-1"], ["-6", "0", "x"]),
             ("i64 in 1...", ["1", "9223372036854775807"], ["0", "-1"]),
@@ -29,7 +29,7 @@ struct ValueRangeTests {
         for text in outside { #expect(parameter.parse(text) == nil, "\(text)") }
     }
 
-    @Test("NaN, and a value of another type, are in no range")
+    @Test("NaN, and values of other types, are in no range")
     func strangers() throws {
         for type in ["f64 in ...1", "f64 in 0...", "f64 in 0...1"] {
             let range = try #require(parameter(type).range)
@@ -39,7 +39,7 @@ struct ValueRangeTests {
     }
 
     @Test(
-        "messages name the bounds, and those that a whole number has anyway",
+        "messages name the bounds, also those that a whole number always has",
         arguments: [
             ("f64 in 0.001...86400", "a number from 0.001 to 86400"), ("f32 in 0.5...", "a number of at least 0.5"),
             ("f64 in ...-1e300", "a number of at most -1e+300"), ("f64", "a number"),
@@ -50,7 +50,7 @@ struct ValueRangeTests {
         #expect(try parameter(type).expectation == text)
     }
 
-    @Test("the neighbours of a number are the next ones of its type; there is none beyond the last")
+    @Test("the neighbours of a number are the adjacent values of its type; there is none beyond the last")
     func neighbours() {
         #expect(Value.i32(-1).neighbour(above: true) == .i32(0) && Value.u32(0).neighbour(above: false) == nil)
         #expect(Value.f64(0).neighbour(above: true) == .f64(.leastNonzeroMagnitude))

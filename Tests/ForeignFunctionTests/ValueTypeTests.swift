@@ -4,7 +4,7 @@ import Testing
 @Suite("Value types")
 struct ValueTypeTests {
     @Test(
-        "text that is a value of its type is read, and printed in one spelling",
+        "text that is a value of its type is parsed, and printed in one spelling",
         arguments: [
             (ValueType.bool, "true", Value.bool(true), "true"), (.bool, "false", .bool(false), "false"),
             (.bool, "1", .bool(true), "true"), (.bool, "0", .bool(false), "false"),
@@ -34,7 +34,7 @@ struct ValueTypeTests {
     }
 
     @Test(
-        "text that is no value of its type is refused",
+        "text that is not a value of its type is rejected",
         arguments: [
             (ValueType.bool, ["", "TRUE", "yes", "2", " true", "true ", "t"]),
             (.i8, ["128", "-129"]), (.i16, ["32768", "-32769"]), (.u8, ["256", "-1"]), (.u16, ["65536", "-1"]),
@@ -52,7 +52,7 @@ struct ValueTypeTests {
     }
 
     @Test(
-        "no number is read from anything but decimal digits, whole",
+        "a number consists only of decimal digits",
         arguments: [ValueType.i32, .i64, .u32, .u64, .f32, .f64])
     func malformedNumbers(type: ValueType) {
         let malformed = [
@@ -68,7 +68,7 @@ struct ValueTypeTests {
         for text in ["1.0", "1e3", ".5"] { #expect(type.parse(text) == nil, "\(type): \(text)") }
     }
 
-    @Test("a parameter has only the types that a request can say")
+    @Test("only some types can be parameters")
     func parameters() throws {
         #expect(ValueType.allCases.filter { !$0.isParameter } == [.i8, .i16, .u8, .u16, .ptr])
         for type in ValueType.allCases {
@@ -83,7 +83,7 @@ struct ValueTypeTests {
         #expect(Value.str(nil).type == .str)
     }
 
-    @Test("messages name what is accepted")
+    @Test("messages name the accepted values")
     func expectations() {
         #expect(ValueType.i8.expectation == "a whole number from -128 to 127")
         #expect(ValueType.u16.expectation == "a whole number from 0 to 65535")

@@ -6,13 +6,13 @@ import PluginHost
 import ProducerInterface
 import Synchronization
 
-/// Prints what calls cost that pass through libffi, beside direct ones of the same function.
+/// Prints the costs of calls through libffi, compared with direct calls of the same function.
 @main
 enum CallBenchmark {
     private typealias Function = @convention(c) (UnsafeRawPointer?, UnsafePointer<CChar>?, Double, Int64) -> Int32
     private typealias Callback = @convention(c) (Int32, UnsafeRawPointer?, UnsafePointer<CChar>?, Int64) -> Void
 
-    /// What all calls end in.
+    /// The function that all calls reach.
     private static let function: Function = { context, text, number, count in
         Int32(truncatingIfNeeded: Int(bitPattern: context) &+ Int(count)) &+ Int32(text?.pointee ?? 0) &+ Int32(number)
     }
@@ -23,7 +23,7 @@ enum CallBenchmark {
             _ = opaque(address, as: Function.self)(nil, "symbol", 0.5, Int64(turn))
         }
 
-        // An open: the pointers first, then what the request said.
+        // An open: the pointers first, then the request's parameters.
         let types: [ValueType] = [.str, .f64, .i64]
         let call = try TypedCall(leadingPointers: 1, arguments: types)
         let values: [Value] = [.str("symbol"), .f64(0.5), .i64(7)]
@@ -35,7 +35,7 @@ enum CallBenchmark {
             _ = call.call(address, leading: [nil], arguments: ArgumentStorage(values: values))
         }
 
-        // A call back: libffi's closure alone, then one that is bound to a handler.
+        // A callback: only libffi's closure, then one that is bound to a handler.
         let empty = ClosureFamily(Nothing(), try CallInterface(arguments: [.ptr] + types, result: .i32))
         let closure = try empty.make(ClosureWords())
         measure("closure call", beside: direct) { turn in
@@ -54,7 +54,7 @@ enum CallBenchmark {
             _ = opaque(bound.code, as: Bound.self)("symbol", 0.5, Int64(turn))
         }
 
-        // A call that becomes an event, beside the same event made by hand.
+        // A call that becomes an event, compared with the same event created directly.
         let queue = Queue()
         ConnectedRuntime.connect(queue)
         let events = try EventFunction.family(
@@ -78,14 +78,14 @@ enum CallBenchmark {
         }
     }
 
-    /// A pointer that the compiler knows nothing of.
+    /// A pointer that the compiler can't make assumptions about.
     @inline(never)
     @_optimize(none)
     private static func opaque<Called>(_ address: UnsafeRawPointer, as type: Called.Type) -> Called {
         unsafeBitCast(address, to: type)
     }
 
-    /// The fastest of many rounds, as anything slower is somebody else's work.
+    /// The fastest of many rounds: slower ones were disturbed by other work.
     @discardableResult
     private static func measure(
         _ name: String, beside other: Double? = nil, of what: String = "direct", _ body: (Int) -> Void

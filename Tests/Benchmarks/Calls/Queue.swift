@@ -2,10 +2,10 @@ import EventStream
 import ProducerInterface
 import Synchronization
 
-/// The queue of one stream, behind a lock as the runtime's is; emptied when it holds as much as a `send` takes.
+/// The queue of one stream, with a lock like the runtime's; emptied when it holds as much as one `send` takes.
 final class Queue: StreamServices {
     private final class Frames: @unchecked Sendable {
-        // Unchecked: only touched under the lock.
+        // Unchecked: only used with the lock held.
         var buffer = FrameBuffer(capacity: 128 * 1024)
     }
 

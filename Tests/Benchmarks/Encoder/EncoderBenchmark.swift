@@ -1,6 +1,6 @@
 import EventStream
 
-/// Prints what encoding one event costs.
+/// Prints the cost of encoding one event.
 @main
 enum EncoderBenchmark {
     static func main() {
@@ -13,7 +13,7 @@ enum EncoderBenchmark {
         measure("4096 bytes of data", Event(data: String(repeating: "y", count: 4096)))
     }
 
-    /// The fastest of many rounds, as anything slower is somebody else's work.
+    /// The fastest of many rounds: slower ones were disturbed by other work.
     private static func measure(_ name: String, _ event: Event) {
         let events = 10_000
         var frames = FrameBuffer(capacity: 256 * 1024)
@@ -33,7 +33,7 @@ enum EncoderBenchmark {
         let encoder = EventEncoder()
         for _ in 0..<times {
             if frames.count > 64 * 1024 { frames.removeAll() }
-            // Made anew for each event, as for a plugin's.
+            // Created anew for each event, as for a plugin's events.
             var event = EventFields()
             event.data = fields.data
             event.type = fields.type

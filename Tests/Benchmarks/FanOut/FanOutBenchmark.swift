@@ -5,7 +5,8 @@ import ProducerInterface
 import StreamLoop
 import StreamRuntime
 
-/// Delivers events of one shared stream to socket pairs of its own, on one thread: for counting what a delivery costs in user space.
+/// Delivers events of one shared stream to its own socket pairs, on one thread, to measure the cost of a delivery in
+/// user space.
 ///
 ///     FanOutBenchmark [SUBSCRIBERS] [EVENTS]
 ///
@@ -59,9 +60,9 @@ enum FanOutBenchmark {
     }
 }
 
-/// An event of 120 bytes each time that it is woken.
+/// Sends an event of 120 bytes whenever it is woken.
 private final class Numbers: EventProducer, @unchecked Sendable {
-    // Unchecked: everything happens on the one thread that there is.
+    // Unchecked: everything happens on one thread.
     let description = ProducerDescription(plugin: "benchmark", name: "numbers", route: "/numbers", isShared: true)
     private let text = String(repeating: "x", count: 120)
     private(set) var stream: StreamToken?
