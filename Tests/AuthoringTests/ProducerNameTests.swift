@@ -18,7 +18,7 @@ struct ProducerNameTests {
     }
 
     @Test(
-        "is never one that Swift or the library uses", arguments: ["self", "type", "producer", "request", "string", "task"])
+        "never a name of Swift or the library", arguments: ["self", "type", "producer", "request", "string", "task"])
     func taken(text: String) throws {
         #expect(try ProducerName(text).typeName.hasSuffix("Events"))
     }

@@ -5,7 +5,7 @@ import Testing
 @Suite("Accept header")
 struct AcceptHeaderTests {
     @Test(
-        "The most exact media range decides",
+        "The most specific media range decides",
         arguments: [
             ([], true, false),
             ([""], true, false),

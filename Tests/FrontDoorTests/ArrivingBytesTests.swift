@@ -4,7 +4,7 @@ import Testing
 
 @testable import FrontDoor
 
-@Suite("Bodies in arrival", .timeLimit(.minutes(3)))
+@Suite("Arriving bodies", .timeLimit(.minutes(3)))
 struct ArrivingBytesTests {
     private func upload(_ server: RunningServer, length: Int, sending count: Int) throws -> RawClient {
         let client = try server.connect()
@@ -13,7 +13,7 @@ struct ArrivingBytesTests {
         return client
     }
 
-    @Test("One that would be too much is turned away and told when to try again; those that are there go on")
+    @Test("A body over the limit is refused with a time to retry; others continue to arrive")
     func limit() async throws {
         try await withServer {
             $0.maxArrivingBytes = 100_000
@@ -36,7 +36,7 @@ struct ArrivingBytesTests {
         }
     }
 
-    @Test("What a head only promises takes no room, and what no route wants does not either")
+    @Test("A body takes no space because of its announced length, nor if no route accepts it")
     func promises() async throws {
         try await withServer {
             $0.maxArrivingBytes = 100_000
@@ -52,7 +52,7 @@ struct ArrivingBytesTests {
         }
     }
 
-    @Test("One that stands about makes room for others that arrive")
+    @Test("A body that does not progress makes room for others")
     func idle() async throws {
         try await withServer {
             $0.maxArrivingBytes = 100_000
@@ -68,7 +68,7 @@ struct ArrivingBytesTests {
     }
 
     @Test(
-        "However a body ends, nothing of it is held any longer",
+        "However a body ends, its memory is released",
         arguments: ["leaves", "resets", "stalls", "exceeds", "breaks off"])
     func ends(how: String) async throws {
         try await withServer {
@@ -92,7 +92,7 @@ struct ArrivingBytesTests {
     }
 
     @Test(
-        "A body is held once, whatever its pieces, and counted by what is reserved for it",
+        "A body is held once, whatever its pieces, and counted by the memory reserved for it",
         arguments: [1, 7, 2048, 60_000])
     func growth(pieceBytes: Int) throws {
         let connection = try EmbeddedConnection { $0.maxArrivingBytes = 60_000 }

@@ -1,7 +1,7 @@
 import Logging
 import Synchronization
 
-/// Keeps what is logged, as "level: message".
+/// Records log lines as "level: message".
 final class CapturedLog: Sendable {
     private let state = Mutex([String]())
 

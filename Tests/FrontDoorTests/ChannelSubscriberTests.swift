@@ -5,7 +5,7 @@ import Testing
 
 @testable import FrontDoor
 
-@Suite("A channel as subscriber", .timeLimit(.minutes(3)))
+@Suite("A channel as a subscriber", .timeLimit(.minutes(3)))
 struct ChannelSubscriberTests {
     private func withSink(
         _ body: (RunningServer, RawClient, StreamToken, any FrameSink) async throws -> Void
@@ -25,7 +25,7 @@ struct ChannelSubscriberTests {
         }
     }
 
-    @Test("The response is the same as over a descriptor")
+    @Test("The response is the same as with a descriptor")
     func wholeResponse() async throws {
         try await withServer {
             $0.allowsHandOver = false
@@ -41,14 +41,14 @@ struct ChannelSubscriberTests {
         }
     }
 
-    /// Takes the head, which comes with the first batch.
+    /// Reads the head, which arrives with the first batch.
     private func readHead(_ client: RawClient) throws {
         let head = try client.read(through: "\r\n\r\n")
         #expect(head.hasPrefix("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"))
         #expect(head.hasSuffix("\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"))
     }
 
-    @Test("It writes its head itself, once, in front of whatever comes first: a batch, or the end")
+    @Test("It writes its head itself, once, before whatever comes first: a batch, or the end")
     func ownHead() async throws {
         try await withSink { server, client, _, sink in
             sink.send(Array("data: 1\n\n".utf8))
@@ -64,7 +64,7 @@ struct ChannelSubscriberTests {
         }
     }
 
-    @Test("A connection that is dropped before anything came has no head either")
+    @Test("A connection that is dropped before anything was sent gets no head")
     func noHead() async throws {
         try await withSink { server, client, _, sink in
             sink.abort()
@@ -72,7 +72,7 @@ struct ChannelSubscriberTests {
         }
     }
 
-    @Test("Each batch that was written asks for the next")
+    @Test("Each batch that was written requests the next")
     func batches() async throws {
         try await withSink { server, client, token, sink in
             for number in 1...3 {
@@ -86,7 +86,7 @@ struct ChannelSubscriberTests {
         }
     }
 
-    @Test("One batch for several channels reaches each of them, and each asks for the next")
+    @Test("One batch for several channels reaches each of them, and each requests the next")
     func severalChannels() async throws {
         try await withSink { server, client, token, sink in
             let other = try server.connect()
@@ -124,12 +124,12 @@ struct ChannelSubscriberTests {
         }
     }
 
-    @Test("A peer that leaves is told once", arguments: PeerLeavingTests.Leaving.allCases)
+    @Test("A peer that disconnects is reported once", arguments: PeerLeavingTests.Leaving.allCases)
     func peerLeaves(leaving: PeerLeavingTests.Leaving) async throws {
         try await withSink { server, client, token, sink in
             leaving.act(client)
             if leaving != .reset {
-                // Perhaps it has only ended its sending side: what it is sent will show.
+                // It may only have ended its sending side; the next send will show.
                 #expect(await eventually { server.opener.halfClosed == [token] })
                 #expect(server.opener.closed.isEmpty)
                 sink.send(Array(":\n".utf8))
@@ -152,7 +152,7 @@ struct ChannelSubscriberTests {
         }
     }
 
-    @Test("Finishing sends all that was given before; aborting may not; neither is told back")
+    @Test("Finishing sends everything that was given before; aborting may not; neither is reported back")
     func endings() async throws {
         try await withSink { server, client, _, sink in
             sink.send([UInt8](repeating: UInt8(ascii: "y"), count: 4 << 20))

@@ -5,7 +5,7 @@ import Testing
 @Suite("Chunk scan")
 struct ChunkScanTests {
     @Test(
-        "A body in chunks ends with its trailers, wherever it is cut",
+        "A chunked body ends after its trailers, wherever it is split",
         arguments: [
             "0\r\n\r\n", "000\r\nA: b\r\nC:\r\n\r\n", "3\r\nabc\r\n0\r\n\r\n",
             "1F;a=\"0\"\r\n\(String(repeating: "\n", count: 31))\r\n0;x\r\n\r\n",
@@ -24,7 +24,7 @@ struct ChunkScanTests {
         }
     }
 
-    @Test("Of what the parser refuses, it gets all that comes")
+    @Test("If the parser rejects a body, it gets all further bytes")
     func overflow() {
         var scan = ChunkScan()
         let bytes = Array("fffffffffffffffff\r\nabc\r\n".utf8)

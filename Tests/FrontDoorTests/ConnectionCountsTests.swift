@@ -5,9 +5,9 @@ import Testing
 
 @testable import FrontDoor
 
-@Suite("Counting and warning")
+@Suite("Counts and warnings")
 struct ConnectionCountsTests {
-    @Test("Whoever found no room is called once when there is some; whoever waits for nobody to be left, at the end")
+    @Test("A waiting gate is called once when there is room; a wait for all connections to end is called at the end")
     func room() {
         let calls = Mutex([String]())
         let counts = ConnectionCounts(limit: 2)
@@ -35,7 +35,7 @@ struct ConnectionCountsTests {
         #expect(calls.withLock { $0 } == ["room", "empty", "at once"])
     }
 
-    @Test("The end of a burst is told once, when nobody is left; few connections are no burst")
+    @Test("The end of a burst is reported once, when no connection is left; few connections are no burst")
     func bursts() {
         let bursts = Mutex(0)
         let counts = ConnectionCounts(limit: .max)
@@ -56,7 +56,7 @@ struct ConnectionCountsTests {
         #expect(bursts.withLock { $0 } == 1)
     }
 
-    @Test("Each gate that found no room is called, and none that did not ask; one that is removed is not called")
+    @Test("Every gate that found no room is called, and no other; a removed one is not called")
     func gates() {
         let calls = Mutex([String]())
         let counts = ConnectionCounts(limit: 1)
@@ -76,7 +76,7 @@ struct ConnectionCountsTests {
         #expect(calls.withLock { $0.sorted() } == ["first", "second", "second"])
     }
 
-    @Test("A higher limit makes room at once; a lower one drives nobody out")
+    @Test("A higher limit makes room immediately; a lower one closes no connection")
     func replacedLimit() {
         let calls = Mutex(0)
         let counts = ConnectionCounts(limit: 1)
@@ -92,7 +92,7 @@ struct ConnectionCountsTests {
         #expect(calls.withLock { $0 } == 1, "one of one is no room")
     }
 
-    @Test("A warning is written once in its interval, and says how many were left out")
+    @Test("A warning is written once per interval, with the number of omitted ones")
     func quietLog() {
         let log = CapturedLog()
         let quiet = QuietLog(log.logger, every: .seconds(3600))

@@ -37,7 +37,7 @@ struct ConnectionStateTests {
         [ConnectionState(), inHead, inBody, opening, accepted, flushing, streaming, finishing, lingering, over]
     }
 
-    @Test("one request after the other, until a response is the last")
+    @Test("requests follow one another until a response is the last")
     func requests() {
         var state = ConnectionState()
         for _ in 0..<2 {
@@ -52,12 +52,12 @@ struct ConnectionStateTests {
         #expect(state.phase == .lingering && state.input == .nothing)
     }
 
-    @Test("who waits for the client makes room, and nobody else")
+    @Test("only a connection that waits for its client makes room")
     func waiting() {
         #expect(all.map(\.isWaiting) == [true, true, true, false, false, false, false, false, true, false])
     }
 
-    @Test("input is read only while it is wanted, and not while the client does not read")
+    @Test("input is only read when it is wanted, and not while the client does not read")
     func reading() {
         let writable = all.map { $0.wantsInput(isWritable: true) }
         #expect(writable == [true, true, true, false, false, false, false, false, true, false])
@@ -65,7 +65,7 @@ struct ConnectionStateTests {
         #expect(full == [false, false, false, false, false, false, false, false, true, false])
     }
 
-    @Test("what was dropped, or a client that has ended its side, lets no request follow")
+    @Test("no request follows after dropped input, or after a client has ended its sending side")
     func ends() {
         var state = inBody
         #expect(!state.endsWithResponse)
@@ -76,7 +76,7 @@ struct ConnectionStateTests {
         #expect(state.endsWithResponse)
     }
 
-    @Test("an answer counts only for the open that waits for it, and once that has its token")
+    @Test("an answer only counts for the open that waits for it, once that has its token")
     func answers() {
         var state = ConnectionState()
         let first = state.openBegan()
@@ -92,7 +92,7 @@ struct ConnectionStateTests {
         #expect(state.token(answeredBy: second) == token && state.awaitsAnswer(second))
     }
 
-    @Test("a token that comes when the open is over changes nothing")
+    @Test("a token that arrives when the open is over changes nothing")
     func lateToken() {
         var state = opening
         _ = state.channelClosed()
@@ -100,7 +100,7 @@ struct ConnectionStateTests {
         #expect(state.phase == .over)
     }
 
-    @Test("the channel's stream ends once: with its last frames, or at once")
+    @Test("the channel's stream ends once: after its last frames, or immediately")
     func streams() {
         var state = streaming
         #expect(state.streamFinished() && state.phase == .finishing)
@@ -112,7 +112,7 @@ struct ConnectionStateTests {
         #expect(!state.streamAborted() && !state.streamFinished() && !state.finishSent())
     }
 
-    @Test("a stream that could not get the connection leaves the request to be answered")
+    @Test("if a stream could not get the connection, the request still needs an answer")
     func failure() {
         var state = flushing
         state.handOverFailed()
@@ -121,7 +121,7 @@ struct ConnectionStateTests {
         #expect(state.phase == .lingering)
     }
 
-    @Test("a connection that closes says what a stream has lost, once")
+    @Test("a connection that closes reports once what a stream has lost")
     func losses() {
         let losses: [ConnectionState.Loss] = [
             .nothing, .nothing, .nothing, .opening(nil), .opening(token), .waiting(token), .carried(token), .nothing,
@@ -133,7 +133,7 @@ struct ConnectionStateTests {
         }
     }
 
-    @Test("a client that ends its sending side: what was answered is sent, and a stream finds out")
+    @Test("a client ends its sending side: answers are sent, and a stream is told")
     func halfClosing() {
         let expected: [ConnectionState.HalfClosing] = [
             .linger, .linger, .linger, .awaitAnswer(1), .awaitAnswer(1), .nothing, .tell(token), .nothing, .linger,
@@ -146,7 +146,7 @@ struct ConnectionStateTests {
         }
     }
 
-    @Test("each phase that takes too long ends in its way")
+    @Test("each phase that takes too long ends in its own way")
     func lateness() {
         #expect(
             all.map(\.lateness) == [
@@ -154,7 +154,7 @@ struct ConnectionStateTests {
             ])
     }
 
-    @Test("a server that stops ends connections between requests, and no others")
+    @Test("a server that stops only closes connections that are between requests")
     func stopping() {
         for var state in all {
             let before = state.phase

@@ -2,7 +2,7 @@ import EventStream
 import ProducerInterface
 import Synchronization
 
-/// Yields the numbers from 0, as fast as it is asked for them, and keeps a ledger.
+/// Yields the numbers from 0, as fast as they are requested, and keeps a ledger.
 final class CountingProducer: EventProducer {
     struct Ledger {
         var opens = 0
@@ -10,7 +10,7 @@ final class CountingProducer: EventProducer {
     }
 
     let description: ProducerDescription
-    /// After so many events the stream ends, or waits for ever.
+    /// After this many events, the stream ends or waits forever.
     private let count: Int
     private let ends: Bool
     private let state = Mutex(Ledger())
@@ -58,7 +58,7 @@ final class CountingProducer: EventProducer {
 
     func interrupt(_ stream: StreamToken, state: ProducerState) {}
 
-    /// Where a stream keeps the number that comes next.
+    /// The place where a stream keeps its next number.
     private func next(_ state: ProducerState) -> UnsafeMutablePointer<Int>? {
         UnsafeMutablePointer(bitPattern: state.word)
     }

@@ -6,10 +6,10 @@ import Testing
 
 @testable import FrontDoor
 
-/// Each in a process of its own, as the limit is the whole process's.
+/// Each test runs in its own process, because the limit applies to the whole process.
 @Suite("Running out of descriptors", .timeLimit(.minutes(3)))
 struct DescriptorExhaustionTests {
-    @Test("Accepting pauses, spins nowhere, says so once a second, and goes on when there are descriptors again")
+    @Test("Accepting pauses without spinning, logs it once a second, and continues when there are descriptors again")
     func accepting() async {
         await #expect(processExitsWith: .success) {
             let log = CapturedLog()
@@ -31,7 +31,7 @@ struct DescriptorExhaustionTests {
         }
     }
 
-    @Test("Without a descriptor for the hand-over, the subscriber is turned away and the stream left")
+    @Test("Without a descriptor for the handover, the subscriber is refused and the stream is left")
     func handOver() async {
         await #expect(processExitsWith: .success) {
             try await withServer { server in
@@ -51,7 +51,7 @@ struct DescriptorExhaustionTests {
     }
 }
 
-/// Whether the process may open any further descriptors. A limit below those that are open leaves them alone.
+/// Sets whether the process can open further descriptors. A limit below the open ones does not affect those.
 private func allowDescriptors(_ isAllowed: Bool) {
     var limit = rlimit()
     getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
@@ -59,7 +59,7 @@ private func allowDescriptors(_ isAllowed: Bool) {
     setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
 }
 
-/// What this process has used of its processors.
+/// The processor time that this process has used.
 private func processorTime() -> Duration {
     var usage = rusage()
     getrusage(RUSAGE_SELF.rawValue, &usage)

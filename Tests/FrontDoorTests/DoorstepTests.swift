@@ -7,18 +7,18 @@ import Testing
 
 @testable import FrontDoor
 
-/// Connections whose request is there when they are accepted: until then, the kernel holds them back
+/// Connections that already have a request when they are accepted: until then, the kernel holds them back
 /// (TCP_DEFER_ACCEPT).
-@Suite("On the doorstep", .timeLimit(.minutes(3)))
+@Suite("Doorstep", .timeLimit(.minutes(3)))
 struct DoorstepTests {
-    /// Sends a request on a connection of its own.
+    /// Sends a request on a new connection.
     private func arrive(_ server: RunningServer, _ request: String) throws -> RawClient {
         let client = try server.connect()
         try client.send(request)
         return client
     }
 
-    @Test("A plain request for a stream gets it", arguments: [true, false])
+    @Test("A plain request for a stream gets the stream", arguments: [true, false])
     func stream(handsOver: Bool) async throws {
         try await withServer {
             $0.allowsHandOver = handsOver
@@ -35,7 +35,7 @@ struct DoorstepTests {
     }
 
     @Test(
-        "What comes to no stream gets its answer, and the connection goes on",
+        "A request that does not get a stream is answered, and the connection continues",
         arguments: [("/ended", 204), ("/rejected/418", 418), ("/failed", 500), ("/missing", 404), ("/number?n=x", 400)])
     func answers(target: String, status: Int) async throws {
         try await withServer { server in
@@ -46,7 +46,7 @@ struct DoorstepTests {
         }
     }
 
-    @Test("Those who are turned away are told", arguments: ["/full", "/unavailable"])
+    @Test("Refused requests get an answer", arguments: ["/full", "/unavailable"])
     func turnedAway(target: String) async throws {
         try await withServer { server in
             let client = try arrive(server, get(target))
@@ -58,7 +58,7 @@ struct DoorstepTests {
         }
     }
 
-    @Test("A request that comes in pieces, or with more behind it, is answered as ever")
+    @Test("A request in pieces, or with more data after it, is answered as usual")
     func unusual() async throws {
         try await withServer { server in
             let request = get("/once")
@@ -75,7 +75,7 @@ struct DoorstepTests {
     }
 
     @Test(
-        "A stream that takes long to open gets its connection, or learns that the peer has left",
+        "A stream that takes long to open gets its connection, or learns that the peer has disconnected",
         arguments: [true, false])
     func slowOpen(stays: Bool) async throws {
         try await withServer { server in
@@ -103,13 +103,13 @@ struct DoorstepTests {
         }
     }
 
-    /// What the stream sends first shows whether somebody is there.
+    /// The first bytes that the stream sends show whether the peer is still there.
     @Test(
-        "A peer that ends its side while the stream opens gets it all the same; one that resets does not",
+        "A peer that ends its sending side while the stream opens still gets it; one that resets does not",
         arguments: PeerLeavingTests.Leaving.allCases)
     func leaving(leaving: PeerLeavingTests.Leaving) async throws {
         try await withServer { server in
-            // The server's thread has it only while the test waits.
+            // The server's thread only uses it while the test waits.
             nonisolated(unsafe) let client = try server.connect()
             server.opener.whenOpening { leaving.act(client) }
             try client.send(get("/held"))
@@ -122,7 +122,7 @@ struct DoorstepTests {
         }
     }
 
-    @Test("A server that stops answers whoever waits for a stream")
+    @Test("A server that stops answers the clients that wait for a stream")
     func stopping() async throws {
         try await withServer { server in
             let client = try arrive(server, get("/slow"))

@@ -6,7 +6,7 @@ import StreamRuntime
 
 @testable import FrontDoor
 
-/// A connection whose channel and clock are the test's.
+/// A connection whose channel and clock are controlled by the test.
 final class EmbeddedConnection {
     let opener = FakeOpener()
     private let channel = EmbeddedChannel()
@@ -25,7 +25,7 @@ final class EmbeddedConnection {
     }
 
     deinit {
-        // What has the stream's connection has the channel, and the channel's handler has the opener.
+        // The stream's transport holds the channel, and the channel's handler holds the opener.
         for opened in opener.opened { _ = opener.takeTransport(of: opened.token) }
         _ = try? channel.finish(acceptAlreadyClosed: true)
     }
@@ -42,14 +42,14 @@ final class EmbeddedConnection {
     /// Whether the connection is over.
     var isClosed: Bool { !channel.isActive }
 
-    /// Lets the loop do what it has to do, without time.
+    /// Runs the loop's tasks without letting time pass.
     func run() { channel.embeddedEventLoop.run() }
 
     func pass(seconds: Int64) { pass(.seconds(seconds)) }
 
     func pass(_ time: TimeAmount) { channel.embeddedEventLoop.advanceTime(by: time) }
 
-    /// All that was answered so far.
+    /// Everything that was answered so far.
     func answer() throws -> String {
         var text = ""
         while let bytes = try channel.readOutbound(as: ByteBuffer.self) { text += String(buffer: bytes) }
@@ -58,6 +58,6 @@ final class EmbeddedConnection {
 
     var arrivingBytes: Int { arriving.count }
 
-    /// The body that came to a producer; `nil` as long as nothing did.
+    /// The size of the body that a producer received; `nil` if it received no request yet.
     var bodyBytes: Int? { opener.opened.first?.request.body.count }
 }

@@ -29,7 +29,7 @@ struct ErrorResponseTests {
         }
     }
 
-    @Test("A page of the server's own answers GET and HEAD; no other path does, and no other method")
+    @Test("A page of the server answers GET and HEAD; other paths and methods do not")
     func page() async throws {
         try await withServer(pages: PageTable([Page(path: "/") { Array("<p>page".utf8) }])) { server in
             let page = try server.answer(to: get("/"))
@@ -61,7 +61,7 @@ struct ErrorResponseTests {
         }
     }
 
-    @Test("The root answers 404, as any path without a route")
+    @Test("The root answers 404, like any path without a route")
     func root() async throws {
         try await withServer { server in
             let root = try server.answer(to: get("/"))
@@ -71,7 +71,7 @@ struct ErrorResponseTests {
         }
     }
 
-    @Test("HEAD has the head of GET, without the body, and the connection goes on")
+    @Test("HEAD returns the head of GET without the body, and the connection continues")
     func headOnly() async throws {
         try await withServer { server in
             let client = try server.connect()
@@ -84,7 +84,7 @@ struct ErrorResponseTests {
     }
 
     @Test(
-        "Methods that a route does not answer get 405, and are told which it does",
+        "Methods that a route does not support get 405 with the ones that it does",
         arguments: [
             ("POST", "/once", "GET, HEAD, OPTIONS"), ("DELETE", "/once", "GET, HEAD, OPTIONS"),
             ("PUT", "/body", "GET, HEAD, POST, OPTIONS"), ("PATCH", "/once", "GET, HEAD, OPTIONS"),
@@ -124,7 +124,7 @@ struct ErrorResponseTests {
         }
     }
 
-    @Test("A parameter fault names parameter, value and expectation, whatever they hold")
+    @Test("A parameter fault names the parameter, the value and the expectation, whatever they contain")
     func parameterFault() async throws {
         try await withServer { server in
             let wrong = try server.answer(to: get("/number?n=%22%3Cx%3E%0a"))
@@ -141,7 +141,7 @@ struct ErrorResponseTests {
     }
 
     @Test(
-        "What is no well-formed request gets 400 and the end of the connection",
+        "A malformed request gets 400, and the connection is closed",
         arguments: [
             "GET /once HTTP/1.1\r\n\r\n",
             "GET /once HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
@@ -177,7 +177,7 @@ struct ErrorResponseTests {
     }
 
     @Test(
-        "Targets that mean nothing get 400, and the connection goes on",
+        "Invalid targets get 400, and the connection continues",
         arguments: [
             "/once/%", "/once/%4", "/once/%zz", "/once?a=%4", "/once?%ff=1", "/once/%c3", "/once/../once", "/./once",
             "/once/%2e%2E", "/once/%00", "/once?a=%f0%28%8c%28", "once", "/once#f",
@@ -205,7 +205,7 @@ struct ErrorResponseTests {
         }
     }
 
-    @Test("HTTP/1.0 closes unless it is asked to keep alive; 1.1 keeps unless it is asked to close")
+    @Test("HTTP/1.0 closes unless the client asks to keep alive; 1.1 keeps alive unless it asks to close")
     func persistence() async throws {
         try await withServer { server in
             for (request, connection) in [
@@ -230,7 +230,7 @@ struct ErrorResponseTests {
         }
     }
 
-    @Test("A body that is not wanted is read and dropped, and the connection goes on")
+    @Test("An unwanted body is read and dropped, and the connection continues")
     func unwantedBody() async throws {
         try await withServer {
             $0.maxBodyBytes = 100
@@ -249,7 +249,7 @@ struct ErrorResponseTests {
         }
     }
 
-    @Test("A body over the limit gets 413, at once if it says so itself")
+    @Test("A body over the limit gets 413, immediately if its announced length is too large")
     func largeBody() async throws {
         try await withServer {
             $0.maxBodyBytes = 100
@@ -270,7 +270,7 @@ struct ErrorResponseTests {
         }
     }
 
-    @Test("Expect: 100-continue is answered, by a refusal if the request fails anyway")
+    @Test("Expect: 100-continue is answered with the error if the request fails anyway")
     func expectation() async throws {
         try await withServer { server in
             let client = try server.connect()

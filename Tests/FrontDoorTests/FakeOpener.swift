@@ -4,15 +4,16 @@ import ProducerInterface
 import StreamRuntime
 import Synchronization
 
-/// A runtime that does what the request's path says, and remembers what it was asked.
+/// A runtime that does what the request's path says, and records what it was asked.
 ///
 /// - `/once`: opens at once; writes one event and ends the response.
-/// - `/held`: opens at once; the test has the connection.
-/// - `/slow`: opens when the test says so, with whatever answer.
-/// - `/ended`, `/rejected/{status}`, `/failed`, `/unavailable`, `/full`: the other outcomes. The first two, with the
-///   query `headers`: with headers that are the producer's to say, and some that are not.
+/// - `/held`: opens at once; the test takes the connection.
+/// - `/slow`: opens when the test decides, with any answer.
+/// - `/ended`, `/rejected/{status}`, `/failed`, `/unavailable`, `/full`: the other outcomes. The first two have headers
+///   with the query `headers`: some that a producer can set, and some that it can't.
 /// - `/leaving`: its producer is gone, and its streams drain.
-/// - `/number`: takes one parameter, `n`, a whole number. `/body`: as `/once`, and takes a body, as `/slow` does.
+/// - `/number`: takes one parameter, `n`, a whole number. `/body`: like `/once`, but accepts a body, as `/slow` does,
+///   too.
 final class FakeOpener: StreamOpener {
     struct Opened: Sendable {
         let token: StreamToken
@@ -35,7 +36,7 @@ final class FakeOpener: StreamOpener {
     }
 
     private let state = Mutex(State())
-    /// Says to the thread sanitizer, which does not see a `Mutex`, that whoever looks at an open comes after it.
+    /// Tells the thread sanitizer, which does not see a `Mutex`, that readers of an open come after it.
     private let openings = Atomic(0)
 
     var opened: [Opened] {
@@ -48,20 +49,20 @@ final class FakeOpener: StreamOpener {
     var closed: [StreamToken] { state.withLock { $0.closed } }
 
     var halfClosed: [StreamToken] { state.withLock { $0.halfClosed } }
-    /// What happens within the next `open`, before it answers.
+    /// Sets a function to call within the next `open`, before it answers.
     func whenOpening(_ body: @escaping @Sendable () -> Void) { state.withLock { $0.whenOpening = body } }
 
-    /// What happens at the beginning of each `attach` and `leave`.
+    /// Sets a function to call at the beginning of each `attach` and `leave`.
     func whenGiven(_ body: @escaping @Sendable () -> Void) { state.withLock { $0.whenGiven = body } }
 
     func form(of token: StreamToken) -> ResponseForm? { state.withLock { $0.forms[token] } }
 
-    /// What a stream was given to send first on its descriptor.
+    /// The bytes that a stream was given to send first on its descriptor.
     func head(of token: StreamToken) -> String {
         String(decoding: state.withLock { $0.heads[token] ?? [] }, as: UTF8.self)
     }
 
-    /// Takes a stream's connection, to be used and closed by the test.
+    /// Takes a stream's transport, which the test then uses and closes.
     func takeTransport(of token: StreamToken) -> StreamTransport? {
         state.withLock { $0.attached.removeValue(forKey: token) }
     }
@@ -166,13 +167,13 @@ final class FakeOpener: StreamOpener {
 }
 
 extension FrameSink {
-    /// A batch that goes to this sink alone.
+    /// Sends a batch to this sink alone.
     func send(_ bytes: [UInt8]) {
         carrier.carry(bytes.withUnsafeBytes { SharedBytes(copying: $0) }.whole, to: [self])
     }
 }
 
-/// A producer of which only the face is needed: nothing here runs streams.
+/// A producer that is only described: no streams run here.
 final class FakeProducer: EventProducer {
     let description: ProducerDescription
 

@@ -6,13 +6,13 @@ import Testing
 
 @testable import FrontDoor
 
-/// What RFC 9110 and RFC 9112 say of a request, as a table. Each row is sent over every road that a request can take:
-/// whole, so that it is read on the doorstep if it is plain enough; to a server whose connections all get NIO's parser;
+/// The rules of RFC 9110 and RFC 9112 for requests, as a table. Each row is sent in every way that a request can take:
+/// whole, so that it is read on the doorstep if it is plain enough; to a server whose connections all use NIO's parser;
 /// and there byte by byte.
 @Suite("The grammar of HTTP/1.1", .timeLimit(.minutes(3)))
 struct GrammarTests {
-    /// A request, and what comes of it: "stream", with what the producer is told, if anything; or the status, and
-    /// whether the connection goes on.
+    /// A request and its outcome: "stream", with what the producer receives, if anything; or the status, and whether
+    /// the connection continues.
     struct Row: Sendable {
         let request: String
         let outcome: String
@@ -22,7 +22,7 @@ struct GrammarTests {
             self.outcome = outcome
         }
 
-        /// A GET of a stream, with this between its Host and its end.
+        /// A GET of a stream, with these lines between its Host and its end.
         static func field(_ lines: String, _ outcome: String) -> Row {
             Row("GET /once HTTP/1.1\r\nHost: a\r\n\(lines)\r\n\r\n", outcome)
         }
@@ -50,8 +50,8 @@ struct GrammarTests {
     @Test("bodies and their framing")
     func bodies() async throws { try await check(Self.bodies) }
 
-    /// What one read brings behind a body in chunks is a head like any other.
-    @Test("heads behind a body in chunks")
+    /// Data in the same read after a chunked body is parsed as a head like any other.
+    @Test("heads after a chunked body")
     func followingHeads() async throws {
         let body =
             "POST /missing HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3;a=b\r\nabc\r\n0\r\nX: y\r\n\r\n"
@@ -80,7 +80,7 @@ struct GrammarTests {
                     if isWhole {
                         try client.send(row.request)
                     } else {
-                        // It may be answered, and the connection be over, before the last byte.
+                        // The server may answer and close the connection before the last byte.
                         for byte in Array(row.request.utf8) { guard (try? client.send([byte])) != nil else { break } }
                     }
                     let outcome = try outcome(client, server)
@@ -93,7 +93,7 @@ struct GrammarTests {
 
     private func outcome(_ client: RawClient, _ server: RunningServer) throws -> String {
         var response = try client.readResponse()
-        // Behind `100 Continue`, which has no body.
+        // The response after `100 Continue`, which has no body.
         let continued = response.status == 100 ? "100 " : ""
         if response.status == 100 { response = try client.readResponse() }
         guard response["Content-Type"] == "text/event-stream" else {
@@ -236,7 +236,7 @@ extension GrammarTests {
         .body("Transfer-Encoding : chunked", "0\r\n\r\n", "400 closes"),
         .body("Transfer-Encoding: chunked", "3;a=b;c=\"d\"\r\nabc\r\n0\r\n\r\n", "stream body=abc"),
         .body("Transfer-Encoding: chunked", "0003\r\nabc\r\n0\r\nX: trailer\r\n\r\n", "stream body=abc"),
-        // The parser knows no blanks before an extension.
+        // The parser does not accept blanks before an extension.
         .body("Transfer-Encoding: chunked", "3 ; a = b\r\nabc\r\n0\r\n\r\n", "400 closes"),
         .body("Transfer-Encoding: chunked", "0\r\nContent-Length: 5\r\n\r\n", "400 closes"),
         .body("Transfer-Encoding: chunked", "3 \r\nabc\r\n0\r\n\r\n", "400 closes"),
@@ -252,7 +252,7 @@ extension GrammarTests {
         Row("POST /missing HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n", "404 closes"),
         Row("POST /body HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "400 closes"),
         Row("POST /body HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc", "stream body=abc"),
-        // A GET's body is read, and nobody sees it.
+        // A GET's body is read and ignored.
         Row("GET /once HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc", "stream"),
         Row("GET /once HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", "501 closes"),
     ]

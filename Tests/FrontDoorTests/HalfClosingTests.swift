@@ -5,7 +5,7 @@ import Testing
 
 @testable import FrontDoor
 
-/// A client that ends its sending side, at each point of a request, on time that only the test lets pass.
+/// A client that ends its sending side, at each point of a request. Only the test lets time pass.
 @Suite("Half-closing clients")
 struct HalfClosingTests {
     private static let oldRequest = "GET /slow HTTP/1.0\r\n\r\n"
@@ -16,7 +16,7 @@ struct HalfClosingTests {
         "POST /slow HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
     private static let pipelined = get("/missing") + get("/slow")
 
-    /// The end came behind the request, whose stream has been opening since for so long.
+    /// The sending side ended after the request, whose stream has been opening for some time since then.
     private func halfClosed(
         behind request: String, for time: TimeAmount
     ) throws -> (EmbeddedConnection, FakeOpener.Opened) {
@@ -28,19 +28,19 @@ struct HalfClosingTests {
     }
 
     @Test(
-        "While its stream opens: it gets the stream, if that opens soon",
+        "While its stream opens: it gets the stream if that opens soon",
         arguments: [get("/slow"), oldRequest, emptyBody, noBody, body, chunks, pipelined])
     func opensSoon(request: String) throws {
         let (connection, opened) = try halfClosed(behind: request, for: .milliseconds(19))
         opened.door.answer(.stream(headers: []))
         connection.pass(.seconds(3600))
         #expect(connection.opener.left.isEmpty && connection.opener.attachCount == 1)
-        // Who is gone answers the comment with a reset.
+        // A client that is gone answers the comment with a reset.
         #expect(connection.opener.halfClosed == [opened.token] && !connection.isClosed)
     }
 
     @Test(
-        "It has left, if the stream takes long to open",
+        "While its stream opens: it counts as disconnected if that takes long",
         arguments: [get("/slow"), oldRequest, emptyBody, noBody, pipelined])
     func opensLate(request: String) throws {
         let (connection, opened) = try halfClosed(behind: request, for: .milliseconds(21))
@@ -50,7 +50,7 @@ struct HalfClosingTests {
         #expect(connection.opener.left == [opened.token] && connection.opener.attachCount == 0)
     }
 
-    @Test("However long that takes, if it has sent a body", arguments: [body, chunks])
+    @Test("While its stream opens, after a body: it always gets the stream", arguments: [body, chunks])
     func opensLateBehindBody(request: String) throws {
         let (connection, opened) = try halfClosed(behind: request, for: .seconds(3600))
         #expect(connection.opener.left.isEmpty)
@@ -59,7 +59,7 @@ struct HalfClosingTests {
         #expect(connection.opener.attachCount == 1 && connection.opener.halfClosed == [opened.token])
     }
 
-    @Test("An open that comes to no stream is answered, too", arguments: [("/rejected/418", 418), ("/ended", 204)])
+    @Test("A request without a stream is answered, too", arguments: [("/rejected/418", 418), ("/ended", 204)])
     func refused(target: String, status: Int) throws {
         let connection = try EmbeddedConnection()
         try connection.send(get(target))
@@ -70,7 +70,7 @@ struct HalfClosingTests {
         #expect(connection.isClosed && connection.opener.left.isEmpty)
     }
 
-    @Test("When its stream is there", arguments: [get("/held"), body.replacing("/slow", with: "/body")])
+    @Test("When its stream is open", arguments: [get("/held"), body.replacing("/slow", with: "/body")])
     func streaming(request: String) throws {
         let connection = try EmbeddedConnection()
         try connection.send(request)
@@ -82,7 +82,7 @@ struct HalfClosingTests {
     }
 
     @Test(
-        "Behind what has its answer, and before a request is complete, the connection ends",
+        "After an answered request, and before a request is complete, the connection ends",
         arguments: [
             (get("/missing"), "HTTP/1.1 404 "), ("HEAD /held HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 200 "), ("", ""),
             ("GET /held HT", ""), (String(body.dropLast()), ""),

@@ -7,9 +7,9 @@ import Testing
 
 @testable import FrontDoor
 
-@Suite("Hand-over", .timeLimit(.minutes(3)))
+@Suite("Handover", .timeLimit(.minutes(3)))
 struct HandOverTests {
-    /// Opens a stream and takes its descriptor out of the front door's hands.
+    /// Opens a stream and takes its descriptor from the front door.
     private func takeDescriptor(_ server: RunningServer, _ client: RawClient) async throws -> Int32 {
         try client.send(get("/held"))
         let token = try await server.opened().token
@@ -29,8 +29,8 @@ struct HandOverTests {
             var status = stat()
             fstat(descriptor, &status)
             var holders = 0
-            // epoll keeps a registration while any descriptor of the open file is left; proc(5) tells of each by its
-            // inode.
+            // epoll keeps a registration as long as any descriptor of the open file is left; proc(5) shows each with
+            // its inode.
             for name in try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd") {
                 // Other tests open and close descriptors meanwhile.
                 let target = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/" + name)) ?? ""
@@ -44,7 +44,7 @@ struct HandOverTests {
         }
     }
 
-    @Test("The peer sees nothing of it: the connection works in both directions")
+    @Test("The peer does not notice it: the connection works in both directions")
     func bothDirections() async throws {
         try await withServer { server in
             let client = try server.connect()
@@ -61,7 +61,7 @@ struct HandOverTests {
         }
     }
 
-    @Test("What was answered before is sent first, however slowly it is read; then the connection is the stream's")
+    @Test("Earlier answers are sent first, however slowly they are read; then the connection belongs to the stream")
     func pendingAnswers() async throws {
         try await withServer {
             $0.sendBufferBytes = 4096
@@ -83,7 +83,7 @@ struct HandOverTests {
         }
     }
 
-    @Test("A client that does not read what was answered before loses its stream in time")
+    @Test("A client that does not read earlier answers loses its stream in time")
     func unreadAnswers() async throws {
         try await withServer {
             $0.sendBufferBytes = 4096
@@ -98,7 +98,7 @@ struct HandOverTests {
         }
     }
 
-    @Test("Thousands of connections pass through, and none is kept")
+    @Test("Thousands of connections are handed over, and none is kept")
     func many() async throws {
         try await withServer { server in
             for _ in 0..<3000 {

@@ -9,7 +9,7 @@ struct HeadScanTests {
     }
 
     @Test(
-        "A head ends with its empty line, wherever it is cut; empty lines before it belong to it",
+        "A head ends with its empty line, wherever it is split; empty lines before it are part of it",
         arguments: [
             "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "G\r\n\r\n", "\r\n\r\nGET / HTTP/1.1\r\nA: b\r\n\r\n",
             "GET / HTTP/1.1\nA: b\n\n",
@@ -28,7 +28,7 @@ struct HeadScanTests {
         }
     }
 
-    @Test("What is not over is taken whole, and a reset begins anew")
+    @Test("An incomplete head is taken completely, and a reset starts again")
     func unfinished() {
         var scan = HeadScan()
         #expect(take(&scan, "GET / HTTP/1.1\r\nA: \r\n \r\n") == 24)

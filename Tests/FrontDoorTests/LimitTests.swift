@@ -8,19 +8,19 @@ import Testing
 
 @Suite("Limits and waits", .timeLimit(.minutes(3)))
 struct LimitTests {
-    /// A request whose head has exactly so many bytes.
+    /// A request whose head has exactly this many bytes.
     private func request(headBytes: Int) -> String {
         let shell = get("/missing", "X: ")
         return get("/missing", "X: " + String(repeating: "a", count: headBytes - shell.utf8.count))
     }
 
-    @Test("A head may have exactly the limit's bytes; one more is 431", arguments: [1, 1000, 100_000])
+    @Test("A head can have exactly the limit's size; one more byte is 431", arguments: [1, 1000, 100_000])
     func headBytes(pieceBytes: Int) async throws {
         try await withServer { server in
             for (count, status) in [(16 * 1024, 404), (16 * 1024 + 1, 431)] {
                 let client = try server.connect()
                 let bytes = Array(request(headBytes: count).utf8)
-                // So large a request would take long in single bytes: only its last part is sent in pieces.
+                // Such a large request would take long in single bytes, so only its last part is sent in pieces.
                 try client.send(Array(bytes.dropLast(2000)))
                 var rest = bytes.suffix(2000)
                 while !rest.isEmpty {
@@ -39,7 +39,7 @@ struct LimitTests {
     }
 
     @Test(
-        "A head without end is 431, wherever it grows",
+        "A head without an end is 431, wherever it grows",
         arguments: [
             "GET /", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nX:", "GET / HTTP/1.1\r\nX: ", "GET / HTTP/1.1\r\nX", "",
         ])
@@ -48,7 +48,7 @@ struct LimitTests {
             let client = try server.connect()
             try client.send(start)
             let filler = start.hasSuffix("X:") ? " " : start.isEmpty ? "\r\n" : "a"
-            // Until it is told: a client that sends on after the answer must still get it.
+            // Until the answer: a client that continues to send after it must still get it.
             try client.send(String(repeating: filler, count: 17 * 1024))
             let response = try client.readResponse()
             #expect(response.status == 431)
@@ -56,7 +56,7 @@ struct LimitTests {
         }
     }
 
-    @Test("A limit that is replaced holds from the next request on, on connections that are there, too")
+    @Test("A new limit applies from the next request on, on existing connections, too")
     func replaced() async throws {
         var settings = ServerSettings()
         settings.headTimeout = .seconds(60)
@@ -67,7 +67,7 @@ struct LimitTests {
             try client.send(request)
             #expect(try client.readResponse().status == 404)
             server.server.replaceSettings(settings)
-            // The loops take it over one after the other.
+            // The loops adopt it one after the other.
             let isHeld = try await eventually { try server.answer(to: request).status == 413 }
             #expect(isHeld)
             try client.send(request)
@@ -84,7 +84,7 @@ struct LimitTests {
         }
     }
 
-    @Test("A head that comes too slowly is 408, however steadily it comes")
+    @Test("A head that arrives too slowly is 408, however steadily it arrives")
     func slowHead() async throws {
         try await withServer {
             $0.headTimeout = .milliseconds(300)
@@ -104,7 +104,7 @@ struct LimitTests {
         }
     }
 
-    @Test("A body that comes too slowly is 408")
+    @Test("A body that arrives too slowly is 408")
     func slowBody() async throws {
         try await withServer {
             $0.bodyTimeout = .milliseconds(200)
@@ -115,7 +115,7 @@ struct LimitTests {
         }
     }
 
-    @Test("A connection that says nothing is closed without a word, before its first request and after a response")
+    @Test("A silent connection is closed without an answer, before its first request and after a response")
     func silence() async throws {
         try await withServer {
             $0.headTimeout = .milliseconds(200)
@@ -131,7 +131,7 @@ struct LimitTests {
         }
     }
 
-    @Test("An open that takes long is nobody's time-out")
+    @Test("An open that takes long causes no timeout")
     func slowOpen() async throws {
         try await withServer {
             $0.headTimeout = .milliseconds(50)
@@ -148,9 +148,9 @@ struct LimitTests {
         }
     }
 
-    /// The wait that ends it may be that for the rest of a head: where the server stopped reading, a request may be
-    /// cut in two.
-    @Test("A client that never reads its answers is not read from either, and goes in time")
+    /// The timeout may be the one for the rest of a head, because the server may have stopped reading in the middle of
+    /// a request.
+    @Test("A client that never reads its answers is not read from either, and disconnected in time")
     func unreadAnswers() async throws {
         try await withServer {
             $0.sendBufferBytes = 4096
@@ -159,7 +159,7 @@ struct LimitTests {
         } _: { server in
             let client = try RawClient(port: server.port, receiveBufferBytes: 4096)
             let requests = String(repeating: get("/missing"), count: 1000)
-            // The server stops reading, so at some point nothing more can be sent; then it closes.
+            // The server stops reading, so at some point nothing more can be sent; then it closes the connection.
             #expect(throws: RawClientError.self) {
                 for _ in 0..<10_000 { try client.send(requests) }
             }
@@ -167,20 +167,20 @@ struct LimitTests {
         }
     }
 
-    @Test("A front door full of requests that are being answered accepts nobody until one of them is")
+    @Test("If all connections are being answered, the front door accepts no more until one is finished")
     func population() async throws {
         try await withServer {
             $0.maxConnections = 2
         } _: { server in
             let busy = try await server.busy(2)
 
-            // The kernel completes the connection, and nobody answers it.
+            // The kernel completes the connection, but nobody answers it.
             let third = try server.connect()
             try third.send(get("/missing"))
             #expect(throws: RawClientError.self) { try third.receive(until: .now + .milliseconds(200)) }
             #expect(server.server.connectionCount == 2 && server.server.madeRoomCount == 0)
 
-            // A stream is no longer the front door's.
+            // A stream no longer belongs to the front door.
             try await server.opened(0).door.answer(.stream(headers: []))
             try #expect(third.readResponse().status == 404)
             #expect(await eventually { server.server.connectionCount == 2 })

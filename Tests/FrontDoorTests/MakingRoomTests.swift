@@ -10,7 +10,7 @@ import Testing
 
 @Suite("Making room", .timeLimit(.minutes(3)))
 struct MakingRoomTests {
-    /// A connection that has had one answer, and says nothing more.
+    /// A connection that has received one answer, and sends nothing more.
     private func idle(_ server: RunningServer) throws -> RawClient {
         let client = try server.connect()
         try client.send(get("/missing"))
@@ -33,7 +33,7 @@ struct MakingRoomTests {
             }, logger: log.logger
         ) { server in
             var clients = try (0..<4).map { _ in try idle(server) }
-            // The first has something to do again, and so idles least.
+            // The first one is active again, and so has idled the shortest time.
             try #expect(isServed(clients[0]))
             clients.append(clients.removeFirst())
             for round in 0..<8 {
@@ -53,7 +53,7 @@ struct MakingRoomTests {
     }
 
     @Test(
-        "A request that trickles does not keep its connection young",
+        "A slow request does not make its connection look young",
         arguments: ["GET /missing HTTP/1.1\r\nX: ", "POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n"])
     func trickle(start: String) async throws {
         try await withServer {
@@ -70,7 +70,7 @@ struct MakingRoomTests {
         }
     }
 
-    @Test("An upload that gets on is younger than a connection that idles")
+    @Test("An upload that progresses is younger than an idle connection")
     func progress() async throws {
         try await withServer {
             $0.maxConnections = 2
@@ -89,7 +89,7 @@ struct MakingRoomTests {
         }
     }
 
-    @Test("A connection whose request is being answered stays, however long that takes; the next to wait makes room")
+    @Test("A connection whose request is being answered stays, however long it takes; the next one in line makes room")
     func busy() async throws {
         try await withServer {
             $0.maxConnections = 2
@@ -107,7 +107,7 @@ struct MakingRoomTests {
         }
     }
 
-    @Test("As many are closed as newcomers come, and no more")
+    @Test("Exactly as many are closed as new ones arrive")
     func flood() async throws {
         try await withServer {
             $0.maxConnections = 50
@@ -118,13 +118,13 @@ struct MakingRoomTests {
             for newcomer in newcomers { try newcomer.send(get("/missing")) }
             for newcomer in newcomers { try #expect(newcomer.readResponse().status == 404) }
             for newcomer in newcomers { try #expect(isServed(newcomer)) }
-            // Which of them go when several come at once depends on the threads.
+            // If several arrive at once, it depends on the threads which of them are closed.
             #expect(settled.count { (try? isServed($0)) == true } == 30)
             #expect(server.server.madeRoomCount == 20)
         }
     }
 
-    @Test("Nobody is driven out before it had time to send its request")
+    @Test("No connection is closed before it had time to send its request")
     func rest() {
         let counts = ConnectionCounts(limit: 1)
         let thread = counts.addThread { _ in }
@@ -136,7 +136,7 @@ struct MakingRoomTests {
         #expect(counts.roomElseWait(at: due, for: gate) == .now)
     }
 
-    @Test("Whoever left no room is not waited for: those that wait must make enough")
+    @Test("A connection that could not make room is not waited for: the waiting ones must make enough")
     func busyBeyondLimit() {
         let counts = ConnectionCounts(limit: 2)
         let thread = counts.addThread { _ in }
@@ -148,7 +148,7 @@ struct MakingRoomTests {
         #expect(counts.roomElseWait(at: .distantFuture, for: gate) == .now)
     }
 
-    @Test("Somebody who is let go counts once: the newcomer that comes just then has somebody make room, too")
+    @Test("A closing connection counts once: a new one that arrives just then makes another one close, too")
     func letGoOnce() {
         let counts = ConnectionCounts(limit: 2)
         let asked = Mutex(0)
@@ -161,15 +161,15 @@ struct MakingRoomTests {
         counts.joined()
         counts.makeRoom()
         #expect(asked.withLock(\.self) == 2)
-        // Nobody waited any longer: the room that is missing is still wanted.
+        // No connection waited any longer, so the missing room is still wanted.
         counts.noRoomMade()
         counts.waitingChanged(on: thread, count: 1, since: .uptimeNanoseconds(6))
         counts.makeRoom()
         #expect(asked.withLock(\.self) == 3)
     }
 
-    /// In a process of its own, as the limit is the whole process's.
-    @Test("Without a descriptor for a newcomer, those that idle longest make room")
+    /// In its own process, because the limit applies to the whole process.
+    @Test("Without a descriptor for a new connection, those that have idled longest make room")
     func descriptors() async {
         await #expect(processExitsWith: .success) {
             try await withServer { server in

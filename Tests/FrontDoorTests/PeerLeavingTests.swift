@@ -6,7 +6,7 @@ import Testing
 
 @testable import FrontDoor
 
-@Suite("Peers that leave", .timeLimit(.minutes(3)))
+@Suite("Peers that disconnect", .timeLimit(.minutes(3)))
 struct PeerLeavingTests {
     enum Leaving: CaseIterable {
         case close, halfClose, reset
@@ -20,7 +20,7 @@ struct PeerLeavingTests {
         }
     }
 
-    @Test("While open runs: leave, once, and what open answers later changes nothing", arguments: Leaving.allCases)
+    @Test("While open runs: leave, once, and a later answer of open changes nothing", arguments: Leaving.allCases)
     func duringOpen(leaving: Leaving) async throws {
         try await withServer { server in
             let client = try server.connect()
@@ -35,7 +35,7 @@ struct PeerLeavingTests {
         }
     }
 
-    @Test("With bytes behind the request, which nobody reads, it is noticed all the same", arguments: Leaving.allCases)
+    @Test("With unread bytes after the request, it is noticed, too", arguments: Leaving.allCases)
     func duringOpenWithInput(leaving: Leaving) async throws {
         try await withServer { server in
             let client = try server.connect()
@@ -47,7 +47,7 @@ struct PeerLeavingTests {
         }
     }
 
-    @Test("Right behind the request", arguments: Leaving.allCases)
+    @Test("Immediately after the request", arguments: Leaving.allCases)
     func atOnce(leaving: Leaving) async throws {
         try await withServer { server in
             for _ in 0..<50 {
@@ -55,17 +55,17 @@ struct PeerLeavingTests {
                 try client.send(get("/slow"))
                 leaving.act(client)
             }
-            // Connections are accepted in order: this one comes last.
+            // Connections are accepted in order, so this one comes last.
             try #expect(server.answer(to: get("/missing", "Connection: close")).status == 404)
             #expect(await eventually { server.server.connectionCount == 0 })
-            // A reset may reach the server before it has read the request.
+            // A reset can reach the server before it has read the request.
             #expect(Set(server.opener.left) == Set(server.opener.opened.map(\.token)))
             #expect(server.opener.left.count == server.opener.opened.count)
             #expect(leaving == .reset || server.opener.opened.count == 50)
         }
     }
 
-    @Test("After the hand-over it is the stream's business", arguments: Leaving.allCases)
+    @Test("After the handover, it is the stream's responsibility", arguments: Leaving.allCases)
     func afterHandOver(leaving: Leaving) async throws {
         try await withServer { server in
             let client = try server.connect()
@@ -87,7 +87,7 @@ struct PeerLeavingTests {
         }
     }
 
-    @Test("While an open takes long, the kernel asks whether the peer is still there", arguments: [true, false])
+    @Test("While an open takes long, the kernel checks whether the peer is still there", arguments: [true, false])
     func longOpen(isLong: Bool) async throws {
         try await withServer {
             $0.probeAfter = isLong ? .milliseconds(20) : .seconds(50)
@@ -95,7 +95,7 @@ struct PeerLeavingTests {
             let client = try server.connect()
             try client.send(get("/slow"))
             let opened = try await server.opened()
-            // Only the kernel learns of it, so the socket is looked at until it says so.
+            // Only the kernel is told, so the socket is checked until it shows that.
             let socket = try #require(client.descriptorOfPeer)
             if isLong { #expect(await eventually { asksForThePeer(socket) }) }
             opened.door.answer(.stream(headers: []))
@@ -110,12 +110,12 @@ struct PeerLeavingTests {
     }
 
     @Test(
-        "A connection is counted until its stream has it, or knows that it has left",
+        "A connection counts until its stream has it, or knows that it has disconnected",
         arguments: [nil] + Leaving.allCases)
     func countedUntilGiven(leaving: Leaving?) async throws {
         try await withServer { server in
             let counts = Watched<[Int]>([])
-            // Weakly: the server has the opener.
+            // Weak, because the server holds the opener.
             server.opener.whenGiven { [weak door = server.server] in
                 let count = door?.connectionCount ?? -1
                 counts.update { $0.append(count) }
@@ -133,7 +133,7 @@ struct PeerLeavingTests {
         }
     }
 
-    @Test("Whoever comes first, the answer or the leaving: attach or leave, never both, never neither")
+    @Test("Whichever comes first, the answer or the disconnect: either attach or leave, never both, never neither")
     func race() async throws {
         var random = SeededRandom.fromEnvironment(test: "hand-over race")
         try await withServer { server in
@@ -163,7 +163,7 @@ struct PeerLeavingTests {
     }
 }
 
-/// Whether the kernel asks now and then whether the peer is still there (`SO_KEEPALIVE`, socket(7)).
+/// Whether the kernel checks from time to time whether the peer is still there (`SO_KEEPALIVE`, socket(7)).
 private func asksForThePeer(_ descriptor: Int32) -> Bool {
     var value: Int32 = -1
     var size = socklen_t(MemoryLayout<Int32>.size)

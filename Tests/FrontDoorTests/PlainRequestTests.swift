@@ -12,7 +12,7 @@ struct PlainRequestTests {
         Array(text.utf8).withUnsafeBytes { PlainRequest.head($0, maxHeaderCount: maxHeaderCount) }
     }
 
-    @Test("What subscribers send is read: target and headers, as they are")
+    @Test("Subscribers' requests are read: target and headers, unchanged")
     func read() throws {
         let browser = try #require(
             head(
@@ -28,7 +28,7 @@ struct PlainRequestTests {
     }
 
     @Test(
-        "Whatever else there is is left to the parser",
+        "Everything else is left to the parser",
         arguments: [
             "", "G", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nHost: a\r\n", "GET / HTTP/1.1\r\nHost: a\r\n\r\nG",
             "\r\nGET / HTTP/1.1\r\n\r\n", "GET / HTTP/1.0\r\n\r\n", "GET  / HTTP/1.1\r\n\r\n",
@@ -49,14 +49,14 @@ struct PlainRequestTests {
         #expect(head(text) == nil)
     }
 
-    @Test("So are more headers than the limit")
+    @Test("More headers than the limit are left to the parser, too")
     func manyHeaders() {
         let text = "GET / HTTP/1.1\r\nA: b\r\nC: d\r\n\r\n"
         #expect(head(text, maxHeaderCount: 2) != nil)
         #expect(head(text, maxHeaderCount: 1) == nil)
     }
 
-    @Test("What is accepted, NIO's parser accepts, and reads the same in it")
+    @Test("NIO's parser accepts every request that is accepted, with the same result")
     func sameAsParser() throws {
         var random = SeededRandom.fromEnvironment(test: "plain requests")
         var accepted = 0
@@ -85,7 +85,7 @@ struct PlainRequestTests {
         #expect(accepted > 300)
     }
 
-    /// Mostly plain.
+    /// Mostly plain requests.
     private static func request(_ random: inout SeededRandom) -> String {
         func one(of usual: [String], or odd: [String]) -> String {
             (Int.random(in: 0..<25, using: &random) == 0 ? odd : usual).randomElement(using: &random)!

@@ -28,7 +28,7 @@ struct ProblemTests {
         #expect(HTTPDate.format(second) == expected)
     }
 
-    @Test("A producer may add headers, but not split the response or reframe it")
+    @Test("A producer can add headers, but can't split or reframe the response")
     func headers() {
         for header in [("X-A", "b"), ("Set-Cookie", "a=b; Path=/"), ("Vary", "Origin"), ("x-e", ""), ("X", "é\t")] {
             #expect(ProducerResponses.allows(.init(header.0, header.1)))
@@ -42,7 +42,7 @@ struct ProblemTests {
         }
     }
 
-    @Test("Those who are turned away come back at different times within the range")
+    @Test("Refused clients get different times to reconnect within the range")
     func jitter() {
         let range = Duration.seconds(5)...(.seconds(15))
         let waits = (0..<100).map { _ in Overloaded.wait(in: range) }

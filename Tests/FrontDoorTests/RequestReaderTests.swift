@@ -13,7 +13,7 @@ struct RequestReaderTests {
         return settings
     }
 
-    /// The text that the parser gets, or the status of the refusal.
+    /// The text that the parser gets, or the status of the error.
     private func admit(
         _ text: String, to reader: inout RequestReader, asBody: Bool = false
     ) -> (piece: String?, status: Int?, rest: String) {
@@ -26,7 +26,7 @@ struct RequestReaderTests {
         }
     }
 
-    @Test("A head's bytes go to the parser up to its end, and the next head is counted anew")
+    @Test("The bytes of a head go to the parser up to its end, and the next head is counted anew")
     func heads() {
         var reader = RequestReader()
         let head = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -36,14 +36,14 @@ struct RequestReaderTests {
         }
     }
 
-    @Test("A head is refused at the byte that is too much, in however many pieces it comes")
+    @Test("A head is rejected at the first byte over the limit, in however many pieces it arrives")
     func longHead() {
         var reader = RequestReader()
         #expect(admit("GET / HTTP/1.1\r\nX: " + String(repeating: "x", count: 45), to: &reader).status == nil)
         #expect(admit("x", to: &reader).status == 431)
     }
 
-    @Test("A method that the parser does not know is refused at the end of its line, by what the line is")
+    @Test("A method that the parser does not know is rejected at the end of its line, depending on that line")
     func methods() {
         for (line, status) in [("FROB / HTTP/1.1\r\n", 501), ("FROB / HTTP/3.0\r\n", 505), ("FROB\r\n", 400)] {
             var reader = RequestReader()
@@ -53,7 +53,7 @@ struct RequestReaderTests {
         }
     }
 
-    @Test("What the parser refuses has its status: in a head by what was wrong, in a body always 400")
+    @Test("The parser's errors have a status: in a head by the kind of error, in a body always 400")
     func parserErrors() {
         var reader = RequestReader()
         #expect(reader.refusal(of: .headerOverflow, in: .head, settings)?.status == 431)
@@ -63,7 +63,7 @@ struct RequestReaderTests {
         #expect(reader.refusal(of: .invalidVersion, in: .head, settings)?.status == 505)
     }
 
-    @Test("A body's bytes are its own up to its length; one that is announced too long is refused")
+    @Test("A body's bytes belong to it up to its length; one with too large an announced length is rejected")
     func bodies() {
         var reader = RequestReader()
         func head(_ fields: [(String, String)]) -> HTTPRequestHead {

@@ -28,7 +28,7 @@ struct RequestTargetTests {
     }
 
     @Test(
-        "What means nothing is refused, saying why",
+        "Invalid targets are rejected with the reason",
         arguments: [
             ("", TargetFault.noPath), ("a", .noPath), ("ftp://host/", .noPath),
             ("/a b", .badCharacter), ("/é", .badCharacter), ("/a#b", .badCharacter), ("/\u{7f}", .badCharacter),
@@ -42,7 +42,7 @@ struct RequestTargetTests {
         #expect(throws: fault) { try RequestTarget(text) }
     }
 
-    @Test("No text makes it trap, and what it takes it takes again after encoding")
+    @Test("No text makes it trap, and what it accepts it accepts again after encoding")
     func random() throws {
         var random = SeededRandom.fromEnvironment(test: "request targets")
         let pieces = ["/", "%", "%2", "%2e", ".", "a", "?", "&", "=", "+", "%c3%a9", "%c3", "http://", "%00", ";", "~"]

@@ -9,7 +9,7 @@ import Testing
 struct ResponseHeadTests {
     private let head = ResponseHead.eventStream(date: "today", adding: [.init("X-Extra", "1")])
 
-    @Test("As data it has nothing of any version of HTTP, and the producer's fields are apart")
+    @Test("As data it contains nothing specific to a version of HTTP, and the producer's fields are separate")
     func data() {
         let ofHTTP1: Set = ["transfer-encoding", "connection", "keep-alive"]
         #expect(head.status == 200)
@@ -19,7 +19,7 @@ struct ResponseHeadTests {
         #expect(head.added == [.init("X-Extra", "1")])
     }
 
-    @Test("HTTP/1.x says how the response ends, and the producer's fields come last", arguments: [true, false])
+    @Test("HTTP/1.x states how the response ends, and the producer's fields come last", arguments: [true, false])
     func http1(isChunked: Bool) {
         var bytes = ByteBuffer()
         head.write(to: &bytes, isChunked: isChunked)

@@ -13,7 +13,7 @@ func withServer(
     var settings = ServerSettings()
     settings.listeners = [ServerAddress(host: "127.0.0.1", port: 0)]
     settings.lingerTimeout = .milliseconds(200)
-    // Tests share few threads, so any of them may be slower than a client ever is.
+    // Tests share few threads, so any of them can be slower than a real client.
     settings.headTimeout = .seconds(60)
     change(&settings)
     let opener = FakeOpener()
@@ -32,25 +32,25 @@ func withServer(
 struct RunningServer {
     let server: Server
     let opener: FakeOpener
-    /// Where it listens.
+    /// The addresses that it listens on.
     let addresses: [ServerAddress]
-    /// Of the first of them.
+    /// The port of the first address.
     var port: Int { addresses[0].port }
 
     func connect() throws -> RawClient { try RawClient(port: port) }
 
-    /// Sends one request on a connection of its own, and takes one response.
+    /// Sends one request on a new connection, and reads one response.
     func answer(to request: String, isHead: Bool = false) throws -> RawResponse {
         let client = try connect()
         try client.send(request)
         return try client.readResponse(toHead: isHead)
     }
 
-    /// Connections whose requests are being answered, the first that a server sees.
+    /// Opens connections whose requests are being answered; they must be the first of a server.
     func busy(_ count: Int) async throws -> [RawClient] {
         var clients: [RawClient] = []
         for index in 0..<count {
-            // Each sends at once: one that said nothing for a second would count as waiting for a moment.
+            // Each sends at once: if it sent nothing for a second, it would count as waiting for a moment.
             let client = try connect()
             try client.send(get("/slow"))
             _ = try await opened(index)
@@ -59,7 +59,7 @@ struct RunningServer {
         return clients
     }
 
-    /// Waits until a stream was opened, and returns it.
+    /// Waits until a stream has been opened, and returns it.
     func opened(_ index: Int = 0) async throws -> FakeOpener.Opened {
         guard await eventually({ opener.opened.count > index }) else { throw RunningServerError.nothingOpened }
         return opener.opened[index]

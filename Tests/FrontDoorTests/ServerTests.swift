@@ -23,7 +23,7 @@ struct ServerTests {
         }
     }
 
-    @Test("A place where it can't listen is one line that says what to do")
+    @Test("An address that it can't listen on is reported in one line that says what to do")
     func failures() async throws {
         try await withServer { server in
             let inUse = try await failure { $0.listeners = [ServerAddress(host: "127.0.0.1", port: server.port)] }
@@ -32,7 +32,7 @@ struct ServerTests {
                     == "cannot listen on 127.0.0.1:\(server.port): the port is in use; stop the other program, or choose another port"
             )
         }
-        // Longer than any name may be, so that no name server is asked.
+        // Longer than any valid name, so that no name server is asked.
         let name = String(repeating: "x", count: 300)
         let unknown = try await failure { $0.listeners = [ServerAddress(host: name, port: 8080)] }
         #expect(unknown == "cannot listen on \(name):8080: the host name can't be resolved")
@@ -57,7 +57,7 @@ struct ServerTests {
         #expect(ServerAddress(host: "::1", port: 80).url == "http://[::1]:80")
     }
 
-    @Test("Every place in the list is served, and left when the server stops accepting")
+    @Test("Every address in the list is served, and closed when the server stops accepting")
     func listeners() async throws {
         try await withServer {
             $0.listeners = [ServerAddress(host: "127.0.0.1", port: 0), ServerAddress(host: "::1", port: 0)]
@@ -66,7 +66,7 @@ struct ServerTests {
             #expect(server.addresses.map(\.host) == ["127.0.0.1", "::1"])
             #expect(server.addresses.allSatisfy { $0.scheme == .http && $0.port > 0 })
             for address in server.addresses {
-                // A plain request in one piece, and one that comes in from the doorstep.
+                // A plain request in one piece, and one that the doorstep passes on.
                 for target in ["/once", "/missing"] {
                     let client = try RawClient(port: address.port, host: address.host)
                     try client.send(get(target))
@@ -81,7 +81,7 @@ struct ServerTests {
         }
     }
 
-    @Test("All places count to one limit: what one of them has makes room for the other's")
+    @Test("All addresses share one limit: a connection of one makes room for those of another")
     func sharedLimit() async throws {
         try await withServer {
             $0.listeners = [ServerAddress(host: "127.0.0.1", port: 0), ServerAddress(host: "::1", port: 0)]
@@ -100,7 +100,7 @@ struct ServerTests {
         }
     }
 
-    @Test("If one place can't be had, the server listens nowhere, and names that place")
+    @Test("If one address is not available, the server listens on none, and names that one")
     func oneOfTwo() async throws {
         try await withServer { server in
             var settings = ServerSettings()
@@ -114,14 +114,14 @@ struct ServerTests {
         }
     }
 
-    /// A place where nothing listens any longer.
+    /// An address that nothing listens on any longer.
     private func free() async throws -> ServerAddress {
         var address: ServerAddress?
         try await withServer { address = $0.addresses[0] }
         return try #require(address)
     }
 
-    @Test("When it stops accepting, idle connections go, answers in flight are finished, and streams stay")
+    @Test("When it stops accepting, idle connections close, answers being sent are finished, and streams stay")
     func stopping() async throws {
         try await withServer { server in
             let idle = try server.connect()
@@ -156,7 +156,7 @@ struct ServerTests {
         }
     }
 
-    @Test("Stopping ends what is still there when the time is up; streams that were being opened have lost their peer")
+    @Test("Stopping ends everything that is left after the deadline; streams that were being opened lose their peer")
     func stoppingHard() async throws {
         try await withServer { server in
             let client = try server.connect()

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Requests in pieces", .timeLimit(.minutes(3)))
 struct SplitRequestTests {
-    /// Requests that leave the connection open, and such that end it, with what they are answered.
+    /// Requests that leave the connection open, and requests that end it, with their statuses.
     private static let persistent: [(String, [Int])] = [
         (get("/missing"), [404]),
         ("\r\n" + get("/missing", "X-Long: " + String(repeating: "v", count: 3000)), [404]),
@@ -61,7 +61,7 @@ struct SplitRequestTests {
         }
     }
 
-    @Test("Noise is never taken for a stream, and never kills the server")
+    @Test("Noise never opens a stream and never kills the server")
     func noise() async throws {
         var random = SeededRandom.fromEnvironment(test: "noise")
         try await withServer { server in

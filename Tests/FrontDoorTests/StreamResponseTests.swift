@@ -47,14 +47,14 @@ struct StreamResponseTests {
     }
 
     @Test(
-        "A peer that ends its sending side behind its request is answered: 404, or the stream",
+        "A peer that ends its sending side after its request is answered: 404, or the stream",
         arguments: [true, false])
     func halfClosing(isWhole: Bool) async throws {
         try await withServer { server in
             for (target, answer) in [("/once", "200 OK"), ("/missing", "404 Not Found"), ("/ended", "204 No Content")] {
                 let client = try server.connect()
                 let request = get(target)
-                // In two pieces it does not get through from the doorstep.
+                // In two pieces, it leaves the doorstep.
                 if !isWhole {
                     try client.send(String(request.prefix(7)))
                     #expect(await eventually { server.server.connectionCount > 0 })
@@ -70,7 +70,7 @@ struct StreamResponseTests {
         }
     }
 
-    @Test("HEAD answers that head and opens nothing, but checks the parameters")
+    @Test("HEAD returns that head and opens nothing, but checks the parameters")
     func headRequest() async throws {
         try await withServer { server in
             let client = try server.connect()
@@ -104,7 +104,7 @@ struct StreamResponseTests {
     }
 
     @Test(
-        "The last event id comes from the header, else from the query",
+        "The last event id comes from the header, or else from the query",
         arguments: [
             (get("/once?last_event_id=q", "Last-Event-ID: h"), "h"),
             (get("/once?last_event_id=a%20b"), "a b"),
@@ -137,7 +137,7 @@ struct StreamResponseTests {
         }
     }
 
-    @Test("A producer's headers are added, but for those that are not its to say")
+    @Test("A producer's headers are added, except those that it must not set")
     func producerHeaders() async throws {
         try await withServer { server in
             let client = try server.connect()
@@ -149,7 +149,7 @@ struct StreamResponseTests {
     }
 
     @Test(
-        "They stay on 204 and on a refusal, whatever its status, and the response is framed as ever",
+        "They are kept on 204 and on a rejection, whatever its status, and the response is framed as usual",
         arguments: [
             ("/ended?headers", 204), ("/rejected/401?headers", 401), ("/rejected/429?headers", 429),
             ("/rejected/503?headers", 503), ("/rejected/200?headers", 500),
@@ -174,7 +174,7 @@ struct StreamResponseTests {
         }
     }
 
-    @Test("What open refuses becomes a status, and the connection goes on")
+    @Test("A rejection by open becomes a status, and the connection continues")
     func refusals() async throws {
         try await withServer { server in
             let client = try server.connect()
@@ -200,7 +200,7 @@ struct StreamResponseTests {
     }
 
     @Test(
-        "Turned away, EventSource is told when to come back, and everybody else gets 503",
+        "A refused EventSource is told when to reconnect, and all others get 503",
         arguments: ["/full", "/unavailable", "/leaving"])
     func shedding(path: String) async throws {
         try await withServer {
@@ -222,19 +222,19 @@ struct StreamResponseTests {
         }
     }
 
-    @Test("Turned away, a POST is never answered with an empty stream: no EventSource sends one")
+    @Test("A refused POST never gets an empty stream, because no EventSource sends a POST")
     func sheddingPosts() async throws {
         try await withServer { server in
             let request = "POST /leaving HTTP/1.1\r\nHost: a\r\nAccept: text/event-stream\r\nContent-Length: 3\r\n"
             try #expect(server.answer(to: request + "\r\nabc").status == 503)
-            // Nobody would look at the body.
+            // The body would be ignored.
             try #expect(server.answer(to: request + "Expect: 100-continue\r\n\r\n").status == 503)
             #expect(server.server.turnedAwayCount == 2)
         }
     }
 
     @Test(
-        "Where a producer is about to go, one who has seen the end is told so, and what a route answers is still known")
+        "If a producer is being retired, a client that has seen the end is told so, and routes still answer")
     func leaving() async throws {
         try await withServer { server in
             try #expect(server.answer(to: get("/leaving", "Last-Event-ID: sluice-end")).status == 204)
@@ -246,7 +246,7 @@ struct StreamResponseTests {
         }
     }
 
-    @Test("Ten requests and one for a stream may come at once: ten answers, in order, then the stream")
+    @Test("Ten requests and one for a stream can arrive together: ten answers, in order, then the stream")
     func pipelining() async throws {
         try await withServer { server in
             let client = try server.connect()
@@ -264,7 +264,7 @@ struct StreamResponseTests {
         }
     }
 
-    @Test("What came behind a request for a stream is dropped; if the stream is refused, the connection ends")
+    @Test("Data after a request for a stream is dropped; if the stream is rejected, the connection ends")
     func droppedInput() async throws {
         try await withServer { server in
             let client = try server.connect()
@@ -276,7 +276,7 @@ struct StreamResponseTests {
         }
     }
 
-    @Test("After a refusal that came late, the connection goes on with the next request")
+    @Test("After a late rejection, the connection continues with the next request")
     func lateRefusal() async throws {
         try await withServer { server in
             let client = try server.connect()

@@ -2,7 +2,7 @@ import Testing
 
 @testable import FrontDoor
 
-/// How fast a request's body must come, on time that only the test lets pass.
+/// How fast a request's body must arrive. Only the test lets time pass.
 @Suite("Uploads")
 struct UploadTests {
     private static func head(_ length: Int) -> String {
@@ -23,7 +23,7 @@ struct UploadTests {
         #expect(upload.bodyBytes == 720_000)
     }
 
-    @Test("one that comes at just the rate that is asked for is taken, however long it is")
+    @Test("one that arrives at exactly the required rate is accepted, however long it is")
     func minimum() throws {
         let upload = try EmbeddedConnection()
         try upload.send(Self.head(240 * 600))
@@ -35,7 +35,7 @@ struct UploadTests {
     }
 
     @Test(
-        "a pause is not longer than the limit, wherever in the body it is, and however little came before",
+        "a pause must not be longer than the limit, wherever in the body it is, and however little came before",
         arguments: [0, 1, 19_999], [0, 240])
     func pause(after count: Int, rate: Int) throws {
         for (seconds, isTaken) in [(29, true), (31, false)] as [(Int64, Bool)] {
@@ -54,7 +54,7 @@ struct UploadTests {
         }
     }
 
-    @Test("one that trickles is cut off when its grace is over, though it never pauses")
+    @Test("a slow one is cut off after its grace, even if it never pauses")
     func trickle() throws {
         let upload = try EmbeddedConnection()
         try upload.send(Self.head(20_000))
@@ -70,13 +70,13 @@ struct UploadTests {
         #expect((10...12).contains(seconds), "\(seconds) s")
     }
 
-    @Test("a pause that is long in a body that is slow is allowed once", arguments: [1, 29] as [Int64])
+    @Test("one long pause in a slow body is allowed", arguments: [1, 29] as [Int64])
     func secondPause(first: Int64) throws {
         let upload = try EmbeddedConnection()
         try upload.send(Self.head(20_000))
         upload.pass(seconds: first)
         try upload.send("x")
-        // Takes the place of the first, if it is longer.
+        // Replaces the first as the longest pause, if it is longer.
         upload.pass(seconds: 29)
         let isFirst = first < 10
         #expect(try upload.answer().contains("at least 240 bytes per second") == !isFirst)
@@ -106,11 +106,11 @@ struct UploadTests {
         #expect((pause + 10...pause + 12).contains(seconds), "\(seconds) s")
     }
 
-    @Test("what was sent fast at first may go more slowly later")
+    @Test("one that was fast at first can be slower later")
     func credit() throws {
         let upload = try EmbeddedConnection()
         try upload.send(Self.head(24_100))
-        // For 100 seconds more than the grace.
+        // Enough for 100 seconds more than the grace.
         try upload.send(bytes: 24_000)
         for _ in 0..<100 {
             upload.pass(seconds: 1)
@@ -132,7 +132,7 @@ struct UploadTests {
         #expect(try upload.answer().hasPrefix("HTTP/1.1 408 "))
     }
 
-    @Test("what is around the data has a limit in bytes", arguments: [false, true])
+    @Test("everything around the data has a limit in bytes", arguments: [false, true])
     func framing(isOneExtension: Bool) throws {
         let upload = try EmbeddedConnection()
         try upload.send(Self.chunkedHead)
@@ -171,7 +171,7 @@ struct UploadTests {
         #expect(upload.bodyBytes == 20)
     }
 
-    @Test("the head has its time as a whole, however steadily it comes")
+    @Test("the head has its own deadline, however steadily it arrives")
     func head() throws {
         let upload = try EmbeddedConnection()
         var seconds = 0

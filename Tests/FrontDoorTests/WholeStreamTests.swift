@@ -7,7 +7,7 @@ import Testing
 @testable import FrontDoor
 @testable import StreamRuntime
 
-/// The front door before the real runtime, over both ways from a stream to its subscriber.
+/// The front door with the real runtime, in both ways from a stream to its subscriber.
 @Suite("Streams from end to end", .timeLimit(.minutes(3)))
 struct WholeStreamTests {
     private func serve(
@@ -22,7 +22,7 @@ struct WholeStreamTests {
         var settings = ServerSettings()
         settings.listeners = [ServerAddress(host: "127.0.0.1", port: 0)]
         settings.allowsHandOver = handingOver
-        // So small that a reader which falls behind is felt at once.
+        // Small, so that a slow reader has an effect at once.
         settings.sendBufferBytes = 16 * 1024
         let server = Server(settings, opener: runtime, logger: logger)
         let addresses = try await server.start()
@@ -37,7 +37,7 @@ struct WholeStreamTests {
     }
 
     @Test(
-        "Every event arrives, in order, whoever carries it, also at a reader that starts late",
+        "Every event arrives, in order, in both ways, even at a reader that starts late",
         arguments: [true, false])
     func complete(handingOver: Bool) async throws {
         let count = 50_000
@@ -58,7 +58,7 @@ struct WholeStreamTests {
         }
     }
 
-    @Test("A subscriber that leaves closes its stream, once", arguments: [true, false])
+    @Test("A subscriber that disconnects closes its stream, once", arguments: [true, false])
     func leaving(handingOver: Bool) async throws {
         var random = SeededRandom.fromEnvironment(test: "subscribers that leave")
         let producer = CountingProducer("count", count: 3, ends: false)

@@ -3,10 +3,10 @@ import SystemCalls
 import TestSupport
 import Testing
 
-@Suite("A subscriber that leaves", .onTestThreads)
+@Suite("A subscriber that disconnects", .onTestThreads)
 struct DisconnectTests {
     @Test(
-        "before a blocking open has returned: the open is told, close follows it at once, next never runs",
+        "before a blocking open has returned: open is cancelled, close follows it at once, next never runs",
         arguments: Departure.whileOpening)
     func duringOpen(_ departure: Departure) throws {
         try withServer(["OpensWhenCancelled"]) { server in
@@ -34,7 +34,7 @@ struct DisconnectTests {
         }
     }
 
-    @Test("while an open is pending that is then refused: close never runs", arguments: ["1", "2"])
+    @Test("while an open is pending that is then rejected: close never runs", arguments: ["1", "2"])
     func duringRefusedOpen(_ status: String) throws {
         try withServer(["OpensLater"]) { server in
             let subscriber = try server.subscribe(opening: "/opens-later?status=\(status)", tag: "a")
@@ -43,7 +43,7 @@ struct DisconnectTests {
             try server.ledger.wait(for: "interrupt-left", tag: "a")
             server.openGate()
             try server.ledger.wait(for: "opened", status, tag: "a")
-            // A second stream, opened and closed, shows that nothing is stuck behind the first.
+            // A second stream, opened and closed, shows that nothing is stuck after the first.
             let other = try server.subscribe(opening: "/opens-later", tag: "b")
             server.openGate()
             #expect(try other.nextEvent().data == "through")
@@ -54,7 +54,7 @@ struct DisconnectTests {
     }
 
     @Test(
-        "while an open is pending that is refused upon its interrupt: the refusal returns when the interrupt has",
+        "while an open is pending that its interrupt rejects: the rejection returns after the interrupt",
         arguments: ["FLAGS=0", "FLAGS=SLUICE_NONBLOCKING"], ["0", "1", "2"])
     func duringRefusingInterrupt(_ flags: String, _ status: String) throws {
         try withServer([fixturePlugin("DwellsInInterrupt", defines: [flags])]) { server in
@@ -63,7 +63,7 @@ struct DisconnectTests {
                     opening: "/dwells-in-interrupt?status=\(status)", tag: "\(number)")
                 try server.ledger.wait(for: "open-left", "3", tag: "\(number)")
                 subscriber.client.close()
-                // What it says of the order of the two is checked at the end.
+                // The order of the two is checked at the end.
                 try server.ledger.wait(for: "opened-left", status, tag: "\(number)")
                 try server.ledger.wait(for: "interrupt-left", tag: "\(number)")
                 if status == "0" { try server.expectClose(of: "\(number)", .disconnected) }
@@ -71,7 +71,8 @@ struct DisconnectTests {
         }
     }
 
-    /// The window between the two is some microseconds wide, so many subscribers try, each leaving right behind its request.
+    /// The window between the two is some microseconds wide, so many subscribers try, each disconnecting right after
+    /// its request.
     @Test("between open and the first next", arguments: Departure.allCases)
     func beforeFirstNext(_ departure: Departure) throws {
         try withServer(["WaitsForEver", "SleepsInNext"]) { server in
@@ -79,7 +80,8 @@ struct DisconnectTests {
                 let route = number % 2 == 0 ? "/waits-for-ever" : "/sleeps-in-next"
                 departure.leave(try server.subscribe("\(route)?tag=\(number)").client)
             }
-            // Whether a request was seen before its end is the door's to say; the last one is waited for, and then all that was opened.
+            // Whether a request was seen before its end depends on the front door. So it waits for the last one, and
+            // then for all that were opened.
             let last = try server.subscribe(opening: "/waits-for-ever", tag: "last")
             last.client.close()
             try server.expectClose(of: "last", .disconnected)
@@ -104,7 +106,7 @@ struct DisconnectTests {
         }
     }
 
-    @Test("during a next that ignores everything: reported, and closed only once next has returned")
+    @Test("during a next that ignores everything: reported, and closed only after next has returned")
     func duringStubbornNext() throws {
         try withServer(["IgnoresInterrupt"]) { server in
             let subscriber = try server.subscribe(opening: "/ignores-interrupt", tag: "a")
@@ -150,15 +152,15 @@ struct DisconnectTests {
             let subscriber = try server.subscribe(
                 opening: "\(route)?bytes=4000", tag: "a", receiveBufferBytes: 4096)
             _ = try subscriber.nextEvent()
-            // The server's own send buffer is full when the queue of this connection no longer grows.
+            // The server's send buffer is full when the queue of this connection no longer grows.
             try server.waitUntilSendQueueRests(toward: subscriber.client)
             departure.leave(subscriber.client)
             try server.expectClose(of: "a", .disconnected)
         }
     }
 
-    /// Behind a request a FIN may mean no more than that there is nothing else to say.
-    @Test("a subscriber that ends its sending side is answered by a comment, and reads on to the end")
+    /// After a request, a FIN can simply mean that the client has nothing more to send.
+    @Test("a subscriber that ends its sending side gets a comment, and can read to the end")
     func halfClosing() throws {
         try withServer(["TicksWithIds", "WaitsForEver", "SleepsInNext"]) { server in
             for route in ["/waits-for-ever", "/sleeps-in-next"] {
@@ -169,7 +171,7 @@ struct DisconnectTests {
                 #expect(try server.ledger.isUnclosed(route))
             }
             let whole = try server.subscribe(opening: "/ticks-with-ids?count=20&every=20", tag: "whole")
-            // Before its stream is open that would be leaving, if the open took long.
+            // Before its stream is open, it would count as disconnected if the open took long.
             #expect(try whole.nextEvent().data == "1")
             whole.client.halfClose()
             #expect(try whole.rest().compactMap(\.data) == (2...20).map(String.init) && whole.endMark != nil)
@@ -177,7 +179,7 @@ struct DisconnectTests {
         }
     }
 
-    @Test("without FIN: the next keep-alive finds out, by the RST that answers it")
+    @Test("without FIN: the next keep-alive detects it, by the RST in answer")
     func silently() throws {
         try withServer(["WaitsForEver"], flags: ["--keep-alive", "200ms"]) { server in
             let subscriber = try server.subscribe(opening: "/waits-for-ever", tag: "a")

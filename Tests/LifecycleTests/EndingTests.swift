@@ -5,7 +5,7 @@ import Testing
 
 @Suite("A stream that ends", .onTestThreads)
 struct EndingTests {
-    @Test("END: complete, marked as finished, and 204 for whoever comes back with the mark")
+    @Test("END: complete, marked as finished, and 204 for a client that reconnects with the mark")
     func completed() throws {
         try withServer(["EndsAfterCount"]) { server in
             let subscriber = try server.subscribe("/ends-after-count?count=3&tag=a")
@@ -24,7 +24,7 @@ struct EndingTests {
         }
     }
 
-    @Test("ERROR behind a burst: all of the burst arrives, then what the producer said")
+    @Test("ERROR after a burst: the whole burst arrives, then the error")
     func failed() throws {
         try withServer(["FailsAfterCount"]) { server in
             var events = try server.subscribe("/fails-after-count?count=5000&tag=a").rest()
@@ -37,7 +37,7 @@ struct EndingTests {
         }
     }
 
-    @Test("ERROR without a word: the subscriber is told a code only, which the log explains")
+    @Test("ERROR without a message: the subscriber only gets a code, which the log explains")
     func failedSilently() throws {
         try withServer(["FailsSilently"]) { server in
             let events = try server.subscribe("/fails-silently?tag=a").rest()
@@ -52,7 +52,7 @@ struct EndingTests {
     }
 
     @Test(
-        "next breaks the contract: what was good arrives, nothing of the rest, and the log names the rule",
+        "next breaks the contract: earlier events arrive, later ones do not, and the log names the rule",
         arguments: [
             ("NextAnswersNonsense", "next-answers-nonsense", "42"), ("IdHoldsNewline", "id-holds-newline", "id"),
             ("IdHoldsNul", "id-holds-nul", "NUL"), ("TypeHoldsNewline", "type-holds-newline", "type"),
@@ -85,7 +85,7 @@ struct EndingTests {
         }
     }
 
-    @Test("open refuses: its own status and message, and no close")
+    @Test("open rejects: its own status and message, and no close")
     func rejected() throws {
         try withServer(["RefusesStreams"]) { server in
             let refused = try server.connect()
@@ -94,7 +94,7 @@ struct EndingTests {
             #expect(response.status == 403)
             #expect(response["Content-Type"] == "application/problem+json")
             #expect(response.body.contains("not for you"))
-            // Not a stream, so the connection serves on.
+            // Not a stream, so the connection continues.
             try refused.send("GET /refuses-streams?answer=1 HTTP/1.1\r\nHost: localhost\r\n\r\n")
             #expect(try refused.readResponse().status == 204)
             try refused.send("GET /refuses-streams HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -102,7 +102,7 @@ struct EndingTests {
         }
     }
 
-    @Test("a pending open that refuses later", arguments: [("1", 204), ("2", 409)])
+    @Test("a pending open that rejects later", arguments: [("1", 204), ("2", 409)])
     func rejectedLater(_ answer: String, _ status: Int) throws {
         try withServer(["OpensLater"]) { server in
             let subscriber = try server.subscribe(opening: "/opens-later?status=\(answer)", tag: "a")
@@ -113,7 +113,7 @@ struct EndingTests {
     }
 
     @Test(
-        "a subscriber that does not read is let go when the write deadline has passed",
+        "a subscriber that does not read is disconnected after the write deadline",
         arguments: ["Floods", "FloodsFromThread"])
     func slow(_ fixture: String) throws {
         let route = fixture == "Floods" ? "/floods" : "/floods-from-thread"
@@ -124,7 +124,7 @@ struct EndingTests {
         }
     }
 
-    @Test("a subscriber that reads, however slowly, stays: the kernel has room for megabytes, and says so late")
+    @Test("a subscriber that reads slowly stays: the kernel has room for megabytes, and reports it late")
     func slowReader() throws {
         try withServer(["Floods", "TicksWithIds"], flags: ["--write-deadline", "3s"]) { server in
             let clock = try server.subscribe("/ticks-with-ids?every=20&tag=clock")
@@ -140,7 +140,7 @@ struct EndingTests {
         }
     }
 
-    @Test("a stream does not grow older than the maximum age, and its end invites back")
+    @Test("a stream does not get older than the maximum age, and its end invites to reconnect")
     func expired() throws {
         try withServer(["WaitsForEver", "SleepsInNext"], flags: ["--max-age", "300ms"]) { server in
             let subscriber = try server.subscribe("/waits-for-ever?tag=a")

@@ -3,10 +3,10 @@ import SystemCalls
 import TestSupport
 import Testing
 
-/// FIN behind a request, as some proxies and `nc -N` send it, however soon.
-@Suite("A subscriber that ends its sending side behind its request", .onTestThreads)
+/// A FIN after the request, as sent by some proxies and `nc -N`, however soon.
+@Suite("A subscriber that ends its sending side after its request", .onTestThreads)
 struct HalfClosingTests {
-    /// Without a thread, with one, shared by all and opened anew, and with ways to send the request.
+    /// Streams without a thread, with one, shared by all and opened anew, and ways to send the request.
     private static let targets = [
         "/ends-after-count?count=3", "/sleeps-in-next?", "/shared-ticks?count=100", "/tells-the-request?",
     ]
@@ -15,11 +15,11 @@ struct HalfClosingTests {
         (head: "POST", version: "1.1", rest: "Content-Length: 0\r\n\r\n"),
         (head: "POST", version: "1.1", rest: "Content-Length: 2\r\n\r\n{}"),
         (head: "POST", version: "1.1", rest: "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"),
-        // Too much for one read, and not plain.
+        // Too large for one read, and not plain.
         (head: "GET", version: "1.1", rest: "X: " + String(repeating: "x", count: 3000) + "\r\n\r\n"),
     ]
 
-    @Test("gets its stream, at whatever moment the end comes")
+    @Test("gets its stream, whenever the end arrives")
     func atAnyMoment() throws {
         var random = SeededRandom.fromEnvironment(test: "half-closing")
         try withServer(["EndsAfterCount", "SleepsInNext", "SharedTicks", "TellsTheRequest"]) { server in
@@ -32,14 +32,14 @@ struct HalfClosingTests {
                 let client = try server.connect()
                 try client.send(
                     "\(form.head) \(target)&tag=\(number) HTTP/\(form.version)\r\nHost: localhost\r\n\(form.rest)")
-                // Some microseconds matter, and no sleep is that exact.
+                // Microseconds matter, and no sleep is that exact.
                 let sent = monotonicNanoseconds()
                 while monotonicNanoseconds() < sent + delay {}
                 let ended = monotonicNanoseconds()
                 client.halfClose()
                 let subscriber = TestSubscriber(on: client)
                 guard let head = try? subscriber.head() else {
-                    // An open that takes long is cancelled; on a busy machine any may.
+                    // An open that takes long is cancelled; on a busy machine, this can happen to any.
                     late += 1
                     #expect(monotonicNanoseconds() > ended + 20_000_000, "\(number): \(form) \(target), \(delay) ns")
                     continue

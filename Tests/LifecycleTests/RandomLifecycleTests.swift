@@ -3,9 +3,9 @@ import ProducerInterface
 import TestSupport
 import Testing
 
-@Suite("Thousands of subscribers that come and go in every way", .onTestThreads)
+@Suite("Thousands of subscribers that connect and disconnect in every way", .onTestThreads)
 struct RandomLifecycleTests {
-    @Test("opens equal closes, nothing overlaps, every reason is a true one, and nothing is left over")
+    @Test("opens equals closes, nothing overlaps, every reason is correct, and nothing is left over")
     func interleavings() throws {
         var random = SeededRandom.fromEnvironment(test: "random lifecycle")
         let flags = ["--write-deadline", "200ms", "--keep-alive", "300ms", "--max-threads", "200"]
@@ -17,7 +17,7 @@ struct RandomLifecycleTests {
             try crowd.wait()
             #expect(crowd.failures.isEmpty)
 
-            // Healthy: everything can be opened still.
+            // The server is healthy: everything can still be opened.
             try visitEach(server)
             let after = try server.restingFigures()
             #expect(after.descriptors <= before.descriptors, "descriptors are left over")
@@ -29,7 +29,7 @@ struct RandomLifecycleTests {
         }
     }
 
-    /// Opens one stream of each producer and leaves.
+    /// Opens one stream of each producer, and disconnects.
     private func visitEach(_ server: SluiceServer) throws {
         for route in Visitor.routes.values where !route.hasPrefix("/refuses") {
             let subscriber = try server.subscribe(route)
@@ -37,7 +37,7 @@ struct RandomLifecycleTests {
         }
     }
 
-    @Test("while plugins are replaced, removed and brought back: each generation is shut down, after its last close")
+    @Test("while plugins are replaced, removed and restored: each generation is shut down after its last close")
     func reloads() throws {
         var random = SeededRandom.fromEnvironment(test: "random reloads")
         let flags = ["--drain-deadline", "50ms", "--write-deadline", "200ms"]
@@ -77,7 +77,7 @@ struct RandomLifecycleTests {
         }
     }
 
-    @Test("while the server stops: all are closed, and it ends well", arguments: [SIGTERM, SIGINT, SIGTERM])
+    @Test("while the server stops: all are closed, and it exits with success", arguments: [SIGTERM, SIGINT, SIGTERM])
     func shutdown(_ signal: Int32) throws {
         var random = SeededRandom.fromEnvironment(test: "random shutdown")
         try withServer(Array(Visitor.routes.keys), flags: ["--drain-deadline", "10s"]) { server in
@@ -85,7 +85,7 @@ struct RandomLifecycleTests {
             var staying: [TestSubscriber] = []
             for _ in 0..<8 {
                 staying += try Visitor.quietRoutes.map { try server.subscribe($0) }
-                // The moment of the signal: behind some number of streams, whatever they are doing then.
+                // The signal comes after a number of streams have opened, whatever they are doing then.
                 try server.ledger.waitForOpens(staying.count + .random(in: 0...20, using: &random))
             }
             server.signal(signal)
@@ -106,7 +106,7 @@ struct RandomLifecycleTests {
         print("\(streams.count) streams of \(generations) generations, closed: \(reasons)")
     }
 
-    /// Every generation that was loaded was shut down, once.
+    /// Checks that every generation that was loaded was shut down, once.
     private func expectShutdowns(_ server: SluiceServer) throws {
         let entries = server.ledger.entries
         let loaded = entries.filter { $0.what == "loaded" }.map(\.stream)
@@ -115,7 +115,8 @@ struct RandomLifecycleTests {
         #expect(over.count == Set(over).count, "a generation was shut down twice")
     }
 
-    /// A stream that its producer could end may be completed or failed; any may be disconnected; only one that has much to say can be slow.
+    /// A stream that its producer could end may be completed or failed; any may be disconnected; only one that sends
+    /// much can be slow.
     private func expectTrueReasons(_ streams: [LedgerStream], orAnyOf others: Set<CloseReason> = []) {
         let own: [String: CloseReason] = [
             "ends-after-count": .completed, "fails-after-count": .failed, "wakes-from-thread": .completed,

@@ -2,12 +2,12 @@ import ProducerInterface
 import TestSupport
 import Testing
 
-/// sluice.h says that any thread may call: also one with the smallest stack that the system gives.
+/// sluice.h allows calls from any thread, even from one with the system's smallest stack.
 @Suite("Threads with a stack of 16 KiB", .onTestThreads)
 struct SmallStackTests {
     private static let smallest = 16 * 1024
 
-    @Test("call every service of the host, rightly, wrongly and too late")
+    @Test("call every service of the host, correctly, incorrectly and too late")
     func survive() throws {
         try withServer(["CallsFromASmallStack"]) { server in
             let subscriber = try server.subscribe(
@@ -30,9 +30,9 @@ struct SmallStackTests {
         }
     }
 
-    /// What Swift's runtime looks up at a first call takes stack, too, in a debug build.
+    /// In a debug build, the first call also uses stack for lookups by Swift's runtime.
     @Test(
-        "may be the first in the process to make a call",
+        "can make the first call in the process",
         arguments: [
             "call_bound", "call_event", "emit_event", "emit_invalid", "wake", "schedule", "query", "set_header",
             "reject",
@@ -48,7 +48,7 @@ struct SmallStackTests {
         }
     }
 
-    @Test("have so much to spare")
+    @Test("have this much stack left")
     func measure() throws {
         try withServer(["CallsFromASmallStack"]) { server in
             let subscriber = try server.subscribe(opening: "/calls-from-a-small-stack", tag: "a")
@@ -62,7 +62,7 @@ struct SmallStackTests {
                 (name: $0.details[0], bytes: Int($0.details[1]) ?? .max)
             }
             #expect(depths.count > 50)
-            // The kernel's and the C library's part of it included: what a thread has that does nothing at all.
+            // Including the part of the kernel and the C library, as used by a thread that does nothing.
             for (name, bytes) in depths.sorted(by: { $0.bytes > $1.bytes }).prefix(12) {
                 print("stack: \(bytes) \(name)")
             }

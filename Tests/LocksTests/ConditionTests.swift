@@ -8,7 +8,7 @@ import Testing
 
 @Suite("Conditions", .onTestThreads)
 struct ConditionTests {
-    @Test("a wait ends at its deadline, and not before", arguments: [0, 3_000_000, 1_000_000_001] as [Int64])
+    @Test("a wait ends at its deadline, and not earlier", arguments: [0, 3_000_000, 1_000_000_001] as [Int64])
     func deadline(_ nanoseconds: Int64) {
         let condition = Condition()
         let deadline = monotonicNanoseconds() + nanoseconds
@@ -16,18 +16,18 @@ struct ConditionTests {
         #expect(monotonicNanoseconds() >= deadline)
     }
 
-    @Test("a deadline that is long over is no reason to wait", arguments: [.min, -1, 0, 1] as [Int64])
+    @Test("a wait whose deadline has long passed returns at once", arguments: [.min, -1, 0, 1] as [Int64])
     func over(_ deadline: Int64) {
         let condition = Condition()
         condition.withLock { condition.wait(until: deadline) }
     }
 
-    @Test("a broadcast wakes all that wait, without a deadline and with one")
+    @Test("a broadcast wakes all waiting threads, with and without a deadline")
     func broadcast() {
         let shared = Shared()
         onThreads(13) { index in
             if index == 12 {
-                // Once all others wait: they count with the lock held, which a wait gives back.
+                // After all others wait: they count with the lock held, which waiting releases.
                 while shared.condition.withLock({ shared.count }) < 12 { sched_yield() }
                 shared.condition.withLock {
                     shared.isOpen = true
@@ -43,9 +43,9 @@ struct ConditionTests {
         }
     }
 
-    @Test("no broadcast is lost between the look and the wait")
+    @Test("no broadcast is lost between the check and the wait")
     func nothingLost() {
-        // Two pairs of threads pass a ball; each waits without a deadline for the other.
+        // Two pairs of threads pass a ball; each waits for the other without a deadline.
         let games = [Shared(), Shared()]
         onThreads(4) { index in
             let (shared, side) = (games[index / 2], index % 2)
@@ -60,7 +60,7 @@ struct ConditionTests {
         #expect(games.map(\.count) == [10_000, 10_000])
     }
 
-    private final class Shared: @unchecked Sendable {  // only touched with the lock held
+    private final class Shared: @unchecked Sendable {  // only used with the lock held
         let condition = Condition()
         var count = 0
         var isOpen = false

@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Quick locks", .onTestThreads)
 struct QuickLockTests {
-    /// More than any machine that this runs on has cores, so that holders are interrupted and others sleep.
+    /// More than the cores of any machine that runs this, so that holders are interrupted and others sleep.
     static let threadCount = 24
 
     @Test("one thread at a time, with many more threads than cores")
@@ -28,7 +28,7 @@ struct QuickLockTests {
             for _ in 0..<10 {
                 lock.lock.lock()
                 worst.max(inside.add(1, ordering: .relaxed).newValue, ordering: .relaxed)
-                // Long enough that the others stop spinning: they all have to be woken, one by one.
+                // Long enough that the others stop spinning: then they all have to be woken, one by one.
                 spin(milliseconds: 1)
                 inside.subtract(1, ordering: .relaxed)
                 lock.lock.unlock()
@@ -37,7 +37,7 @@ struct QuickLockTests {
         #expect(worst.load(ordering: .relaxed) == 1)
     }
 
-    @Test("what the body returns or throws comes out, and the lock is free behind it")
+    @Test("the body's result or error is passed on, and the lock is released")
     func results() {
         struct Refusal: Error {}
         let texts = QuickMutex(["a"])
@@ -46,7 +46,7 @@ struct QuickLockTests {
         #expect(texts.withLock { $0.isEmpty })
     }
 
-    @Test("the value ends with the mutex")
+    @Test("the value is destroyed with the mutex")
     func end() {
         weak var seen: SharedLock?
         do {
@@ -62,7 +62,7 @@ struct QuickLockTests {
     }
 }
 
-/// Runs the body on so many threads at once, and returns when all have.
+/// Runs the body on this many threads at once, and returns after all have returned.
 func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
     let running = Watched(count)
     for index in 0..<count {

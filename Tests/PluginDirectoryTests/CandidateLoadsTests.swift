@@ -6,9 +6,9 @@ import Testing
 
 @testable import PluginDirectory
 
-@Suite("Loading candidates side by side", .onTestThreads)
+@Suite("Loading candidates concurrently", .onTestThreads)
 struct CandidateLoadsTests {
-    @Test("a probe that only waits keeps no other from beginning, long before it counts as one that hangs")
+    @Test("a probe that only waits does not keep others from beginning, long before it counts as hanging")
     func besideWaiting() throws {
         let isOver = Flag()
         var settings = Prober.Settings()
@@ -33,7 +33,7 @@ private final class Flag: Sendable {
     func set() { value.store(true, ordering: .relaxed) }
 }
 
-/// What a loader logs.
+/// A loader's log lines.
 private final class Lines: LogHandler {
     private let messages = Mutex<[String]>([])
     var metadata: Logger.Metadata {

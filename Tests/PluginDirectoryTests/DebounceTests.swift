@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Waiting for a directory to come to rest")
 struct DebounceTests {
-    @Test("a change is told once, when it has looked the same for long enough")
+    @Test("a change is reported once, when it has stayed the same for long enough")
     func rest() {
         var debounce = Debounce(0, rest: 200)
         func look(_ sample: Int, at now: Int64) -> Bool { debounce.look(sample, at: now) }
@@ -15,7 +15,7 @@ struct DebounceTests {
         #expect(!look(1, at: 5000))
     }
 
-    @Test("what goes on changing is waited for")
+    @Test("while changes continue, nothing is reported")
     func slowly() {
         var debounce = Debounce(0, rest: 200)
         func look(_ sample: Int, at now: Int64) -> Bool { debounce.look(sample, at: now) }
@@ -25,7 +25,7 @@ struct DebounceTests {
         #expect(look(100, at: 15_200))
     }
 
-    @Test("what changes back is told, too: somebody may have taken up what was there in between")
+    @Test("a change that is undone is reported, too: the state in between may have been loaded")
     func back() {
         var debounce = Debounce(0, rest: 200)
         func look(_ sample: Int, at now: Int64) -> Bool { debounce.look(sample, at: now) }
@@ -34,7 +34,7 @@ struct DebounceTests {
         #expect(!look(0, at: 299))
         #expect(look(0, at: 300) && debounce.nextLook == nil)
         #expect(!look(0, at: 400))
-        // And a change from there on is one.
+        // A later change counts again.
         #expect(!look(1, at: 500))
         #expect(look(1, at: 700))
     }

@@ -4,12 +4,12 @@ import Testing
 
 @testable import PluginDirectory
 
-@Suite("What a directory looks like")
+@Suite("Snapshots of a directory")
 struct DirectorySampleTests {
     private let directory = TemporaryDirectory()
     private var sample: DirectorySample { DirectorySample(directory.path) }
 
-    @Test("each change of a plugin's file shows, and of nothing else")
+    @Test("every change of a plugin's file is noticed, and of no other file")
     func changes() throws {
         directory.write([1, 2], to: "a.so")
         var last = sample
@@ -51,7 +51,7 @@ struct DirectorySampleTests {
         #expect(DirectorySample(directory.path, others: [other]) != before)
     }
 
-    @Test("one that comes, goes and comes back is three changes")
+    @Test("a file that is created, removed and created again has changed three times")
     func comesAndGoes() {
         let other = "\(directory.path)/sluice.yaml"
         var last = DirectorySample(directory.path, others: [other])
@@ -72,7 +72,7 @@ struct DirectorySampleTests {
         directory.write([3, 2, 1], to: "a.so")
         utimes(path, old)
         #expect(DirectorySample(directory.path, before: before, news: .nothing) != before)
-        // Content alone tells, once the kernel has.
+        // After the kernel's notice, only the content counts.
         let now = sample
         #expect(DirectorySample(directory.path, before: now, news: .plugins(["a.so"])) == now)
     }

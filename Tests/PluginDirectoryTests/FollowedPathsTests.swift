@@ -5,14 +5,14 @@ import Testing
 
 @testable import PluginDirectory
 
-@Suite("The kernel's notices of what is followed")
+@Suite("The kernel's notices of followed paths")
 struct FollowedPathsTests {
     private let directory = TemporaryDirectory()
     private let kernel = KernelWatch()
 
     private func path(_ name: String) -> String { "\(directory.path)/\(name)" }
 
-    /// What is told of each step; everything is looked up anew after each, as whoever is told does.
+    /// Checks the news after each step, and then follows the paths again.
     private func expect(
         _ steps: [(name: String, expected: FollowedPaths.News, act: () -> Void)], files: [String] = []
     ) throws {
@@ -27,7 +27,7 @@ struct FollowedPathsTests {
         }
     }
 
-    @Test("a directory of plugins: its files, and itself")
+    @Test("a directory of plugins: its files, and the directory itself")
     func plugins() throws {
         mkdir(path("plugins"), 0o755)
         try expect([
@@ -51,7 +51,7 @@ struct FollowedPathsTests {
         ])
     }
 
-    @Test("a configuration file that is not there yet, nor its directory; that goes, and comes back")
+    @Test("a configuration file that does not exist yet, nor its directory; that is removed and created again")
     func configuration() throws {
         mkdir(path("plugins"), 0o755)
         try expect(
@@ -72,7 +72,7 @@ struct FollowedPathsTests {
             ], files: [path("etc/s.yaml")])
     }
 
-    @Test("links: what they lead to, wherever that is, and a volume that is swapped as Kubernetes does")
+    @Test("links: their targets, wherever they are, and a volume that is swapped as in Kubernetes")
     func links() throws {
         for name in ["plugins", "plugins/..v1", "plugins/..v2", "elsewhere"] { mkdir(path(name), 0o755) }
         directory.write([1], to: "plugins/..v1/x.so")

@@ -2,22 +2,23 @@ import Testing
 
 @testable import PluginDirectory
 
-@Suite("When candidates begin, and when they may serve")
+@Suite("When candidates begin, and when they are ready to serve")
 struct LoadScheduleTests {
-    /// What a candidate does, in milliseconds.
+    /// The behaviour of a candidate, in milliseconds.
     private enum Candidate {
-        /// Works for so long, and is decided.
+        /// Works for this time, and is decided.
         case works(Int64)
         /// Works for 30 ms, and then waits until its deadline of 5 s.
         case hangs
-        /// The same, but a thread of it looks around every 100 ms.
+        /// The same, but one of its threads wakes up every 100 ms.
         case ticks
     }
 
     private static let patience = LoadSchedule.Patience(working: 2, threadsMax: 64)
 
-    /// Runs candidates on a clock of its own, which is looked at every 10 ms, by as many processors as may work.
-    /// - Returns: when each served, and the whole ended, in milliseconds, and the most that ran at a time.
+    /// Runs candidates on a clock of their own, which is checked every 10 ms, with as many processors as
+    /// `patience.working`.
+    /// - Returns: when each served and when all ended, in milliseconds, and the most that ran at a time.
     private func run(
         _ candidates: [Candidate], _ patience: LoadSchedule.Patience = patience
     ) -> (served: [Int64], end: Int64, most: Int) {
@@ -29,13 +30,13 @@ struct LoadScheduleTests {
         var now: Int64 = 0
         while !schedule.isOver, now < 1_000_000 {
             for (index, start) in begun {
-                // Of a processor, in nanoseconds; and until when it runs.
+                // The processor time in nanoseconds, and the end of its run.
                 let age = now - start
                 let (used, end): (Int64, Int64) =
                     switch candidates[index] {
                     case .works(let time): (age * 1_000_000, time)
                     case .hangs: (min(age, 30) * 1_000_000, 5000)
-                    // Each at a moment of its own.
+                    // Each wakes up at a different moment.
                     case .ticks: (min(age, 30) * 1_000_000 + (age + Int64(index) * 37) / 100 * 50_000, 5000)
                     }
                 if age >= end {
@@ -55,7 +56,7 @@ struct LoadScheduleTests {
         return (served, now, most)
     }
 
-    @Test("one that is ready serves soon, however many hang", arguments: [1, 4, 10, 20, 60])
+    @Test("a ready one serves soon, however many hang", arguments: [1, 4, 10, 20, 60])
     func besideHanging(count: Int) {
         let first = run([.works(50)] + Array(repeating: .hangs, count: count))
         #expect(first.served[0] <= 1200 && first.end <= 5000 + Int64(count) * 50 + 100, "\(first)")
@@ -63,13 +64,13 @@ struct LoadScheduleTests {
         #expect(last.served[count] <= 1200 + Int64(count) * 50, "\(last)")
     }
 
-    @Test("so do those beside which threads look around now and then", arguments: [1, 4, 10, 20, 60])
+    @Test("a ready one serves soon, even if the threads of others wake up now and then", arguments: [1, 4, 10, 20, 60])
     func besideTicking(count: Int) {
         let last = run(Array(repeating: .ticks, count: count) + [.works(50)])
         #expect(last.served[count] <= 1200 + Int64(count) * 50, "\(last)")
     }
 
-    @Test("one that works again after it has waited counts at once, whatever it did not do before")
+    @Test("one that works again after it has waited counts at once, even if it did nothing before")
     func again() {
         var schedule = LoadSchedule(count: 2, .init(working: 1, hanging: .max))
         func milliseconds(_ count: Int64) -> Int64 { count * 1_000_000 }
@@ -84,7 +85,7 @@ struct LoadScheduleTests {
         #expect(schedule.begin(now: milliseconds(10_070)) == 1)
     }
 
-    @Test("those that work are no more at a time than there are processors, and more only beside those that wait")
+    @Test("no more work at a time than there are processors; more only begin if some wait")
     func processors() {
         let working = run(Array(repeating: .works(200), count: 20))
         #expect(working.most == 2 && working.end <= 2200)
@@ -92,7 +93,7 @@ struct LoadScheduleTests {
         #expect(hanging.most == 64)
     }
 
-    @Test("one whose clock can't be read counts as one that works, until it hangs")
+    @Test("one whose clock can't be read counts as working, until it hangs")
     func unknownClock() {
         var schedule = LoadSchedule(count: 3, .init(working: 1))
         let second: Int64 = 1_000_000_000
@@ -106,13 +107,13 @@ struct LoadScheduleTests {
         #expect(schedule.begin(now: second) == nil)
     }
 
-    @Test("those that answer serve together, so that two may swap their routes")
+    @Test("those that do not hang serve together, so that two can swap their routes")
     func together() {
         let result = run([.works(300), .works(100), .hangs, .works(500), .works(400)])
         #expect(Set([0, 1, 3, 4].map { result.served[$0] }).count == 1, "\(result)")
     }
 
-    @Test("none serves before one that goes before it and still answers")
+    @Test("none serves before a preceding one that does not hang")
     func order() {
         var schedule = LoadSchedule(count: 4, .init(working: 4))
         func milliseconds(_ count: Int64) -> Int64 { count * 1_000_000 }
@@ -121,7 +122,7 @@ struct LoadScheduleTests {
         #expect(schedule.begin(now: milliseconds(400)) == 3)
         schedule.decide(2, now: milliseconds(500))
         #expect(schedule.takeReady(now: milliseconds(990)) == [])
-        // 0 has hung for a second now, and 3, which still answers, comes after both.
+        // 0 has now hung for a second, and 3, which does not hang, comes after both.
         #expect(schedule.takeReady(now: milliseconds(1010)) == [1, 2])
         schedule.decide(0, now: milliseconds(1100))
         #expect(schedule.takeReady(now: milliseconds(1200)) == [])

@@ -8,7 +8,7 @@ import Testing
 struct ProgramStartTests {
     private let directory = TemporaryDirectory()
 
-    /// What a program writes to its output, which `change` may send elsewhere.
+    /// A program's output, which `change` can redirect.
     private func output(_ words: [String], _ change: (inout ProgramStart) -> Void = { _ in }) throws -> String {
         var start = ProgramStart(words)
         let file = "\(directory.path)/output"
@@ -20,7 +20,7 @@ struct ProgramStartTests {
         return String(decoding: try #require(readFile(file)), as: UTF8.self)
     }
 
-    @Test("its descriptors are as they were named, and from one on it has none of this process's")
+    @Test("its descriptors are the given ones, and above a number it inherits none")
     func descriptors() throws {
         let inherited = dup(0)
         defer { close(inherited) }
@@ -33,7 +33,7 @@ struct ProgramStartTests {
         #expect(told == "told\n0\n1\n2\n", "and there is nothing to read")
     }
 
-    @Test("it blocks and ignores no signal, whatever this thread does")
+    @Test("it blocks and ignores no signals, whatever this thread does")
     func signals() throws {
         var (blocked, before) = (sigset_t(), sigset_t())
         sigemptyset(&blocked)
@@ -41,19 +41,19 @@ struct ProgramStartTests {
         pthread_sigmask(SIG_BLOCK, &blocked, &before)
         defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
         let told = try output(["grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status"])
-        // The C library has two more for itself.
+        // The C library uses two more signals itself.
         let standard: UInt64 = 0x7fff_ffff
         let sets = told.split(separator: "\n").compactMap { $0.split(separator: "\t").last }
         #expect(sets.map { UInt64($0, radix: 16).map { $0 & standard } } == [0, 0], "\(told)")
     }
 
-    @Test("a program that there is not is said so, and no process is left")
+    @Test("a program that does not exist is reported, and leaves no process")
     func missing() {
         let error = #expect(throws: ProgramStart.Failure.self) { try ProgramStart(["/no/such/program"]).start() }
         #expect(error?.description == "No such file or directory")
     }
 
-    @Test("variables are added, or take the place of others")
+    @Test("variables are added, or replace others")
     func environment() throws {
         let variables = ProcessEnvironment.present(with: ["PATH": "/nowhere", "SLUICE_TEST_ADDED": "a=b"])
         #expect(variables.filter { $0.hasPrefix("PATH=") } == ["PATH=/nowhere"])

@@ -6,14 +6,14 @@ import Testing
 
 @Suite("A program that is run and waited for", .timeLimit(.minutes(2)))
 struct SpawnedProgramTests {
-    @Test("its output and its status are told, and a signal's number")
+    @Test("its output and its status are returned, and a signal's number")
     func ending() throws {
         let fine = try SpawnedProgram(["sh", "-c", "echo one; echo two >&2; exit 3"], output: .kept).run()
         #expect(fine.status == 3 && fine.output == "one\ntwo\n")
         #expect(try SpawnedProgram(["sh", "-c", "kill -SEGV $$"], output: .kept).run().status == 128 + SIGSEGV)
     }
 
-    @Test("of much output the first is kept")
+    @Test("only the beginning of a long output is kept")
     func muchOutput() throws {
         let ending = try SpawnedProgram(["sh", "-c", "head -c 1000000 /dev/zero | tr '\\0' a"], output: .kept).run()
         #expect(ending.status == 0)
@@ -22,13 +22,13 @@ struct SpawnedProgramTests {
                 String(repeating: "a", count: SpawnedProgram.keptBytesMax) + "\n(the rest is left out)"))
     }
 
-    @Test("what heeds no SIGTERM is killed")
+    @Test("a program that ignores SIGTERM is killed")
     func stubborn() throws {
         let directory = TemporaryDirectory()
         let ready = try NamedPipe("\(directory.path)/ready") { String($0) }
         let program = SpawnedProgram(
             ["sh", "-c", "trap '' TERM; echo ready >\(ready.path); while :; do sleep 0.01; done"], output: .kept)
-        // On a thread of its own: those that tests share may all wait for something.
+        // On its own thread, because all the shared test threads can be waiting.
         let ending = Watched<SpawnedProgram.Ending?>(nil)
         startThread {
             let ended = try? program.run()
@@ -39,7 +39,7 @@ struct SpawnedProgramTests {
         #expect(ending.wait(.seconds(60)) { $0?.status } == 128 + SIGKILL)
     }
 
-    @Test("what it leaves behind keeps nobody waiting, and is ended unless it has left the group")
+    @Test("processes that it leaves behind delay nothing, and are ended unless they have left the group")
     func leftovers() throws {
         let directory = TemporaryDirectory()
         let script = """
@@ -53,7 +53,7 @@ struct SpawnedProgramTests {
         #expect(blockingEventually { !isRunning(pids[1]) })
     }
 
-    /// It is there, and no zombie: proc(5), the state stands behind the name in parentheses.
+    /// Whether the process exists and is not a zombie: in proc(5), the state follows the name in parentheses.
     private func isRunning(_ pid: pid_t) -> Bool {
         guard let bytes = readFile("/proc/\(pid)/stat") else { return false }
         return String(decoding: bytes, as: UTF8.self).split(separator: ") ").last?.first != "Z"

@@ -4,10 +4,10 @@ import Testing
 
 @testable import Processes
 
-/// Each in a process of its own, which gets the signals.
+/// Each test runs in its own process, which gets the signals.
 @Suite("Requests to end the process")
 struct TerminationTests {
-    @Test("during work they are only counted, and what was done with them before is done with them again")
+    @Test("during work, they are only counted; afterwards, they are handled as before")
     func noting() async {
         await #expect(processExitsWith: .success) {
             func handler(_ number: Int32) -> Int {
@@ -27,11 +27,11 @@ struct TerminationTests {
         }
     }
 
-    @Test("a program is not started any more, and one that runs is ended")
+    @Test("then no program is started any more, and a running one is ended")
     func programs() async {
         await #expect(processExitsWith: .success) {
             try Termination.noting {
-                // It asks its parent to end, and then waits to be ended itself.
+                // The program asks its parent to end, and then waits to be ended itself.
                 let ending = try SpawnedProgram(["sh", "-c", "kill -TERM $PPID; exec sleep 1000"], output: .kept).run()
                 #expect(ending.status == 128 + SIGTERM)
                 #expect(throws: (any Error).self) { try SpawnedProgram(["true"], output: .kept).run() }

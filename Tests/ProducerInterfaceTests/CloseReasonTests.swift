@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Close reason")
 struct CloseReasonTests {
-    @Test("numbers and names are those of sluice.h, and none of them is missing")
+    @Test("numbers and names are those of sluice.h, and none is missing")
     func numbers() throws {
         let known = Dictionary(uniqueKeysWithValues: CloseReason.allCases.map { ($0.name, Int($0.rawValue)) })
         let said = try headerConstants("SLUICE_CLOSE_")

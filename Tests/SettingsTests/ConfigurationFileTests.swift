@@ -43,7 +43,7 @@ struct ConfigurationFileTests {
     }
 
     @Test(
-        "what cannot be read is refused with its line",
+        "invalid content is rejected with its line",
         arguments: [
             ("max-stream: 1", "s.yaml:1: unknown key 'max-stream'; did you mean 'max-streams'?"),
             ("retry: 1\nproducer:\n  a: 1", "s.yaml:2: unknown key 'producer'; did you mean 'producers'?"),
@@ -77,7 +77,7 @@ struct ConfigurationFileTests {
     }
 
     @Test(
-        "what is no YAML is refused in one line",
+        "invalid YAML is rejected in one line",
         arguments: ["a: b: c", "\tx: 1", "a: \"b", "a: 1\na: 2", "%", "a: *b"])
     func noYAML(text: String) throws {
         let error = try #require(throws: SettingError.self) { try parse(text) }
@@ -85,7 +85,7 @@ struct ConfigurationFileTests {
         #expect(!error.description.contains("\n"))
     }
 
-    @Test("a file that can't be read is refused with its path")
+    @Test("a file that can't be read is reported with its path")
     func unreadable() throws {
         let refused = [
             ("/nonexistent/s.yaml", "No such file or directory"), ("/", "Is a directory"),

@@ -11,7 +11,7 @@ struct DocumentedSettingsTests {
         return try? String(contentsOf: root.appending(path: "README.md"), encoding: .utf8)
     }()
 
-    @Test("each flag and each variable is one of the table, or a known one of another verb")
+    @Test("each flag and each variable is in the table, or is a known one of another command")
     func names() throws {
         let text = try #require(Self.readme)
         let table = SettingTable.server
@@ -19,13 +19,13 @@ struct DocumentedSettingsTests {
         #expect(flags.count > 5)
         for flag in flags where !["help", "lang"].contains(flag) { #expect(table[flag] != nil, "--\(flag)") }
         let variables = text.matches(of: /`(SLUICE_[A-Z_]+)`/).map { String($0.output.1) }
-            // The words of sluice.h.
+            // The constants of sluice.h.
             .filter { !["SLUICE_NONBLOCKING", "SLUICE_SHARED"].contains($0) }
         #expect(!variables.isEmpty)
         for variable in variables { #expect(table.rows.contains { $0.variable == variable }, "\(variable)") }
     }
 
-    @Test("what it shows of the configuration file can be read")
+    @Test("its example of a configuration file is valid")
     func configuration() throws {
         let text = try #require(Self.readme)
         let examples = text.matches(of: /`([a-z][a-z-]*: [^`]+)`/).map { String($0.output.1) }

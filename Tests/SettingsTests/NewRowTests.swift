@@ -2,7 +2,7 @@ import Testing
 
 @testable import Settings
 
-/// What one more row brings with it. `SettingOptionsTests` shows the same of the command line.
+/// The effects of one more row. `SettingOptionsTests` tests the same for the command line.
 @Suite("A row that is added to the table")
 struct NewRowTests {
     private static let shades = Setting(
@@ -28,7 +28,7 @@ struct NewRowTests {
         #expect(try settings(flags: ["lamp-shades": "7"], environment: ["SLUICE_LAMP_SHADES": "6"])[Self.shades] == 7)
     }
 
-    @Test("is checked, and named where it is mistyped")
+    @Test("is checked, and suggested for misspelled names")
     func mistakes() throws {
         #expect(throws: SettingError("s.yaml:1: lamp-shades: expected a whole number from 1 to 9, not '10'")) {
             try settings("lamp-shades: 10")
@@ -51,7 +51,7 @@ struct NewRowTests {
         }
     }
 
-    @Test("is named when it changes, or when it would need a restart")
+    @Test("is reported when it changes, or when a change needs a restart")
     func change() throws {
         let new = try settings("lamp: true\nlamp-shades: 5\nlamps: {hall: {lamp-shades: 8}}")
         let change = SettingsChange(from: try settings(), to: new)

@@ -24,7 +24,7 @@ struct QuantityTests {
     }
 
     @Test(
-        "anything else is refused",
+        "invalid text is rejected",
         arguments: [
             "", " ", "-1", "+1", "1 s", " 1", "s", ".5", "5.", "1.2.3", "1e3", "0x1", "١", "1x", "1ss", "1S", "15sec",
             "1,5",
@@ -36,7 +36,7 @@ struct QuantityTests {
         #expect(SettingForm<Int>.bytes(0...(1 << 40)).parse(text) == nil)
     }
 
-    @Test("what is out of range is refused, at the very border")
+    @Test("values out of range are rejected, up to the exact bounds")
     func borders() {
         let time = SettingForm<Duration>.time(.milliseconds(10)...(.seconds(60)), zero: "never")
         #expect(time.parse("10ms") != nil)
@@ -55,7 +55,7 @@ struct QuantityTests {
     }
 
     @Test(
-        "addresses are read, and printed as one could write them",
+        "addresses are parsed, and printed in a form that can be parsed",
         arguments: [
             ("127.0.0.1:8080", "127.0.0.1", 8080, "127.0.0.1:8080"), ("[::1]:0", "::1", 0, "[::1]:0"),
             (":8080", "0.0.0.0", 8080, "0.0.0.0:8080"), ("localhost:65535", "localhost", 65535, "localhost:65535"),
@@ -68,7 +68,7 @@ struct QuantityTests {
     }
 
     @Test(
-        "what is no address is refused",
+        "invalid addresses are rejected",
         arguments: [
             "", ":", "8080", "localhost", "localhost:", "localhost:65536", "localhost:-1", "localhost:+1", "::1:80",
             "[::1]", "[::1:80", "::1]:80", "[localhost]:80", "a b:80", "http://a:80", "localhost:8 0", "[]:80", "x:١",

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Settings
 
-@Suite("What is set and nothing reads")
+@Suite("Settings that nothing reads")
 struct SettingWarningTests {
     private let serving = [(plugin: "files", producer: "tail"), (plugin: "files", producer: "list")]
 
@@ -12,7 +12,7 @@ struct SettingWarningTests {
         ).warnings(loaded: serving)
     }
 
-    @Test("producers that no plugin has are named with their lines, and with what was meant")
+    @Test("producers that no plugin has are reported with their lines, and with a suggestion")
     func producers() throws {
         #expect(try warnings("producers: {tail: {root: a}, files/list: {root: b}}\nhubs: {list: {linger: 1}}").isEmpty)
         #expect(
@@ -24,7 +24,7 @@ struct SettingWarningTests {
             ])
     }
 
-    @Test("variables that no setting has are named, in order")
+    @Test("unknown variables are reported, in order")
     func variables() {
         #expect(
             EnvironmentVariables.warnings(for: ["SLUICE_RETRI", "HOME", "SLUICE_COLOUR", "SLUICE_CONFG", "SLUICER"])
@@ -36,7 +36,7 @@ struct SettingWarningTests {
     }
 
     @Test(
-        "those that something else reads are none of them",
+        "variables that something else reads are not reported",
         arguments: [
             "SLUICE_CONFIG", "SLUICE_MAX_STREAMS", "SLUICE_INHERITED_NOFILE", "SLUICE_PROBE", "SLUICE_TEST_LEDGER",
             "SLUICE_PARAM_SYMBOL", "SLUICE_INCLUDE", "SLUICE_PACKAGE", "SLUICE_SERVICE_HOST", "SLUICE_PORT_80_TCP",
@@ -44,7 +44,7 @@ struct SettingWarningTests {
     func others(variable: String) { #expect(EnvironmentVariables.warnings(for: [variable]).isEmpty) }
 
     @Test(
-        "a suggestion is close, and there is none for what is far from all",
+        "a suggestion is close, and there is none for a name that is far from all",
         arguments: [("lingr", "linger"), ("max-stream", "max-streams"), ("colour", nil), ("x", nil), ("", nil)])
     func suggestions(name: String, meant: String?) {
         #expect(Suggestion.nearest(to: name, among: SettingTable.server.names) == meant)

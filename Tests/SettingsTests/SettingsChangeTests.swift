@@ -18,7 +18,7 @@ struct SettingsChangeTests {
         #expect(change.changed.isEmpty && change.fixed.isEmpty)
     }
 
-    @Test("each is told alone, and holds or does not", arguments: SettingTable.server.names.filter { $0 != "plugins" })
+    @Test("each is reported alone, and applied or not", arguments: SettingTable.server.names.filter { $0 != "plugins" })
     func each(key: String) throws {
         let (old, new) = (try settings(""), try settings("\(key): '\(try #require(settingSamples[key]))'"))
         let change = SettingsChange(from: old, to: new)
@@ -29,7 +29,7 @@ struct SettingsChangeTests {
         #expect(rest.changed.isEmpty && rest.fixed.isEmpty)
     }
 
-    @Test("sections of producers and hubs are taken over, the rest of the change as well")
+    @Test("sections of producers and hubs are applied, and the rest of the change as well")
     func sections() throws {
         let new = try settings("listen: ':99'\nproducers: {tail: {root: /x}}\nhubs: {tail: {linger: 3s}}\nretry: 3s")
         let change = SettingsChange(from: try settings(""), to: new)

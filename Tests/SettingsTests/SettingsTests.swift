@@ -14,7 +14,7 @@ struct SettingsTests {
                 file: file.map { text throws(SettingError) in try ConfigurationFile(parsing: text, path: "s.yaml") }))
     }
 
-    @Test("without a word from anybody each has its default")
+    @Test("without any source, each has its default")
     func defaults() throws {
         let settings = try settings()
         #expect(settings.plugins == "" && settings.control == "" && settings.loops == 0)
@@ -44,7 +44,7 @@ struct SettingsTests {
         }
     }
 
-    @Test("flags win over the environment, and that over the file")
+    @Test("flags take precedence over the environment, and that over the file")
     func precedence() throws {
         let variable = ["SLUICE_MAX_STREAMS": "2"]
         #expect(try settings(["max-streams": "1"], environment: variable, file: "max-streams: 3").maxStreams == 1)
@@ -54,7 +54,7 @@ struct SettingsTests {
         #expect(try !settings(["insecure-plugins": "false"], environment: trusting).insecurePlugins)
     }
 
-    @Test("a producer's settings are as for all, but for what the file says of it")
+    @Test("a producer has the common settings, except those that the file sets for it")
     func producers() throws {
         let settings = try settings(
             ["history-events": "10"],
@@ -84,7 +84,7 @@ struct SettingsTests {
         }
     }
 
-    @Test("a wrong value is refused with its place and what is expected")
+    @Test("an invalid value is reported with its place and what is expected")
     func wrongValues() throws {
         let time = "expected a time from 10ms to 1h ('15' and '15s' are seconds; '500ms', '2m', '1h')"
         #expect(throws: SettingError("--keep-alive: \(time), not 'soon'")) { try settings(["keep-alive": "soon"]) }

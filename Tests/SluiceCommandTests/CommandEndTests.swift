@@ -12,7 +12,7 @@ struct CommandEndTests {
     }
 
     @Test(
-        "help and version are no errors",
+        "help and version are not errors",
         arguments: [["--help"], ["--version"], ["serve", "--help"], ["help", "serve"]])
     func help(arguments: [String]) throws {
         var command: any ParsableCommand = Sluice()
@@ -39,7 +39,7 @@ struct CommandEndTests {
         #expect(end.text == text)
     }
 
-    @Test("a wrong setting is status 2, a failure status 1, and a plain status says nothing")
+    @Test("an invalid setting is status 2, a failure status 1, and a bare status prints nothing")
     func statuses() {
         #expect(CommandEnd(SettingError("x")).status == 2)
         #expect(CommandEnd(SettingError("x")).text == "sluice: x\n")

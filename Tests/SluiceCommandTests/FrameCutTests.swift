@@ -3,7 +3,7 @@ import Testing
 
 @testable import SluiceCommand
 
-@Suite("Leaving behind so many events")
+@Suite("Ending after a number of events")
 struct FrameCutTests {
     private let text = ": sluice\n\nid: 1\n\nevent: a\ndata: x\ndata: y\n\n:\n\ndata:\n\ndata: z\n\n"
 
@@ -17,7 +17,7 @@ struct FrameCutTests {
         #expect(parser.feed(text.utf8.prefix(taken)).count == count)
     }
 
-    @Test("wherever the bytes are split")
+    @Test("however the bytes are split")
     func split() {
         for place in 0...text.utf8.count {
             var cut = FrameCut(events: 2)
@@ -27,7 +27,7 @@ struct FrameCutTests {
         }
     }
 
-    @Test("all is taken while events are still wanted")
+    @Test("all bytes are kept while events are still wanted")
     func all() {
         var cut = FrameCut(events: 4)
         #expect(cut.take(Array(text.utf8)) == text.utf8.count)

@@ -3,9 +3,9 @@ import Synchronization
 
 @testable import SluiceCommand
 
-/// What a command line of `sluice serve` says, by key.
+/// The settings that a command line of `sluice serve` gives, by key.
 ///
-/// Each is read once: a parser that is compiled without optimisation checks all declarations again for every command line.
+/// Each command line is parsed only once: without optimization, the parser checks all declarations again each time.
 func givenFlags(_ arguments: [String]) throws -> [String: String] {
     if let flags = given.withLock({ $0[arguments] }) { return flags }
     let flags = try ServeOptions.parse(arguments).flags

@@ -53,7 +53,7 @@ struct InspectTests {
         #expect(parameters.map { $0["max"] as? String } == [nil, nil, nil, "86400", nil])
     }
 
-    @Test("says of a file that a server would refuse why, with status 1")
+    @Test("reports why a server would refuse a file, with status 1")
     func refused() throws {
         let folder = TemporaryDirectory()
         let path = "\(folder.path)/text.so"

@@ -30,7 +30,7 @@ struct LogTests {
     }
 
     @Test(
-        "nothing that is logged can break its line or pretend to be another field",
+        "no logged text can break its line or imitate another field",
         arguments: [
             ("plain", "plain"), ("", "\"\""), ("a b", "\"a b\""), ("a=b", "\"a=b\""), ("a\"b", "\"a\\\"b\""),
             ("a\\b", "\"a\\\\b\""), ("a\r\nb", "\"a\\r\\nb\""), ("\u{1b}[31m", "\"\\u001b[31m\""),
@@ -41,14 +41,14 @@ struct LogTests {
         #expect(String(decoding: bytes, as: UTF8.self) == "2026-11-23T03:15:00.007Z info  m k=\(written)\n")
     }
 
-    @Test("a message keeps to its line")
+    @Test("a message stays on its line")
     func messages() {
         #expect(
             String(decoding: line("a\nb\u{1b}c \"d\"").text, as: UTF8.self)
                 == "2026-11-23T03:15:00.007Z info  a\\nb\\u001bc \"d\"\n")
     }
 
-    @Test("a JSON line is one object that gives back every text")
+    @Test("a JSON line is one object from which every text can be read back")
     func json() throws {
         let nasty = "\" \\ \n \r \t \u{1} \u{7f} ü \u{2028} 🙂"
         let bytes = line(nasty, level: .error, metadata: ["plugin": "p", "k\"": .string(nasty)]).json
@@ -71,7 +71,7 @@ struct LogTests {
         #expect(object["k"] == cut)
     }
 
-    @Test("a logger's lines are written in order, with what its logger knows", .timeLimit(.minutes(1)))
+    @Test("lines are written in order, with the logger's own metadata", .timeLimit(.minutes(1)))
     func order() throws {
         let pipe = Pipe()
         let writer = try LogWriter(descriptor: pipe.fileHandleForWriting.fileDescriptor, format: .text)
@@ -91,16 +91,16 @@ struct LogTests {
     }
 
     @Test(
-        "what others have said before comes before a line, and nothing of it is lost at the end",
+        "earlier messages come before a line, and none of them is lost at the end",
         .timeLimit(.minutes(1)))
     func earlierLines() throws {
         let pipe = Pipe()
         let waiting = Mutex<[String]>([])
         let own = Mutex<Logger?>(nil)
-        // The writer keeps what writes to it.
+        // The writer holds this closure, which holds the logger.
         defer { own.withLock { $0 = nil } }
         let writer = try LogWriter(descriptor: pipe.fileHandleForWriting.fileDescriptor, format: .text) {
-            // They come by the same way.
+            // They are written in the same way.
             for line in waiting.withLock({ lines in
                 defer { lines = [] }
                 return lines
@@ -120,7 +120,7 @@ struct LogTests {
         #expect(messages == ["one", "two", "three", "last words"])
     }
 
-    @Test("the level can be changed for all loggers but those that have their own", .timeLimit(.minutes(1)))
+    @Test("the level can be changed for all loggers except those with their own level", .timeLimit(.minutes(1)))
     func level() throws {
         let pipe = Pipe()
         let writer = try LogWriter(descriptor: pipe.fileHandleForWriting.fileDescriptor, format: .text)
@@ -139,13 +139,13 @@ struct LogTests {
         #expect(text.hasSuffix(" debug one\n") && text.filter(\.isNewline).count == 1)
     }
 
-    @Test("a reader that does not read blocks nobody; what was dropped is counted", .timeLimit(.minutes(1)))
+    @Test("a reader that does not read blocks nothing; dropped lines are counted", .timeLimit(.minutes(1)))
     func dropping() throws {
         let pipe = Pipe()
         let writer = try LogWriter(
             descriptor: pipe.fileHandleForWriting.fileDescriptor, format: .json, capacityBytes: 64 * 1024)
         let logger = writer.logger(level: .trace)
-        // More than the pipe (64 KiB) and the queue hold together; that the loop ends is the point.
+        // More than the pipe (64 KiB) and the queue can hold. The test is that the loop ends.
         for number in 0..<5000 { logger.info("a line of some length, so that the pipe is soon full: \(number)") }
 
         let reader = Reader(pipe.fileHandleForReading)
@@ -161,9 +161,9 @@ struct LogTests {
         #expect(objects.count - notes.count + dropped == 5000)
     }
 
-    /// Reads to the end on a thread of its own: both ends of the pipe block.
+    /// Reads to the end on its own thread, because both ends of the pipe block.
     private final class Reader: @unchecked Sendable {
-        /// Written before, and read after, `done` is posted.
+        /// Written before `done` is posted, and read afterwards.
         private var content: Data?
         private let done = Semaphore()
 

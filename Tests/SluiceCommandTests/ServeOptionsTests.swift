@@ -19,7 +19,7 @@ struct ServeOptionsTests {
         #expect(try givenFlags([joined]) == [name: isSwitch ? "false" : sample])
     }
 
-    @Test("the directory may be named twice only if it is the same")
+    @Test("the directory can be named twice only if it is the same")
     func twoDirectories() throws {
         #expect(try givenFlags(["a", "--plugins", "a"]) == ["plugins": "a"])
         let error = try #require(throws: (any Error).self) { try ServeOptions.parse(["a", "--plugins", "b"]) }
@@ -27,7 +27,7 @@ struct ServeOptionsTests {
         #expect(ServeOptions.message(for: error) == "two directories of plugins: DIR is 'a', but --plugins is 'b'")
     }
 
-    @Test("a mistyped option is told, and what was meant")
+    @Test("a misspelled option is reported with a suggestion")
     func mistyped() throws {
         let error = try #require(throws: (any Error).self) { try ServeOptions.parse(["a", "--max-stream", "1"]) }
         #expect(ServeOptions.message(for: error) == "Unknown option '--max-stream'. Did you mean '--max-streams'?")
@@ -46,7 +46,7 @@ struct ServeOptionsTests {
         #expect(help.contains("plugins, listen, loops, control, watch, log-format."), "what needs a restart")
     }
 
-    /// What one more row brings with it, as far as that is the command line's; `NewRowTests` has the rest.
+    /// The effect of one more row on the command line; `NewRowTests` tests the rest.
     @Test("a row that is added is an option with its help")
     func newRow() throws {
         let options = try SettingOptions<LampSection>.parse(["--lamp-shades", "5", "--no-lamp"])

@@ -30,14 +30,14 @@ struct SettingBoundsTests {
 
     private enum Place: CaseIterable { case flags, environment, file }
 
-    /// As the settings' own messages name them: the least and the most, and 0 where it has a meaning of its own.
+    /// The bounds in the settings' own messages: the least and the greatest, and 0 if it has its own meaning.
     private func bounds(of key: String) throws -> [String] {
         let error = try #require(throws: SettingError.self) { try settings([key: "?"]) }
         let found = try #require(error.description.firstMatch(of: /from (\w+) to (\w+)(, or 0 for)?/)).output
         return [String(found.1), String(found.2)] + (found.3 == nil ? [] : ["0"])
     }
 
-    /// Those that are numbers.
+    /// The settings that are numbers.
     private static let numbers = SettingTable.server.names.filter { key in
         ![
             "plugins", "listen", "insecure-plugins", "control", "watch", "log-level", "log-format", "slow-policy",
@@ -45,17 +45,17 @@ struct SettingBoundsTests {
         ].contains(key)
     }
 
-    /// What follows settings has to take all that is accepted.
+    /// Converts settings for their users, which must accept every valid value.
     private func use(_ settings: Settings) {
         _ = (settings.limits, settings.frontDoor, settings.trialRules, settings.loading(copies: nil))
     }
 
-    @Test("both ends of a range are accepted, and lead to limits that can be had", arguments: numbers)
+    @Test("both ends of a range are accepted, and lead to possible limits", arguments: numbers)
     func ends(key: String) throws {
         for bound in try bounds(of: key) { use(try settings([key: bound])) }
     }
 
-    @Test("all of them at once")
+    @Test("all settings at once")
     func all() throws {
         for choose in [\.[0], \.last!] as [KeyPath<[String], String>] {
             let values = try Self.numbers.map { ($0, try bounds(of: $0)[keyPath: choose]) }
@@ -63,7 +63,7 @@ struct SettingBoundsTests {
         }
     }
 
-    @Test("a number that is too exact is refused in one line, wherever it is written", arguments: numbers)
+    @Test("a number that is too precise is rejected in one line, wherever it is set", arguments: numbers)
     func tooExact(key: String) throws {
         for text in ["0.00000000000000000001", "0." + String(repeating: "0", count: 300) + "1"] {
             for place in Place.allCases {
@@ -73,7 +73,7 @@ struct SettingBoundsTests {
         }
     }
 
-    @Test("what is too small to count is not 0, which may mean never")
+    @Test("a time that is too short to represent is not 0, which may mean never")
     func almostZero() throws {
         for key in ["max-age", "retry", "drain-deadline", "trial-period", "linger"] {
             #expect(throws: SettingError.self) { try settings([key: "0.0000000001"]) }
@@ -81,7 +81,7 @@ struct SettingBoundsTests {
         }
     }
 
-    @Test("whatever is written, by flag, variable or file: it is accepted everywhere or nowhere, and nothing traps")
+    @Test("any text, by flag, variable or file, is accepted everywhere or nowhere, and nothing traps")
     func random() throws {
         var random = SeededRandom.fromEnvironment(test: "settings")
         let pieces =

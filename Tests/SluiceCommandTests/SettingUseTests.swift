@@ -10,7 +10,7 @@ import Testing
 
 @testable import SluiceCommand
 
-@Suite("Where settings go")
+@Suite("The use of settings")
 struct SettingUseTests {
     private func settings(_ flags: [String: String], file: String = "") throws -> Settings {
         try Settings(
@@ -44,7 +44,7 @@ struct SettingUseTests {
         #expect(settings.drainDeadline == .seconds(23) && settings.shutdownDeadline == .seconds(9))
     }
 
-    @Test("what follows them has the same defaults")
+    @Test("the types that use them have the same defaults")
     func defaults() throws {
         let settings = try settings([:])
         let (limits, door) = (settings.limits, settings.frontDoor)
@@ -77,7 +77,7 @@ struct SettingUseTests {
         #expect(LogLevel.allCases.count == Logger.Level.allCases.count)
     }
 
-    @Test("the setting of the control socket takes the longest path that there is, and what means none")
+    @Test("the setting of the control socket accepts the longest possible path, and the value for none")
     func control() throws {
         let longest = "/" + String(repeating: "s", count: ControlPath.bytesMax - 1)
         for path in [longest, ControlPath.none] { #expect(try settings(["control": path]).control == path) }

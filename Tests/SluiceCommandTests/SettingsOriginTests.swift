@@ -5,7 +5,7 @@ import Testing
 
 @testable import SluiceCommand
 
-@Suite("Where settings come from")
+@Suite("The sources of settings")
 struct SettingsOriginTests {
     @Test("a configuration file that is named must exist; the default one need not")
     func missing() throws {
@@ -21,7 +21,7 @@ struct SettingsOriginTests {
         #expect(sources.file == nil)
     }
 
-    @Test("a configuration that everyone could change is refused, unless the command line or the environment insists")
+    @Test("a configuration that everyone can change is refused, unless the command line or the environment accepts it")
     func insecure() throws {
         let folder = TemporaryDirectory()
         let path = folder.write("max-streams: 3\ninsecure-plugins: true\n".utf8, to: "s.yaml", mode: 0o666)
@@ -34,7 +34,7 @@ struct SettingsOriginTests {
             try SettingSources(flags: [:], environment: [insistence: "true"], configurationPath: path).file != nil)
     }
 
-    @Test("reading again sees what has changed since")
+    @Test("reading again sees later changes")
     func again() throws {
         let folder = TemporaryDirectory()
         let origin = SettingsOrigin(

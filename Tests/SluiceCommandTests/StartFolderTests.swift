@@ -5,10 +5,10 @@ import Testing
 
 @testable import SluiceCommand
 
-@Suite("Where relative paths begin")
+@Suite("The start of relative paths")
 struct StartFolderTests {
     @Test(
-        "a relative path begins where the process was started; links and .. are the kernel's to follow",
+        "a relative path begins where the process was started; links and .. are resolved by the kernel",
         arguments: [
             ("plugins", "/srv/plugins"), ("./plugins/", "/srv/plugins/"), (".//./a", "/srv/a"), (".", "/srv"),
             ("./", "/srv"), ("../a", "/srv/../a"), ("/b", "/b"), ("", ""),
@@ -21,7 +21,7 @@ struct StartFolderTests {
     @Test("at the root")
     func root() { #expect(StartFolder(path: "/").absolute("a") == "/a") }
 
-    @Test("settings are read there; what is told names paths as they were given")
+    @Test("settings are read there; messages have paths as they were given")
     func settings() throws {
         let folder = TemporaryDirectory()
         folder.write("plugins: some\nmax-streams: 3\n".utf8, to: "sluice.yaml")

@@ -6,7 +6,7 @@ import Testing
 
 private enum Side: String, CaseIterable, ParameterValue { case buy, sell }
 
-/// A number of an author's own.
+/// A number type defined by a plugin's author.
 private struct Percent: ParameterNumber, LosslessStringConvertible {
     static let signatureType = "f64"
     static let placeholder = Percent(0)
@@ -102,7 +102,7 @@ extension PluginTests {
     struct DeclaringTests {
         let host = FakeHost.reset()
 
-        @Test("a producer's descriptor says what its type says")
+        @Test("a producer's descriptor equals its type's declaration")
         func descriptor() throws {
             let plugin = try #require(
                 export(AllParameters.self, HTTPFeedV2.self, plugin: "both", version: "1.2", to: FakeHost.table))
@@ -130,7 +130,7 @@ extension PluginTests {
             "big": "18446744073709551615",
         ]
 
-        @Test("values reach their properties, and events the server, with all that they have")
+        @Test("values reach their properties, and events reach the server, with all their fields")
         func values() throws {
             let stream = try DrivenStream(AllParameters.self, on: host, parameters: Self.given)
             #expect(
@@ -145,7 +145,7 @@ extension PluginTests {
             #expect(stream.close(.completed))
         }
 
-        @Test("a number of the author's own has bounds, too")
+        @Test("a number type of the author's has bounds, too")
         func ownNumber() throws {
             let stream = try DrivenStream(OwnNumber.self, on: host, parameters: ["volume": "2.5", "least": "0"])
             #expect(
@@ -155,7 +155,7 @@ extension PluginTests {
             #expect(stream.close())
         }
 
-        @Test("a value that only its enumeration knows to be wrong is refused with what was expected")
+        @Test("a value that only its enumeration can reject is refused with what was expected")
         func enumeration() throws {
             let stream = try DrivenStream(
                 AllParameters.self, on: host, parameters: Self.given.merging(["side": "hold"]) { $1 })
@@ -164,7 +164,7 @@ extension PluginTests {
             #expect(stream.said.rejection?.1 == "side: expected one of buy, sell, not 'hold'")
         }
 
-        @Test("an init that throws refuses the request; where it hides the parameters' names, the plugin is refused")
+        @Test("an init that throws rejects the request; if it hides the parameters' names, the plugin is refused")
         func throwingInit() throws {
             let stream = try DrivenStream(ThrowsWithNames.self, on: host)
             #expect(stream.answer == Int32(SLUICE_OPEN_REJECT))
@@ -188,7 +188,7 @@ extension PluginTests {
             #expect(stream.close())
         }
 
-        @Test("what one build saves, the next restores; what it cannot read refuses the stream")
+        @Test("one build restores what another one saved; if it can't read that, it refuses the stream")
         func restorable() throws {
             let old = try DrivenStream(Remembers.self, on: host)
             #expect(old.next() == .event("1", wait: 0))

@@ -4,11 +4,11 @@ import Testing
 
 @Suite("Continuations under the thread sanitizer")
 struct EarlyResumeTests {
-    /// Nothing but the continuation puts the two threads in order: a relaxed flag does not. Without what `.ci/thread-sanitizer.c` tells
-    /// it, the sanitizer reports a race here.
-    @Test("one that is resumed before its task waits hands over what was written before")
+    /// Only the continuation orders the two threads: a relaxed flag does not. Without `.ci/thread-sanitizer.c`, the
+    /// sanitizer reports a race here.
+    @Test("one that is resumed before its task waits passes on what was written before")
     func beforeTheWait() async throws {
-        final class Box: @unchecked Sendable {  // as told above
+        final class Box: @unchecked Sendable {  // see above
             var text = ""
             let isResumed = Atomic(false)
         }

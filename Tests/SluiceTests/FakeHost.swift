@@ -5,27 +5,29 @@ import Testing
 
 @testable import Sluice
 
-/// The tests that drive a plugin: one after the other, as a plugin knows one host.
+/// The tests that drive a plugin. They run one after the other, because a plugin has only one host.
 @Suite("Plugins in Swift", .serialized)
 enum PluginTests {}
 
-/// A server for one test at a time: keeps what a plugin says, and runs what it schedules when the test lets time pass.
+/// A server for one test at a time: it records a plugin's calls, and runs what the plugin schedules when the test lets
+/// time pass.
 ///
-/// Everything runs on the test's own thread, so each test is the same each time; but for cancelled tasks that have left their home.
+/// Everything runs on the test's own thread, so each test is repeatable, except for cancelled tasks that have left
+/// their home.
 final class FakeHost: @unchecked Sendable {
-    // Unchecked: a test uses its host on one thread, and tests that have one run one after the other. What tasks that have left may
-    // call or change is behind the lock.
+    // Unchecked: a test uses its host on one thread, and tests with a host run one after the other. The state that
+    // tasks which have left can use or change is protected by the lock.
     nonisolated(unsafe) static var current = FakeHost()
 
     struct Scheduled: @unchecked Sendable {
-        // Unchecked: the context is for the function alone.
+        // Unchecked: only the function uses the context.
         let due: Int64
         let stream: UInt
         let function: @convention(c) (UnsafeMutableRawPointer?) -> Void
         let context: UnsafeMutableRawPointer?
     }
 
-    /// What the plugin may call from any thread.
+    /// The state of services that a plugin can call from any thread.
     private struct Calls {
         var scheduled: [Scheduled] = []
         var over: Set<UInt> = []
@@ -33,7 +35,7 @@ final class FakeHost: @unchecked Sendable {
         var lines: [String] = []
     }
 
-    /// What the plugin says about one stream, and what it may ask.
+    /// What the plugin reports about one stream, and what it can ask for.
     struct Stream {
         let declaration: UnsafePointer<sluice_producer>
         var parameters: [String: String] = [:]
@@ -46,14 +48,14 @@ final class FakeHost: @unchecked Sendable {
         var kept: [UInt8]?
     }
 
-    /// Nanoseconds; it passes only when a test says so.
+    /// Nanoseconds; time only passes when a test says so.
     private(set) var now: Int64 = 0
     var scheduled: [Scheduled] { calls.withLock { $0.scheduled } }
     var lines: [String] { calls.withLock { $0.lines } }
     private let calls = Mutex(Calls())
-    /// By handle: the first is 1.
+    /// By handle; the first is 1.
     var streams: [UInt: Stream] = [:]
-    /// Texts that were lent; the plugin copies them, so they may go with the test.
+    /// Texts that were lent. The plugin copies them, so they can be freed after the test.
     private var lent: [UnsafeMutablePointer<CChar>] = []
 
     deinit { for text in lent { text.deallocate() } }
@@ -76,7 +78,7 @@ final class FakeHost: @unchecked Sendable {
         _ stream: UInt, _ nanoseconds: Int64, _ function: @escaping @convention(c) (UnsafeMutableRawPointer?) -> Void,
         _ context: UnsafeMutableRawPointer?
     ) -> Bool {
-        // A task that has left calls for now only.
+        // A task that has left only calls with a delay of 0.
         let due = nanoseconds > 0 ? now + nanoseconds : 0
         return calls.withLock { calls in
             guard !calls.over.contains(stream) else { return false }
@@ -85,7 +87,7 @@ final class FakeHost: @unchecked Sendable {
         }
     }
 
-    /// A stream is over: what is scheduled for it is forgotten.
+    /// A stream has ended: calls scheduled for it are dropped.
     func end(_ stream: UInt) {
         calls.withLock { calls in
             calls.over.insert(stream)
@@ -93,7 +95,7 @@ final class FakeHost: @unchecked Sendable {
         }
     }
 
-    /// Lets time pass: runs what is due, in its order, and never what belongs to a stream that is over.
+    /// Lets time pass: runs what is due, in order, but never calls of a stream that has ended.
     func pass(_ nanoseconds: Int64 = 0) {
         now += nanoseconds
         while let call = takeDue() { call.function(call.context) }
@@ -110,7 +112,7 @@ final class FakeHost: @unchecked Sendable {
 
     fileprivate func rejection(of stream: UInt) -> (Int32, String)? { calls.withLock { $0.rejections[stream] } }
 
-    /// Runs what comes, also from tasks that have left their home, until the condition holds.
+    /// Runs scheduled calls, also of tasks that have left their home, until the condition holds.
     func pass(until condition: () -> Bool) -> Bool {
         blockingEventually {
             pass()
@@ -173,7 +175,7 @@ final class FakeHost: @unchecked Sendable {
     }()
 }
 
-/// One stream as a server drives it.
+/// A stream that the test drives as a server would.
 struct DrivenStream {
     let host: FakeHost
     let handle: UInt
@@ -183,7 +185,7 @@ struct DrivenStream {
 
     private typealias Open = @convention(c) (OpaquePointer?, UnsafeMutablePointer<UnsafeMutableRawPointer?>?) -> Int32
 
-    /// Opens a stream of the only producer that is exported.
+    /// Opens a stream of the only exported producer.
     init(
         _ type: any ProducerDeclaration.Type, on host: FakeHost, parameters: [String: String] = [:],
         saved: [UInt8]? = nil
@@ -234,7 +236,7 @@ struct DrivenStream {
         }
     }
 
-    /// - Returns: whether it is over, rather than to be over later.
+    /// - Returns: whether it has ended already, not only later.
     func close(_ reason: CloseReason = .disconnected) -> Bool { close(raw: reason.rawValue) }
 
     func close(raw reason: Int32) -> Bool {
@@ -244,7 +246,7 @@ struct DrivenStream {
     }
 }
 
-/// What producers of these tests leave behind.
+/// Notes that producers in these tests write.
 final class Notes: Sendable {
     private let list = Mutex<[String]>([])
 

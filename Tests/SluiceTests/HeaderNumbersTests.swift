@@ -11,14 +11,14 @@ private struct Told: Producer {
 }
 
 extension PluginTests {
-    /// What the library has of its own for the constants of `sluice.h`.
-    @Suite("Numbers of the header")
+    /// The library's own versions of the constants in `sluice.h`.
+    @Suite("Constants of the header")
     struct HeaderNumbersTests {
         let host = FakeHost.reset()
 
         init() { notes.reset() }
 
-        @Test("close reasons are those of sluice.h, and one that is no server's")
+        @Test("close reasons are those of sluice.h, and one that no server uses")
         func closeReasons() throws {
             let said = try headerConstants("SLUICE_CLOSE_")
             #expect(said.count >= 8)
@@ -41,7 +41,7 @@ extension PluginTests {
             }
         }
 
-        @Test("options are flags of sluice.h, and what is the library's own lies above them")
+        @Test("options are flags of sluice.h, and the library's own are above them")
         func options() throws {
             let said = try headerConstants("SLUICE_")
             let known = ["shared": ProducerOptions.shared, "resumable": .resumable, "body": .body]

@@ -6,7 +6,7 @@ import Testing
 
 private let notes = Notes()
 
-/// Sleeps, ticks and starts tasks of its own.
+/// Sleeps, ticks and starts its own tasks.
 private struct Sleeps: Producer {
     @Parameter var what: String
 
@@ -79,7 +79,7 @@ extension PluginTests {
             #expect(notes.all == ["finalize"])
         }
 
-        @Test("child tasks live there, too; a sleep that lost a race is cancelled, and its timer does no harm")
+        @Test("child tasks run there, too; a sleep that lost a race is cancelled, and its timer does no harm")
         func race() throws {
             let stream = try DrivenStream(Sleeps.self, on: host, parameters: ["what": "race"])
             #expect(stream.next() == .wait(-1))
@@ -99,7 +99,7 @@ extension PluginTests {
             for round in 1...3 {
                 #expect(stream.next() == .wait(-1))
                 let due = try #require(host.scheduled.first?.due) - host.now
-                // The host's time passes at once, but real time does not: each next tick is one interval further away.
+                // The host's time jumps, but real time does not, so each next tick is one interval further away.
                 #expect(due > 0 && due <= 40_000_000 * Int64(round))
                 host.pass(due)
                 #expect(stream.next() == .event("[1]", wait: -1))
@@ -108,7 +108,7 @@ extension PluginTests {
             #expect(stream.close())
         }
 
-        @Test("outside of a stream, its clock sleeps all the same")
+        @Test("outside of a stream, its clock still works")
         func outside() async throws {
             let start = ContinuousClock.now
             try await StreamClock().sleep(for: .milliseconds(2))

@@ -7,7 +7,7 @@ import Testing
 
 private let notes = Notes()
 
-/// A sequence that a test feeds by hand, and that tells when it is asked and when it is gone.
+/// A sequence that a test feeds by hand, and that reports requests and its end.
 private struct Fed: AsyncSequence {
     typealias Element = MessageEvent
 
@@ -94,7 +94,7 @@ private struct OpensLater: Producer {
     func finalize(_ reason: CloseReason) { notes.note("finalize \(reason)") }
 }
 
-/// What greedy tasks wait for.
+/// Greedy tasks wait for this.
 private let released = Atomic(false)
 
 private struct Greedy: Producer {
@@ -140,7 +140,7 @@ extension PluginTests {
             return stream
         }
 
-        @Test("the sequence is asked once for each event that the server asks for, and not before")
+        @Test("the sequence is asked once for each event that the server requests, and not earlier")
         func laziness() throws {
             let stream = try open()
             #expect(notes.all == [])
@@ -162,7 +162,7 @@ extension PluginTests {
             #expect(notes.all == ["asked", "asked", "asked", "iterator gone", "finalize disconnected"])
         }
 
-        @Test("its end ends the stream; the sequence is gone before finalize")
+        @Test("its end ends the stream; the sequence is released before finalize")
         func end() throws {
             let stream = try open()
             feed.feed(.success("last"))
@@ -173,7 +173,7 @@ extension PluginTests {
             #expect(notes.all == ["asked", "asked", "iterator gone", "finalize completed"])
         }
 
-        @Test("what it throws fails the stream: a failure's message is told, any other error only logged")
+        @Test("an error that it throws fails the stream: a failure's message is sent, any other error is only logged")
         func failure() throws {
             let told = try open()
             feed.feed(.failure(StreamFailure("the database is away")))
@@ -190,7 +190,7 @@ extension PluginTests {
         }
 
         @Test(
-            "an open that awaits is answered later, with what it comes to",
+            "an open that awaits is answered later, with its result",
             arguments: ["ok", "reject", "finished", "error"])
         func laterAnswer(outcome: String) throws {
             let stream = try DrivenStream(OpensLater.self, on: host, parameters: ["outcome": outcome])
@@ -219,7 +219,7 @@ extension PluginTests {
             #expect(notes.all.count(where: { $0.hasPrefix("finalize") }) == (outcome == "ok" ? 1 : 0))
         }
 
-        @Test("a peer that leaves while the open awaits: the wait is cancelled at once")
+        @Test("if the peer disconnects while the open awaits, the wait is cancelled at once")
         func interrupted() throws {
             let stream = try DrivenStream(OpensLater.self, on: host, parameters: ["outcome": "ok"])
             stream.declaration.interrupt(stream.state)
@@ -242,12 +242,12 @@ extension PluginTests {
         }
 
         @Test(
-            "a cancelled task that never lets go of its thread holds up nobody, and is awaited",
+            "a cancelled task that never releases its thread delays nothing, and is awaited",
             arguments: ["task", "clock"])
         func greedy(sleeping: String) throws {
             let stream = try DrivenStream(Greedy.self, on: host, parameters: ["sleeping": sleeping])
             #expect(stream.next() == .wait(-1))
-            // It spins from here on, as no sleep lasts for a task that is cancelled.
+            // From now on it spins, because sleeps in a cancelled task return at once.
             #expect(!stream.close(.reloaded))
             let other = try DrivenStream(OpensLater.self, on: host, parameters: ["outcome": "ok"])
             host.pass(10_000_000)
@@ -259,7 +259,7 @@ extension PluginTests {
             #expect(notes.all == ["finalize disconnected", "finalize reloaded"])
         }
 
-        @Test("an open that is given up and heeds no cancellation: what it began is finalized, and the answer is no")
+        @Test("an open that is given up and ignores cancellation: its stream is finalized, and the answer is no")
         func givenUp() throws {
             let stream = try DrivenStream(OpensGreedily.self, on: host)
             #expect(stream.answer == Int32(SLUICE_OPEN_PENDING))
@@ -274,7 +274,7 @@ extension PluginTests {
             #expect(notes.all == ["finalize disconnected"])
         }
 
-        @Test("whatever happens in whatever order: opens and finalizes are equal, nothing stays")
+        @Test("in whatever order things happen: opens equal finalizes, nothing is left")
         func random() throws {
             var random = SeededRandom.fromEnvironment(test: "SequenceStream")
             for _ in 0..<2000 {

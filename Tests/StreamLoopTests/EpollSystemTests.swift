@@ -9,7 +9,7 @@ struct EpollSystemTests {
     let system = EpollSystem()
     let second: Int64 = 1_000_000_000
 
-    /// What becomes ready within a time: by tag, all that was reported.
+    /// The events within a time: everything that was reported, by tag.
     func wait(_ timeout: Int64 = 0) -> [UInt64: Readiness] {
         withUnsafeTemporaryAllocation(of: ReadyEvent.self, capacity: 16) { events in
             let count = system.wait(timeout: timeout, into: events)
@@ -24,7 +24,7 @@ struct EpollSystemTests {
 
     @Test("the time that a thread waits for a processor is known")
     func runDelay() async {
-        // Twice as many threads that never pause as there are processors: some have to wait.
+        // Twice as many busy threads as there are processors, so some have to wait.
         let count = 2 * sysconf(Int32(_SC_NPROCESSORS_ONLN))
         let delays = Mutex<[Int64]>([])
         for _ in 0..<count {
@@ -39,7 +39,7 @@ struct EpollSystemTests {
         #expect(delays.withLock { $0.max() ?? 0 } > 0)
     }
 
-    @Test("a connection is writable once it is added, and says so once", arguments: [true, false])
+    @Test("a connection is writable when it is added, and this is reported once", arguments: [true, false])
     func writableOnce(_ tcp: Bool) {
         let pair = SocketPair(tcp: tcp)
         #expect(system.add(pair.ours, tag: 7) == 0)
@@ -50,14 +50,14 @@ struct EpollSystemTests {
     }
 
     @Test(
-        "a full socket becomes writable again when the peer reads, also after a send that was cut",
+        "a full socket becomes writable again when the peer reads, also after a partial send",
         arguments: [true, false])
     func writableAgain(_ tcp: Bool) {
         let pair = SocketPair(tcp: tcp)
         #expect(system.add(pair.ours, tag: 7) == 0)
         #expect(wait(second) == [7: .writable])
         for _ in 0..<20 {
-            // One send that is cut is enough to be told: the loop does not ask for a second one that takes nothing.
+            // One partial send is enough for a report: the loop does not need a second one that sends nothing.
             var sent = 0
             while case .sent(let count) = send(pair, 10_000), count > 0 {
                 sent += count
@@ -71,7 +71,7 @@ struct EpollSystemTests {
         }
     }
 
-    @Test("a send to a full socket takes nothing")
+    @Test("a send to a full socket sends nothing")
     func full() {
         let pair = SocketPair(tcp: false)
         while send(pair, 10_000) != .full {}
@@ -79,16 +79,16 @@ struct EpollSystemTests {
     }
 
     @Test(
-        "a peer that closes is readable, and a connection that is gone once something is sent",
+        "a peer that closes makes the connection readable, and a send then detects that it is gone",
         arguments: [true, false])
     func hangUp(_ tcp: Bool) {
         let pair = SocketPair(tcp: tcp)
         #expect(system.add(pair.ours, tag: 7) == 0)
         #expect(wait(second) == [7: .writable])
         pair.closePeer()
-        // TCP can't tell it from one that has ended its sending side only.
+        // With TCP, it looks the same as a peer that has only ended its sending side.
         #expect(wait(second)[7]?.contains(tcp ? .readable : .hangUp) == true)
-        // The first send after a FIN may still be taken; what it provokes is told then.
+        // The first send after a FIN can still succeed; its effect is reported then.
         var outcome = send(pair, 10)
         if outcome == .sent(10) {
             #expect(wait(second)[7]?.contains(.hangUp) == true)
@@ -109,7 +109,7 @@ struct EpollSystemTests {
         #expect(send(pair, 10) == .gone)
     }
 
-    @Test("a peer that closed, or broke the connection, before it was added is told at once")
+    @Test("a peer that closed, or broke the connection, before it was added is reported at once")
     func hungUpBefore() {
         let pair = SocketPair(tcp: true)
         pair.closePeer()
@@ -146,7 +146,7 @@ struct EpollSystemTests {
         }
     }
 
-    @Test("after a half-close the peer still gets what was sent, then the end")
+    @Test("after a half-close, the peer still gets what was sent, then the end")
     func halfClose() {
         let pair = SocketPair(tcp: true)
         #expect(send(pair, 10) == .sent(10))
@@ -161,7 +161,7 @@ struct EpollSystemTests {
         #expect(received.count == 10)
     }
 
-    @Test("a wake-up from another thread ends a wait without limit, however often it is repeated")
+    @Test("a wake-up from another thread ends a wait without a limit, however often it is repeated")
     func wakeUp() {
         struct Shared: @unchecked Sendable { let system: EpollSystem }
         let shared = Shared(system: system)
@@ -171,14 +171,14 @@ struct EpollSystemTests {
         }
     }
 
-    @Test("a wake-up that came before the wait is not lost")
+    @Test("a wake-up before the wait is not lost")
     func wakeUpBefore() {
         system.wakeUp()
         system.wakeUp()
         #expect(wait(-1) == [:])
     }
 
-    @Test("a wait without an event is not shorter than it was asked for")
+    @Test("a wait without an event is not shorter than requested")
     func timeout() {
         for nanoseconds: Int64 in [1, 999_999, 3_000_000, 20_000_000] {
             let before = system.now()
@@ -187,10 +187,10 @@ struct EpollSystemTests {
         }
     }
 
-    @Test("a descriptor that is closed is forgotten; its number under another tag is another connection")
+    @Test("a closed descriptor is forgotten; its number with another tag is another connection")
     func reuse() {
         for tag: UInt64 in 1...50 {
-            // The number is free again each time, and most often given out again.
+            // The number is free again each time, and usually reused.
             let pair = SocketPair(tcp: true)
             let descriptor = pair.takeOurs()
             #expect(system.add(descriptor, tag: tag) == 0)
@@ -202,7 +202,7 @@ struct EpollSystemTests {
         }
     }
 
-    @Test("what cannot be watched is said with its error number")
+    @Test("an object that can't be watched is reported with its error number")
     func cannotAdd() {
         #expect(system.add(-1, tag: 7) == EBADF)
         let pair = SocketPair(tcp: false)
@@ -210,7 +210,7 @@ struct EpollSystemTests {
         #expect(system.add(pair.ours, tag: 8) == EEXIST)
     }
 
-    @Test("the system gives up a peer that stays silent; a socket that is no TCP connection is none of its business")
+    @Test("the system gives up a peer that stays silent, but only for TCP connections")
     func timeOuts() {
         let tcp = SocketPair(tcp: true)
         system.setWriteDeadline(tcp.ours, milliseconds: 1234)

@@ -3,12 +3,12 @@ import Testing
 
 @Suite("Loop", .timeLimit(.minutes(5)))
 struct LoopTests {
-    /// Notes what the loop says.
+    /// Records the loop's calls.
     final class Listener: LoopHandler {
         var heard: [String] = []
         var turnsLeft = 0
         weak var loop: Loop?
-        /// How much later a due timer is set; `nil` removes it.
+        /// The delay to set for a due timer; `nil` removes it.
         var interval: Int64?
 
         func ready(_ tag: UInt64, _ readiness: Readiness) { heard.append("ready \(tag)") }
@@ -35,7 +35,7 @@ struct LoopTests {
         listener.loop = loop
     }
 
-    @Test("a turn: what is ready, what was posted, who was woken, what is due")
+    @Test("a turn: ready connections, posted work, woken streams, due timers")
     func order() {
         let descriptor = system.makeSocket()
         #expect(system.add(descriptor, tag: 7) == 0)
@@ -54,7 +54,7 @@ struct LoopTests {
         #expect(listener.heard.last == "posted by it", "in the next turn, so that none is endless")
     }
 
-    @Test("what was posted takes several turns if it takes long, in its order, and what is due comes in between")
+    @Test("posted work that takes long is spread over several turns, in order, with due timers in between")
     func manyPosts() {
         loop.setTimer(3, to: loop.now)
         let loop = loop
@@ -82,7 +82,7 @@ struct LoopTests {
         #expect(system.time == beforeLast, "it did not sleep before it looked")
     }
 
-    @Test("it sleeps until the earliest timer, at most as long as it may, and not at all while there is more to do")
+    @Test("it sleeps until the earliest timer, at most as long as allowed, and not at all if there is more to do")
     func sleeps() {
         let began = system.time
         loop.setTimer(3, to: began + 500)
@@ -101,7 +101,7 @@ struct LoopTests {
     }
 
     @Test(
-        "timers fire in their order, each at its time, and one that is always due does not keep the others from theirs")
+        "timers fire in order, each at its time, and one that is always due does not delay the others")
     func timers() {
         listener.interval = 1
         for slot in UInt32(0)..<5 { loop.setTimer(slot, to: loop.now + Int64(5 - slot)) }
@@ -113,7 +113,7 @@ struct LoopTests {
         #expect(listener.heard.count == 6, "each once in a turn, though all are due again at once")
     }
 
-    @Test("posts and wakes from other threads arrive, each thread's in its order, until the loop is stopped")
+    @Test("posts and wakes from other threads arrive, in the order of each thread, until the loop is stopped")
     func otherThreads() {
         struct Shared: @unchecked Sendable {
             // Unchecked: the loop belongs to the thread that runs it; the others only post and wake.
@@ -149,7 +149,7 @@ struct LoopTests {
         real.run()
     }
 
-    @Test("a handler that leaves a due timer as it is would spin, and is stopped")
+    @Test("a handler that does not change a due timer would spin, and is stopped")
     func dueTimerLeft() async {
         await #expect(processExitsWith: .failure) {
             final class Lazy: LoopHandler {

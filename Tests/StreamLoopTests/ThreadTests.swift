@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Threads", .onTestThreads)
 struct ThreadTests {
-    @Test("the guard below a stack is wider than a frame, and takes nothing of the stack")
+    @Test("the guard below a stack is larger than a frame, and takes nothing from the stack")
     func guarded() throws {
         let sizes = Watched<(stack: Int, guarded: Int)?>(nil)
         let isStarted = startThread(named: "guarded", stackBytes: 1 << 20) {

@@ -31,7 +31,7 @@ struct TimerHeapTests {
                 #expect(heap.deadline(of: slot) == model[slot])
                 #expect(heap.isEmpty == model.isEmpty)
             }
-            // All that is left comes out in order.
+            // The rest comes out in order.
             var last = Int64.min
             while let slot = heap.firstDue(at: .max - 1) {
                 let deadline = heap.deadline(of: slot)!

@@ -1,10 +1,10 @@
 import Foundation
 import Testing
 
-/// Which target may know which: `Package.swift` says what is linked, this says what is meant.
+/// Which targets may import which: `Package.swift` has the linked dependencies, this has the intended ones.
 @Suite("The layers")
 struct LayerTests {
-    /// Each target in `Sources`, and those of the project's own that it may know. `CSluice` is the folder `include`.
+    /// Each target in `Sources`, with the project's targets that it may import. `CSluice` is the folder `include`.
     private static let layers: [String: Set<String>] = [
         // C
         "CCalls": [],
@@ -14,7 +14,7 @@ struct LayerTests {
         "CSQLite": [],
         "CStart": [],
         "Launcher": [],
-        // What knows nothing of streams
+        // Independent of streams
         "CommandOutput": [],
         "Files": ["CLinux", "CommandOutput", "SystemCalls"],
         "ForeignFunction": ["CFFI", "SystemCalls"],
@@ -40,7 +40,7 @@ struct LayerTests {
             "EventStream", "Files", "Locks", "PluginHost", "Processes", "ProducerInterface", "StreamLoop",
             "StreamRuntime", "SystemCalls",
         ],
-        // What the verbs do
+        // Implementations of the commands
         "Authoring": [
             "CLinux", "CommandOutput", "EventStream", "Files", "Locks", "Processes", "StreamLoop", "SystemCalls",
         ],
@@ -52,7 +52,7 @@ struct LayerTests {
             "CLinux", "CommandOutput", "EventStream", "Files", "Locks", "ProducerInterface", "StreamLoop",
             "StreamRuntime", "SystemCalls",
         ],
-        // The verbs, and how all is wired together
+        // The commands, and the wiring of everything
         "SluiceCommand": [
             "Authoring", "CCalls", "CDeath", "CLinux", "CStart", "Checking", "CommandOutput", "Control", "EventStream",
             "Files", "ForeignFunction", "FrontDoor", "Locks", "PluginDirectory", "PluginHost", "Processes",
@@ -60,18 +60,18 @@ struct LayerTests {
         ],
     ]
 
-    /// Libraries of others that only some targets may know. Nobody may know Foundation: its ICU alone is 40 MB.
+    /// External libraries that only some targets may import. None may import Foundation: its ICU alone is 40 MB.
     private static let libraries: [(prefix: String, targets: Set<String>)] = [
         ("NIO", ["FrontDoor"]), ("FoundationEssentials", ["CommandOutput", "Sluice"]), ("Yams", ["Settings"]),
         ("ArgumentParser", ["SluiceCommand"]), ("Dispatch", ["Sluice"]),
     ]
 
-    @Test("every folder in Sources has its place")
+    @Test("every folder in Sources is in the table")
     func complete() throws {
         #expect(try Set(Repository.names(in: "Sources")).subtracting(["README.md"]) == Set(Self.layers.keys))
     }
 
-    @Test("the map names each of them, and can be read in one go")
+    @Test("the map names each of them, and is short")
     func map() throws {
         let map = try Repository.file("Sources/README.md")
         #expect(map.lines.count <= 151)
@@ -80,7 +80,7 @@ struct LayerTests {
         for target in Self.layers.keys { #expect(package.contains("\"\(target)\""), "\(target)") }
     }
 
-    @Test("what the map sends to is there")
+    @Test("everything that the map refers to exists")
     func places() throws {
         let files = try Repository.files(in: "Sources", ".swift", ".h", ".c").map(\.path)
         let types = try Repository.file("Sources/README.md").text.matches(of: /`([A-Z]\w+)(?:\.[a-z]\w*)?`/).map(
@@ -97,7 +97,7 @@ struct LayerTests {
         for path in paths { #expect(files.contains("Sources/\(path.output.1)"), "\(path.output.1)") }
     }
 
-    @Test("no target knows one that, on whatever way, knows it")
+    @Test("there are no cycles between targets")
     func acyclic() {
         var rest = Self.layers
         while let (target, _) = rest.first(where: { $0.value.allSatisfy { rest[$0] == nil } }) { rest[target] = nil }

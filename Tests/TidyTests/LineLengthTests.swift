@@ -1,6 +1,6 @@
 import Testing
 
-/// Lines end at 120 columns. The formatter sees to that in code, but breaks neither comments nor pages.
+/// Lines end at 120 columns. The formatter ensures that for code, but does not wrap comments and pages.
 @Suite("The lengths of lines")
 struct LineLengthTests {
     private static let limit = 120
@@ -43,7 +43,7 @@ struct LineLengthTests {
     /// Folders whose comments are not wrapped yet.
     private static let exempt: [String] = []
 
-    /// `include/sluice.h` is not among them: its lines are as long as they need to be.
+    /// Except `include/sluice.h`: its lines are as long as they need to be.
     @Test("a line of a comment ends at 120 columns")
     func comments() throws {
         let folders = ["Sources", "Plugins", "Tests"]
@@ -58,7 +58,7 @@ struct LineLengthTests {
         }
     }
 
-    @Test("comments stand on lines of their own, in blocks, and behind code")
+    @Test("comments are found on their own lines, in blocks, and after code")
     func finding() {
         let swift = Repository.File(
             path: "a.swift", text: "/// one\nlet two = \"/*\"\n    // three\nlet four = 4  // four\n")

@@ -5,7 +5,7 @@ import Testing
 struct ReadmeTests {
     private static func readme() throws -> Repository.File { try Repository.file("README.md") }
 
-    /// The fenced block behind the comment that marks it, as `.ci/run` finds it.
+    /// The fenced block after the comment that marks it, as found by `.ci/run`.
     private static func command(_ name: String) throws -> String {
         let lines = try readme().lines
         let mark = try #require(lines.firstIndex(of: "<!-- run: \(name) -->"), "no command is marked 'run: \(name)'")
@@ -13,7 +13,7 @@ struct ReadmeTests {
         return lines[(mark + 2)...].prefix { $0 != "```" }.joined(separator: "\n")
     }
 
-    /// The content of each fenced block in that language.
+    /// The content of each fenced block in a language.
     private static func blocks(_ language: String) throws -> [String] {
         let text = try readme().text
         return text.components(separatedBy: "\n```\(language)\n").dropFirst().compactMap {
@@ -21,12 +21,12 @@ struct ReadmeTests {
         }
     }
 
-    @Test("it is short enough to be read")
+    @Test("it is short enough to read")
     func length() throws {
         #expect((100...160).contains(try Self.readme().lines.count - 1))
     }
 
-    @Test("one line installs, builds and serves; one runs the tests")
+    @Test("one line installs, builds and serves; another one runs the tests")
     func commands() throws {
         let serve = try Self.command("serve")
         #expect(!serve.contains("\n"))
@@ -37,7 +37,7 @@ struct ReadmeTests {
         #expect(FileManager.default.isExecutableFile(atPath: Repository.root.appending(path: tests).path))
     }
 
-    @Test("its producers are those that ship, and what listens to one is in its page")
+    @Test("its producers are plugins that ship, and its page is the one of hello-swift")
     func producer() throws {
         let c = try #require(try Self.blocks("c").first)
         #expect(try c + "\n" == Repository.file("Plugins/hello/hello.c").text)
@@ -49,7 +49,7 @@ struct ReadmeTests {
         for line in listening { #expect(page.contains(line), "\(line)") }
     }
 
-    @Test("it names each verb of the command")
+    @Test("it names each command")
     func verbs() throws {
         let command = try Repository.file("Sources/SluiceCommand/Sluice.swift").text
         let hidden: Set = ["probe", "scenario"]
@@ -59,7 +59,7 @@ struct ReadmeTests {
         for verb in verbs where !hidden.contains(verb) { #expect(table.contains("sluice \(verb)"), "\(verb)") }
     }
 
-    @Test("the chapter on wrapping a C library shows all of the file that is compiled, piece by piece")
+    @Test("the chapter on wrapping a C library shows all of the compiled file, piece by piece")
     func chapter() throws {
         let page = try Repository.file("Plugins/walk/README.md").text
         let pieces = page.components(separatedBy: "\n```c\n").dropFirst().compactMap {
@@ -69,7 +69,7 @@ struct ReadmeTests {
         #expect(try pieces.joined(separator: "\n\n") + "\n" == Repository.file("Plugins/walk/walk.c").text)
     }
 
-    @Test("its line for compiling compiles, and leaves one file that exports one symbol", .timeLimit(.minutes(1)))
+    @Test("its line for compiling works, and creates one file that exports one symbol", .timeLimit(.minutes(1)))
     func compiling() throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "readme-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: folder) }
@@ -94,7 +94,7 @@ struct ReadmeTests {
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path + "/plugins") == ["hello.so"])
     }
 
-    @Test("what it links to is there")
+    @Test("everything that it links to exists")
     func links() throws {
         let links = try Self.readme().text.matches(of: /\]\((?!https?:)([^)#]+)\)/).map { String($0.output.1) }
         #expect(!links.isEmpty)
@@ -103,7 +103,7 @@ struct ReadmeTests {
         }
     }
 
-    @Test("every plugin that ships has a page, and is in the list of them")
+    @Test("every plugin that ships has a page, and is in the list of plugins")
     func plugins() throws {
         let list = try Repository.file("Plugins/README.md").text
         for plugin in try Repository.names(in: "Plugins") where !["README.md", "lines", "plugin.map"].contains(plugin) {

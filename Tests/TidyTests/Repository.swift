@@ -1,24 +1,24 @@
 import Foundation
 
-/// The tree that these tests were compiled from, as far as it is the project's own: hidden and generated files are not.
+/// The source tree of these tests, without hidden and generated files.
 enum Repository {
     static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()
 
     struct File {
-        /// From the root: "Sources/EventStream/CloseReason.swift".
+        /// The path from the root: "Sources/EventStream/CloseReason.swift".
         let path: String
         let text: String
 
         var lines: [Substring] {
             text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map(Substring.init)
         }
-        /// Whether one of these is anywhere in it; far faster than to look at each line.
+        /// Whether one of the words is in the file; far faster than checking each line.
         func mentions(_ words: String...) -> Bool { words.contains { strstr(text, $0) != nil } }
         var name: String { path.split(separator: "/").last.map(String.init) ?? path }
     }
 
-    /// The text files below a folder whose names end in one of these.
+    /// The text files below a folder whose names have one of these endings.
     static func files(in folder: String, _ endings: String...) throws -> [File] {
         let start = root.appending(path: folder)
         let options: FileManager.DirectoryEnumerationOptions = [.skipsHiddenFiles]

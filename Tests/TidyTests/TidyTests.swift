@@ -1,10 +1,10 @@
 import Foundation
 import Testing
 
-/// The rules of the house, as far as a test can see them.
+/// The project's conventions, as far as a test can check them.
 @Suite("The tree")
 struct TidyTests {
-    @Test("the top level holds what it should, and nothing else")
+    @Test("the top level contains the expected files, and no others")
     func topLevel() throws {
         let known: Set = [
             "CHANGELOG.md", "LICENSE", "Package.swift", "Plugins", "README.md", "Sources", "Tests", "include",
@@ -14,7 +14,7 @@ struct TidyTests {
         #expect(names == known)
     }
 
-    @Test("no file is longer than one can read in one sitting")
+    @Test("no file is too long to read in one sitting")
     func lengths() throws {
         let files =
             try Repository.files(in: "Sources", ".swift", ".h", ".c")
@@ -33,8 +33,8 @@ struct TidyTests {
         }
     }
 
-    /// The memory of libffi's closures may be shared with a child that was forked; what begins with exec has none of it.
-    @Test("nothing forks without exec, while C functions may be made for plugins")
+    /// The memory of libffi's closures can be shared with a forked child process; after exec, it is gone.
+    @Test("nothing forks without exec, because C functions can be created for plugins")
     func forking() throws {
         let files =
             try Repository.files(in: "Sources", ".swift", ".h") + Repository.files(in: "Plugins", ".swift", ".h", ".c")
@@ -44,7 +44,7 @@ struct TidyTests {
         }
     }
 
-    @Test("types are named after what they are")
+    @Test("types have specific names")
     func typeNames() throws {
         let declaration = /\b(?:struct|class|enum|actor|protocol|typealias)\s+([A-Z]\w*)/
         let vague: Set = [
@@ -76,7 +76,7 @@ struct TidyTests {
         }
     }
 
-    @Test("nothing is left for later")
+    @Test("nothing is left to be done later")
     func leftovers() throws {
         let marks = ["TO" + "DO", "FIX" + "ME", "XX" + "X:"]
         let files =

@@ -2,10 +2,10 @@ import Testing
 
 @Suite("The lengths of types")
 struct TypeLengthTests {
-    /// Lines of a type, over all of its files.
+    /// The most lines of a type, in all of its files.
     private static let limit = 450
 
-    @Test("no type is longer, over all of its files, than one can keep in mind")
+    @Test("no type is too long, over all of its files, to keep in mind")
     func limit() throws {
         let files = try Repository.files(in: "Sources", ".swift").map { ($0.path, $0.lines) }
         let lengths = try TypeLengths(files)
@@ -18,7 +18,7 @@ struct TypeLengthTests {
         try TypeLengths(files.map { ($0.0, $0.1.split(separator: "\n", omittingEmptySubsequences: false)) })
     }
 
-    @Test("a type is as long as its declaration, its extensions and what is nested in it, in whatever files")
+    @Test("a type's length is that of its declaration, its extensions and nested types, in whatever files")
     func counting() throws {
         let lengths = try lengths(
             (
@@ -68,7 +68,7 @@ struct TypeLengthTests {
         #expect(lengths.lines(of: "B.[UInt8") == 2)
     }
 
-    @Test("one line over the limit, over two files, is told with both")
+    @Test("one line over the limit, over two files, is reported with both")
     func over() throws {
         func type(_ start: String, lines: Int) -> String {
             "\(start) {\n" + String(repeating: "    //\n", count: lines - 2) + "}\n"
@@ -84,7 +84,7 @@ struct TypeLengthTests {
             long.over(Self.limit) == ["A.One has 451 lines: Sources/A/One.swift (400), Sources/A/Two.swift (51)"])
     }
 
-    @Test("what is never closed is told, and not passed over")
+    @Test("an unclosed declaration is reported, not ignored")
     func unclosed() {
         #expect(throws: TypeLengths.Unclosed.self) {
             try lengths(("Sources/A/One.swift", "struct One {\n    var one: Int"))

@@ -1,8 +1,7 @@
-/// Counts the lines of types over all of their files: declarations and extensions, and what is nested in a type with
-/// it.
+/// Counts the lines of types over all of their files: declarations and extensions, including nested types.
 ///
-/// It relies on what the formatter sees to: a declaration at the top level begins in the first column, and so does the
-/// brace that closes it.
+/// It relies on the formatter: a declaration at the top level begins in the first column, and so does the brace that
+/// closes it.
 struct TypeLengths {
     struct Part: Equatable {
         let file: String
@@ -12,7 +11,7 @@ struct TypeLengths {
         let lines: Int
     }
 
-    /// What can't be counted.
+    /// A declaration that is never closed.
     struct Unclosed: Error, CustomStringConvertible {
         let file: String
         let line: Int
@@ -22,7 +21,7 @@ struct TypeLengths {
     /// By "Target.Type".
     private(set) var parts: [String: [Part]] = [:]
 
-    /// - Parameter files: with paths as "Sources/Target/File.swift".
+    /// - Parameter files: with paths such as "Sources/Target/File.swift".
     init(_ files: [(path: String, lines: [Substring])]) throws {
         let all = try files.flatMap { try Self.parts(of: $0.path, $0.lines) }
         let declaring = Dictionary(grouping: all.filter { !$0.isExtension }, by: \.type)
@@ -30,7 +29,7 @@ struct TypeLengths {
         for part in all {
             let own = Self.target(of: part.file)
             let targets = declaring[part.type] ?? []
-            // An extension in another target counts for the type's own, if it is known which that is.
+            // An extension in another target counts for the type's own target, if that is known.
             let target = targets.contains(own) || targets.count != 1 ? own : targets.first!
             parts["\(target).\(part.type)", default: []].append(part)
         }
@@ -38,7 +37,7 @@ struct TypeLengths {
 
     func lines(of type: String) -> Int { parts[type, default: []].reduce(0) { $0 + $1.lines } }
 
-    /// Those with more lines than the limit, each with its files.
+    /// The types with more lines than the limit, each with its files.
     func over(_ limit: Int) -> [String] {
         parts.keys.filter { lines(of: $0) > limit }.sorted().map { type in
             let files = parts[type, default: []].map { "\($0.file) (\($0.lines))" }
@@ -77,7 +76,7 @@ struct TypeLengths {
         return parts
     }
 
-    /// All on one line: `struct Nothing {}`.
+    /// Whether a declaration is on one line: `struct Nothing {}`.
     private static func isClosed(_ line: Substring) -> Bool {
         let opening = line.count { $0 == "{" }
         return opening > 0 && opening == line.count { $0 == "}" }
