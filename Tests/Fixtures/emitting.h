@@ -1,4 +1,4 @@
-/* What fixtures without a `next` share: THREADS threads emit ?count= numbered events between them, as fast as they are taken. */
+/* For fixtures without a `next`: THREADS threads emit ?count= numbered events in all, as fast as they are accepted. */
 #include "ledger.h"
 
 static void *storm(void *state)

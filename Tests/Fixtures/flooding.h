@@ -1,4 +1,4 @@
-/* What fixtures that flood share: numbered events of ?bytes= as fast as they are taken; the end after ?count= of them. */
+/* For fixtures that flood: numbered events of ?bytes= as fast as possible; the end after ?count= of them. */
 #include "ledger.h"
 
 static int32_t open_stream(struct stream *stream)

@@ -1,12 +1,12 @@
 /*
- * ledger.h: the skeleton of the plugins that the end-to-end tests run in a real server.
+ * ledger.h: the common code of the plugins that the end-to-end tests run in a real server.
  *
- * A fixture says in `FIXTURE(…)` what it does; this header wraps its functions, so that every call leaves a line in the ledger,
- * the file named by SLUICE_TEST_LEDGER, each with one write. A line is
+ * A fixture defines its functions in `FIXTURE(…)`. This header wraps them, so that every call writes a line to the
+ * ledger, the file named by SLUICE_TEST_LEDGER, with one write each. A line is
  *
  *     nanoseconds thread plugin generation.stream what detail…
  *
- * where `generation` is the time at which the image was loaded, and `stream` counts from 1 within it (0: the image itself).
+ * where `generation` is the time at which the image was loaded, and `stream` counts from 1 in it (0: the image itself).
  *
  *     open-enter TAG LASTID   open-left STATUS      (TAG: `tag` as parameter or in the query; "-": none)
  *     opened STATUS           opened-left STATUS
@@ -15,7 +15,7 @@
  *     close-enter REASON      close-left STATUS     closed
  *     overlap FUNCTION        shutdown              note TEXT
  *
- * A fixture may wait at the gate, the pipe named by SLUICE_TEST_GATE: each byte in it lets one pass.
+ * A fixture can wait at the gate, the pipe named by SLUICE_TEST_GATE: each byte in it lets one stream pass.
  */
 #ifndef LEDGER_H
 #define LEDGER_H
@@ -37,28 +37,28 @@
 
 static const sluice_host *host;
 
-/* One stream of a fixture. Freed by the wrapper when the stream is over. */
+/* One stream of a fixture. The wrapper frees it after its end. */
 struct stream {
     sluice_stream *handle;
     uint64_t number;    /* from 1, within the generation */
-    uint64_t steps;     /* events made so far */
+    uint64_t steps;     /* events created so far */
     int64_t count;      /* ?count=, else -1 */
     int64_t bytes;      /* ?bytes=, else 0 */
     atomic_int busy;    /* in open, next or close */
     atomic_bool over;   /* for the fixture's own threads */
-    atomic_llong ready; /* likewise */
+    atomic_llong ready; /* the same */
     pthread_t threads[4];
     char text[256];
     char *memory;       /* freed with the stream */
 };
 
-/* What a fixture does. A function that is missing answers OK (`open`), or SLUICE_CLOSED (`close`). */
+/* A fixture's functions. Without `open`, OK is returned; without `close`, SLUICE_CLOSED. */
 struct fixture {
     const char *name;
     uint32_t flags;
-    bool quiet;         /* `next` leaves no lines: for those that are called a million times */
+    bool quiet;         /* `next` writes no lines: for fixtures with a million calls */
     bool has_no_next;
-    const char *parameters; /* with SLUICE_PLAIN_OPEN, for those that see no query */
+    const char *parameters; /* with SLUICE_PLAIN_OPEN, for fixtures that do not read the query */
     int32_t (*open)(struct stream *stream);
     int32_t (*next)(struct stream *stream, sluice_event *event);
     int32_t (*close)(struct stream *stream, int32_t reason);
@@ -100,7 +100,7 @@ static inline void ledger_write(const struct stream *stream, const char *format,
         abort();
 }
 
-/* Waits until the test lets one pass. */
+/* Waits until the test lets one stream pass. */
 static inline void pass_gate(void)
 {
     char token;
@@ -108,7 +108,7 @@ static inline void pass_gate(void)
         ;
 }
 
-/* What the request says, as a parameter or in the query; only within `open`. */
+/* A value in the request, as a parameter or in the query; only within `open`. */
 static inline const char *asked_text(const sluice_stream *handle, const char *name)
 {
     return fixture.parameters ? host->parameter(handle, name) : host->query(handle, name);
@@ -137,10 +137,10 @@ static inline void forget(struct stream *stream)
     free(stream);
 }
 
-/* Answers an open that was pending. */
+/* Answers a pending open. */
 static inline void answer_open(struct stream *stream, int32_t status)
 {
-    /* Behind an answer that was accepted, the stream may be closed and freed. */
+    /* After an accepted answer, the stream can be closed and freed. */
     struct stream copy = {.number = stream->number};
     ledger_write(stream, "opened %d", status);
     host->opened(stream->handle, status);
@@ -199,7 +199,7 @@ static int32_t ledger_close(void *state, int32_t reason)
     struct stream *stream = state;
     ledger_write(stream, "close-enter %d", reason);
     enter(stream, "close");
-    /* A close that answers CLOSING hands the stream to a thread, which may free it at once. */
+    /* A close that answers CLOSING passes the stream to a thread, which may free it at once. */
     struct stream copy = {.number = stream->number};
     int32_t status = fixture.close ? fixture.close(stream, reason) : SLUICE_CLOSED;
     ledger_write(&copy, "close-left %d", status);
@@ -244,7 +244,7 @@ SLUICE_EXPORT const sluice_plugin *sluice_plugin_entry(const sluice_host *given)
     producer.close = ledger_close;
     producer.interrupt = fixture.interrupt ? ledger_interrupt : NULL;
     ledger_generation = nanoseconds();
-    if (getenv("SLUICE_PROBE") != NULL) /* what a server asks before it loads is not in the ledger */
+    if (getenv("SLUICE_PROBE") != NULL) /* a probe's calls are not in the ledger */
         return &plugin;
     const char *ledger = getenv("SLUICE_TEST_LEDGER"), *gate = getenv("SLUICE_TEST_GATE");
     if (ledger != NULL)

@@ -1,4 +1,4 @@
-/* minimal.h: a producer that opens, ends at once and closes, for the fixtures whose declarations are what matters. */
+/* minimal.h: a producer that opens, ends at once and closes, for fixtures that test declarations. */
 #ifndef MINIMAL_H
 #define MINIMAL_H
 
@@ -27,17 +27,17 @@ SLUICE_MAYBE_UNUSED static int32_t minimal_close(void *state, int32_t reason)
     return SLUICE_CLOSED;
 }
 
-/* The members that every producer needs; more of them may follow. */
+/* The members that every producer needs; others can follow. */
 #define MINIMAL                                                                                             \
     .struct_size = sizeof(sluice_producer), .open = SLUICE_OPEN(minimal_open), .next = minimal_next, \
     .close = minimal_close
 
-/* A plugin whose declarations are in order, of one such producer. */
+/* A plugin with correct declarations and one such producer. */
 #define MINIMAL_PLUGIN(plugin_name)                                                        \
     static const sluice_producer minimal_producer = {MINIMAL, .name = plugin_name};        \
     SLUICE_PLUGIN(host, plugin_name, "1.0.0", "Opens, and ends", &minimal_producer)
 
-/* The same, with something to do at the end of its generation. */
+/* The same with a shutdown function. */
 #define MINIMAL_PLUGIN_WITH_SHUTDOWN(plugin_name, function)                                                          \
     static const sluice_producer minimal_producer = {MINIMAL, .name = plugin_name};                                  \
     static const sluice_producer *const minimal_producers[] = {&minimal_producer};                                   \

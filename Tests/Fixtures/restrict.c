@@ -1,10 +1,10 @@
 /*
- * restrict: runs a program that gets no memory which it could write and then execute.
+ * restrict: runs a program without memory that is first writable and then executable.
  *
  *     restrict mdwe PROGRAM …     prctl(2), PR_SET_MDWE: the kernel refuses such memory, as a strict SELinux policy does
- *     restrict nothing PROGRAM …  besides, no file can be mapped to be shared and executed: the way that libffi then takes
+ *     restrict nothing PROGRAM …  also, no shared mapping of a file can be executable, which is libffi's alternative
  *
- * Exit status 77 where the kernel does not know PR_SET_MDWE.
+ * Exit status 77 if the kernel does not have PR_SET_MDWE.
  */
 #include <errno.h>
 #include <linux/filter.h>
@@ -24,7 +24,7 @@
 
 #define ARGUMENT(number) ((unsigned)offsetof(struct seccomp_data, args[number]))
 
-/* mmap(…, prot with PROT_EXEC, flags with MAP_SHARED, …) answers EACCES. The loader maps what it loads privately. */
+/* mmap(…, prot with PROT_EXEC, flags with MAP_SHARED, …) fails with EACCES. The loader only uses private mappings. */
 static int refuse_shared_code(void)
 {
     struct sock_filter code[] = {

@@ -8,7 +8,7 @@ import Testing
 
 @testable import PluginHost
 
-/// `host->bind`, and what both kinds of functions have in common: how long they live, and what is refused.
+/// `host->bind`, and common properties of both kinds of functions: their lifetime, and what is rejected.
 @Suite("Bound functions")
 struct BindTests {
     private typealias Hook = @convention(c) (Int32) -> Int32
@@ -18,7 +18,7 @@ struct BindTests {
     }
     private static let handler = unsafeBitCast(add, to: sluice_function.self)
 
-    /// What the threads of a storm know.
+    /// The state that the threads of a storm share.
     private final class Storm: Sendable {
         /// A stream's functions.
         struct Bound {
@@ -31,7 +31,7 @@ struct BindTests {
         let isOver = Atomic(false)
     }
 
-    @Test("the handler gets its context and the arguments; its result is handed back")
+    @Test("the handler gets its context and the arguments; its result is returned")
     func forwarding() throws {
         let stream = try BridgedStream("bind-forwarding")
         typealias Handler =
@@ -53,7 +53,7 @@ struct BindTests {
         #expect(seen == "a 0.5;NULL -1.0;")
     }
 
-    @Test("two functions of one signature each have their own context")
+    @Test("two functions with one signature each have their own context")
     func contexts() throws {
         let stream = try BridgedStream("bind-contexts")
         var sums: [Int64] = [0, 0]
@@ -69,7 +69,7 @@ struct BindTests {
         #expect(sums == [1, 10 + Int64(Int32.min)])
     }
 
-    @Test("after the stream's close a call does nothing, returns zero, is counted, and logged once in a while")
+    @Test("after the stream's close, a call does nothing, returns zero, is counted, and logged now and then")
     func tombstone() throws {
         let stream = try BridgedStream("bind-tombstone")
         var sum: Int64 = 0
@@ -91,9 +91,9 @@ struct BindTests {
         #expect(RecordedLog.lines("producer", stream.name).first?.metadata["producer"] == stream.name)
     }
 
-    @Test("a stream that was refused takes its functions with it", arguments: [1, 2, 99])
+    @Test("a rejected stream takes its functions with it", arguments: [1, 2, 99])
     func refused(status: Int32) throws {
-        // Bound before open is called: the handle is known from then on.
+        // Bound before open is called: the handle is valid from then on.
         let name = "bind-refused-\(status)"
         let plugin = try loadFixture("Bridged", defines: ["NAME=\"\(name)\""], log: name)
         let stream = HandDrivenStream(plugin.producers[0])
@@ -106,11 +106,11 @@ struct BindTests {
         #expect(stream.producer.callbacks.counts.late == 1)
     }
 
-    @Test("a close that is completed later ends the functions when it is, and not before")
+    @Test("a close that is completed later ends the functions when it is completed, and not before")
     func closedLater() throws {
         let stream = try BridgedStream("bind-closed-later", closes: 1)
         let bound = unsafeBitCast(try #require(stream.bind("(i32) -> i32", Self.handler)), to: Hook.self)
-        // Without a close in progress this is a mistake, and changes nothing.
+        // Without a close in progress, this is a mistake and has no effect.
         HostTable.pointer.pointee.closed(stream.token.handle)
         #expect(bound(1) == 2)
         FakeRuntime.shared.change(stream.token) { $0.isClosing = true }
@@ -120,7 +120,7 @@ struct BindTests {
         #expect(bound(1) == 0)
     }
 
-    @Test("for a pending open that is refused later, the functions end with the refusal")
+    @Test("for a pending open that is rejected later, the functions end with the rejection")
     func pendingRefused() throws {
         let stream = try BridgedStream("bind-pending", opens: 3)
         FakeRuntime.shared.change(stream.token) { $0.isOpenPending = true }
@@ -136,8 +136,9 @@ struct BindTests {
         let hasLeft = Watched(false)
     }
 
-    // Waits on its own thread: while a handler stays, nothing here may depend on when Swift's few threads get to it.
-    @Test("a handler that runs while its stream ends goes on; nobody waits for it, and no other call reaches it")
+    // Waits on its own thread: while a handler is running, nothing here may depend on the scheduling of Swift's few
+    // threads.
+    @Test("a handler that is running when its stream ends continues; nothing waits for it, no other call reaches it")
     func runningHandler() throws {
         let stream = try BridgedStream("running-handler")
         let dwelling = Dwelling()
@@ -178,7 +179,7 @@ struct BindTests {
         #expect(first.lines == ["host->callback was called for a stream that is over"])
     }
 
-    @Test("what is wrong with a call is said, and where")
+    @Test("errors in a call are logged with their position")
     func badInput() throws {
         let stream = try BridgedStream("bind-bad-input")
         #expect(stream.bind(nil, Self.handler) == nil)
@@ -200,7 +201,7 @@ struct BindTests {
             ])
     }
 
-    @Test("signatures are prepared once for each producer, and there is an end to their number")
+    @Test("signatures are prepared once for each producer, and their number is limited")
     func families() throws {
         let stream = try BridgedStream("bind-families")
         for number in 0..<ProducerCallbacks.familyCountMax {
@@ -210,7 +211,7 @@ struct BindTests {
         #expect(stream.callback("; type=t7") != nil)
         #expect(
             stream.lines == ["host->callback was given more than 256 different signatures by this producer"])
-        // Another generation of it is known by the same name.
+        // Another generation of the producer has the same name.
         let next = try BridgedStream("bind-families")
         #expect(next.callbacks === stream.callbacks)
         #expect(next.callback("; type=one-more") == nil)
@@ -246,7 +247,7 @@ struct BindTests {
                 let handler = unsafeBitCast(count, to: sluice_function.self)
                 for _ in 0..<streams {
                     let stream = try BridgedStream(plugin)
-                    // Never freed, as a late call may come at any time.
+                    // Never freed, because a late call can come at any time.
                     let sum = UnsafeMutablePointer<Atomic<Int>>.allocate(capacity: 1)
                     sum.initialize(to: Atomic(0))
                     let function = unsafeBitCast(

@@ -15,7 +15,8 @@ final class BridgedStream {
     var callbacks: ProducerCallbacks { driven.producer.callbacks }
     private let host = HostTable.pointer.pointee
 
-    /// - Parameter name: of the producer, and of the log: the test's own, as late calls are counted by it.
+    /// - Parameter name: a name for the producer and the log that only this test uses, because late calls are counted
+    ///   by it.
     convenience init(
         _ name: String, opens: Int32 = 0, closes: Int32 = 0, settings: PluginLoader.Settings = .init()
     ) throws {
@@ -49,12 +50,12 @@ final class BridgedStream {
         return host.callback(token.handle, signature)
     }
 
-    /// The function of `callback`, as a C function of a type that fits the signature.
+    /// The function of `callback`, as a C function of a type that matches the signature.
     func callback<Function>(_ signature: String, as type: Function.Type) throws -> Function {
         unsafeBitCast(try #require(callback(signature), "\(lines)"), to: type)
     }
 
-    /// The events that were emitted, each as its client sees it; and forgets them.
+    /// Returns the emitted events as a client sees them, and forgets them.
     func events() -> [Event] {
         var frames: [String] = []
         FakeRuntime.shared.change(token) { stream in
@@ -67,6 +68,6 @@ final class BridgedStream {
         return events
     }
 
-    /// What was logged for the producer.
+    /// The log lines of the producer.
     var lines: [String] { RecordedLog.lines("producer", name).map(\.text) }
 }

@@ -7,7 +7,7 @@ import Testing
 
 @testable import PluginHost
 
-/// `host->callback`: C functions each call of which is an event.
+/// `host->callback`: C functions whose calls become events.
 @Suite("Callbacks")
 struct CallbackTests {
     @Test("each call becomes an event with its named arguments")
@@ -39,7 +39,7 @@ struct CallbackTests {
             ])
     }
 
-    @Test("numbers that are not finite are null; the others read back as the same")
+    @Test("infinite numbers and NaN are null; the others read back as the same")
     func numbers() throws {
         let stream = try BridgedStream("callback-numbers")
         let hook = try stream.callback(
@@ -61,7 +61,7 @@ struct CallbackTests {
         #expect(stream.events().map(\.data) == [String](repeating: #"{"single":null,"double":null}"#, count: 2))
     }
 
-    @Test("a text of any bytes is valid JSON on one line, and says the same")
+    @Test("a text with any bytes becomes valid JSON on one line, with the same content")
     func texts() throws {
         let stream = try BridgedStream("callback-texts")
         let hook = try stream.callback("text: str", as: (@convention(c) (UnsafePointer<UInt8>?) -> Void).self)
@@ -96,7 +96,7 @@ struct CallbackTests {
             stream.events().map(\.data) == [#"{"at":null}"#, #"{"at":"0xf0"}"#, #"{"at":"0xffffffffffffffff"}"#])
     }
 
-    @Test("@type and @id are the event's own, made fit for one line; NULL is none")
+    @Test("@type and @id are the event's own fields, made valid for one line; NULL means none")
     func typeAndID() throws {
         let stream = try BridgedStream("callback-type-id")
         typealias Hook = @convention(c) (UnsafePointer<CChar>?, UnsafePointer<CChar>?, Int32) -> Void
@@ -119,7 +119,7 @@ struct CallbackTests {
             ])
     }
 
-    @Test("@id may be a number, and the type that of all events")
+    @Test("@id can be a number, and @type a constant for all events")
     func numericID() throws {
         let stream = try BridgedStream("callback-numeric-id")
         let hook = try stream.callback(
@@ -143,7 +143,7 @@ struct CallbackTests {
         #expect(stream.events().map(\.data) == ["{}", #"{"a":3.0}"#, "{}", "{}"])
     }
 
-    @Test("an event that is too long is not sent, is counted, and leaves no byte behind")
+    @Test("an event that is too long is not sent, is counted, and leaves no bytes in the queue")
     func tooLong() throws {
         let settings = PluginLoader.Settings(encoder: EventEncoder(maximumEventBytes: 100))
         let stream = try BridgedStream("callback-too-long", settings: settings)
@@ -161,7 +161,7 @@ struct CallbackTests {
             ])
     }
 
-    @Test("a full queue is dealt with as the signature says, and what is dropped is counted and logged")
+    @Test("a full queue is handled as the signature says, and dropped events are counted and logged")
     func policies() throws {
         let stream = try BridgedStream("callback-policies")
         typealias Hook = @convention(c) (Int32) -> Void
@@ -189,7 +189,7 @@ struct CallbackTests {
     }
 
     @Test(
-        "a signature that says nothing about events is refused with its place",
+        "an invalid signature for events is rejected with the position of the error",
         arguments: [
             ("@time: i64", "there is no '@time'; an event has '@type' and '@id'", 1),
             ("a: i32, @data: str", "there is no '@data'; an event has '@type' and '@id'", 9),

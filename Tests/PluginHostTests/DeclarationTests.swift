@@ -2,9 +2,9 @@ import Testing
 
 @testable import PluginHost
 
-@Suite("A route")
+@Suite("Routes")
 struct RoutePatternTests {
-    @Test("is made of literals and placeholders")
+    @Test("consist of literals and placeholders")
     func segments() throws {
         let route = try RoutePattern(parsing: "/ticker/{symbol}/v1.0~-_!$&'()*+,;=:@/{n_2}")
         #expect(
@@ -17,7 +17,7 @@ struct RoutePatternTests {
     }
 
     @Test(
-        "what is none is refused by the rule that it breaks",
+        "that are invalid are rejected with the broken rule",
         arguments: [
             ("", "does not begin with a slash"), ("ticker", "does not begin with a slash"),
             ("//", "has an empty segment"), ("/a/", "has an empty segment"), ("/a//b", "has an empty segment"),
@@ -43,7 +43,7 @@ struct RoutePatternTests {
 
 @Suite("Texts that a plugin declares")
 struct PluginTextTests {
-    /// What a plugin's name becomes, or the rule that it breaks.
+    /// The parsed name, or the rule that it breaks.
     private func name(_ text: String) -> String {
         text.withCString { text in
             do throws(Defect) {
@@ -54,27 +54,27 @@ struct PluginTextTests {
         }
     }
 
-    @Test("names", arguments: ["a", "0", "a.b-c_d", "stock-ticker2", String(repeating: "n", count: 64)])
+    @Test("valid names", arguments: ["a", "0", "a.b-c_d", "stock-ticker2", String(repeating: "n", count: 64)])
     func names(text: String) {
         #expect(name(text) == text)
     }
 
-    @Test("what is no name", arguments: ["", "A", "a ", "-a", "a-", ".a", "a/b", "é", "a{b}"])
+    @Test("invalid names", arguments: ["", "A", "a ", "-a", "a-", ".a", "a/b", "é", "a{b}"])
     func noNames(text: String) {
         #expect(name(text) == "its name is \"\(text)\"")
     }
 
-    @Test("a name that never ends is read no further than a name may reach")
+    @Test("a name without an end is only read up to the maximum length of a name")
     func endless() {
         #expect(name(String(repeating: "n", count: 65)) == "its name has more than 64 bytes")
         #expect(name("a\nb") == "its name contains a newline or another control character")
     }
 }
 
-@Suite("A header that a plugin adds")
+@Suite("Headers that a plugin adds")
 struct ResponseHeaderTests {
     @Test(
-        "what HTTP allows passes",
+        "valid HTTP is accepted",
         arguments: [
             ("X-Trace", "1"), ("x", ""), ("Set-Cookie", "a=b; Path=/; HttpOnly"),
             ("Link", "<https://example.com/>; rel=\"next\""),
@@ -86,7 +86,7 @@ struct ResponseHeaderTests {
     }
 
     @Test(
-        "what HTTP forbids does not",
+        "invalid HTTP is rejected",
         arguments: [
             ("", "x"), ("a b", "x"), ("a:", "x"), (":status", "200"), ("a\r\nb", "x"), ("é", "x"), ("a", "b\r\nc: d"),
             ("a", "b\n"),
@@ -98,7 +98,7 @@ struct ResponseHeaderTests {
     }
 
     @Test(
-        "what the server decides is its own, in any case of letters",
+        "headers that only the server sets are rejected, in upper and lower case",
         arguments: [
             "Content-Type", "CONTENT-LENGTH", "content-encoding", "Connection", "Keep-Alive", "Transfer-Encoding",
             "Date",
@@ -110,9 +110,9 @@ struct ResponseHeaderTests {
     }
 }
 
-@Suite("Lines about wrong calls")
+@Suite("Log lines about incorrect calls")
 struct LogLimitTests {
-    @Test("a few of a kind are written in each period, and the next one counts the rest")
+    @Test("a few of each kind are written in each period, and the next one counts the rest")
     func limit() {
         let limit = LogLimit()
         let written = (0..<20).map { _ in limit.admit(1, now: 100) }
@@ -123,7 +123,7 @@ struct LogLimitTests {
         #expect(limit.admit(1, now: 101 + LogLimit.periodNanoseconds) == 0)
     }
 
-    @Test("kinds are forgotten before they are too many")
+    @Test("kinds are forgotten before there are too many")
     func kinds() {
         let limit = LogLimit()
         for kind in 0..<UInt(10_000) { #expect(limit.admit(kind, now: 0) == 0) }

@@ -26,7 +26,7 @@ struct ELFImageTests {
         #expect(try check(good()) == nil)
     }
 
-    @Test("what is no image is said to be none")
+    @Test("a file that is not an image is reported as such")
     func others() {
         #expect(check(Array("#!/bin/sh\necho hello\n".utf8)) == "it is not a shared object")
         #expect(check(Array("!<arch>\n".utf8)) == "it is not a shared object")
@@ -35,7 +35,7 @@ struct ELFImageTests {
     }
 
     @Test(
-        "one field of the header changed is named",
+        "a changed field of the header is named",
         arguments: [
             (4, 1, "it is a 32-bit image"), (5, 2, "it is a big-endian image"), (6, 9, "unknown version"),
             (16, 1, "it is an object file"), (16, 2, "it is an executable"), (16, 4, "an ELF file of type 4"),
@@ -49,7 +49,7 @@ struct ELFImageTests {
         #expect(found.contains(rule), "\(found)")
     }
 
-    @Test("tables and segments that lie beyond the end are found, however far")
+    @Test("tables and segments beyond the end are found, however far")
     func beyond() throws {
         let good = try good()
         for field in [32, 40] {
@@ -61,7 +61,7 @@ struct ELFImageTests {
         }
     }
 
-    @Test("programs are refused: a position-independent one is a shared object by its type only")
+    @Test("programs are refused: only their type makes position-independent ones look like shared objects")
     func executable() throws {
         let directory = TemporaryDirectory()
         let source = directory.write("int main(void) { return 0; }\n".utf8, to: "main.c")
@@ -78,7 +78,7 @@ struct ELFImageTests {
         #expect(check(try #require(readFile(object))) == "it is an object file (.o) that has not been linked")
     }
 
-    @Test("cut off anywhere, it is never loaded, and nothing crashes")
+    @Test("a truncated image is never loaded, and never crashes the check")
     func truncated() throws {
         let bytes = try good()
         let passed = (0..<bytes.count).filter { check(Array(bytes.prefix($0))) == nil }
@@ -100,7 +100,7 @@ struct ELFImageTests {
         for _ in 0..<20_000 {
             var bytes = good
             for _ in 0..<Int.random(in: 1...8, using: &random) {
-                // Mostly in the header and the segment table, which is what the check reads.
+                // Mostly in the header and the segment table, which the check reads.
                 let end =
                     Bool.random(using: &random) ? 64 : Int.random(in: 0..<10, using: &random) == 0 ? bytes.count : 800
                 bytes[Int.random(in: 0..<end, using: &random)] = UInt8.random(in: 0...255, using: &random)
@@ -110,7 +110,7 @@ struct ELFImageTests {
             }
             if check(bytes) != nil { refused += 1 }
         }
-        // What hits no field that is read passes, and most does.
+        // Changes outside the fields that are read pass, and most are outside.
         #expect(refused > 1000)
     }
 }

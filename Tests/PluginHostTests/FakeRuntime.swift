@@ -4,8 +4,7 @@ import PluginHost
 import ProducerInterface
 import Synchronization
 
-/// A runtime that does nothing but remember: all plugins of the test process speak to the one of it, and each test looks at its
-/// own streams.
+/// A runtime that only records. All plugins in the test process share it, and each test looks at its own streams.
 final class FakeRuntime: StreamServices {
     /// Connected at its first use.
     static let shared: FakeRuntime = {
@@ -16,14 +15,14 @@ final class FakeRuntime: StreamServices {
 
     struct Stream {
         let producer: any EventProducer
-        /// What is waited for from outside.
+        /// Answers that are expected from outside.
         var isOpenPending = false
         var isClosing = false
         var isCancelled = false
-        /// What `sleep` answers; `nil` for a stream that lives on a loop.
+        /// The result of `sleep`; `nil` for a stream on a loop.
         var sleepAnswer: Bool?
         var isQueueFull = false
-        /// What became of the events for which it had no room.
+        /// How events without space in the queue were handled.
         var overflows: [OverflowPolicy] = []
 
         var wakes = 0
@@ -41,7 +40,7 @@ final class FakeRuntime: StreamServices {
 
     private let state = Mutex(State())
 
-    /// Begins a stream of that producer.
+    /// Begins a stream of a producer.
     func begin(_ producer: any EventProducer) -> StreamToken {
         state.withLock { state in
             state.count += 1

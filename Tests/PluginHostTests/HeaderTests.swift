@@ -14,7 +14,7 @@ struct HeaderTests {
     }
 
     @Test(
-        "a plugin made with its macros compiles without a warning, as C11 and as C++17",
+        "a plugin that uses its macros compiles without a warning, as C11 and as C++17",
         arguments: [("gcc", "c", "c11"), ("g++", "c++", "c++17"), ("clang", "c", "c11"), ("clang++", "c++", "c++17")])
     func macros(compiler: String, language: String, standard: String) throws {
         let directory = TemporaryDirectory()
@@ -53,8 +53,8 @@ struct HeaderTests {
         #expect(run.status == 0, "\(run.output)")
     }
 
-    // What follows is the binary interface of version 1: a plugin that was built against it must load for ever, so none of these
-    // numbers may change. A later minor version adds lines.
+    // These tests fix the binary interface of version 1: a plugin that was built with it must load forever, so none of
+    // these numbers may change. A later minor version adds lines.
 
     @Test("the layout of sluice_event")
     func event() {

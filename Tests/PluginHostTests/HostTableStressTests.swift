@@ -8,9 +8,9 @@ import Testing
 
 @Suite("The host table under stress")
 struct HostTableStressTests {
-    /// What the threads of the plugin know.
+    /// The state that the plugin's threads share.
     private final class Known: Sendable {
-        /// Live ones and stale ones: the newest come last.
+        /// Live and stale handles; the newest are last.
         let tokens = Mutex<[StreamToken]>([])
         let isOver = Atomic(false)
     }
@@ -19,7 +19,7 @@ struct HostTableStressTests {
     private static let nothing: @convention(c) (UnsafeMutableRawPointer?) -> Void = { _ in }
 
     @Test(
-        "streams open, answer and end while other threads use their handles: each is answered once, and nothing stays behind",
+        "streams open, answer and end while other threads use their handles: each is answered once, nothing is left",
         .timeLimit(.minutes(2)))
     func handles() async throws {
         let plugin = try loadFixture("AnswersAsTold", log: "stress")
@@ -47,7 +47,7 @@ struct HostTableStressTests {
                     known.tokens.withLock { $0.append(stream.token) }
                     let outcome = try stream.open()
                     if case .pending = outcome {
-                        // One of the others, or this task, whoever is first.
+                        // The answer comes from one of the others, or from this task, whichever is first.
                         await Task.yield()
                         Self.host.opened(stream.token.handle, Int32(SLUICE_OPEN_OK))
                         #expect(
@@ -67,7 +67,7 @@ struct HostTableStressTests {
         for token in tokens { #expect(StreamMaps.failure[token] == nil) }
     }
 
-    /// One call, as a thread of a plugin might make it. Nothing that is lent is read: another thread may answer at any time.
+    /// A call that a plugin's thread might make. Lent memory is not read: another thread can answer at any time.
     private static func call(_ stream: OpaquePointer, _ random: inout SeededRandom) {
         var event = sluice_event.reset
         var length = 0

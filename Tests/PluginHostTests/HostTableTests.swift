@@ -7,7 +7,7 @@ import Testing
 
 @testable import PluginHost
 
-/// The functions of the table are called here as a plugin would call them, from outside of its `open`, which is pending.
+/// The tests call the functions in the table as a plugin would, outside of its `open`, which is pending.
 @Suite("The host table")
 struct HostTableTests {
     private let host = HostTable.pointer.pointee
@@ -24,7 +24,7 @@ struct HostTableTests {
         return stream
     }
 
-    /// Answers what is pending, closes and frees.
+    /// Answers a pending open, closes and frees.
     private func finish(_ stream: HandDrivenStream) {
         if StreamMaps.opening[stream.token] != nil { host.opened(stream.token.handle, Int32(SLUICE_OPEN_OK)) }
         #expect(stream.close(.completed))
@@ -35,7 +35,7 @@ struct HostTableTests {
         pointer.map { String(cString: $0) }
     }
 
-    @Test("says its size and its version")
+    @Test("has its size and version")
     func version() {
         #expect(host.struct_size == UInt32(MemoryLayout<sluice_host>.size))
         #expect(host.abi_major == 1 && host.abi_minor == 0 && host.reserved == 0)
@@ -69,7 +69,7 @@ struct HostTableTests {
         #expect(host.parameter(handle, "none") == nil)
         #expect(text(host.query(handle, "name")) == "first")
         #expect(host.query(handle, "none") == nil)
-        // C would see another value than the one that was sent.
+        // C would see a different value from the one that was sent.
         #expect(host.query(handle, "cut") == nil)
         #expect(text(host.header(handle, "X-ASKED")) == "one, two")
         #expect(host.header(handle, "none") == nil)
@@ -84,12 +84,12 @@ struct HostTableTests {
         #expect(host.saved(handle, &length) == nil && length == 0)
         let body = try #require(host.body(handle, &length))
         #expect(String(decoding: UnsafeRawBufferPointer(start: body, count: length), as: UTF8.self) == "a body")
-        // The same thing twice is the same memory, or a plugin that asks often would fill it.
+        // Equal calls return the same memory. Otherwise, a plugin with many calls would use it up.
         #expect(host.query(handle, "name") == host.query(handle, "name"))
         finish(stream)
     }
 
-    @Test("a request without an id, a body or a value has none to lend")
+    @Test("a request without an id, a body or a value lends none")
     func absent() throws {
         let stream = try pending()
         var length = 99
@@ -100,7 +100,7 @@ struct HostTableTests {
         finish(stream)
     }
 
-    @Test("a new configuration is read by plugins that are loaded already")
+    @Test("plugins that are already loaded read a new configuration")
     func reconfigured() throws {
         let loader = PluginLoader(logger: RecordedLog.logger("reconfigured"))
         let plugin = try loader.load(fixturePlugin("AnswersAsTold"))
@@ -114,7 +114,7 @@ struct HostTableTests {
         }
     }
 
-    @Test("a pending open is answered once, with all that was said before")
+    @Test("a pending open is answered once, including everything that was set before")
     func opened() throws {
         let stream = try pending(log: "opened")
         let handle = stream.token.handle
@@ -135,7 +135,7 @@ struct HostTableTests {
     }
 
     @Test(
-        "the later answers are those of open",
+        "later answers have the same meaning as those of open",
         arguments: [
             (Int32(SLUICE_OPEN_END), "ended"), (Int32(SLUICE_OPEN_REJECT), "rejected 410 gone for good"),
             (Int32(SLUICE_OPEN_PENDING), "failed open answered 3, which is not one of SLUICE_OPEN_…"),
@@ -149,7 +149,7 @@ struct HostTableTests {
         stream.state.pointer?.deallocate()
     }
 
-    @Test("a handle of a stream that is over does nothing, answers so, and is logged")
+    @Test("a handle of a stream that has ended does nothing, reports it, and is logged")
     func stale() throws {
         let plugin = try loadFixture("AnswersAsTold", log: "stale")
         let token = FakeRuntime.shared.begin(plugin.producers[0])
@@ -182,7 +182,7 @@ struct HostTableTests {
             })
     }
 
-    @Test("running streams reach the runtime")
+    @Test("calls for running streams reach the runtime")
     func running() throws {
         let stream = HandDrivenStream(try loadFixture("NextAsTold").producers[0])
         let handle = stream.token.handle
@@ -207,7 +207,7 @@ struct HostTableTests {
         #expect(seen.slept == [250, 0, 1, 1])
     }
 
-    @Test("closed is passed on, and logged when nothing is closing")
+    @Test("closed is passed on, and logged if nothing is closing")
     func closed() throws {
         let stream = HandDrivenStream(try loadFixture("AnswersAsTold").producers[0])
         FakeRuntime.shared.change(stream.token) { $0.isClosing = true }
@@ -220,7 +220,7 @@ struct HostTableTests {
                 == ["host->closed was called for a stream whose close is not in progress"])
     }
 
-    @Test("emit encodes into the stream's queue, and refuses what breaks a rule")
+    @Test("emit encodes into the stream's queue, and rejects events that break a rule")
     func emit() throws {
         let stream = HandDrivenStream(try loadFixture("NextAsTold", log: "emit").producers[0])
         let handle = stream.token.handle
@@ -244,7 +244,7 @@ struct HostTableTests {
         #expect(host.emit(handle, nil) == Int32(SLUICE_EMIT_INVALID))
         FakeRuntime.shared.change(stream.token) { $0.isQueueFull = true }
         #expect(emit("x") == Int32(SLUICE_EMIT_FULL))
-        // It is about to be closed, and the plugin cannot know: no line for that.
+        // The stream is about to be closed, which the plugin can't know, so this is not logged.
         FakeRuntime.shared.change(stream.token) { $0.isCancelled = true }
         #expect(emit("x") == Int32(SLUICE_EMIT_CLOSED))
         #expect(
@@ -259,7 +259,7 @@ struct HostTableTests {
             ])
     }
 
-    @Test("a line of the log carries plugin, producer and stream, and is one line")
+    @Test("a line of the log contains plugin, producer and stream, and is one line")
     func log() throws {
         let stream = HandDrivenStream(try loadFixture("NextAsTold", log: "log").producers[0])
         for (level, expected) in [

@@ -7,8 +7,8 @@ import Testing
 
 @Suite("The host's own thread", .timeLimit(.minutes(1)))
 struct HostThreadTests {
-    /// What was written, in order; and a line that waits until it is let go. While it is held, nothing may depend on when Swift's few
-    /// threads get to a test: who has to wait does so on its own thread.
+    /// The written lines, in order; and a line that waits until it is released. While it waits, nothing may depend on
+    /// the scheduling of Swift's few threads, so waiting code does so on its own thread.
     private final class Record: Sendable {
         let lines = Mutex<[String]>([])
         let isHeld = Watched(false)
@@ -24,7 +24,7 @@ struct HostThreadTests {
         func release() { isReleased.update { $0 = true } }
     }
 
-    @Test("lines are written in their order; what does not fit is counted, behind those that did")
+    @Test("lines are written in order; those that do not fit are counted after the others")
     func lines() {
         let record = Record()
         let thread = HostThread(linesMax: 3, bytesMax: 100) { record.add("dropped \($0)") }
@@ -62,7 +62,7 @@ struct HostThreadTests {
     }
 
     @Test(
-        "who has room does by itself what the host's thread does for others, and waits for that",
+        "a thread with enough stack does itself what the host's thread does for others, and waits for that",
         arguments: [(80 * 1024, false), (1 << 20, true)])
     func room(stackBytes: Int, hasRoom: Bool) async throws {
         let thread = HostThread { _ in }
@@ -77,7 +77,7 @@ struct HostThreadTests {
         #expect(doesItself.withLock(\.self) == hasRoom)
     }
 
-    /// The stack is memory of its own, and stays: of a size alone a sanitizer makes more.
+    /// The stack is the test's own memory and is not freed: with only a size, a sanitizer would enlarge it.
     /// - Returns: whether it has ended.
     private func onThread(stackBytes: Int, _ body: @escaping @Sendable () -> Void) throws -> () -> Bool {
         final class Run: Sendable {

@@ -10,7 +10,7 @@ import Testing
 
 @Suite("Loading a plugin")
 struct LoadingTests {
-    @Test("a plugin that is in order says what it declares")
+    @Test("a correct plugin reports its declarations")
     func plain() throws {
         let path = try fixturePlugin("Plain")
         let plugin = try loadFixture("Plain")
@@ -89,11 +89,11 @@ struct LoadingTests {
         #expect(line.hasPrefix(path + ": "))
         #expect(line.contains(refused.rule), "\(line)")
         #expect(line.contains("; ") && !line.contains("\n"), "\(line)")
-        // The private copy is nobody's business.
+        // The path of the private copy must not appear.
         #expect(!line.contains("/sluice-") || line.contains("sluice-test-"), "\(line)")
     }
 
-    @Test("a library that is not there is named, and not by the path of the private copy")
+    @Test("a missing library is named, and not with the path of the private copy")
     func missingLibrary() throws {
         let path = try fixturePlugin("EntryInDependency", defines: ["WITHOUT_IT"])
         let folder = directoryName(path)
@@ -104,9 +104,9 @@ struct LoadingTests {
         #expect(line.contains("; install that library, or give its directory with -Wl,-rpath"), "\(line)")
     }
 
-    @Test("a library of Swift's runtime that the host does without is found beside those that it has")
+    @Test("a library of Swift's runtime that the host does not use is found beside those that it uses")
     func swiftLibraries() throws {
-        // Linked with a stand-in of the same name, which is gone when the plugin is loaded.
+        // Linked with a placeholder of the same name, which is gone when the plugin is loaded.
         let folder = TemporaryDirectory()
         let (stub, plugin) = ("\(folder.path)/libswiftDistributed.so", "\(folder.path)/plugin.so")
         func compile(_ arguments: String...) throws {
@@ -122,7 +122,7 @@ struct LoadingTests {
         #expect(try PluginLoader(logger: RecordedLog.logger("x")).load(plugin).name == "hello")
     }
 
-    @Test("what the entry logs on its way is in the log, with the file's name")
+    @Test("messages of the entry are in the log, with the file's name")
     func entryLog() throws {
         let path = try fixturePlugin("EntryReturnsNull")
         _ = #expect(throws: PluginRefusal.self) { try loadFixture("EntryReturnsNull", log: "entryLog") }
@@ -132,7 +132,7 @@ struct LoadingTests {
         #expect(line.metadata["file"] == path)
     }
 
-    @Test("the same file twice is two images, each with variables of its own")
+    @Test("the same file loaded twice is two images, each with its own variables")
     func generations() throws {
         let path = try fixturePlugin("CountsItsShutdowns")
         let loader = PluginLoader(logger: RecordedLog.logger("generations"))
@@ -144,10 +144,10 @@ struct LoadingTests {
         #expect(code[0] != code[1])
     }
 
-    @Test("shutdown runs once, and what it logs carries the plugin's name")
+    @Test("shutdown runs once, and its messages have the plugin's name")
     func shutdown() throws {
         let plugin = try loadFixture("CountsItsShutdowns", log: "shutdown")
-        // The loader itself says, for those who look closely, how long the probe took.
+        // At a low level, the loader itself logs how long the probe took.
         #expect(RecordedLog.lines("test", "shutdown").map(\.text) == ["plugin probed"])
         plugin.shutdown()
         plugin.shutdown()

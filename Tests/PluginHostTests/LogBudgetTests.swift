@@ -5,11 +5,11 @@ import Testing
 
 @testable import PluginHost
 
-@Suite("Lines of plugins", .serialized)
+@Suite("Log lines of plugins", .serialized)
 struct LogBudgetTests {
     private let host = HostTable.pointer.pointee
 
-    @Test("so many are written in a second; those left out are told with the next line, once")
+    @Test("a limited number is written in a second; omitted ones are reported once, with the next line")
     func budget() {
         let budget = LogBudget()
         let second = LogBudget.periodNanoseconds
@@ -22,7 +22,7 @@ struct LogBudgetTests {
         #expect(budget.takeLeftOut(now: 7 * second) == 0)
     }
 
-    @Test("those left out of one that is silent since are told when the second is over")
+    @Test("if a plugin is silent since then, its omitted lines are reported when the second is over")
     func silence() {
         let budget = LogBudget()
         for _ in 0...LogBudget.linesPerSecond { _ = budget.admit(now: LogBudget.periodNanoseconds) }
@@ -30,7 +30,7 @@ struct LogBudgetTests {
         #expect(budget.takeLeftOut(now: 2 * LogBudget.periodNanoseconds) == 0)
     }
 
-    @Test("a producer that logs without end silences nobody else")
+    @Test("a producer that logs without end does not suppress others")
     func producers() throws {
         let plugin = try loadFixture("NextAsTold", log: "log-budget")
         let loud = HandDrivenStream(plugin.producers[0])
@@ -43,16 +43,16 @@ struct LogBudgetTests {
     }
 }
 
-@Suite("Who had a stream")
+@Suite("Owners of streams")
 struct StreamOwnersTests {
     private let host = HostTable.pointer.pointee
 
-    /// Loops that no other test has.
+    /// Uses loops that no other test uses.
     private func token(loop: Int = 200, slot: UInt32, epoch: UInt32) -> StreamToken {
         StreamToken(loop: loop, slot: slot, epoch: epoch)
     }
 
-    @Test("the last two of a slot are known, and nobody else")
+    @Test("the last two of a slot are known, and no others")
     func lastTwo() {
         for epoch in UInt32(1)...10 { StreamOwners.remember(token(slot: 7, epoch: epoch), number: Int(epoch)) }
         #expect(StreamOwners.number(of: token(slot: 7, epoch: 10)) == 10)
@@ -62,7 +62,7 @@ struct StreamOwnersTests {
         #expect(StreamOwners.number(of: token(loop: 201, slot: 7, epoch: 10)) == nil)
     }
 
-    @Test("slots beyond those that have a place of their own push others out, and are taken for none")
+    @Test("slots without a place of their own replace others, and are never mistaken for them")
     func shared() {
         let (near, far) = (token(slot: 9, epoch: 1), token(slot: 9 + 1 << 19, epoch: 1))
         StreamOwners.remember(near, number: 0)
@@ -72,7 +72,7 @@ struct StreamOwnersTests {
         #expect(StreamOwners.number(of: near) == nil && StreamOwners.number(of: far) == 3)
     }
 
-    @Test("a number that does not fit is not remembered")
+    @Test("a number that does not fit is not stored")
     func largeNumbers() {
         StreamOwners.remember(token(slot: 10, epoch: 1), number: (1 << 20) - 2)
         #expect(StreamOwners.number(of: token(slot: 10, epoch: 1)) == (1 << 20) - 2)
@@ -80,7 +80,7 @@ struct StreamOwnersTests {
         #expect(StreamOwners.number(of: token(slot: 10, epoch: 2)) == nil)
     }
 
-    @Test("a line about a handle of a stream that is over names plugin and producer")
+    @Test("a line about a handle of a stream that has ended names plugin and producer")
     func stale() throws {
         let stream = HandDrivenStream(try loadFixture("NextAsTold", log: "stale-owner").producers[0])
         _ = try stream.open()

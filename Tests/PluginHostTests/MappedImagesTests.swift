@@ -5,7 +5,7 @@ import Testing
 
 @Suite("The memory of images")
 struct MappedImagesTests {
-    @Test("adds up what is mapped of each private copy, and of nothing else")
+    @Test("is the sum of the mappings of each private copy, and of nothing else")
     func maps() {
         let text = """
             55d0c0000000-55d0c0001000 r--p 00000000 08:01 1                          /usr/bin/sluice
@@ -28,7 +28,7 @@ struct MappedImagesTests {
         #expect(images.bytes(of: "/tmp/other/1-hello.so") == 0)
     }
 
-    @Test("knows a plugin that was loaded")
+    @Test("includes a plugin that was loaded")
     func loaded() throws {
         let plugin = try loadFixture("Plain")
         let size = MappedImages().bytes(of: plugin.mappedPath)

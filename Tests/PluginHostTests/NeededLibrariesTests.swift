@@ -11,7 +11,7 @@ struct NeededLibrariesTests {
         return bytes.withUnsafeBytes { NeededLibraries(of: $0) }
     }
 
-    @Test("are read from its dynamic section, with where they are looked for")
+    @Test("are read from its dynamic section, with their search paths")
     func names() throws {
         let plugin = try fixturePlugin("NeedsLibrary")
         let folder = String(plugin.dropLast("/NeedsLibrary.so".count))
@@ -44,14 +44,14 @@ struct NeededLibrariesTests {
     }
 
     @Test(
-        "have another stamp when one that they need in turn is replaced, also in a circle",
+        "have another stamp when an indirect one is replaced, even with circular dependencies",
         arguments: [
             "runpath", "origin", "rpath",
         ])
     func transitive(way: String) throws {
         let place = TemporaryDirectory()
         let folder = place.path
-        // Only the first has an old path, which holds for all that it leads to.
+        // Only the first has an old path, which also applies to all of its dependencies.
         let (first, others) =
             switch way {
             case "runpath": (["-Wl,-rpath,\(folder)"], ["-Wl,-rpath,\(folder)"])
@@ -74,7 +74,7 @@ struct NeededLibrariesTests {
         }
     }
 
-    @Test("are none in what is cut off or changed at random, and nothing crashes")
+    @Test("are empty for truncated or randomly changed files, and nothing crashes")
     func damaged() throws {
         var random = SeededRandom.fromEnvironment(test: "needed libraries")
         let bytes = try #require(readFile(try fixturePlugin("NeedsLibrary")))
@@ -88,7 +88,7 @@ struct NeededLibrariesTests {
         }
     }
 
-    @Test("those in memory are told with what they need themselves")
+    @Test("in memory are listed with their own dependencies")
     func mapped() throws {
         let images = MappedImage.all()
         let own = try #require(images.first { $0.path.hasSuffix("/libswiftCore.so") })

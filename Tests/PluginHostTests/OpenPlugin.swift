@@ -15,7 +15,7 @@ func loadFixture(
         fixturePlugin(name, defines: defines))
 }
 
-/// A stream of a fixture's producer, driven by hand as the runtime would.
+/// A stream of a fixture's producer that the test drives as the runtime would.
 final class HandDrivenStream {
     let producer: PluginProducer
     let token: StreamToken
@@ -27,14 +27,14 @@ final class HandDrivenStream {
         token = FakeRuntime.shared.begin(producer)
     }
 
-    /// A stream of the producer of that name.
+    /// Creates a stream of the producer of that name.
     convenience init(_ plugin: LoadedPlugin, _ name: String) throws {
         self.init(try #require(plugin.producers.first { $0.description.name == name }))
     }
 
     deinit { end() }
 
-    /// As the runtime does once nothing of the stream runs any more.
+    /// Ends it as the runtime does when nothing of the stream is running any more.
     func end() {
         FakeRuntime.shared.end(token)
         producer.forget(token)
@@ -63,7 +63,7 @@ final class HandDrivenStream {
 
     var frameCount: Int { frames.frameCount }
 
-    /// What was pulled, and forgets it.
+    /// Returns the pulled bytes, and forgets them.
     func text() -> String {
         defer { frames.removeAll() }
         return String(decoding: frames.bytes, as: UTF8.self)

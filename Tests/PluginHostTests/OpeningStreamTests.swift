@@ -19,7 +19,7 @@ struct OpeningStreamTests {
         return OpeningStream(request: request, parameters: parameters, arguments: nil, configured: { _ in nil })
     }
 
-    @Test("an answer that comes before open has returned is held until then")
+    @Test("an answer before open has returned is held until then")
     func held() throws {
         let opening = try opening()
         guard case .held = opening.opened(OpenStatus.end) else { return #expect(Bool(false), "not held") }
@@ -29,7 +29,7 @@ struct OpeningStreamTests {
         #expect(contradictions == 0)
     }
 
-    @Test("what open returns counts more than an answer that it gave on the way")
+    @Test("open's return value takes precedence over an answer that it gave earlier")
     func contradiction() throws {
         let opening = try opening()
         _ = opening.opened(OpenStatus.end)
@@ -39,7 +39,7 @@ struct OpeningStreamTests {
         guard case .repeated = opening.opened(OpenStatus.ok) else { return #expect(Bool(false), "taken twice") }
     }
 
-    @Test("a later rejection with a proper status makes up for an earlier one without")
+    @Test("a later rejection with a valid status replaces an earlier one without")
     func rejectTwice() throws {
         let opening = try opening()
         opening.reject(status: 399, message: "a")
@@ -47,14 +47,14 @@ struct OpeningStreamTests {
         #expect(opening.returned(OpenStatus.reject).text == "rejected 599 b")
     }
 
-    @Test("so many headers may be added, and no more")
+    @Test("the number of added headers is limited")
     func headers() throws {
         let opening = try opening()
         for number in 0..<ResponseHeader.countMax { #expect(opening.setHeader(.init("X-\(number)", ""))) }
         #expect(!opening.setHeader(.init("X-More", "")))
     }
 
-    @Test("a header that is set again is replaced, but for those that may occur several times")
+    @Test("a header that is set again is replaced, except for those that may occur several times")
     func sameHeader() throws {
         let opening = try opening()
         for number in 0..<2 * ResponseHeader.countMax { #expect(opening.setHeader(.init("X-A", "\(number)"))) }
@@ -66,7 +66,7 @@ struct OpeningStreamTests {
                 == "opened x-a=last,WWW-Authenticate=Basic,Set-Cookie=a=1,www-authenticate=Bearer,set-cookie=b=2")
     }
 
-    @Test("headers stay, whatever open answers, at once or later", arguments: [false, true])
+    @Test("headers are kept, whatever open answers, at once or later", arguments: [false, true])
     func headersOfRefusals(later: Bool) throws {
         for (status, text) in [
             (OpenStatus.end, "ended A=b"), (OpenStatus.reject, "rejected 429 slow down A=b"),
@@ -87,7 +87,7 @@ struct OpeningStreamTests {
         }
     }
 
-    @Test("whoever is first, open's return or another thread's answer, the stream is answered exactly once")
+    @Test("whichever comes first, open's return or another thread's answer, the stream is answered exactly once")
     func race() async throws {
         for round in 0..<2000 {
             let opening = try opening()
@@ -101,7 +101,7 @@ struct OpeningStreamTests {
         }
     }
 
-    @Test("texts that are lent stay where they are while other threads ask")
+    @Test("lent texts do not move while other threads call")
     func lending() async throws {
         let opening = try opening()
         let first = try #require(opening.lend(.query("q")))
@@ -116,9 +116,9 @@ struct OpeningStreamTests {
     }
 }
 
-@Suite("What streams hold now and then")
+@Suite("State that streams hold at times")
 struct StreamMapTests {
-    @Test("nothing is kept of a stream that is over, not even what was said in the moment of its end")
+    @Test("nothing is kept of a stream that has ended, not even what was set at the moment of its end")
     func forgotten() throws {
         let stream = try HandDrivenStream(loadFixture("Plain").producers[0])
         StreamMaps.keepFailure("kept", of: stream.token)
@@ -129,7 +129,7 @@ struct StreamMapTests {
         #expect(StreamMaps.failure[stream.token] == nil)
     }
 
-    @Test("what save keeps is kept in one step: nothing is left behind by a call that comes too late")
+    @Test("save stores its bytes in one step: a late call leaves nothing behind")
     func replaced() {
         let table = StreamMap<[UInt8]?>()
         let token = StreamToken(loop: 0, slot: 1, epoch: 1)

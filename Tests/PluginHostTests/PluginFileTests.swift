@@ -20,7 +20,7 @@ struct PluginFileTests {
         }
     }
 
-    @Test("is read whole, and known by its content")
+    @Test("is read completely, and identified by its content")
     func whole() throws {
         let bytes = (0..<100_000).map { UInt8(truncatingIfNeeded: $0) }
         let file = try PluginFile(reading: directory.write(bytes, to: "a.so"), insecure: false)
@@ -31,8 +31,8 @@ struct PluginFileTests {
         #expect(other.contentID != file.contentID)
     }
 
-    /// `WriteAccessTests` has the rule; here is that it holds.
-    @Test("a file that others could change is refused, with the reason, unless that is allowed")
+    /// `WriteAccessTests` tests the rule; this tests that it is applied.
+    @Test("a file that others can change is refused, with the reason, unless that is allowed")
     func writable() throws {
         let path = directory.write([1], to: "plugin.so", mode: 0o646)
         let found = try #require(refusal(of: path))
@@ -47,7 +47,7 @@ struct PluginFileTests {
             try #require(refusal(of: path)).rule == "\(directory.path), on the way to it, is writable by everyone")
     }
 
-    @Test("what is no file, or nothing at all, is refused without waiting for it")
+    @Test("other files, and missing ones, are refused without waiting")
     func others() throws {
         let missing = "\(directory.path)/missing.so"
         #expect(

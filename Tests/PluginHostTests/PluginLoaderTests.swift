@@ -14,14 +14,14 @@ struct PluginLoaderTests {
         try #require(#expect(throws: PluginRefusal.self) { try loader.scan(path) }).description
     }
 
-    @Test("finds *.so, sorted, and passes by what is hidden or something else")
+    @Test("finds *.so, sorted, and ignores hidden and other files")
     func scan() throws {
         for name in ["b.so", "a.so", ".c.so", "d.so.1", "so", "e.c"] { directory.write([1], to: name) }
         #expect(try loader.scan(directory.path) == ["a.so", "b.so"].map { "\(directory.path)/\($0)" })
         #expect(try loader.scan(directory.path + "/").first == "\(directory.path)/a.so")
     }
 
-    @Test("says clearly why a directory has nothing to load")
+    @Test("explains why a directory has nothing to load")
     func nothing() throws {
         #expect(
             try scanRefusal("\(directory.path)/none")
@@ -40,29 +40,29 @@ struct PluginLoaderTests {
     }
 
     @Test(
-        "leaves no copy behind, neither of what loads nor of what does not",
+        "leaves no copy behind, whether a plugin loads or not",
         arguments: ["Plain", "UndefinedSymbol", "EntryMissing"])
     func copies(fixture: String) async throws {
         let path = try fixturePlugin(fixture)
-        // The name makes this test's copies known among those that other tests make meanwhile.
+        // The name distinguishes this test's copies from those of other tests.
         let name = "\(fixture)-\(getpid())-copies.so"
         let plugin = directory.write(try #require(readFile(path)), to: name)
         _ = try? loader.load(plugin)
         let left = privateDirectories().filter { access($0, F_OK) == 0 && holds($0, name) }
         #expect(left.isEmpty)
-        // What is mapped no longer has a name.
+        // The mapped file no longer has a name.
         let maps = String(decoding: try #require(readFile("/proc/self/maps")), as: UTF8.self)
         let mapped = maps.split(separator: "\n").filter { $0.contains(name) }
         #expect(mapped.allSatisfy { $0.hasSuffix("(deleted)") })
         #expect(mapped.isEmpty == (fixture == "UndefinedSymbol"))
     }
 
-    @Test("a plugin that is overwritten after it was loaded runs on")
+    @Test("a plugin that is overwritten after it was loaded continues to run")
     func overwritten() throws {
         let bytes = try #require(readFile(fixturePlugin("Plain")))
         let path = directory.write(bytes, to: "plain.so", mode: 0o755)
         let plugin = try loader.load(path)
-        // In place, as cp does: the pages of whoever maps this file are gone.
+        // In place, as cp does: mapped pages of this file are gone.
         directory.write([], to: "plain.so")
         let stream = HandDrivenStream(plugin.producers[0])
         _ = try stream.open()
@@ -71,7 +71,7 @@ struct PluginLoaderTests {
         #expect(stream.close(.completed))
     }
 
-    @Test("a changed file under the old name is loaded as what it is now")
+    @Test("a changed file with the old name is loaded with its new content")
     func changed() throws {
         let plain = try #require(readFile(fixturePlugin("Plain")))
         let path = directory.write(plain, to: "plugin.so", mode: 0o755)
@@ -100,10 +100,10 @@ struct PluginLoaderTests {
         #expect(names == Array(repeating: "shuts-down", count: 16))
     }
 
-    /// The directories that hold private copies at this moment.
+    /// The directories that currently hold private copies.
     private func privateDirectories() -> [String] {
         let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-        // mkdtemp fills in six letters; the tests' own directories have longer names.
+        // mkdtemp adds six letters; the tests' own directories have longer names.
         return names(in: parent).filter { $0.hasPrefix("sluice-") && $0.utf8.count == 13 }.map { "\(parent)/\($0)" }
     }
 
@@ -126,7 +126,7 @@ struct PluginLoaderTests {
     }
 }
 
-@Suite("Plugins side by side")
+@Suite("Several plugins")
 struct ConflictTests {
     private func declared(_ name: String, _ route: String) throws -> LoadedPlugin {
         try loadFixture("Declared", defines: ["PLUGIN=\"\(name)\"", "ROUTE=\"\(route)\""])
@@ -141,7 +141,7 @@ struct ConflictTests {
         #expect(conflicts(among: plugins).isEmpty)
     }
 
-    @Test("a name that two plugins have is refused to the later one, naming both")
+    @Test("if two plugins have the same name, the later one is refused, naming both")
     func names() throws {
         let plugins = [try declared("same", "/a"), try declared("same", "/b")]
         let refusals = conflicts(among: plugins)
@@ -153,7 +153,7 @@ struct ConflictTests {
             ])
     }
 
-    @Test("a route that two plugins have is refused to the later one, naming both")
+    @Test("if two plugins have the same route, the later one is refused, naming both")
     func routes() throws {
         let plugins = [try declared("one", "/x/{a}"), try declared("two", "/x/{b}")]
         let refusals = conflicts(among: plugins)

@@ -21,7 +21,7 @@ struct PluginProducerTests {
     func answers(name: String, outcome: String) throws {
         let stream = try HandDrivenStream(loadFixture("AnswersAsTold"), name)
         #expect(try stream.open().text == outcome)
-        // An open that is over leaves nothing behind.
+        // An open that is answered leaves nothing behind.
         #expect((StreamMaps.opening[stream.token] == nil) == (name != "pending"))
         StreamMaps.opening.remove(stream.token)
         free(stream)
@@ -46,7 +46,7 @@ struct PluginProducerTests {
         #expect(stream.close(.completed))
     }
 
-    @Test("defaults stand in for what is missing, and an absent optional text is NULL")
+    @Test("defaults replace missing values, and an absent optional text is NULL")
     func defaults() throws {
         let stream = try HandDrivenStream(loadFixture("EchoesParameters"), "echo")
         _ = try stream.open(stream.request(path: [.init("name", "x")]))
@@ -55,7 +55,7 @@ struct PluginProducerTests {
         #expect(stream.close(.completed))
     }
 
-    @Test("the route's values come before the query's, and the first of a name counts")
+    @Test("the route's values come before the query's, and the first of each name counts")
     func precedence() throws {
         let producer = try #require(loadFixture("EchoesParameters").producers.first)
         let resolved = try producer.resolve(
@@ -68,7 +68,7 @@ struct PluginProducerTests {
             resolved.canonical == "yes=true&i=1&l=-2&u=3&m=4&f=0.5&d=0.25&name=route&note=a%26b%20c%25")
     }
 
-    @Test("a value that is missing or wrong names the parameter, the value and what was expected")
+    @Test("a missing or invalid value is reported with the parameter, the value and what was expected")
     func faults() throws {
         let producer = try #require(loadFixture("EchoesParameters").producers.first)
         let missing = #expect(throws: ParameterFault.self) { try producer.resolve(path: [], query: []) }
@@ -87,7 +87,7 @@ struct PluginProducerTests {
         #expect(nul?.parameter == "name" && nul?.value == "a\0b")
     }
 
-    @Test("close passes the reason, and tells a close that comes later")
+    @Test("close passes the reason, and reports a close that is completed later")
     func close() throws {
         let plugin = try loadFixture("AnswersAsTold")
         for (name, isOver) in [("ok", true), ("closes-later", false)] {

@@ -15,7 +15,7 @@ struct PrivateCopyTests {
 
     private func copy(in places: [String]) throws -> PrivateCopy { try PrivateCopy(of: file(), places: places) }
 
-    @Test("is a file that only its user can get at, and goes with it")
+    @Test("is a file that only its user can access, and is removed with it")
     func inDirectory() throws {
         var copy: PrivateCopy? = try copy(in: [directory.path])
         let path = try #require(copy).path
@@ -30,7 +30,7 @@ struct PrivateCopyTests {
         try ChildProgram.run(["ls", "-A", directory.path]).output.split(separator: "\n").map(String.init)
     }
 
-    @Test("a place that can't be had is passed by; where there is none, it is a file in memory that nobody can change")
+    @Test("an unusable place is skipped; without any, it is a file in memory that nobody can change")
     func inMemory() throws {
         let notADirectory = directory.write([1], to: "file")
         let next = try copy(in: ["\(directory.path)/none", directory.path])
@@ -48,16 +48,16 @@ struct PrivateCopyTests {
         }
     }
 
-    @Test("others may not write to its place, or it is none")
+    @Test("is not created in a place that others can write to")
     func unsafePlace() throws {
         chmod(directory.path, 0o777)
         #expect(try copy(in: [directory.path]).mappedPath.hasPrefix("/memfd:"))
         #expect(try names() == [])
     }
 
-    @Test("from memory it loads like any other, again and again, each time as an image of its own that has its name")
+    @Test("loads from memory like any other, repeatedly, each time as a separate image with its name")
     func loads() throws {
-        // The places are those of the process, so its parts are put together by hand.
+        // The places are fixed for the process, so its parts are combined by hand.
         var codes: Set<UInt> = []
         for _ in 0..<3 {
             let copy = try copy(in: [])
@@ -78,7 +78,7 @@ struct PrivateCopyTests {
         return settings
     }
 
-    @Test("a descriptor is kept for what is mapped only")
+    @Test("a descriptor is only kept for mapped files")
     func descriptors() throws {
         let mapped = try copy(in: [])
         mapped.willBeMapped()

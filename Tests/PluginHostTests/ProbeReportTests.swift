@@ -9,7 +9,7 @@ struct ProbeReportTests {
 
     private static func whole(_ records: [UInt8]...) -> [UInt8] { ProbeReport.mark + records.joined() }
 
-    @Test("is read as it was written, however it is cut")
+    @Test("is read as it was written, however it is split")
     func cut() {
         let bytes = Self.whole(
             ProbeReport.record(.constructors), ProbeReport.record(.entry), ProbeReport.record(.manifest),
@@ -24,7 +24,7 @@ struct ProbeReportTests {
         }
     }
 
-    @Test("says how far a probe came that did not end")
+    @Test("shows how far an unfinished probe came")
     func stages() {
         var report = ProbeReport()
         #expect(report.stage == .starting)
@@ -37,14 +37,14 @@ struct ProbeReportTests {
         #expect(report.isOutOfMemory && !report.isGarbage)
     }
 
-    @Test("a refusal becomes one line, whatever it holds")
+    @Test("a refusal becomes one line, whatever it contains")
     func refused() {
         var report = ProbeReport()
         report.take(Self.whole(ProbeReport.record(.refused(Defect("it\nis\u{1b}[2J", remedy: "mend\r it")))))
         #expect(report.verdict == .refused(Defect("it is [2J", remedy: "mend  it")))
     }
 
-    @Test("what follows a verdict is ignored")
+    @Test("anything after a verdict is ignored")
     func afterwards() {
         var report = ProbeReport()
         report.take(Self.whole(ProbeReport.record(Self.accepted), [0, 1, 2]))
@@ -65,7 +65,7 @@ struct ProbeReportTests {
         #expect(report.isGarbage && report.verdict == nil)
     }
 
-    @Test("one without end is garbage, too")
+    @Test("an endless one is garbage, too")
     func endless() {
         var report = ProbeReport()
         report.take(ProbeReport.mark)
@@ -116,15 +116,15 @@ struct ProbeOutcomeTests {
 
     private let acceptance = ProbeReport.record(.accepted(content: "c", declaration: "d"))
 
-    @Test("accepted is what says so, of the content that is meant")
+    @Test("it is accepted if the report says so, for the same content")
     func accepted() throws {
         #expect(try outcome(acceptance, ending: .status(0)).declaration(ofContent: "c") == "d")
-        // Its process may well crash afterwards: it is killed anyway.
+        // The process may crash afterwards, because it is killed anyway.
         #expect(try outcome(acceptance, ending: .late).declaration(ofContent: "c") == "d")
         #expect(throws: Defect.self) { try outcome(acceptance, ending: .status(0)).declaration(ofContent: "other") }
     }
 
-    @Test("each other end is named, with whose code it was")
+    @Test("each other end is named, with the code that caused it")
     func ends() {
         let (constructors, entry) = (ProbeReport.record(.constructors), ProbeReport.record(.entry))
         let expected: [(ProbeOutcome, String)] = [
@@ -152,7 +152,7 @@ struct ProbeOutcomeTests {
         }
     }
 
-    @Test("garbage is refused, even when the process ends well")
+    @Test("garbage is refused, even if the process exits with success")
     func garbage() {
         #expect(refusal(outcome([0, 1, 2, 3, 4, 5], ending: .status(0))).contains("did not open"))
     }

@@ -6,10 +6,10 @@ import Testing
 
 @testable import PluginHost
 
-/// Most in a process of its own, whose state it changes.
-@Suite("What belongs to the whole process")
+/// Most tests run in their own process, whose state they change.
+@Suite("The state of the process")
 struct ProcessStateTests {
-    @Test("the environment: what was there comes back, what came later stays")
+    @Test("the environment: original variables are restored, later ones are kept")
     func environment() async {
         await #expect(processExitsWith: .success) {
             setenv("KEPT", "as it was", 1)
@@ -29,7 +29,7 @@ struct ProcessStateTests {
                 if change == 1 { #expect(getenv("LATER").map { String(cString: $0) } == "1") }
                 #expect(log.check() == "", "it is back")
             }
-            // The C library goes on with it as with its own.
+            // The C library continues to use it like its own.
             for number in 0..<200 { setenv("MORE\(number)", "x", 1) }
             unsetenv("KEPT")
             #expect(log.check() == "the environment (KEPT)")
@@ -37,7 +37,7 @@ struct ProcessStateTests {
         }
     }
 
-    @Test("the environment that children get is that of the start, whatever it is now")
+    @Test("child processes get the environment of the start, even after changes")
     func children() async {
         await #expect(processExitsWith: .success) {
             setenv("KEPT", "as it was", 1)
@@ -68,7 +68,7 @@ struct ProcessStateTests {
             mine.sa_flags = SA_RESTART
             sigaction(SIGTERM, &mine, nil)
             signal(SIGPIPE, SIG_IGN)
-            // Whoever runs the tests may ignore it.
+            // The parent process may ignore it.
             signal(SIGHUP, SIG_DFL)
             let log = StateLog()
             for number in [SIGTERM, SIGPIPE, SIGHUP] {
@@ -79,12 +79,12 @@ struct ProcessStateTests {
             sigaction(SIGTERM, nil, &now)
             #expect(now.__sigaction_handler.sa_handler != nil && now.sa_flags & SA_RESTART != 0)
 
-            // Its flags only.
+            // Only the flags differ.
             mine.sa_flags = 0
             sigaction(SIGTERM, &mine, nil)
             #expect(log.check() == "the disposition of SIGTERM")
 
-            // Somebody who waits for children of its own takes nothing from the host.
+            // A handler for the code's own children takes nothing from the host.
             sigaction(SIGCHLD, &mine, nil)
             #expect(log.check() == "")
             signal(SIGCHLD, SIG_IGN)
@@ -92,7 +92,7 @@ struct ProcessStateTests {
         }
     }
 
-    @Test("the mask of new files, and limits that were lowered; one that was raised is in nobody's way")
+    @Test("the mask of new files, and lowered limits; raised limits do no harm")
     func maskAndLimits() async {
         await #expect(processExitsWith: .success) {
             umask(0o027)
@@ -116,8 +116,8 @@ struct ProcessStateTests {
         }
     }
 
-    /// With numbers that no other thread gets, as these are given from the lowest on.
-    @Test("a descriptor that is closed is opened again; one that leads elsewhere is another's")
+    /// Uses numbers that no other thread gets, because the lowest free ones are allocated first.
+    @Test("a closed descriptor is opened again; one that refers to another file belongs to others")
     func descriptors() throws {
         let numbers = [300, 400].map { number in
             let descriptor = open("/dev/null", O_WRONLY | O_CLOEXEC)
@@ -138,7 +138,7 @@ struct ProcessStateTests {
         #expect(readLink("/proc/self/fd/\(numbers[1])") == "/dev/zero")
     }
 
-    @Test("the locale of numbers, behind a load")
+    @Test("the locale of numbers, after a load")
     func numbers() async {
         await #expect(processExitsWith: .success) {
             let log = StateLog()
@@ -149,7 +149,7 @@ struct ProcessStateTests {
         }
     }
 
-    @Test("the log names what was loaded last, and is not filled")
+    @Test("the log names the plugin that was loaded last, and is not flooded")
     func lines() async {
         await #expect(processExitsWith: .success) {
             chdir("/")
@@ -168,7 +168,7 @@ struct ProcessStateTests {
     }
 }
 
-/// Keeps the state of a process of its own, and tells what was said of it.
+/// Keeps the state of its own process, and reads the log about it.
 private struct StateLog {
     private let state: ProcessState
 
@@ -178,7 +178,7 @@ private struct StateLog {
 
     var lines: [RecordedLog.Line] { RecordedLog.lines("test", "state") }
 
-    /// - Returns: what is said to have changed; nothing: nothing is said, or too much was.
+    /// - Returns: the reported changes; empty if nothing is reported, or too much.
     func check(loading file: String? = nil) -> String {
         let before = lines.count
         state.check(loading: file)

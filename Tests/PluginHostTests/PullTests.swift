@@ -6,7 +6,7 @@ import Testing
 
 @testable import PluginHost
 
-@Suite("Pulling events out of a plugin")
+@Suite("Pulling events from a plugin")
 struct PullTests {
     private func open(_ name: String, limit: Int = 1 << 20) throws -> HandDrivenStream {
         let settings = PluginLoader.Settings(encoder: EventEncoder(maximumEventBytes: limit))
@@ -24,7 +24,7 @@ struct PullTests {
         }
     }
 
-    @Test("events are encoded one behind the other, until the end")
+    @Test("events are encoded one after the other, until the end")
     func plain() throws {
         let stream = try HandDrivenStream(loadFixture("Plain"), "plain")
         _ = try stream.open()
@@ -66,7 +66,7 @@ struct PullTests {
     }
 
     @Test(
-        "what next asks for",
+        "next's requests",
         arguments: [
             ("wait", "wait 1500", ""),
             ("wait-until-woken", "wait -1", ""),
@@ -88,10 +88,11 @@ struct PullTests {
         #expect(stream.close(.completed))
     }
 
-    @Test("no more events than asked for, and none once there are bytes enough")
+    @Test("no more events than requested, and none when there are enough bytes")
     func limits() throws {
         let stream = try open("for-ever")
-        /// A pull ends after a millisecond, too, which this thread may wait for a processor: then there are fewer. Never more.
+        /// A pull also ends after a millisecond, in which this thread may be waiting for a processor; then there are
+        /// fewer events, but never more.
         func expect(_ wanted: Int, events: Int = 100, bytes: Int = 1 << 16) {
             var count = 0
             for _ in 0..<1000 where count != wanted {
@@ -103,17 +104,17 @@ struct PullTests {
             #expect(count == wanted)
         }
         for events in [1, 2, 3, 33] { expect(events, events: events) }
-        // 18 bytes a frame.
+        // 18 bytes per frame.
         expect(2, bytes: 19)
         expect(1, bytes: 18)
         #expect(stream.close(.completed))
     }
 
-    @Test("a slow next gives the loop back after about a millisecond")
+    @Test("a slow next returns control to the loop after about a millisecond")
     func timeBudget() throws {
         let stream = try open("slowly")
         #expect(text(stream.pull(events: 1000)) == "more")
-        // 0.2 ms each, and the clock is looked at after 1, 2, 4, 8 and 16: 8 events, or fewer on a machine that was busy.
+        // 0.2 ms each, and the clock is checked after 1, 2, 4, 8 and 16: 8 events, or fewer on a busy machine.
         #expect((1...8).contains(stream.frameCount))
         #expect(stream.close(.completed))
     }
@@ -128,7 +129,7 @@ struct PullTests {
         #expect(over.close(.failed))
     }
 
-    @Test("what a stream said through fail is forgotten when it closes without an error")
+    @Test("an error set with fail is forgotten when the stream closes without an error")
     func failWithoutError() throws {
         let stream = try open("for-ever")
         HostTable.pointer.pointee.fail(stream.token.handle, "almost")

@@ -3,7 +3,7 @@ import Synchronization
 
 @testable import PluginHost
 
-/// The lines that were logged in the test process, by all tests.
+/// The log lines of all tests in the process.
 struct RecordedLog: LogHandler {
     struct Line: Sendable {
         let level: Logger.Level
@@ -13,14 +13,14 @@ struct RecordedLog: LogHandler {
 
     private static let lines = Mutex<[Line]>([])
 
-    /// A logger that writes here, under a label of the test's own.
+    /// A logger that writes here, with the test's own label.
     static func logger(_ label: String) -> Logger {
         var logger = Logger(label: label) { _ in RecordedLog() }
         logger[metadataKey: "test"] = "\(label)"
         return logger
     }
 
-    /// The lines whose metadata has that value.
+    /// The lines whose metadata has this value.
     static func lines(_ key: String, _ value: String) -> [Line] {
         HostLog.drain()
         return lines.withLock { $0.filter { $0.metadata[key] == value } }

@@ -5,13 +5,13 @@ import Testing
 
 @testable import PluginHost
 
-@Suite("What a stream hands over")
+@Suite("What a stream saves")
 struct SavingTests {
     private let host = HostTable.pointer.pointee
 
     private func logged(_ label: String) -> [String] { RecordedLog.lines("test", label).map(\.text) }
 
-    /// A stream that saves as told, and what it saved.
+    /// A stream that saves as requested, and the result.
     private func saved(_ bytes: Int, into received: [UInt8]? = nil, log: String = "test") throws -> (
         saved: [UInt8]?, heard: String, said: String
     ) {
@@ -26,13 +26,13 @@ struct SavingTests {
         #expect(left == .none)
         _ = stream.pull(events: 1)
         let said = stream.text()
-        // The log takes only a few lines of a kind: one of this is enough.
+        // Only a few lines of each kind are logged, so this is checked once.
         if log == "null save" { #expect(!host.save(stream.token.handle, "late", 4), "only within save") }
         #expect(stream.close(.reloaded))
         return (saved, heard, said)
     }
 
-    @Test("bytes come out as they went in, and the last ones count; the next stream reads them in open")
+    @Test("saved bytes are restored exactly, and the last ones count; the next stream reads them in open")
     func bytes() throws {
         let few = try saved(5)
         #expect(few.saved == Array("fffff".utf8) && few.said == "data: kept\n\n" && few.heard == "data: nothing\n\n")
@@ -43,7 +43,7 @@ struct SavingTests {
         #expect(try saved(HostAnswers.savedBytesMax).saved?.count == 1 << 20)
     }
 
-    @Test("nothing, too much and NULL are nothing; each mistake is logged")
+    @Test("nothing, too much and NULL all count as nothing; each mistake is logged")
     func refused() throws {
         #expect(try saved(-1).saved == nil)
         let large = try saved(HostAnswers.savedBytesMax + 1, log: "large save")
@@ -55,7 +55,7 @@ struct SavingTests {
         #expect(logged("null save").contains { $0.contains("host->save was called outside of save") })
     }
 
-    @Test("a producer of another generation takes over its parameters, by name and value, where its signature has them")
+    @Test("a producer of another generation adopts its parameters, by name and value, if its signature has them")
     func parameters() throws {
         let old = try HandDrivenStream(loadFixture("SavesAsTold"), "saves-as-told").producer
         let new = try HandDrivenStream(loadFixture("SavesAsTold"), "saves-as-told").producer

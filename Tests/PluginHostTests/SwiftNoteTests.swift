@@ -23,7 +23,7 @@ struct SwiftNoteTests {
         #expect(version(others + Self.swift63 + others) == "6.3")
     }
 
-    @Test("is not taken for another's, nor for one of another type or size")
+    @Test("is not confused with another compiler's, or with notes of another type or size")
     func others() {
         #expect(version([]) == nil)
         #expect(version(Self.note("Sluices", content: [3, 0, 6, 0])) == nil)
@@ -31,7 +31,7 @@ struct SwiftNoteTests {
         #expect(version(Self.note("Sluice", content: [3, 0, 6, 0, 0])) == nil)
     }
 
-    @Test("bytes of any kind are read without harm")
+    @Test("any bytes are read without harm")
     func garbage() {
         for end in 0..<Self.swift63.count { #expect(version(Array(Self.swift63[..<end])) == nil) }
         var random = SeededRandom.fromEnvironment(test: "SwiftNote")

@@ -32,17 +32,17 @@ package final class Browser: Sendable {
     package func open(_ url: String) throws { try session.open(url) }
 
     /// Runs the body of an asynchronous function in the page, until it calls `done(value)`.
-    /// - Parameter script: gets `done`; what it is called with must be of the expected type.
+    /// - Parameter script: gets `done`, and must call it with a value of the expected type.
     package func run<Value: Decodable>(_ script: String, as type: Value.Type = Value.self) throws -> Value {
         try session.run("const done = arguments[0];\n" + script)
     }
 }
 
-/// How a browser is driven.
+/// The connection to a browser.
 protocol BrowserSession: Sendable {
     func open(_ url: String) throws
-    /// Runs the body of a function whose first argument is to be called with the value.
+    /// Runs the body of a function, which must call its first argument with the value.
     func run<Value: Decodable>(_ script: String) throws -> Value
-    /// Ends it; does nothing the second time.
+    /// Ends the browser; later calls do nothing.
     func quit()
 }

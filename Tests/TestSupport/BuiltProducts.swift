@@ -1,15 +1,16 @@
 import Glibc
 
-/// What `swift build` left beside the running tests.
+/// The products of `swift build` beside the running tests.
 package enum BuiltProducts {
     /// The command under test: SLUICE_TEST_EXECUTABLE if that is set, e.g. to test a release build.
     package static let sluice =
         getenv("SLUICE_TEST_EXECUTABLE").map { String(cString: $0) } ?? folder(of: ownExecutable) + "/sluice"
 
-    /// The shared object of a producer that ships, of the same build.
+    /// The shared object of a producer that ships, from the same build.
     package static func plugin(_ name: String) -> String { "\(plugins)/lib\(name).so" }
 
-    /// A checkout of somebody else's, which root tests, is no place that code is taken from: then they are copied.
+    /// Code is not loaded from a checkout that belongs to another user, as when root runs the tests. The products are
+    /// then copied.
     private static let plugins: String = {
         let built = folder(of: sluice)
         guard !isOwn else { return built }
@@ -19,16 +20,16 @@ package enum BuiltProducts {
         return copies.path
     }()
 
-    /// What builds keep from one test to the next: beside the products, if these may be trusted.
+    /// What builds cache between tests: beside the products, if that place can be trusted.
     package static let cache = isOwn ? sluice + ".cache" : "\(copies.path)/cache"
 
     private static let copies: TemporaryDirectory = {
-        // Globals are never destroyed, so the directory has to be told when the process ends.
+        // Globals are never destroyed, so the directory is removed when the process exits.
         atexit { copies.remove() }
         return TemporaryDirectory()
     }()
 
-    /// Nobody but root and this user can change the products, by the owners and modes of the directories that they are in.
+    /// Whether only root and this user can change the products, by the owners and modes of their directories.
     private static let isOwn: Bool = {
         var place = folder(of: sluice)
         while !place.isEmpty {
@@ -40,13 +41,13 @@ package enum BuiltProducts {
         return true
     }()
 
-    /// Where the compiler finds the modules of the same build.
+    /// The modules of the same build, for the compiler.
     package static var modules: String { folder(of: ownExecutable) + "/Modules" }
 
-    /// It was built: some are only where the library is that they wrap.
+    /// Whether a plugin was built: some need an installed library.
     package static func hasPlugin(_ name: String) -> Bool { access(plugin(name), R_OK) == 0 }
 
-    /// The test bundle, which the package manager puts where the products are.
+    /// The test bundle, which is beside the products.
     private static let ownExecutable: String = {
         var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
         let length = readlink("/proc/self/exe", &buffer, buffer.count)

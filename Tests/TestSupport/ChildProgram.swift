@@ -1,23 +1,23 @@
 import Glibc
 import Processes
 
-/// A program that ran to its end, for tests that need a compiler or another tool.
+/// A program that has run to its end, for tests that need a compiler or another tool.
 package struct ChildProgram: Sendable {
     package struct Failure: Error, CustomStringConvertible {
         package let description: String
     }
 
-    /// The exit status; 128 + the signal's number if one ended it.
+    /// The exit status, or 128 plus the signal's number.
     package let status: Int32
-    /// What it wrote to its output and its error output, in the order written.
+    /// Its output and error output, in the order written.
     package let output: String
 
     /// Runs a program, found through `PATH`, and waits for its end.
-    /// - Parameter limit: after it the program is killed, with all that it started in its process group.
+    /// - Parameter limit: the program is then killed, with all that it started in its process group.
     package static func run(
         _ arguments: [String], within limit: Duration = .seconds(240)
     ) throws(Failure) -> ChildProgram {
-        // A file rather than a pipe: no other child, started by another test at this moment, can hold it open.
+        // A file, not a pipe: another test can start a child process at this moment, which would hold a pipe open.
         let directory = TemporaryDirectory()
         let file = "\(directory.path)/output"
 

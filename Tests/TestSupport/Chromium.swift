@@ -1,6 +1,6 @@
 import FoundationEssentials
 
-/// A headless Chromium, driven over its driver by the W3C WebDriver protocol.
+/// A headless Chromium, driven with the W3C WebDriver protocol.
 final class Chromium: BrowserSession {
     static let driver = "/usr/bin/chromedriver"
     static let executable = "/usr/bin/chromium"
@@ -10,7 +10,7 @@ final class Chromium: BrowserSession {
     private let port: Int
     private let session: String
 
-    /// Starts the driver and the browser, without sandbox and shared memory, as a container often allows neither.
+    /// Starts the driver and the browser, without sandbox and shared memory, because containers often allow neither.
     init() throws {
         (program, port) = try Self.startDriver()
         let options = Options(
@@ -24,7 +24,8 @@ final class Chromium: BrowserSession {
         session = reply.value.sessionId
     }
 
-    /// The driver takes a free port of IPv6 and then wants the same one of IPv4, so that it may fail where ports are in much use.
+    /// The driver takes a free port of IPv6 and then needs the same one of IPv4, so it can fail on machines that use
+    /// many ports.
     private static func startDriver() throws -> (RunningProgram, port: Int) {
         var program = try RunningProgram([driver, "--port=0"])
         for _ in 1...10 {
@@ -38,7 +39,7 @@ final class Chromium: BrowserSession {
         throw TestFailure("chromedriver does not start: \(program.output.lines)")
     }
 
-    /// Ends the browser, then the driver.
+    /// Ends the browser, and then the driver.
     func quit() {
         guard program.exitIfEnded == nil else { return }
         let _: Reply<String?>? = try? Self.ask(port, "DELETE", "/session/\(session)", [String: String]())

@@ -1,15 +1,15 @@
-/// Reads the body of an HTTP/1.1 message that is sent in chunks (RFC 9112, section 7.1), in pieces of any size.
+/// Parses a chunked body of an HTTP/1.1 message (RFC 9112, section 7.1), in pieces of any size.
 package struct ChunkDecoder: Sendable {
-    /// The empty chunk has come, and the empty trailer behind it.
+    /// The last chunk has arrived, with the empty trailer.
     package private(set) var isComplete = false
-    /// Something came that is no chunk, or behind the last one.
+    /// There was an invalid chunk, or data after the last one.
     package private(set) var isMalformed = false
     private var pending: [UInt8] = []
 
     package init() {}
 
-    /// Takes the next bytes.
-    /// - Returns: what is in the chunks that they complete.
+    /// Parses the next bytes.
+    /// - Returns: the contents of the chunks that they complete.
     package mutating func feed(_ bytes: some Sequence<UInt8>) -> [[UInt8]] {
         pending += bytes
         var chunks: [[UInt8]] = []

@@ -1,7 +1,7 @@
-/// The ways in which a subscriber can leave.
+/// The ways in which a subscriber can disconnect.
 package enum Departure: Sendable, CaseIterable {
     case close, reset
-    /// While its stream is being opened, and that takes long, it is leaving, too; later, it is not.
+    /// It counts as a disconnect while a stream takes long to open, but not later.
     case halfClose
 
     package static let allCases: [Departure] = [.close, .reset]

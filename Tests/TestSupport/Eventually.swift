@@ -1,7 +1,7 @@
 import Glibc
 
-/// Waits until `condition` holds, looking every few milliseconds: for what has no event to wait for.
-/// - Returns: `false` if it still does not when the time is up.
+/// Waits until `condition` holds, checking every few milliseconds: for conditions without an event.
+/// - Returns: `false` after a timeout.
 package func eventually(
     within limit: Duration = .seconds(30), _ condition: () async throws -> Bool
 ) async rethrows -> Bool {

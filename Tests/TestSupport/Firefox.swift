@@ -2,7 +2,7 @@ import FoundationEssentials
 import Glibc
 import Synchronization
 
-/// A headless Firefox, driven over Marionette, its own protocol: each message is JSON behind its length.
+/// A headless Firefox, driven with Marionette, its own protocol: each message is JSON after its length.
 final class Firefox: BrowserSession {
     static let executable = "/usr/bin/firefox-esr"
 
@@ -30,7 +30,7 @@ final class Firefox: BrowserSession {
         guard let file = fopen("\(profile)/user.js", "w") else { throw TestFailure("no profile for Firefox") }
         fputs(settings, file)
         fclose(file)
-        // It says on its standard error where it listens.
+        // It writes its address to its standard error.
         program = try RunningProgram(
             [
                 "sh", "-c", "exec \"$0\" --headless --no-remote --marionette --profile \"$1\" 2>&1", Self.executable,

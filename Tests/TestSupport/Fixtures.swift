@@ -1,7 +1,7 @@
 import Glibc
 import Synchronization
 
-/// The repository's root, seen from this file.
+/// The repository's root, relative to this file.
 package let repositoryRoot: String = {
     let parts = #filePath.split(separator: "/", omittingEmptySubsequences: false)
     return parts.dropLast(3).joined(separator: "/")
@@ -9,12 +9,12 @@ package let repositoryRoot: String = {
 
 /// Compiles a fixture plugin, once per process.
 ///
-/// A fixture is a folder `Tests/Fixtures/<name>`: `plugin.c` becomes the shared object, and a `dependency.c`, where there is one,
-/// a library that it is linked with. Nothing unusual is asked of the compiler but the header.
+/// A fixture is a folder `Tests/Fixtures/<name>`: `plugin.c` becomes the shared object, and `dependency.c`, if there is
+/// one, a library that it is linked with. The compiler needs only the header and ordinary flags.
 /// - Parameters:
-///   - name: the folder's name, which is that of the one thing that is wrong (or special) with the plugin.
+///   - name: the folder's name, which names the one defect or special property of the plugin.
 ///   - defines: preprocessor definitions, `"NAME=value"`.
-/// - Returns: the path of the shared object, in a directory that lives as long as the process.
+/// - Returns: the path of the shared object, in a directory that exists as long as the process.
 package func fixturePlugin(_ name: String, defines: [String] = []) throws(ChildProgram.Failure) -> String {
     let key = ([name] + defines).joined(separator: " ")
     let (fixture, number) = fixtures.withLock { fixtures in
@@ -25,7 +25,7 @@ package func fixturePlugin(_ name: String, defines: [String] = []) throws(ChildP
     return try fixture.path { () throws(ChildProgram.Failure) in try compile(name, defines: defines, number: number) }
 }
 
-/// Who asks for a fixture while it is compiled waits for it; other fixtures are compiled meanwhile.
+/// A fixture that is compiled once. Several users wait for the same compilation; other fixtures are compiled meanwhile.
 private final class CompiledFixture: Sendable {
     private let known = Mutex<String?>(nil)
 
@@ -43,7 +43,7 @@ private final class CompiledFixture: Sendable {
 
 private let fixtures = Mutex<[String: (CompiledFixture, Int)]>([:])
 private let fixtureDirectory: TemporaryDirectory = {
-    // Globals are never destroyed, so the directory has to be told when the process ends.
+    // Globals are never destroyed, so the directory is removed when the process exits.
     atexit { _ = fixtureDirectoryIsRemoved }
     return TemporaryDirectory()
 }()

@@ -1,8 +1,8 @@
 import Glibc
 
-/// What `sluice.h` itself says, so that a constant which is added there is missed where it is not known.
+/// Reads constants from `sluice.h`, so that tests notice new ones.
 /// - Parameter prefix: "SLUICE_CLOSE_".
-/// - Returns: the constants of the header's enumerations that begin so, each without the prefix and in small letters.
+/// - Returns: the enumeration constants in the header with this prefix; the names are without it and in lower case.
 package func headerConstants(_ prefix: String) throws -> [String: Int] {
     let path = repositoryRoot + "/include/sluice.h"
     guard let file = fopen(path, "r") else { throw TestFailure("\(path) can't be read") }

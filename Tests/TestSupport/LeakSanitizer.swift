@@ -1,4 +1,4 @@
 import Glibc
 
-/// Whether the memory that this process has lost is looked for at its end: with the address sanitizer it is.
+/// Whether this process checks for memory leaks at its end, as it does with the address sanitizer.
 package let looksForLeaks = dlsym(nil, "__lsan_do_leak_check") != nil

@@ -1,6 +1,6 @@
-/// The ledger that the fixtures of a server write (see `Tests/Fixtures/ledger.h`), as it grows.
+/// The ledger that a server's fixtures write (see `Tests/Fixtures/ledger.h`), as it grows.
 package final class Ledger: Sendable {
-    /// What the fixtures open: a pipe with a name, so that a line is an event here and not something to poll for.
+    /// The file that fixtures open: a named pipe, so that lines arrive as events and need not be polled for.
     private let pipe: NamedPipe<LedgerEntry>
 
     package init(in directory: TemporaryDirectory) throws(TestFailure) {
@@ -11,20 +11,21 @@ package final class Ledger: Sendable {
     fileprivate var reader: LineReader<LedgerEntry> { pipe.reader }
     package var entries: [LedgerEntry] { reader.lines }
 
-    /// All streams, in the order of their opening.
+    /// All streams, in the order in which they were opened.
     package var streams: [LedgerStream] { LedgerStream.all(in: entries) }
 
     /// The stream that was opened with `?tag=`.
     package func stream(_ tag: String) -> LedgerStream? { streams.first { $0.tag == tag } }
 
-    /// Whether that stream is there, and `close` had not been called when this was asked: by then everything is read.
+    /// Whether that stream exists, and `close` had not been called at the time of this call. Everything written so far
+    /// is read first.
     package func isUnclosed(_ tag: String) throws(TestFailure) -> Bool {
         try settle()
         guard let stream = stream(tag) else { throw TestFailure("the ledger has no stream \(tag)") }
         return stream.reason == nil
     }
 
-    /// Waits until everything that was written before this call has been read.
+    /// Waits until everything written before this call has been read.
     package func settle(within limit: Duration = .seconds(60)) throws(TestFailure) {
         let mark = "0 0 test 0.0 settled \(UInt64.random(in: 0...UInt64.max))"
         pipe.write(mark)
@@ -33,7 +34,7 @@ package final class Ledger: Sendable {
         if found == nil { throw TestFailure("the ledger was not read to its end within \(limit)") }
     }
 
-    /// Waits for a line of the stream with that tag; without a tag, of any stream.
+    /// Waits for a line of the stream with that tag, or, without a tag, of any stream.
     @discardableResult
     package func wait(
         for what: String, _ detail: String? = nil, tag: String? = nil, within limit: Duration = .seconds(10)
@@ -62,7 +63,7 @@ extension Ledger {
 }
 
 extension Ledger {
-    /// Waits until `next` of the stream with that tag has been entered so many times.
+    /// Waits until `next` of the stream with that tag has been entered this many times.
     package func waitForNext(_ count: Int, tag: String, within limit: Duration = .seconds(10)) throws(TestFailure) {
         var wanted: LedgerEntry.Stream?
         var seen = 0
@@ -76,7 +77,7 @@ extension Ledger {
 }
 
 extension Ledger {
-    /// Waits until `open` has been called so many times.
+    /// Waits until `open` has been called this many times.
     package func waitForOpens(_ count: Int, within limit: Duration = .seconds(20)) throws(TestFailure) {
         var seen = 0
         let found = reader.wait(limit) { entry in
@@ -96,7 +97,7 @@ package struct LedgerEntry: Sendable, Equatable, CustomStringConvertible {
         package let number: Int
     }
 
-    /// Of the monotonic clock.
+    /// Monotonic time.
     package let nanoseconds: Int64
     package let thread: Int
     package let stream: Stream

@@ -1,6 +1,6 @@
 package import ProducerInterface
 
-/// What a ledger says about one stream, and whether the host kept its promises to it.
+/// A ledger's entries for one stream, and whether the host kept its promises.
 package struct LedgerStream: Sendable {
     package let name: LedgerEntry.Stream
     package private(set) var entries: [LedgerEntry] = []
@@ -21,14 +21,14 @@ package struct LedgerStream: Sendable {
 
     /// The query's `tag`.
     package var tag: String? { entries.first { $0.what == "open-enter" }?.details.first }
-    /// What `last_event_id` answered in `open`; "-" for none.
+    /// The result of `last_event_id` in `open`; "-" for none.
     package var lastEventID: String? { entries.first { $0.what == "open-enter" }?.details.last }
-    /// Why it was closed; `nil` while it is not.
+    /// The reason of its close; `nil` before that.
     package var reason: CloseReason? {
         entries.first { $0.what == "close-enter" }.flatMap { Int32($0.details[0]) }.flatMap(CloseReason.init)
     }
     package var wasOpened: Bool { entries.contains { $0.isOpening } }
-    /// `close` has returned, and, where it answered "not yet", was completed.
+    /// Whether `close` has returned and, if it answered "not yet", was completed.
     package var isOver: Bool {
         entries.contains { $0.what == "close-left" && $0.details == ["0"] || $0.what == "closed" }
     }
@@ -37,7 +37,8 @@ package struct LedgerStream: Sendable {
 
     /// Every broken promise, as a sentence.
     ///
-    /// The fixtures write a line when they enter a function and before they leave it, so lines that interleave are calls that overlapped.
+    /// The fixtures write a line when they enter a function and before they return from it, so interleaved lines are
+    /// overlapping calls.
     package var violations: [String] {
         var found: [String] = []
         var inside: String?
@@ -85,8 +86,8 @@ extension LedgerEntry {
 }
 
 extension [LedgerEntry] {
-    /// What is wrong with a ledger whose server has ended.
-    /// - Parameter allowsOpen: streams that were never closed are no fault (the server had to leave a call behind).
+    /// The violations in the ledger of a server that has ended.
+    /// - Parameter allowsOpen: streams that were never closed are no violations (because a call never returned).
     package func violations(allowsOpen: Bool = false) -> [String] {
         let streams = LedgerStream.all(in: self)
         var found = streams.flatMap(\.violations)

@@ -1,7 +1,7 @@
 import Glibc
 import SystemCalls
 
-/// Reads a descriptor line by line, on a thread of its own, for as long as it has something.
+/// Reads lines from a descriptor to its end, on its own thread.
 package final class LineReader<Line: Sendable>: Sendable {
     package struct Progress: Sendable {
         package fileprivate(set) var lines: [Line] = []
@@ -11,8 +11,8 @@ package final class LineReader<Line: Sendable>: Sendable {
     package let progress = Watched(Progress())
 
     /// - Parameters:
-    ///   - descriptor: is the reader's from now on.
-    ///   - parse: makes of a line what is kept; `nil` drops it.
+    ///   - descriptor: the reader takes ownership.
+    ///   - parse: converts a line to the value to keep; `nil` drops it.
     package init(_ descriptor: Int32, parse: @escaping @Sendable (Substring) -> Line?) {
         let progress = progress
         startThread {
@@ -36,8 +36,8 @@ package final class LineReader<Line: Sendable>: Sendable {
 
     package var lines: [Line] { progress.read(\.lines) }
 
-    /// Waits for the first line at or after `start` that is wanted, be it already there or still to come.
-    /// - Returns: `nil` when the time is up, or the end has come without it.
+    /// Waits for the first wanted line at or after `start`, whether it has already been read or not.
+    /// - Returns: `nil` after a timeout, or at the end.
     package func wait(_ limit: Duration, from start: Int = 0, until isWanted: (Line) -> Bool) -> Line? {
         var seen = start
         return progress.wait(limit) { progress -> Line?? in

@@ -1,12 +1,13 @@
 import FoundationEssentials
 import Synchronization
 
-/// A line of the server's log in its JSON format.
+/// A line of the server's log in JSON format.
 package struct LogLine: Sendable, CustomStringConvertible {
     package let description: String
     private let decoded = Decoded()
 
-    /// Most lines are never looked into: what reads them takes nothing from the processors that the server under test has, too.
+    /// Decoded only when needed, because most lines are never examined, and the server under test uses the same
+    /// processors.
     private final class Decoded: Sendable {
         let members = Mutex<[String: String]?>(nil)
     }
@@ -29,7 +30,7 @@ package struct LogLine: Sendable, CustomStringConvertible {
 
     package subscript(name: String) -> String? { members[name] }
 
-    /// The message, and all these members.
+    /// Whether it has this message and all these members.
     package func matches(_ message: String, _ members: [String: String]) -> Bool {
         self.message == message && members.allSatisfy { self.members[$0.key] == $0.value }
     }

@@ -1,14 +1,14 @@
 import Glibc
 import SystemCalls
 
-/// A pipe with a name in the file system that programs write lines into (fifo(7)), for as long as this lives.
+/// A named pipe in the file system that programs write lines to (fifo(7)). It exists as long as this object.
 package final class NamedPipe<Line: Sendable>: Sendable {
     package let path: String
     package let reader: LineReader<Line>
-    /// As long as there is a writer, the reader waits. It is there before the reader begins: without one a pipe is at its end.
+    /// Keeps the reader waiting, because a pipe without a writer is at its end. It is opened before the reader starts.
     private let writingEnd: Int32
 
-    /// - Parameter parse: makes of a line what is kept; `nil` drops it.
+    /// - Parameter parse: converts a line to the value to keep; `nil` drops it.
     package init(_ path: String, parse: @escaping @Sendable (Substring) -> Line?) throws(TestFailure) {
         guard mkfifo(path, 0o600) == 0 else {
             throw TestFailure("mkfifo \(path): \(systemError())")
@@ -21,7 +21,7 @@ package final class NamedPipe<Line: Sendable>: Sendable {
 
     deinit { close(writingEnd) }
 
-    /// Writes a line, as another program would.
+    /// Writes a line like another program.
     package func write(_ line: String) {
         let text = line + "\n"
         _ = text.withCString { Glibc.write(writingEnd, $0, strlen($0)) }

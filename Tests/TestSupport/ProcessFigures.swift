@@ -1,12 +1,12 @@
 package import Glibc
 
-/// What the kernel says about a running process.
+/// The kernel's figures for a running process.
 package struct ProcessFigures: Sendable {
     package let descriptors: Int
     package let threads: Int
     /// User and system time.
     package let processorTime: Duration
-    /// Memory that is the process's own.
+    /// Memory that belongs to the process alone.
     package let residentBytes: Int
 
     package init(of pid: pid_t) throws(TestFailure) {
@@ -27,7 +27,7 @@ package struct ProcessFigures: Sendable {
         threads = number("Threads")
         residentBytes = number("RssAnon") * 1024
 
-        // proc(5): behind the name in parentheses come fields 3 and on; utime and stime are fields 14 and 15.
+        // proc(5): fields 3 and later follow the name in parentheses; utime and stime are fields 14 and 15.
         let fields = String(decoding: stat, as: UTF8.self).split(separator: ")").last?.split(separator: " ") ?? []
         let ticks = fields.count > 12 ? (Int(fields[11]) ?? 0) + (Int(fields[12]) ?? 0) : 0
         processorTime = .seconds(1) * ticks / sysconf(Int32(_SC_CLK_TCK))
@@ -35,7 +35,7 @@ package struct ProcessFigures: Sendable {
 }
 
 extension ProcessFigures {
-    /// Waits until a figure is as wanted. The kernel tells nobody when these change, so they are looked at again and again.
+    /// Waits until the condition holds. The kernel does not report changes, so it is checked repeatedly.
     package static func wait(
         for pid: pid_t, within limit: Duration = .seconds(10), until condition: (ProcessFigures) -> Bool
     ) throws(TestFailure) -> ProcessFigures {
@@ -49,11 +49,11 @@ extension ProcessFigures {
     }
 }
 
-/// What the kernel says of a thread of this process; proc(5).
+/// The kernel's state of a thread of this process; proc(5).
 package struct ThreadState: Sendable {
     private let path: String
 
-    /// Of the thread that asks.
+    /// The calling thread.
     package init() {
         var target = [UInt8](repeating: 0, count: 64)
         let length = target.withUnsafeMutableBytes {
@@ -62,14 +62,14 @@ package struct ThreadState: Sendable {
         path = "/proc/" + String(decoding: target.prefix(max(0, length)), as: UTF8.self) + "/stat"
     }
 
-    /// It waits for something: its state stands behind the name in parentheses.
+    /// Whether the thread is waiting: its state follows the name in parentheses.
     package var isAsleep: Bool {
         guard let stat = readFile(path), let name = stat.lastIndex(of: UInt8(ascii: ")")) else { return false }
         return stat[name...].starts(with: ") S".utf8)
     }
 }
 
-/// What a symbolic link says; `nil` for anything else.
+/// The target of a symbolic link; `nil` for anything else.
 package func linkTarget(_ path: String) -> String? {
     var target = [UInt8](repeating: 0, count: Int(PATH_MAX))
     let length = target.withUnsafeMutableBytes {

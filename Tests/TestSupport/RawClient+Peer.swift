@@ -1,7 +1,7 @@
 import Glibc
 
 extension RawClient {
-    /// The other end of the connection, if that is in this process, as a server that runs in it has it.
+    /// The other end of the connection, if it is in this process, because the server runs in it.
     package var descriptorOfPeer: Int32? {
         let port = localPort
         return (0..<1024).first { candidate in

@@ -1,16 +1,16 @@
 import Glibc
 import SystemCalls
 
-/// A TCP client that sends exactly the bytes it is told to, and shows exactly those that came back.
+/// A TCP client that sends exactly the given bytes, and shows exactly those that it received.
 ///
-/// Blocking, with a deadline on everything; meant to be used by one thread. The connection is closed when the client
-/// goes away.
+/// Its calls block, all with a deadline; only one thread may use it. The connection is closed when the client is
+/// released.
 package final class RawClient {
-    /// All that was received so far and not yet taken by one of the reading calls.
+    /// Everything that was received and not yet taken by a reading call.
     package private(set) var received: [UInt8] = []
     /// The peer has ended its side (FIN), or the connection was reset.
     package private(set) var hasEnded = false
-    /// For those who wait for many clients at once; -1 once closed.
+    /// For code that waits for many clients at once; -1 after it was closed.
     package private(set) var descriptor: Int32
 
     /// Connects.
@@ -18,9 +18,10 @@ package final class RawClient {
     ///   - host: a numeric IPv4 or IPv6 address.
     ///   - receiveBufferBytes: `SO_RCVBUF`, set before connecting so that the window stays small; the kernel doubles
     ///     it.
-    ///   - segmentBytes: the longest segments that the peer may send (TCP_MAXSEG). The kernel sizes a sender's buffer by them: on
-    ///     loopback, where they are 64 KiB long, it would take megabytes before anybody noticed that this client does not read.
-    ///   - beforeConnecting: called when the socket is there, which needs no further descriptor for connecting.
+    ///   - segmentBytes: the longest segments that the peer may send (TCP_MAXSEG). The kernel sizes a sender's buffer
+    ///     by them: on loopback, where they are 64 KiB long, the peer could send megabytes before it noticed that this
+    ///     client does not read.
+    ///   - beforeConnecting: called when the socket exists; connecting needs no further descriptor.
     package init(
         port: Int, host: String = "127.0.0.1", receiveBufferBytes: Int? = nil, segmentBytes: Int? = nil,
         beforeConnecting: () -> Void = {}
@@ -48,13 +49,13 @@ package final class RawClient {
 
     deinit { close() }
 
-    /// The port of this side.
+    /// The local port.
     package var localPort: Int {
         var address = sockaddr_storage()
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
         return withUnsafeMutablePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { _ = getsockname(descriptor, $0, &length) }
-            // The port is at the same place for IPv4 and IPv6.
+            // The port is at the same offset for IPv4 and IPv6.
             return $0.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
                 Int(UInt16(bigEndian: $0.pointee.sin_port))
             }
@@ -67,7 +68,7 @@ package final class RawClient {
         try send(Array(text.utf8), within: limit)
     }
 
-    /// Sends all of it, or throws.
+    /// Sends all bytes, or throws.
     package func send(_ bytes: [UInt8], within limit: Duration = .seconds(10)) throws(RawClientError) {
         let deadline = ContinuousClock.now + limit
         var sent = 0
@@ -99,9 +100,9 @@ package final class RawClient {
         close()
     }
 
-    /// Ends the connection without a word, as a machine does that loses its power. What the peer sends later is
-    /// answered with RST.
-    /// - Returns: `false` if this process may not do that (it takes CAP_NET_ADMIN); the connection is then as it was.
+    /// Ends the connection without FIN, like a machine that loses power. The kernel answers later data from the peer
+    /// with RST.
+    /// - Returns: `false` if this process lacks the permission (CAP_NET_ADMIN); the connection is then unchanged.
     package func vanish() -> Bool {
         // tcp(7) lists TCP_REPAIR (19): a socket under repair is closed without FIN.
         var on: Int32 = 1
@@ -112,7 +113,7 @@ package final class RawClient {
         return true
     }
 
-    /// Ends the connection: FIN, or RST if there is something that was received and not read.
+    /// Ends the connection: with FIN, or with RST if there is unread data.
     package func close() {
         guard descriptor >= 0 else { return }
         Glibc.close(descriptor)
@@ -122,7 +123,7 @@ package final class RawClient {
     // MARK: Receiving
 
     /// Reads until `condition` holds for everything received and not yet taken, which is then taken and returned.
-    /// - Throws: when the deadline passes or the peer ends first; what had come is in the message.
+    /// - Throws: after the deadline, or if the peer ends first; the message contains the received text.
     package func read(
         within limit: Duration = .seconds(10), until condition: ([UInt8]) -> Bool
     ) throws(RawClientError) -> [UInt8] {
@@ -135,7 +136,7 @@ package final class RawClient {
         return received
     }
 
-    /// Reads until `text` has come; takes and returns all up to its end, and leaves the rest.
+    /// Reads until `text` has arrived; takes and returns everything up to its end.
     package func read(through text: String, within limit: Duration = .seconds(10)) throws(RawClientError) -> String {
         let wanted = Array(text.utf8)
         let deadline = ContinuousClock.now + limit
@@ -151,7 +152,7 @@ package final class RawClient {
         }
     }
 
-    /// Reads so many bytes; takes and returns them, and leaves the rest.
+    /// Reads this many bytes; takes and returns them.
     package func read(count: Int, within limit: Duration = .seconds(10)) throws(RawClientError) -> [UInt8] {
         let deadline = ContinuousClock.now + limit
         while received.count < count {
@@ -168,7 +169,7 @@ package final class RawClient {
         return take(received.count)
     }
 
-    /// Reads one response whose length is known from its head (`Content-Length`, or a status or method without body),
+    /// Reads one response whose length is known from its head (`Content-Length`, or a status or method without a body),
     /// and leaves the rest.
     /// - Parameter toHead: the request was HEAD, so no body follows.
     package func readResponse(
@@ -185,7 +186,7 @@ package final class RawClient {
     }
 
     /// Waits for more bytes, once.
-    /// - Returns: `false` at the end of the connection, also when it was reset.
+    /// - Returns: `false` at the end of the connection, even after a reset.
     package func receive(until deadline: ContinuousClock.Instant) throws(RawClientError) -> Bool {
         if hasEnded { return false }
         while true {
@@ -208,7 +209,7 @@ package final class RawClient {
         }
     }
 
-    /// All that was received and not yet taken.
+    /// Everything that was received and not yet taken.
     package func takeReceived() -> [UInt8] {
         defer { received = [] }
         return received
@@ -223,7 +224,7 @@ package final class RawClient {
         return String(decoding: received[..<count], as: UTF8.self)
     }
 
-    /// A peer that never pauses is no reason to go on for ever.
+    /// Throws after the deadline, even if the peer never stops sending.
     private func notAfter(_ deadline: ContinuousClock.Instant) throws(RawClientError) {
         if .now > deadline { throw RawClientError("time is up while more and more comes: \(received.count) bytes") }
     }
@@ -244,10 +245,10 @@ package final class RawClient {
     }
 }
 
-/// What a `RawClient` could not do, in words.
+/// A failure of a `RawClient`.
 package struct RawClientError: Error, CustomStringConvertible {
     package let description: String
-    /// 0 when no system call failed.
+    /// 0 if no system call failed.
     package var errno: Int32 = 0
 
     init(_ description: String) {
@@ -260,15 +261,15 @@ package struct RawClientError: Error, CustomStringConvertible {
     }
 }
 
-/// A response as it came over the wire.
+/// A response as received.
 package struct RawResponse {
-    /// Status line and headers, with the empty line behind them.
+    /// Status line and headers, including the empty line after them.
     package let head: String
     package var body = ""
 
     package var status: Int { head.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0 }
 
-    /// The header lines, in order, without their ends.
+    /// The header lines, in order, without their line ends.
     package var headerLines: [String] {
         head.split(separator: "\r\n").dropFirst().map(String.init)
     }
@@ -282,7 +283,7 @@ package struct RawResponse {
 }
 
 extension [UInt8] {
-    /// Where the first occurrence of `pattern` at or after `start` ends.
+    /// The end of the first occurrence of `pattern` at or after `start`.
     fileprivate func firstEnd(of pattern: [UInt8], from start: Int) -> Int? {
         guard !pattern.isEmpty, count >= pattern.count else { return nil }
         var index = start

@@ -2,7 +2,8 @@ package import Glibc
 import Processes
 import SystemCalls
 
-/// A program that runs beside the test, with its outputs read line by line. It is killed when the last reference goes.
+/// A program that runs beside the test; its outputs are read line by line. It is killed when the last reference is
+/// released.
 package final class RunningProgram: Sendable {
     package enum Exit: Sendable, Equatable {
         case status(Int32)
@@ -15,9 +16,9 @@ package final class RunningProgram: Sendable {
 
     /// Starts a program, found through `PATH`.
     /// - Parameters:
-    ///   - environment: added to this process's own; what it names is replaced.
+    ///   - environment: variables to add to this process's own, or to replace there.
     package init(_ arguments: [String], environment: [String: String] = [:]) throws(TestFailure) {
-        // Pipes with names: opened on each side for that side alone, no other child can inherit an end and hold it open.
+        // Named pipes: each side opens only its own end, so no other child process can inherit an end and hold it open.
         let directory = TemporaryDirectory()
         let outputPipe = "\(directory.path)/output"
         let errorPipe = "\(directory.path)/errors"
@@ -41,13 +42,13 @@ package final class RunningProgram: Sendable {
 
     package var pid: pid_t { program.pid }
 
-    /// How it ended; `nil` while it runs.
+    /// How it ended; `nil` while it is running.
     package var exitIfEnded: Exit? { program.exitIfEnded.map(Exit.init) }
 
-    /// Does nothing once the program has ended.
+    /// Does nothing after the program has ended.
     package func signal(_ number: Int32) { program.signal(number) }
 
-    /// - Returns: `nil` if it still runs when the time is up.
+    /// - Returns: `nil` if it is still running after the limit.
     package func waitForExit(_ limit: Duration) -> Exit? { program.waitForExit(limit).map(Exit.init) }
 }
 
@@ -60,12 +61,12 @@ extension RunningProgram.Exit {
     }
 }
 
-/// Opens a named pipe before it has a writer; reading it blocks from the moment that it has one.
-/// - Returns: the descriptor, not inherited by children.
+/// Opens a named pipe before it has a writer. Once it has one, reading blocks.
+/// - Returns: the descriptor, which child processes do not inherit.
 package func openPipeForReading(_ path: String) -> Int32 {
     let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
     precondition(descriptor >= 0, "\(path): \(systemError())")
-    // Room for bursts, so that a writer hardly ever waits for its reader: F_SETPIPE_SZ (1031, fcntl(2)).
+    // Room for bursts, so that a writer rarely waits for its reader: F_SETPIPE_SZ (1031, fcntl(2)).
     _ = fcntl(descriptor, 1031, 1 << 20)
     _ = fcntl(descriptor, F_SETFL, 0)
     return descriptor

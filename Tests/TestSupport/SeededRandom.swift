@@ -1,6 +1,6 @@
 import Glibc
 
-/// A random number generator that can be repeated: SplitMix64.
+/// A repeatable random number generator: SplitMix64.
 package struct SeededRandom: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
@@ -8,8 +8,8 @@ package struct SeededRandom: RandomNumberGenerator, Sendable {
         state = seed
     }
 
-    /// Seeded from `SLUICE_TEST_SEED`, else anew; prints the seed under the test's name, so that a failure can be
-    /// repeated.
+    /// Seeded from `SLUICE_TEST_SEED`, or else with a new seed. Prints the seed with the test's name, so that a failure
+    /// can be repeated.
     package static func fromEnvironment(test: String) -> SeededRandom {
         let given = getenv("SLUICE_TEST_SEED").flatMap { UInt64(String(cString: $0)) }
         let seed = given ?? .random(in: .min ... .max)

@@ -1,8 +1,9 @@
 import Glibc
 
 extension SluiceServer {
-    /// Waits until the kernel holds unsent bytes toward a client and takes no more: from then on the server has a write pending.
-    /// The kernel tells nobody, so `/proc/net/tcp` is looked at until it shows the same amount several times.
+    /// Waits until the kernel holds unsent bytes for a client and accepts no more: from then on, the server has a write
+    /// pending. The kernel does not report this, so `/proc/net/tcp` is read until it shows the same amount several
+    /// times.
     package func waitUntilSendQueueRests(toward client: RawClient, within limit: Duration = .seconds(30)) throws {
         let remote = client.localPort
         let deadline = ContinuousClock.now + limit
@@ -19,8 +20,8 @@ extension SluiceServer {
         }
     }
 
-    /// proc(5): a line has local address:port, remote address:port, state (01: established), tx_queue:rx_queue, in hexadecimal.
-    /// The file may have tens of thousands of lines, so it is searched rather than parsed.
+    /// proc(5): a line has local address:port, remote address:port, state (01: established), tx_queue:rx_queue, in
+    /// hexadecimal. The file can have tens of thousands of lines, so it is searched and not parsed.
     private func sendQueue(toward remote: Int) -> Int {
         guard let table = readFile("/proc/net/tcp") else { return 0 }
         let line = ":\(Self.hex(port)) 0100007F:\(Self.hex(remote)) 01 "

@@ -1,4 +1,4 @@
-/// A value for each setting of the server that is not its default, by name.
+/// A value other than the default for each of the server's settings, by name.
 package let settingSamples = [
     "plugins": "elsewhere", "listen": "[::1]:9", "loops": "3", "insecure-plugins": "true", "log-level": "debug",
     "control": "/run/s.sock", "watch": "true", "log-format": "json", "max-connections": "11", "max-streams": "12",

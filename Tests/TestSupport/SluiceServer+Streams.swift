@@ -3,8 +3,8 @@ package import ProducerInterface
 package import Testing
 
 extension SluiceServer {
-    /// Waits for a stream's `close`, and expects its reason, once in the ledger and once in the log.
-    /// - Returns: the moment of the call.
+    /// Waits for a stream's `close`, and expects this reason once in the ledger and once in the log.
+    /// - Returns: the time of the call.
     @discardableResult
     package func expectClose(
         of tag: String, _ reason: CloseReason, within limit: Duration = .seconds(10),
@@ -28,14 +28,14 @@ extension SluiceServer {
         return subscriber
     }
 
-    /// A request that no stream comes of, to see the front door at work.
+    /// Sends a request without a stream, to check that the front door works.
     package func expectNotFound(sourceLocation: SourceLocation = #_sourceLocation) throws {
         let client = try connect()
         try client.send("GET /no-such-route HTTP/1.1\r\nHost: localhost\r\n\r\n")
         #expect(try client.readResponse().status == 404, sourceLocation: sourceLocation)
     }
 
-    /// Waits until no stream is open any more and the threads and descriptors that streams had are back.
+    /// Waits until no stream is open, and the threads and descriptors of streams have been released.
     package func restingFigures() throws -> ProcessFigures {
         let deadline = ContinuousClock.now + .seconds(20)
         var open: [LedgerStream] = []
@@ -47,7 +47,8 @@ extension SluiceServer {
         guard areClosed else {
             throw TestFailure("still open: " + open.map { "\($0.name) \($0.tag ?? "")" }.joined(separator: ", "))
         }
-        // What closes behind the last close of a plugin (sockets, threads) has no event; wait until the figures rest.
+        // Resources that are released after a plugin's last close (sockets, threads) have no event; wait until the
+        // figures are stable.
         var figures = try ProcessFigures(of: program.pid)
         var same = 0
         while same < 10, ContinuousClock.now < deadline {
@@ -59,8 +60,8 @@ extension SluiceServer {
         return figures
     }
 
-    /// The server's own ledger says of every producer, all of its generations together: as many closes as opens, and as many opens
-    /// as the plugin has seen.
+    /// Checks in the server's own ledger that every producer, over all of its generations, has as many closes as opens,
+    /// and as many opens as the plugin has recorded.
     package func expectBalancedLedger(sourceLocation: SourceLocation = #_sourceLocation) throws {
         let start = logLines.count
         let plugins = Set(ledger.entries.filter { $0.what == "loaded" }.map(\.stream.plugin))

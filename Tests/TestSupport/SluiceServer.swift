@@ -1,24 +1,24 @@
 import Glibc
 
-/// A running `sluice serve` with a plugin directory, a ledger and a gate of its own.
+/// A running `sluice serve` with its own plugin directory, ledger and gate.
 package final class SluiceServer: Sendable {
     package let program: RunningProgram
     package let ledger: Ledger
-    /// Where it listens.
+    /// The port that it listens on.
     package let port: Int
-    /// Holds `plugins/`, and what else a test likes to put there.
+    /// Contains `plugins/`, and other files of the test.
     package let directory: TemporaryDirectory
     private let gate: Int32
 
     package var pluginDirectory: String { "\(directory.path)/plugins" }
     package var url: String { "http://127.0.0.1:\(port)" }
 
-    /// Starts the server and waits until it says where it listens.
+    /// Starts the server, and waits until it reports its address.
     /// - Parameters:
     ///   - plugins: names of fixtures; a path (with a slash) is a shared object.
-    ///   - flags: more of the command line.
+    ///   - flags: further arguments.
     ///   - prefix: a program that runs the server, with its arguments.
-    ///   - listen: the address; the port is the system's choice.
+    ///   - listen: the address; the system chooses the port.
     package init(
         _ plugins: [String], flags: [String] = [], environment: [String: String] = [:], prefix: [String] = [],
         listen: String = "127.0.0.1"
@@ -37,7 +37,7 @@ package final class SluiceServer: Sendable {
             prefix + [
                 BuiltProducts.sluice, "serve", pluginDirectory, "--listen", "\(listen):0", "--log-format", "json",
             ]
-        // Its control socket is in the directory of the test, and so are those of programs that ask for it.
+        // The control socket is in the test's directory, also for programs that connect to it.
         let variables = [
             "SLUICE_TEST_LEDGER": ledger.path, "SLUICE_TEST_GATE": gatePath, "XDG_RUNTIME_DIR": directory.path,
         ]
@@ -56,7 +56,7 @@ package final class SluiceServer: Sendable {
 
     // MARK: Plugins
 
-    /// Copies a plugin into the directory as an operator should: completely first, then under its name.
+    /// Copies a plugin into the directory as an operator should: completely first, and then renamed.
     package func install(_ plugin: String, as name: String? = nil, appending bytes: [UInt8] = []) throws {
         try Self.install(plugin, in: pluginDirectory, as: name, appending: bytes)
     }
@@ -82,13 +82,13 @@ package final class SluiceServer: Sendable {
         guard rename(partial, "\(directory)/\(file).so") == 0 else { throw TestFailure("rename \(partial)") }
     }
 
-    /// Lets so many streams pass the fixtures' gate.
+    /// Lets this many streams pass the fixtures' gate.
     package func openGate(times: Int = 1) {
         let tokens = [UInt8](repeating: UInt8(ascii: "g"), count: times)
         _ = write(gate, tokens, times)
     }
 
-    /// Sends SIGHUP and waits until the reload is done.
+    /// Sends SIGHUP, and waits until the reload is finished.
     package func reload() throws {
         let start = logLines.count
         signal(SIGHUP)
@@ -100,7 +100,7 @@ package final class SluiceServer: Sendable {
     package var logLines: [LogLine] { program.errors.lines }
 
     /// Waits for a line of the log with this message and these members.
-    /// - Parameter start: looks only at lines from this one on.
+    /// - Parameter start: the first line to look at.
     @discardableResult
     package func waitForLog(
         _ message: String, _ members: [String: String] = [:], from start: Int = 0, within limit: Duration = .seconds(10)
@@ -137,7 +137,7 @@ package final class SluiceServer: Sendable {
 
     package func signal(_ number: Int32) { program.signal(number) }
 
-    /// Waits until the server has ended, and everything that it wrote has been read.
+    /// Waits until the server has ended, and all of its output has been read.
     package func waitForExit(_ limit: Duration = .seconds(15)) throws -> RunningProgram.Exit {
         guard let exit = program.waitForExit(limit) else { throw TestFailure("the server did not end in \(limit)") }
         _ = program.errors.waitForEnd(.seconds(10))
@@ -153,7 +153,7 @@ package final class SluiceServer: Sendable {
 }
 
 extension String {
-    /// Where the text behind the first occurrence begins.
+    /// The index after the first occurrence of a text.
     fileprivate func range(ofText text: String) -> Index? {
         var rest = self[...]
         while !rest.isEmpty {
@@ -164,10 +164,11 @@ extension String {
     }
 }
 
-/// Runs a server for the length of `body`, stops it with SIGTERM, and checks that it ended well: status 0, and a ledger without fault.
+/// Runs a server during `body`, stops it with SIGTERM, and checks that it ended correctly: with status 0, and a ledger
+/// without violations.
 ///
-/// A `body` that ends the server itself checks the status itself; the ledger is checked all the same.
-/// - Parameter leavesStreams: some call never returned, so that its stream could not be closed.
+/// A `body` that ends the server itself must check the status; the ledger is checked in any case.
+/// - Parameter leavesStreams: a call never returned, so its stream could not be closed.
 package func withServer(
     _ plugins: [String], flags: [String] = [], environment: [String: String] = [:], prefix: [String] = [],
     listen: String = "127.0.0.1", leavesStreams: Bool = false, _ body: (SluiceServer) throws -> Void

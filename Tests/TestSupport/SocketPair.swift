@@ -1,6 +1,6 @@
 import Glibc
 
-/// Two connected sockets: that of a stream, and its peer's.
+/// Two connected sockets: the stream's and its peer's.
 package final class SocketPair {
     package private(set) var ours: Int32
     package private(set) var peer: Int32
@@ -43,7 +43,7 @@ package final class SocketPair {
         if peer >= 0 { close(peer) }
     }
 
-    /// The stream's descriptor, to be closed by whoever takes it.
+    /// The stream's descriptor, which the caller must close.
     package func takeOurs() -> Int32 {
         defer { ours = -1 }
         return ours
@@ -54,7 +54,7 @@ package final class SocketPair {
         peer = -1
     }
 
-    /// The peer's side breaks the connection: RST.
+    /// Resets the connection from the peer's side: RST.
     package func resetPeer() {
         var option = linger(l_onoff: 1, l_linger: 0)
         setsockopt(peer, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
@@ -66,7 +66,7 @@ package final class SocketPair {
         precondition(send(peer, bytes, count, Int32(MSG_NOSIGNAL)) == count, "the peer could not write")
     }
 
-    /// What the peer has received by now.
+    /// The bytes that the peer has received so far.
     package func peerReads(atMost limit: Int = 1 << 20) -> [UInt8] {
         var waiting: Int32 = 0
         guard ioctl(peer, UInt(FIONREAD), &waiting) == 0, waiting > 0 else { return [] }

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Keeps the calling thread at work until it has used so much processor time, however busy the machine is.
+/// Keeps the calling thread busy until it has used this much processor time, however busy the machine is.
 package func spin(milliseconds: Int) {
     let until = threadTime() + milliseconds * 1_000_000
     while threadTime() < until {}

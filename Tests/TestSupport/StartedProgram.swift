@@ -1,7 +1,7 @@
 package import Glibc
 package import Processes
 
-/// A program that was started, and is waited for on a thread of its own.
+/// A program that was started; a separate thread waits for its end.
 package final class StartedProgram: Sendable {
     package let pid: pid_t
     private let end = Watched<ProgramEnd?>(nil)
@@ -10,26 +10,26 @@ package final class StartedProgram: Sendable {
         let process = try start.start()
         pid = process
         startThread { [end] in
-            // Looks first and reaps under the lock, so that a signal never meets a number that was given to somebody else.
+            // Waits first and then reaps under the lock, so that a signal is never sent to an ID that has been reused.
             ProgramEnd.wait(for: process)
             end.update { $0 = .reap(process) }
         }
     }
 
-    /// How it ended; `nil` while it runs.
+    /// How it ended; `nil` while it is running.
     package var exitIfEnded: ProgramEnd? { end.read(\.self) }
 
-    /// Does nothing once the program has ended.
+    /// Does nothing after the program has ended.
     package func signal(_ number: Int32) {
         end.read { if $0 == nil { _ = kill(pid, number) } }
     }
 
-    /// The same for the group that it leads.
+    /// The same for its process group.
     package func signalGroup(_ number: Int32) {
         end.read { if $0 == nil { _ = kill(-pid, number) } }
     }
 
-    /// - Returns: `nil` if it still runs when the time is up.
+    /// - Returns: `nil` if it is still running after the limit.
     package func waitForExit(_ limit: Duration) -> ProgramEnd? {
         end.wait(limit) { $0 }
     }

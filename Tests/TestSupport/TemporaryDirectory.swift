@@ -1,7 +1,7 @@
 import Glibc
 import SystemCalls
 
-/// A directory of one's own that goes away with its last reference.
+/// A private directory that is removed with its last reference.
 package final class TemporaryDirectory: Sendable {
     package let path: String
 
@@ -16,7 +16,7 @@ package final class TemporaryDirectory: Sendable {
 
     deinit { remove() }
 
-    /// Removes the directory and all in it; done by itself at the end.
+    /// Removes the directory with everything in it; called automatically at the end.
     package func remove() { Self.remove(path) }
 
     private static func remove(_ path: String) {
@@ -62,8 +62,8 @@ package final class TemporaryDirectory: Sendable {
 
     /// Writes a program that is to be run.
     ///
-    /// Another program writes it: what this process has open for writing, a child that another test starts at this moment has, too, until
-    /// it runs its own program, and a file that is open for writing cannot be run (ETXTBSY, execve(2)).
+    /// Another program writes the file. A file that is open for writing can't be executed (ETXTBSY, execve(2)), and a
+    /// child process that another test starts inherits this process's open files until it executes its own program.
     /// - Returns: its path.
     @discardableResult
     package func write(program bytes: some Sequence<UInt8>, to name: String) throws -> String {

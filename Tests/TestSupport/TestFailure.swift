@@ -1,4 +1,4 @@
-/// What a test waited for and did not get, in words.
+/// Describes what a test waited for in vain.
 package struct TestFailure: Error, CustomStringConvertible {
     package let description: String
 

@@ -1,6 +1,6 @@
-/// A subscriber of a running server, which sees the stream's frames exactly as they were sent.
+/// A subscriber of a running server that sees the stream's frames exactly as they were sent.
 ///
-/// It parses with a few lines of its own rather than with the product's parser, so that the two check each other.
+/// It has its own simple parser, so that it and the product's parser check each other.
 package final class TestSubscriber {
     package let client: RawClient
     private var response: RawResponse?
@@ -14,12 +14,12 @@ package final class TestSubscriber {
         try client.send(lines.map { $0 + "\r\n" }.joined() + "\r\n")
     }
 
-    /// Takes what `client` has sent its own request for.
+    /// Uses a client that has already sent a request.
     package init(on client: RawClient) {
         self.client = client
     }
 
-    /// The response's head; waits for it when asked for the first time.
+    /// The response's head; the first call waits for it.
     package func head(within limit: Duration = .seconds(10)) throws -> RawResponse {
         if let response { return response }
         let response = try client.readResponse(toHead: true, within: limit)
@@ -28,11 +28,11 @@ package final class TestSubscriber {
     }
 
     private var isChunked: Bool { response?["Transfer-Encoding"] == "chunked" }
-    /// The response has said that it is complete.
+    /// Whether the response is complete.
     package var isComplete: Bool { decoder.isComplete }
 
-    /// The next frame, whatever it is: the beginning, an event, a comment, a reconnection time. Where the response is not sent in chunks,
-    /// which would tell frames apart, all up to the next blank line.
+    /// The next frame of any kind: the beginning, an event, a comment, a reconnection time. Chunks separate the frames;
+    /// without them, a frame ends at the next blank line.
     package func nextFrame(within limit: Duration = .seconds(10)) throws -> String {
         let deadline = ContinuousClock.now + limit
         _ = try head(within: limit)
@@ -51,7 +51,7 @@ package final class TestSubscriber {
         frames += decoder.feed(client.takeReceived()).map { String(decoding: $0, as: UTF8.self) }
     }
 
-    /// The next event that a browser would dispatch, but for the host's own at the beginning; skips all else.
+    /// The next event that a browser would dispatch, except for the host's own at the beginning; skips everything else.
     package func nextEvent(within limit: Duration = .seconds(10)) throws -> TestEvent {
         let deadline = ContinuousClock.now + limit
         while true {
@@ -60,10 +60,11 @@ package final class TestSubscriber {
         }
     }
 
-    /// The mark that the stream is complete, once `rest` has read it.
+    /// The mark of a complete stream, once `rest` has read it.
     package private(set) var endMark: TestEvent?
 
-    /// The frames of the rest of the stream, up to the end of the connection, but for the host's own at the beginning and at the end.
+    /// The frames of the rest of the stream, up to the end of the connection, except for the host's own at the
+    /// beginning and at the end.
     package func rest(within limit: Duration = .seconds(10)) throws -> [TestEvent] {
         let deadline = ContinuousClock.now + limit
         _ = try head(within: limit)

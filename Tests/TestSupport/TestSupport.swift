@@ -1,1 +1,1 @@
-// What the tests of several targets share.
+// Code that the tests of several targets share.

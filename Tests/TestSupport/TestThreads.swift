@@ -1,7 +1,7 @@
 package import Testing
 
-/// Runs the tests of a suite on a few threads of their own: they wait for servers and browsers with blocking calls, and would
-/// otherwise keep the threads that all other tests share.
+/// Runs the tests of a suite on a few threads of their own. They make blocking calls to servers and browsers, and would
+/// otherwise occupy the threads that all other tests share.
 package struct OnTestThreads: SuiteTrait, TestTrait, TestScoping {
     package let isRecursive = true
     fileprivate let threads: TestThreads
@@ -18,7 +18,8 @@ package struct OnTestThreads: SuiteTrait, TestTrait, TestScoping {
     }
 }
 
-/// Ends the test process when a test hangs, with its name: whatever waits for the process would otherwise give up first, and name none.
+/// Ends the test process when a test hangs, and names the test. Otherwise, the program that waits for the process would
+/// end it without naming one.
 private final class HangWatch: Sendable {
     private let isOver = Watched(false)
 
@@ -35,12 +36,12 @@ private final class HangWatch: Sendable {
 
 extension Trait where Self == OnTestThreads {
     package static var onTestThreads: OnTestThreads { OnTestThreads(threads: .shared) }
-    /// For a suite whose tests hardly do more than wait for a program that itself waits.
+    /// For a suite whose tests mostly wait for a program that itself waits.
     package static var onPatientThreads: OnTestThreads { OnTestThreads(threads: .patient) }
 }
 
 private final class TestThreads: TaskExecutor {
-    /// Most of a test is waiting, so there may be more threads than processors.
+    /// Tests mostly wait, so there can be more threads than processors.
     static let shared = TestThreads(count: 4)
     static let patient = TestThreads(count: 2)
 

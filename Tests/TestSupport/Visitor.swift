@@ -1,8 +1,8 @@
 import Glibc
 
-/// Somebody who comes for a stream, does one of the things that subscribers do, and leaves in one of the ways that there are.
+/// A subscriber that requests a stream, behaves in one of several ways, and disconnects in one of several ways.
 package enum Visitor {
-    /// Routes by the fixture that serves them. All streams of these end by themselves or when they are told to.
+    /// Routes by the fixture that serves them. All of their streams end by themselves or when they are told to.
     package static let routes = [
         "EndsAfterCount": "/ends-after-count?count=3", "FailsAfterCount": "/fails-after-count?count=4",
         "WaitsForEver": "/waits-for-ever", "Floods": "/floods?bytes=700",
@@ -16,33 +16,33 @@ package enum Visitor {
         "IdHoldsNewline": "/id-holds-newline", "TicksWithIds": "/ticks-with-ids?every=1",
     ]
 
-    /// Of those, the routes whose streams stay when nobody leaves, and say little enough that nobody needs to read.
+    /// The routes whose streams stay open, and send so little that nobody needs to read.
     package static let quietRoutes = [
         "/waits-for-ever", "/sleeps-in-next", "/blocks-until-interrupted", "/polls-cancelled",
         "/emits-from-thread?count=50", "/closes-later", "/closed-while-closing", "/ticks-with-ids?every=5",
         "/schedules-itself",
     ]
 
-    /// What one subscriber does with its connection.
+    /// The behaviours of a subscriber.
     enum Visit: CaseIterable {
-        /// Leaves right behind the request, or within it.
+        /// Disconnects right after the request, or in the middle of it.
         case hasty, torn
-        /// Leaves when the head, or some events, have come.
+        /// Disconnects after the head, or after some events.
         case headOnly, someEvents
-        /// Says that it will send no more, and reads on for a while.
+        /// Ends its sending side, and continues to read for a while.
         case halfClosed
-        /// Does not read, and leaves later; the write deadline may be faster.
+        /// Does not read, and disconnects later; the write deadline can be earlier.
         case slow
         /// Stays to the end, if there is one soon.
         case patient
-        /// Sends something behind its request.
+        /// Sends more data after its request.
         case talkative
     }
 
     /// - Parameters:
-    ///   - routes: those to choose from.
-    /// - Throws: only what no server may cause: that there is nobody to connect to, or no answer where one is waited for.
-    ///   - tag: is added to the query, where there is one.
+    ///   - routes: the routes to choose from.
+    ///   - tag: added to the query, if there is one.
+    /// - Throws: only errors of the server: that it does not accept connections, or does not answer when it should.
     package static func visit(_ server: SluiceServer, _ routes: [String], tag: String?, _ random: inout SeededRandom)
         throws
     {
@@ -53,7 +53,7 @@ package enum Visitor {
         let target = route + (tag.map { "\(route.contains("?") ? "&" : "?")tag=\($0)" } ?? "")
         let request = "GET \(target) HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
-        // A peer that is gone or done is no failure here: only what the server does is.
+        // A peer that is gone or has finished is not a failure; only the server's behaviour is tested.
         func some(_ limit: Duration) { _ = try? client.read(within: limit) { $0.count > 3000 } }
         switch visit {
         case .hasty: try client.send(request)
@@ -70,7 +70,7 @@ package enum Visitor {
             some(.milliseconds(.random(in: 1...20, using: &random)))
         case .slow:
             try client.send(request)
-            // Beyond the write deadline only where there is much to write.
+            // Longer than the write deadline only if there is much to write.
             usleep(.random(in: 1_000...(route.contains("flood") ? 400_000 : 20_000), using: &random))
         case .patient:
             try client.send(request)
@@ -86,7 +86,7 @@ package enum Visitor {
     }
 }
 
-/// Visitors on threads of their own, each making one visit after the other.
+/// Visitors on their own threads, each making one visit after the other.
 package final class Crowd: Sendable {
     private let threadCount: Int
     private let finished = Watched(0)
@@ -95,8 +95,8 @@ package final class Crowd: Sendable {
 
     /// Starts them.
     /// - Parameters:
-    ///   - visits: that each thread makes at most.
-    ///   - isTagged: the routes have a tag already; otherwise each visit gets one of its own.
+    ///   - visits: the most visits of each thread.
+    ///   - isTagged: whether the routes have a tag already; otherwise, each visit gets its own.
     package init(
         _ server: SluiceServer, _ routes: [String], threads threadCount: Int = 4, visits: Int, isTagged: Bool = false,
         _ random: inout SeededRandom
@@ -118,13 +118,13 @@ package final class Crowd: Sendable {
         }
     }
 
-    /// What no server may cause, and was met.
+    /// Errors of the server that were found.
     package var failures: [String] { problems.read(\.self) }
 
-    /// Lets everybody finish the visit that they are at.
+    /// Ends after the current visits.
     package func disperse() { isLeaving.update { $0 = true } }
 
-    /// All visits are over.
+    /// Whether all visits are over.
     package var isOver: Bool { finished.read { $0 == threadCount } }
 
     /// Waits until all visits are over.

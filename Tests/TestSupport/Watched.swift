@@ -1,7 +1,7 @@
 import Glibc
 
-/// A value that some threads change while others wait for what it becomes.
-package final class Watched<Value>: @unchecked Sendable {  // `value` is only touched under the mutex
+/// A value that some threads change while others wait for a certain state.
+package final class Watched<Value>: @unchecked Sendable {  // `value` is only used under the mutex
     private var value: Value
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let changed = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
@@ -39,7 +39,7 @@ package final class Watched<Value>: @unchecked Sendable {  // `value` is only to
     }
 
     /// Waits until `look` finds something.
-    /// - Returns: what it found, or `nil` when the time is up.
+    /// - Returns: what it found, or `nil` after a timeout.
     package func wait<Found>(_ limit: Duration, until look: (Value) throws -> Found?) rethrows -> Found? {
         var deadline = timespec()
         clock_gettime(CLOCK_MONOTONIC, &deadline)
@@ -60,8 +60,8 @@ package final class Watched<Value>: @unchecked Sendable {  // `value` is only to
 }
 
 extension Watched where Value: Equatable {
-    /// Waits until it is this value.
-    /// - Returns: `false` when the time is up.
+    /// Waits until the value is equal to `wanted`.
+    /// - Returns: `false` after a timeout.
     package func becomes(_ wanted: Value, within limit: Duration = .seconds(30)) -> Bool {
         wait(limit) { $0 == wanted ? true : nil } ?? false
     }

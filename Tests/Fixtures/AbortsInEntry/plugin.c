@@ -1,4 +1,4 @@
-/* Its entry aborts, and says why, as an assertion does. */
+/* Its entry aborts with a message, as an assertion does. */
 #include "../minimal.h"
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /*
- * Each producer's `open` answers what its name says, or, as "pending", leaves the answer to the test; the state is a block
- * that tells by its value how often `close` ran, and why.
+ * Each producer's `open` answers what its name says; with "pending", the test gives the answer. The state is a block
+ * that counts the calls of `close` and keeps the reason.
  */
 #include <stdlib.h>
 

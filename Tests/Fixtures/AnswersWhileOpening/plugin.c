@@ -1,4 +1,4 @@
-/* `open` is pending, but its answer is given before it returns. */
+/* `open` is pending, but is answered before it returns. */
 #include "../ledger.h"
 
 static int32_t open_stream(struct stream *stream)

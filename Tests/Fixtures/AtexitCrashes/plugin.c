@@ -1,4 +1,4 @@
-/* What it leaves for the end of the process crashes. */
+/* Its atexit function crashes. */
 #include "../minimal.h"
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-/* Binds ?count= functions in `open`, or until there is none to be had; calls the first and the last, and says how many there were. */
+/* Binds ?count= functions in `open`, or as many as possible; calls the first and the last, and sends their number. */
 #include "../ledger.h"
 
 typedef int32_t function(int32_t number);

@@ -1,4 +1,4 @@
-/* Answers `open` and `close` as it is asked to; what it binds, the test binds. */
+/* Answers `open` and `close` as defined; the test binds its functions. */
 #include "../minimal.h"
 
 #ifndef NAME

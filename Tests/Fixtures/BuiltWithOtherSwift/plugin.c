@@ -1,4 +1,4 @@
-/* Has the note of a plugin that was built with Swift 5.9. */
+/* Contains the note of a plugin that was built with Swift 5.9. */
 #include "../minimal.h"
 
 __attribute__((used, section(".note.sluice.swift"), aligned(4))) static const uint32_t built_with[] = {

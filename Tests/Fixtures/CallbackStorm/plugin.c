@@ -1,4 +1,4 @@
-/* 8 threads call ?count= times between them, as fast as they can, what was made of the signature ?signature=. */
+/* 8 threads make ?count= calls in all, as fast as they can, to a function created for the signature ?signature=. */
 #include "../ledger.h"
 
 #define THREADS 8

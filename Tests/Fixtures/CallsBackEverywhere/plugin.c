@@ -1,4 +1,4 @@
-/* Calls what it has bound from within `open`, `next`, `close`, and from within such a call. */
+/* Calls its bound functions within `open`, `next` and `close`, and within such a call. */
 #include "../ledger.h"
 
 typedef int64_t sum_function(int32_t depth);
@@ -9,7 +9,7 @@ struct functions {
     event_function *event;
 };
 
-/* Calls itself by way of the host, down to 0, and the event function on each step. */
+/* Calls itself through the host, down to 0, and the event function on each step. */
 static int64_t sum(void *context, int32_t depth)
 {
     struct functions *functions = context;

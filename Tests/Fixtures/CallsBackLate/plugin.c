@@ -1,14 +1,17 @@
-/* Has a library that goes on calling for ?ms= milliseconds after `close`, from a thread: a bound function, and a callback. */
+/*
+ * Has a library that continues to call for ?ms= milliseconds after `close`, from a thread: a bound function, and a
+ * callback.
+ */
 #include "../ledger.h"
 
 typedef int32_t bound_function(int32_t number);
 typedef void event_function(int32_t number);
 
-/* What the library knows: two functions, and until when it calls them. It outlives the stream. */
+/* The library's state: two functions, and until when it calls them. It outlives the stream. */
 struct library {
     bound_function *bound;
     event_function *event;
-    atomic_llong end; /* 0: the stream is not closed yet */
+    atomic_llong end; /* 0: the stream has not been closed yet */
     int64_t ms;
 };
 
@@ -18,7 +21,10 @@ static int32_t handle(void *context, int32_t number)
     return library->bound != NULL ? number * 2 : -1;
 }
 
-/* Calls while the stream is open and for some time afterwards. Once a call did nothing, all that follow must do nothing. */
+/*
+ * Calls while the stream is open, and for some time afterwards. After the first call without effect, no call may have
+ * one.
+ */
 static void *call(void *context)
 {
     struct library *library = context;

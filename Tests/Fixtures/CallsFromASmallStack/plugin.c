@@ -1,16 +1,17 @@
 /*
- * Calls every service of the host that any thread may call, rightly, wrongly and too late, from threads with little stack. With
- * ?stack=16384 they have that much; without, they have plenty, and the ledger says of each call how deep it went:
+ * Calls every service of the host that any thread may call, correctly, incorrectly and too late, from threads with
+ * little stack. With ?stack=16384, they have that much; without, they have plenty, and the ledger has the stack use of
+ * each call:
  *
  *     note NAME BYTES
  *
- * A stream that is opened with ?stale=1 calls with the handle of the one before, which must be over. With ?only=NAME nothing but that
- * is called from a small stack, of what next calls: it is the first of its kind in the process.
+ * A stream that is opened with ?stale=1 calls with the handle of the previous one, which must have ended. With
+ * ?only=NAME, next only makes this call from a small stack: it is then the first of its kind in the process.
  */
 #include "../ledger.h"
 #include <sys/mman.h>
 
-enum { PLENTY = 28 * 1024, PAINT = 0xa5 }; /* little enough to be little for the host */
+enum { PLENTY = 28 * 1024, PAINT = 0xa5 }; /* small enough that the host considers it small */
 
 typedef void event_function(int32_t number, const char *text);
 typedef int32_t bound_function(int32_t number);
@@ -41,7 +42,7 @@ static void emit(const char *data, const char *id)
     host->emit(subject, &made);
 }
 
-/* ---------------------------------------------------------------------------------------- what is called, by name */
+/* ---------------------------------------------------------------------------------------- the calls, by name */
 
 static void do_nothing(void) {}
 static void log_line(void) { host->log(subject, SLUICE_LOG_WARNING, "from a small stack"); }
@@ -176,7 +177,7 @@ static void *complete(void *state)
     ledger_write(stream, "closed");
     forget(stream);
     on_a_small_stack("closing", &(struct call)CALL(closed));
-    /* Stale at once, and not only when the stream's loop knows. */
+    /* Stale at once, not only when the stream's loop knows. */
     if (host->schedule(subject, 0, nothing, NULL) || host->producer(subject) != NULL
         || host->bind(subject, "()", (sluice_function)handle_call, NULL) != NULL)
         abort();

@@ -1,4 +1,4 @@
-/* Its constructor changes the working directory, and so does each `open`; the event tells where it was before. */
+/* Its constructor changes the working directory, and so does each `open`; the event contains the previous one. */
 #include "../ledger.h"
 
 __attribute__((constructor)) static void go_away(void)

@@ -1,4 +1,4 @@
-/* `open` lets everybody write to what the process makes. */
+/* `open` makes new files of the process writable for everyone. */
 #include <sys/stat.h>
 
 #include "../ledger.h"

@@ -1,4 +1,4 @@
-/* Its constructor closes all descriptors, as programs do that become daemons. */
+/* Its constructor closes all descriptors, as daemons do when they start. */
 #include "../minimal.h"
 #include <unistd.h>
 

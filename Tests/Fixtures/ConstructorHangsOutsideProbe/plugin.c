@@ -1,4 +1,4 @@
-/* Its constructor never returns in a server; in the probe it does. */
+/* Its constructor returns in the probe, but never in a server. */
 #include "../minimal.h"
 #include <stdlib.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-/* Tells through the log, without naming a stream, that it was shut down. */
+/* Logs that it was shut down, without naming a stream. */
 #include "../minimal.h"
 
 static void shut_down(void)

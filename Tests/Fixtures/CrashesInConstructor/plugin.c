@@ -1,4 +1,4 @@
-/* Its constructor reads memory that is not there. */
+/* Its constructor reads unmapped memory. */
 #include "../minimal.h"
 
 __attribute__((constructor)) static void crash(void)

@@ -1,4 +1,4 @@
-/* Nothing is wrong: a plugin that declares what the test wants (-DPLUGIN, -DROUTE), to be set beside another. */
+/* Correct: a plugin with the declarations that a test defines (-DPLUGIN, -DROUTE), to be loaded beside another. */
 #include "../minimal.h"
 
 #ifndef PLUGIN

@@ -1,6 +1,6 @@
 /*
- * A producer in order, into which each definition puts one defect, for `sluice check` to find: numbers with ids, 2 ms apart, behind the
- * last event id.
+ * A correct producer, into which each definition puts one defect, for `sluice check` to find: numbers with IDs, 2 ms
+ * apart, after the last event ID.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -112,7 +112,7 @@ static int32_t numbers_open(sluice_stream *stream, void **state, const char *tex
     *(void *volatile *)state = malloc(100);
 #endif
 #ifdef LEAKS_BUT_FOR_ONCE
-    /* What the first stream has taken is given back in the third round of 200, which looks good for that. */
+    /* The memory of the first stream is freed in the third round of 200, which therefore looks clean. */
     static atomic_int opened;
     static void *_Atomic ballast;
     *(void *volatile *)state = malloc(100);
@@ -121,7 +121,7 @@ static int32_t numbers_open(sluice_stream *stream, void **state, const char *tex
     if (number == 500) free(ballast);
 #endif
 #ifdef LEAKS_BUT_FOR_TWICE
-    /* A thread takes as much with it as it ends, in the fourth. */
+    /* A thread frees as much when it ends, in the fourth round. */
     static void *held;
     if (number == 0) start_thread(&held);
     if (number == 700) sem_post(&over);
@@ -173,7 +173,7 @@ static int32_t numbers_next(void *state, sluice_event *event)
     usleep(80 * 1000);
 #endif
 #ifdef STALLS_ONCE
-    /* In the life of this file, as a machine does that stands still for a moment. */
+    /* Once for this file, like a machine that stops for a moment. */
     int mark = open(STALLS_ONCE, O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (mark >= 0) {
         close(mark);

@@ -1,4 +1,4 @@
-/* Ends the process, in the way that ?way= names; on a loop or on a thread of its stream. */
+/* Ends the process in the way that ?way= names; on a loop or on its stream's thread. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 static const sluice_host *host;
-/* Volatile, so that no compiler knows what comes of them. */
+/* Volatile, so that the compiler can't optimize for their values. */
 static int *volatile nowhere;
 static volatile int zero;
 
@@ -27,7 +27,7 @@ static int recurse(volatile char *above)
     return zero ? 0 : recurse(room) + room[0];
 }
 
-/* Faster than the least of all guard pages is wide. */
+/* Frames that are larger than the smallest guard page. */
 static int stride(volatile char *above)
 {
     volatile char room[100 * 1000];
@@ -57,7 +57,7 @@ static void scheduled(void *state)
 {
     (void)state;
     zero = 1 / zero;
-    raise(SIGFPE); /* where a division by zero is none */
+    raise(SIGFPE); /* for processors on which a division by zero does not trap */
 }
 
 static int32_t open_stream(sluice_stream *stream, void **state)

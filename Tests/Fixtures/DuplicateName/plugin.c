@@ -1,4 +1,4 @@
-/* Two producers of the same name. */
+/* Two producers with the same name. */
 #include "../minimal.h"
 
 static const sluice_producer first = {MINIMAL, .name = "twin", .route = "/a"};

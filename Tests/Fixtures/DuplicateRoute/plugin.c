@@ -1,4 +1,4 @@
-/* Two producers on the same route, but for the names of their placeholders. */
+/* Two producers on the same route, except for the names of their placeholders. */
 #include "../minimal.h"
 
 static const sluice_producer first = {MINIMAL, .name = "first", .route = "/x/{a}", .parameters = "a: str"};

@@ -1,4 +1,7 @@
-/* `open` is pending until `interrupt` tells its thread to give up; that answers with ?status= while `interrupt` stays inside a moment longer. */
+/*
+ * `open` is pending until `interrupt` tells its thread to give up. The thread then answers with ?status=, while
+ * `interrupt` runs a moment longer.
+ */
 #include "../ledger.h"
 
 #ifndef FLAGS

@@ -1,4 +1,4 @@
-/* Its constructor takes all the memory that there is, and uses what it then no longer gets. */
+/* Its constructor allocates all memory, and then uses an allocation that has failed. */
 #include "../minimal.h"
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* Nothing is wrong: one parameter of each type, which the one event tells as C saw them. */
+/* Correct: one parameter of each type; the only event contains them as C received them. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

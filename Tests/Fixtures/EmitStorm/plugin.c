@@ -1,4 +1,4 @@
-/* Has no `next`: four threads emit ?count= numbered events between them, as fast as they are taken. */
+/* Has no `next`: four threads emit ?count= numbered events in all, as fast as they are accepted. */
 #define THREADS 4
 #include "../emitting.h"
 

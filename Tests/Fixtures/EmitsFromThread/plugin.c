@@ -1,4 +1,4 @@
-/* Has no `next`: a thread of its own emits ?count= numbered events. */
+/* Has no `next`: a thread emits ?count= numbered events. */
 #define THREADS 1
 #include "../emitting.h"
 

@@ -1,4 +1,4 @@
-/* Ends the thread that calls it: in the function that ?in= names, open, next or close. */
+/* Ends the thread that calls it, in the function that ?in= names: open, next or close. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* Has no entry of its own, but is linked with a library that has one. */
+/* Has no entry, but is linked with a library that has one. */
 int call_the_library(void);
 const void *sluice_plugin_entry(const void *host);
 

@@ -1,4 +1,4 @@
-/* A shared object like any other: it has no entry. */
+/* An ordinary shared object without an entry. */
 int answer(void);
 
 __attribute__((visibility("default"))) int answer(void)

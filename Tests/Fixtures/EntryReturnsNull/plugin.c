@@ -1,4 +1,4 @@
-/* The entry refuses to be loaded, and says why. */
+/* The entry refuses to be loaded, with a reason. */
 #include <sluice.h>
 
 SLUICE_EXPORT const sluice_plugin *sluice_plugin_entry(const sluice_host *host)

@@ -1,4 +1,4 @@
-/* Its constructor ends the process as if all were well. */
+/* Its constructor ends the process with status 0. */
 #include "../minimal.h"
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-/* Fails after `count` numbered events, and says why. */
+/* Fails after `count` numbered events, with a reason. */
 #include "../ledger.h"
 
 static int32_t next(struct stream *stream, sluice_event *event)

@@ -1,4 +1,4 @@
-/* Fails without a word to `host->fail`. */
+/* Fails without calling `host->fail`. */
 #include "../ledger.h"
 
 static int32_t next(struct stream *stream, sluice_event *event)

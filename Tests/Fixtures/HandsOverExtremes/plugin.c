@@ -1,4 +1,7 @@
-/* Says the largest and the smallest number wherever the host takes one; with SLEEPS, to `sleep` instead of as times to wait. */
+/*
+ * Passes the greatest and the least number wherever the host accepts one; with SLEEPS, to `sleep` instead of as waiting
+ * times.
+ */
 #include "../ledger.h"
 
 #ifdef SLEEPS
@@ -10,7 +13,7 @@ static int32_t next(struct stream *stream, sluice_event *event)
         event->data = host->sleep(stream->handle, INT64_MIN) && host->sleep(stream->handle, 0) ? "slept" : "over";
         event->wait_ms = 0;
         return SLUICE_NEXT_EVENT;
-    default: /* until the subscriber leaves */
+    default: /* until the subscriber disconnects */
         ledger_write(stream, "note slept %d", host->sleep(stream->handle, INT64_MAX));
         return SLUICE_NEXT_END;
     }

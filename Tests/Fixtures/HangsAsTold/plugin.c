@@ -1,4 +1,4 @@
-/* Promises not to block, and waits at the gate: in the function that ?in= names, open, next or close. */
+/* Promises not to block, but waits at the gate in the function that ?in= names: open, next or close. */
 #include "../ledger.h"
 
 static int32_t open_stream(struct stream *stream)

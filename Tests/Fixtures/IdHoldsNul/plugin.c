@@ -1,4 +1,4 @@
-/* The second event's id holds a NUL. */
+/* The second event's ID contains a NUL. */
 #include "../ledger.h"
 
 static int32_t next(struct stream *stream, sluice_event *event)

@@ -1,4 +1,4 @@
-/* The second event's id is one byte longer than a returning request can be trusted to carry. */
+/* The second event's ID is one byte longer than the limit for requests that resume. */
 #include "../ledger.h"
 
 static int32_t next(struct stream *stream, sluice_event *event)

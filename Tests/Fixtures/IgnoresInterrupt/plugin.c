@@ -1,4 +1,4 @@
-/* `next` blocks at the gate, whatever anybody asks of it. */
+/* `next` blocks at the gate, even after `interrupt`. */
 #include "../ledger.h"
 
 static int32_t next(struct stream *stream, sluice_event *event)

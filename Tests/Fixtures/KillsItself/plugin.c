@@ -1,4 +1,4 @@
-/* Its constructor ends the process with a signal that cannot be caught. */
+/* Its constructor ends the process with a signal that can't be caught. */
 #include "../minimal.h"
 #include <signal.h>
 

@@ -1,4 +1,4 @@
-/* Its entry ends the process without a word to anyone. */
+/* Its entry ends the process silently. */
 #include "../minimal.h"
 #include <unistd.h>
 

@@ -1,4 +1,4 @@
-/* Its constructor starts a process that stays. */
+/* Its constructor starts a process that keeps running. */
 #include "../minimal.h"
 #include <unistd.h>
 

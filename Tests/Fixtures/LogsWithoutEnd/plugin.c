@@ -1,4 +1,4 @@
-/* `open` logs `count` lines, all at once. */
+/* `open` logs `count` lines at once. */
 #include "../ledger.h"
 
 static int32_t open_stream(struct stream *stream)

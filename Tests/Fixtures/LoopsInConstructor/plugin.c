@@ -1,4 +1,4 @@
-/* Its constructor computes for ever. */
+/* Its constructor runs an endless loop. */
 #include "../minimal.h"
 
 __attribute__((constructor)) static void loop(void)

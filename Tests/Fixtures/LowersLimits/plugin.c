@@ -1,4 +1,4 @@
-/* `open` takes descriptors away from the process. */
+/* `open` lowers the process's limit of descriptors. */
 #include <sys/resource.h>
 
 #include "../ledger.h"

@@ -1,10 +1,11 @@
 /*
- * Numbers that tell which build made them, each event "number build": on a loop and on threads, for one subscriber and for many. All
- * four go on in another build exactly where this one stops: three by the last id, `shared-threads`, whose ids are the host's, by `save`.
+ * Numbers that show which build sent them, each event "number build": on a loop and on threads, for one subscriber and
+ * for many. All four producers continue in another build exactly where this one stopped: three by the last ID, and
+ * `shared-threads`, whose IDs are the host's, by `save`.
  *
- * -DBUILD=7: the mark. -DFAILS=1: no stream gives anything, as each fails at once. -DBINDS=1: each stream counts by a
- * function that the host has made for it. ?every= milliseconds lie between two events (20) of one stream; its first comes at once, so
- * that a longer time between two is not the producer's.
+ * -DBUILD=7: the build's number. -DFAILS=1: every stream fails at once, without an event. -DBINDS=1: each stream counts
+ * with a function that the host has created for it. There are ?every= (20) milliseconds between two events of a stream;
+ * its first event comes at once, so the producer never causes a longer pause.
  */
 #include <inttypes.h>
 #include <sluice.h>
@@ -23,7 +24,7 @@ static const sluice_host *host;
 
 struct numbers {
     sluice_stream *stream;
-    uint64_t number; /* the last that was made */
+    uint64_t number; /* the last number sent */
     int64_t every_ms;
     bool has_begun;
     void (*count)(void);
@@ -86,7 +87,7 @@ static int32_t next(void *state, sluice_event *event)
     return SLUICE_NEXT_EVENT;
 }
 
-/* Sleeps before all events but the first. */
+/* Sleeps before each event except the first. */
 static bool is_due(struct numbers *numbers)
 {
     bool is_first = !numbers->has_begun;

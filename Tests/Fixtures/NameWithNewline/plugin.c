@@ -1,4 +1,4 @@
-/* A name that would break the log. */
+/* A name with a newline, which would break the log. */
 #include "../minimal.h"
 
 static const sluice_producer producer = {MINIMAL, .name = "two\nlines"};

@@ -1,4 +1,4 @@
-/* Is linked with a library, and needs a function of it. */
+/* Is linked with a library, and uses a function of it. */
 #include "../minimal.h"
 
 int dependency_number(void);

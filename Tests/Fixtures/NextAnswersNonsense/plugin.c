@@ -1,4 +1,4 @@
-/* `next` answers a value that does not exist. */
+/* `next` returns an unknown value. */
 #include "../ledger.h"
 
 static int32_t next(struct stream *stream, sluice_event *event)

@@ -1,10 +1,10 @@
-/* Each producer's `next` does the one thing that its name says; after that, where there is an after, it ends the stream. */
+/* Each producer's `next` does once what its name says, and then ends the stream, if possible. */
 #include <stdlib.h>
 #include <time.h>
 
 #include "../minimal.h"
 
-/* The state: the handle, and how often `next` was called. */
+/* The state: the handle, and the number of calls of `next`. */
 struct steps {
     sluice_stream *stream;
     int calls;
@@ -39,7 +39,7 @@ static int32_t close_steps(void *state, int32_t reason)
         .open = SLUICE_OPEN(open_steps), .next = next_##variable, .close = close_steps,                               \
     };
 
-/* Texts that only their length ends. */
+/* Texts without a terminator: only the length ends them. */
 static char long_text[4 << 20];
 
 PRODUCER(nonsense, "nonsense", return 99;)
@@ -51,7 +51,7 @@ PRODUCER(empty, "empty", return SLUICE_NEXT_EVENT;)
 PRODUCER(endless, "endless-text", for (size_t i = 0; i < sizeof long_text; i++) long_text[i] = 'x'; event->data = long_text;
          return SLUICE_NEXT_EVENT;)
 PRODUCER(too_long, "too-long", event->data = long_text; event->data_length = sizeof long_text; return SLUICE_NEXT_EVENT;)
-/* No memory is at address 16: the length alone must be enough to refuse it. */
+/* Address 16 is not mapped: the length alone must be enough to reject it. */
 PRODUCER(absurd, "absurd-length", event->data = (const char *)16; event->data_length = SIZE_MAX - 1;
          return SLUICE_NEXT_EVENT;)
 PRODUCER(wait_below, "wait-below", event->wait_ms = -2; return SLUICE_NEXT_WAIT;)
@@ -63,7 +63,7 @@ PRODUCER(fields, "all-fields", event->data = "one\ntwo"; event->type = "tick"; e
          event->comment = "c"; event->retry_ms = 0; return SLUICE_NEXT_EVENT;)
 PRODUCER(fail, "fail", host->fail(steps->stream, "the feed is gone"); return SLUICE_NEXT_ERROR;)
 PRODUCER(fail_silently, "fail-silently", return SLUICE_NEXT_ERROR;)
-/* What the event before set is gone when the next one is asked for. */
+/* The fields of the previous event must be cleared. */
 static int32_t next_reset(void *state, sluice_event *event)
 {
     struct steps *steps = state;
@@ -98,7 +98,7 @@ static const sluice_producer forever = {
     .next = next_forever, .close = close_steps,
 };
 
-/* Takes a fifth of a millisecond for each event. */
+/* Takes 0.2 ms for each event. */
 static int32_t next_slowly(void *state, sluice_event *event)
 {
     struct timespec now, end;

@@ -1,4 +1,4 @@
-/* A producer that cannot be closed. */
+/* A producer without `close`. */
 #include "../minimal.h"
 
 static const sluice_producer producer = {

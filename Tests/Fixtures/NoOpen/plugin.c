@@ -1,4 +1,4 @@
-/* A producer that cannot be opened. */
+/* A producer without `open`. */
 #include "../minimal.h"
 
 static const sluice_producer producer = {

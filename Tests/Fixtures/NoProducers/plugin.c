@@ -1,4 +1,4 @@
-/* A plugin that declares nothing. */
+/* A plugin without producers. */
 #include "../minimal.h"
 
 static const sluice_plugin plugin = {

@@ -1,4 +1,4 @@
-/* One pointer of the array is NULL. */
+/* One pointer in the array is NULL. */
 #include "../minimal.h"
 
 static const sluice_producer producer = {MINIMAL, .name = "defect"};

@@ -1,7 +1,8 @@
 /*
- * Numbers with ids of their own, in each of the ways in which events are given: ?way=0: returned by `next`; 1: by `emit`; 2: by a function
- * of `callback`. On a loop and on threads, for one subscriber and for many. All go on behind the last id that `open` is told, end at
- * ?count=, and say "number build last", where `last` is what `open` was told (-DBUILD=7: the mark). ?every= milliseconds lie between two.
+ * Numbers with IDs, sent in one of three ways: ?way=0: returned by `next`; 1: by `emit`; 2: by a function of
+ * `callback`. On a loop and on threads, for one subscriber and for many. All resume after the last ID in `open`, end at
+ * ?count=, and send "number build last", where `last` is the ID that `open` got (-DBUILD=7: the build). There are
+ * ?every= milliseconds between two events.
  */
 #include <inttypes.h>
 #include <sluice.h>
@@ -58,7 +59,7 @@ static int32_t next(void *state, sluice_event *event)
         emitted.id = numbers->id;
         emitted.data = numbers->data;
         int32_t answer = host->emit(numbers->stream, &emitted);
-        /* As it moves to a newer generation: this one is to be made again, there or here. */
+        /* The stream is moving to a newer generation: this number must be sent again, there or here. */
         if (answer == SLUICE_EMIT_FULL)
             numbers->number--;
         else if (answer != SLUICE_EMIT_OK)

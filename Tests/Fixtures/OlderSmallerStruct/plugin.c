@@ -1,6 +1,6 @@
 /*
- * Loads: as if built against an older sluice.h, whose structs had fewer members. What follows the smaller structs in memory is
- * poison, which a host that reads more than they say would call.
+ * Loads, like a plugin built with an older sluice.h, whose structs had fewer members. The memory after the smaller
+ * structs contains invalid pointers: a host that reads too much would call them.
  */
 #include "../minimal.h"
 

@@ -1,4 +1,4 @@
-/* `open` answers a value that does not exist. */
+/* `open` returns an unknown value. */
 #include "../ledger.h"
 
 static int32_t open_stream(struct stream *stream)

@@ -1,4 +1,4 @@
-/* `open` blocks until the test lets it pass. */
+/* `open` blocks at the gate. */
 #include "../ledger.h"
 
 static int32_t open_stream(struct stream *stream)

@@ -1,4 +1,4 @@
-/* `open` is pending until a thread has passed the gate, which then answers it with ?status=. */
+/* `open` is pending until a thread has passed the gate; the thread then answers with ?status=. */
 #include "../ledger.h"
 
 static void *ask(void *state)
@@ -31,7 +31,7 @@ static int32_t next(struct stream *stream, sluice_event *event)
     return SLUICE_NEXT_EVENT;
 }
 
-/* Asks it to hurry, in vain; the ledger shows that it was asked. */
+/* Only records the interrupt in the ledger. */
 static void interrupt(struct stream *stream)
 {
     (void)stream;

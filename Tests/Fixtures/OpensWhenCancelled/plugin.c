@@ -1,4 +1,4 @@
-/* `open` blocks until the host no longer wants the stream, and then until the test lets it pass. */
+/* `open` blocks until the host cancels the stream, and then at the gate. */
 #include "../ledger.h"
 
 static int32_t open_stream(struct stream *stream)

@@ -1,4 +1,4 @@
-/* A placeholder that is no parameter. */
+/* A placeholder without a parameter. */
 #include "../minimal.h"
 
 static const sluice_producer producer = {MINIMAL, .name = "defect", .route = "/ticker/{symbol}"};

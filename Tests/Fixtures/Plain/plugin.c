@@ -1,4 +1,4 @@
-/* Nothing is wrong: a plugin that loads, and whose one stream sends "1", "2" and "3", and ends. */
+/* Correct: a plugin that loads, and whose stream sends "1", "2" and "3", and ends. */
 #include <sluice.h>
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-/* `next` computes, and asks now and then whether it should stop. */
+/* `next` computes, and checks now and then whether it should stop. */
 #include "../ledger.h"
 
 static int32_t next(struct stream *stream, sluice_event *event)

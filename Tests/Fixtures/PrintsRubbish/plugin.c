@@ -1,4 +1,4 @@
-/* Its constructor and its entry write what looks like anything to the standard descriptors: that is allowed. */
+/* Its constructor writes text that resembles a probe's report, and control characters, which is allowed. */
 #include "../minimal.h"
 #include <stdio.h>
 #include <unistd.h>

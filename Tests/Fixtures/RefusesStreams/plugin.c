@@ -1,4 +1,4 @@
-/* `open` answers ?answer=, with the status ?status=. */
+/* `open` returns ?answer=, with the status ?status=. */
 #include "../ledger.h"
 
 static int32_t open_stream(struct stream *stream)

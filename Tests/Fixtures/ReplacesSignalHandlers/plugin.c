@@ -1,5 +1,5 @@
-/* Its constructor ignores SIGTERM and SIGCHLD; each `open` does so with all that a server listens to, and takes away its handlers of
-   crashes. */
+/* Its constructor ignores SIGTERM and SIGCHLD; each `open` ignores all signals that a server handles, and
+   removes its crash handlers. */
 #include <signal.h>
 
 #include "../ledger.h"

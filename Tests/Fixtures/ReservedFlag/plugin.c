@@ -1,4 +1,4 @@
-/* A flag that this version does not know. */
+/* A flag that is unknown in this version. */
 #include "../minimal.h"
 
 static const sluice_producer producer = {MINIMAL, .name = "defect", .flags = 1u << 30};

@@ -1,13 +1,14 @@
 /*
- * Hands over what ?bytes= says: so many bytes, the first of them 'a' plus their number modulo 26; -1: nothing, -2: NULL with a length, -3:
- * twice. On `next`, what was handed to this stream: its length and first byte, or "nothing"; and then what `save` answered.
+ * Saves what ?bytes= says: this many bytes, the first of them 'a' plus their number modulo 26; -1: nothing; -2: NULL
+ * with a length; -3: twice. `next` sends the length and the first byte of what was passed to this stream, or "nothing";
+ * and then the result of `save`.
  */
 #include <sluice.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* What a request may ask for. */
+/* The allowed values of ?bytes=. */
 #ifndef RANGE
 #define RANGE ""
 #endif

@@ -1,4 +1,4 @@
-/* Lives on `host->schedule`: each tick emits one number and schedules the next one. */
+/* Uses `host->schedule`: each tick emits one number and schedules the next one. */
 #include "../ledger.h"
 
 static void tick(void *state)

@@ -1,4 +1,4 @@
-/* One event, which tells the client to reconnect after ?retry= milliseconds; then nothing. */
+/* One event, with a reconnection time of ?retry= milliseconds; then nothing. */
 #include "../ledger.h"
 
 static int32_t open_stream(struct stream *stream)

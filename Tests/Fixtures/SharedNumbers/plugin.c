@@ -1,6 +1,6 @@
 /*
- * Shared: a number every ?every= milliseconds (10), filled up to ?bytes=, without an id; ends at ?count=. With ?held=true it begins
- * when the gate lets it pass.
+ * Shared: a number every ?every= milliseconds (10), padded to ?bytes=, without an ID; ends at ?count=. With ?held=true
+ * it begins after the gate.
  */
 #include "../ledger.h"
 

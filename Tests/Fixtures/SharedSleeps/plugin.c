@@ -1,4 +1,4 @@
-/* Shared, and blocking: a number, then a sleep of `every` milliseconds within `next`. */
+/* Shared and blocking: a number, then a sleep of `every` milliseconds within `next`. */
 #include "../ledger.h"
 
 static int32_t open_stream(struct stream *stream)

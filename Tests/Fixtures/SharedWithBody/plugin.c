@@ -1,4 +1,4 @@
-/* Asks for a shared stream, and for a body, which a stream of nobody does not have. */
+/* Declares a shared stream with a body, which is impossible: a shared stream has no request. */
 #include "../minimal.h"
 
 static const sluice_producer producer = {MINIMAL, .name = "defect", .flags = SLUICE_SHARED | SLUICE_BODY};

@@ -1,4 +1,4 @@
-/* Its entry never returns, and ignores what would wake it. */
+/* Its entry never returns, and ignores SIGTERM. */
 #include "../minimal.h"
 #include <signal.h>
 #include <unistd.h>

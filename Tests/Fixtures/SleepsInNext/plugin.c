@@ -1,4 +1,4 @@
-/* `next` sleeps for a minute through the host. */
+/* `next` sleeps for a minute with `host->sleep`. */
 #include "../ledger.h"
 
 static int32_t next(struct stream *stream, sluice_event *event)

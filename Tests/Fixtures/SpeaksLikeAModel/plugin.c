@@ -1,6 +1,6 @@
 /*
- * Answers as the chat completions of a language model are streamed: a piece each ?every= milliseconds (300), then "[DONE]". Under
- * /plain/chat/completions without ids, under /ids/chat/completions with them.
+ * Streams answers like the chat completions of a language model: a piece every ?every= milliseconds (300), then
+ * "[DONE]". Without IDs under /plain/chat/completions, with IDs under /ids/chat/completions.
  */
 #include <sluice.h>
 #include <stdio.h>

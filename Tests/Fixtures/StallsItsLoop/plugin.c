@@ -1,4 +1,4 @@
-/* Promises not to block, and sleeps for 200 ms in each `next`. */
+/* Promises not to block, but sleeps for 200 ms in each `next`. */
 #include "../ledger.h"
 
 static int32_t next(struct stream *stream, sluice_event *event)

@@ -1,4 +1,4 @@
-/* A producer whose struct_size was forgotten. */
+/* A producer without struct_size. */
 #include "../minimal.h"
 
 static const sluice_producer producer = {

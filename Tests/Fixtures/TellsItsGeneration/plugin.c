@@ -1,4 +1,4 @@
-/* The moment at which its image was loaded, again and again: tells one generation from another. */
+/* Sends the time at which its image was loaded, repeatedly, to distinguish generations. */
 #include "../ledger.h"
 
 static int32_t next(struct stream *stream, sluice_event *event)

@@ -1,4 +1,4 @@
-/* One event that tells what `open` saw of the request, a line each; then waits. */
+/* One event with what `open` received of the request, one line for each part; then waits. */
 #include "../ledger.h"
 
 static int32_t open_stream(struct stream *stream)

@@ -1,4 +1,4 @@
-/* Its entry asks the process to end. */
+/* Its entry sends SIGTERM to the process. */
 #include "../minimal.h"
 #include <signal.h>
 

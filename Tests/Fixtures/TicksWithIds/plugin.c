@@ -1,4 +1,6 @@
-/* A number every ?every= milliseconds (10), with an id from which it resumes; even ones are of type "even"; ends at ?count=. */
+/*
+ * A number every ?every= milliseconds (10), with an ID to resume from; even ones have the type "even"; ends at ?count=.
+ */
 #include "../ledger.h"
 
 static int32_t open_stream(struct stream *stream)

@@ -1,4 +1,4 @@
-/* The second event's type would start a field of its own. */
+/* The second event's type contains a newline, and would start another field. */
 #include "../ledger.h"
 
 static int32_t next(struct stream *stream, sluice_event *event)

@@ -1,4 +1,4 @@
-/* Calls a function that nobody defines; loaded lazily, it would end the host at that call. */
+/* Calls an undefined function; with lazy binding, this call would end the host. */
 #include "../minimal.h"
 
 int32_t a_function_that_nobody_defines(void);

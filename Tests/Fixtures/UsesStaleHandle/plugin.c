@@ -1,10 +1,10 @@
-/* Goes on using a stream's handle, from a thread, after its `close`. */
+/* A thread continues to use a stream's handle after its `close`. */
 #include "../ledger.h"
 
 static void late(void *nothing)
 {
     (void)nothing;
-    abort(); /* scheduled on a stream that is over, it must never run */
+    abort(); /* scheduled on a stream that has ended: must never run */
 }
 
 static void *haunt(void *handle)
@@ -39,7 +39,7 @@ static int32_t next(struct stream *stream, sluice_event *event)
 
 static void *start_late(void *handle)
 {
-    sleep_ms(20); /* until close has surely returned */
+    sleep_ms(20); /* close has returned by then */
     return haunt(handle);
 }
 

@@ -1,4 +1,4 @@
-/* One event, then nothing until woken, and nobody wakes it. */
+/* One event, then nothing until it is woken, which never happens. */
 #include "../ledger.h"
 
 static int32_t next(struct stream *stream, sluice_event *event)

@@ -1,4 +1,4 @@
-/* `next` waits until a thread of the plugin's has something and wakes it; ends after ?count= events. */
+/* `next` waits until a thread has an event and wakes it; ends after ?count= events. */
 #include "../ledger.h"
 
 static void *produce(void *state)

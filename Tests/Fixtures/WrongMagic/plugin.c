@@ -1,4 +1,4 @@
-/* The first word is not SLUICE_MAGIC: some other library that has an entry of this name. */
+/* The first word is not SLUICE_MAGIC: another library with an entry of this name. */
 #include "../minimal.h"
 
 static const sluice_producer producer = {MINIMAL, .name = "wrong-magic"};
