@@ -2,7 +2,8 @@ import Glibc
 import TestSupport
 import Testing
 
-/// What the tests of `sluice new`, `build`, `run` and `dev` share: a folder to work in, and the command as an author runs it there.
+/// Shared by the tests of `sluice new`, `build`, `run` and `dev`: a folder to work in, and the command as an author
+/// runs it there.
 final class Workshop: Sendable {
     let directory = TemporaryDirectory()
 
@@ -10,10 +11,10 @@ final class Workshop: Sendable {
 
     func path(_ name: String) -> String { "\(directory.path)/\(name)" }
 
-    /// Kept beside the products, so that the library for Swift is not compiled by every test.
+    /// Kept beside the products, so that not every test compiles the Swift library.
     static let cache = BuiltProducts.cache
 
-    /// The words that run the command in the folder.
+    /// A command line that runs the command in the folder.
     func words(_ arguments: [String], environment: [String: String] = [:], sluice: String = BuiltProducts.sluice)
         -> [String]
     {
@@ -31,12 +32,12 @@ final class Workshop: Sendable {
         try ChildProgram.run(["env", "-C", directory.path] + arguments)
     }
 
-    /// All names in the folder, hidden ones included.
+    /// All names in the folder, including hidden ones.
     func names() throws -> [String] {
         try run("ls", "-A").output.split(separator: "\n").map(String.init)
     }
 
-    /// The symbols that a file exports, as nm(1) writes their kinds in capitals.
+    /// The symbols that a file exports; nm(1) shows their kinds in upper case.
     func exports(of file: String) throws -> [String] {
         try run("nm", "-D", "--defined-only", file).output.split(separator: "\n").compactMap { line in
             let words = line.split(separator: " ")
@@ -46,7 +47,7 @@ final class Workshop: Sendable {
 
     func write(_ text: String, to name: String) { directory.write(text.utf8, to: name) }
 
-    /// A C compiler that never comes to an end.
+    /// A C compiler that never finishes.
     final class SlowCompiler: Sendable {
         let path: String
         private let started: NamedPipe<pid_t>
@@ -58,8 +59,8 @@ final class Workshop: Sendable {
                 program: "#!/bin/sh\necho $$ > \(started.path)\nsleep 600\n".utf8, to: "slow")
         }
 
-        /// Waits until it was started so often.
-        /// - Returns: the process.
+        /// Waits until it has been started this many times.
+        /// - Returns: the process ID.
         func waitForStart(_ count: Int = 1) throws -> pid_t {
             guard let pid = started.reader.wait(.seconds(30), from: count - 1, until: { _ in true }) else {
                 throw TestFailure("the compiler was not started")
@@ -68,7 +69,7 @@ final class Workshop: Sendable {
         }
     }
 
-    /// A producer in C that sends one text again and again.
+    /// A C producer that sends a text repeatedly.
     static func c(saying text: String, name: String = "talker", everyMilliseconds: Int = 20) -> String {
         """
         #include <sluice.h>

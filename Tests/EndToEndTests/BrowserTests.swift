@@ -5,13 +5,14 @@ import SystemCalls
 import TestSupport
 import Testing
 
-/// The EventSource of Chromium and of Firefox. In Chromium it runs in a page of the server's origin, as which any answer of the server's serves: a
-/// 404. Firefox shows JSON in a page of no origin, so there it is any page, and the fixtures allow that (`cors=true`).
+/// The EventSource of Chromium and of Firefox. In Chromium, it runs in a page of the server's origin; any answer of the
+/// server is one, such as a 404. Firefox shows JSON in a page without an origin, so any page is used there, and the
+/// fixtures allow that (`cors=true`).
 @Suite(
     "A browser's EventSource", .onTestThreads, .serialized,
     .enabled("neither chromium with chromedriver nor firefox-esr is installed") { !Browser.Kind.installed.isEmpty })
 struct BrowserTests {
-    @Test("events, named events and ids; after the end it does not come back", arguments: Browser.Kind.installed)
+    @Test("events, named events and ids; after the end it does not reconnect", arguments: Browser.Kind.installed)
     func events(_ kind: Browser.Kind) throws {
         try withBrowser(kind, ["TicksWithIds"], flags: ["--retry", "200ms"]) { server, browser in
             let seen: [String] = try browser.run(
@@ -80,7 +81,7 @@ struct BrowserTests {
         }
     }
 
-    @Test("a failed stream says so under a name of its own")
+    @Test("a failed stream reports it with its own event type")
     func failure() throws {
         try withBrowser(.chromium, ["FailsAfterCount"]) { server, browser in
             let seen: [String] = try browser.run(
@@ -95,7 +96,7 @@ struct BrowserTests {
         }
     }
 
-    @Test("over capacity it keeps trying, and gets its stream when there is room")
+    @Test("over capacity, it keeps trying, and gets its stream when there is room")
     func overCapacity() throws {
         try withBrowser(.chromium, ["WaitsForEver"], flags: ["--max-streams", "1", "--retry", "200ms"]) {
             server, browser in
@@ -115,7 +116,7 @@ struct BrowserTests {
         }
     }
 
-    @Test("a stream that ends without an id of its own is not opened again", arguments: Browser.Kind.installed)
+    @Test("a stream that ends without ids of its own is not opened again", arguments: Browser.Kind.installed)
     func endsWithoutIDs(_ kind: Browser.Kind) throws {
         try withBrowser(kind, ["EndsAfterCount"], flags: ["--retry", "100ms"]) { server, browser in
             let seen: [String] = try browser.run(
@@ -136,7 +137,7 @@ struct BrowserTests {
         arguments: Browser.Kind.installed)
     func anchor(_ kind: Browser.Kind) throws {
         try withBrowser(kind, ["SharedTicks"], flags: ["--max-age", "300ms", "--retry", "100ms"]) { server, browser in
-            // An event each 700 ms, and no response that is older than 300 ms: most of them end before an event comes.
+            // An event every 700 ms, and no response older than 300 ms, so most responses end before an event arrives.
             let seen: [Int] = try browser.run(
                 """
                 const seen = [];
@@ -150,7 +151,7 @@ struct BrowserTests {
         }
     }
 
-    @Test("a producer's own reconnection time outlives the end of its stream", arguments: Browser.Kind.installed)
+    @Test("a producer's own reconnection time is kept after the end of its stream", arguments: Browser.Kind.installed)
     func producersRetry(_ kind: Browser.Kind) throws {
         let plugin = try fixturePlugin("SetsRetry")
         try withBrowser(kind, [plugin], flags: ["--max-age", "300ms", "--retry", "50ms"]) { server, browser in
@@ -177,7 +178,7 @@ struct BrowserTests {
         }
     }
 
-    /// What the wall clock is ahead of the monotonic one, in nanoseconds.
+    /// The wall clock minus the monotonic clock, in nanoseconds.
     private func wallClockOffset() -> Int64 {
         var wall = timespec()
         clock_gettime(CLOCK_REALTIME, &wall)

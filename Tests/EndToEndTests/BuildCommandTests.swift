@@ -6,7 +6,7 @@ import Testing
 struct BuildCommandTests {
     private let workshop = Workshop()
 
-    @Test("a file in C becomes a plugin that exports its entry, and nothing else")
+    @Test("a C file becomes a plugin that exports only its entry")
     func c() throws {
         workshop.write(Workshop.c(saying: "hello"), to: "talker.c")
         let built = try workshop.sluice("build", "talker.c")
@@ -18,7 +18,7 @@ struct BuildCommandTests {
         #expect(try workshop.sluice("inspect", "talker.so").output.contains("GET /talker"))
     }
 
-    @Test("files in Swift become one that uses the server's own Swift")
+    @Test("Swift files become a plugin that uses the server's own Swift libraries")
     func swift() throws {
         workshop.write(Workshop.swift(saying: "hello"), to: "Talker.swift")
         mkdir(workshop.path("two"), 0o755)
@@ -34,7 +34,7 @@ struct BuildCommandTests {
     }
 
     @Test(
-        "errors are passed on with their lines, and leave what was built before as it was", arguments: ["c", "swift"])
+        "errors are passed on with their lines, and an earlier build is not changed", arguments: ["c", "swift"])
     func errors(language: String) throws {
         let file = "talker.\(language)"
         workshop.write("this is no code\n", to: file)
@@ -60,7 +60,7 @@ struct BuildCommandTests {
         #expect(unknown.status == 1 && unknown.output.contains("no-such-library"))
     }
 
-    @Test("a symbol that nobody defines is found when it is built, not when it is loaded")
+    @Test("an undefined symbol is detected by the build, not by loading")
     func undefined() throws {
         workshop.write(
             "void missing(void);\n__attribute__((constructor)) static void f(void) { missing(); }\n"
@@ -72,7 +72,7 @@ struct BuildCommandTests {
     }
 
     @Test(
-        "without a compiler: says which is missing, and how to get it",
+        "without a compiler: the message says which is missing, and how to get it",
         arguments: [("c", "gcc"), ("swift", "swift.org")])
     func noCompiler(language: String, remedy: String) throws {
         workshop.write("", to: "a.\(language)")
@@ -82,7 +82,7 @@ struct BuildCommandTests {
         #expect(failed.output.split(separator: "\n").count == 1)
     }
 
-    @Test("what cannot be built: one line, and the status says whose fault it is")
+    @Test("what can't be built: one line, and the status shows who has to fix it")
     func mistakes() throws {
         workshop.write("", to: "a.c")
         workshop.write("", to: "b.swift")
@@ -121,7 +121,7 @@ struct BuildCommandTests {
         #expect(readFile(workshop.path("a.so")) == Array("new\n".utf8))
     }
 
-    @Test("a compiler that does not say what it reads is no use where others could change that")
+    @Test("a compiler that does not list the files it reads is refused, unless insecure files are accepted")
     func silentCompiler() throws {
         workshop.write("", to: "a.c")
         try workshop.directory.write(
@@ -161,7 +161,7 @@ struct BuildCommandTests {
         #expect(try workshop.names() == ["a.c", "mark", "slow", "temporary"])
     }
 
-    @Test("two at once, with nothing kept yet, both succeed and keep one library")
+    @Test("two at once, with an empty cache, both succeed and cache one library")
     func together() throws {
         workshop.write(Workshop.swift(saying: "one"), to: "One.swift")
         workshop.write(Workshop.swift(saying: "two"), to: "Two.swift")
@@ -175,7 +175,7 @@ struct BuildCommandTests {
         #expect(try workshop.sluice("inspect", "One.so").status == 0)
     }
 
-    @Test("an installed command finds its files in share/sluice, and says where it looked")
+    @Test("an installed command finds its files in share/sluice, or lists the places that were searched")
     func installed() throws {
         for folder in ["bin", "share", "share/sluice"] { mkdir(workshop.path(folder), 0o755) }
         let command = workshop.path("bin/sluice")

@@ -6,7 +6,7 @@ import Testing
 @Suite("Callbacks into the host", .onTestThreads)
 struct CallbackTests {
     @Test(
-        "calls from within open, next, close and other calls reach their stream",
+        "calls within open, next, close and other calls reach their stream",
         arguments: ["SLUICE_NONBLOCKING", "0"])
     func everywhere(flags: String) throws {
         let plugin = try fixturePlugin(
@@ -26,7 +26,7 @@ struct CallbackTests {
         }
     }
 
-    @Test("a storm of 8 threads arrives complete where the queue has room for it")
+    @Test("a storm of 8 threads arrives completely if the queue has room for it")
     func storm() throws {
         try withServer(["CallbackStorm"], flags: ["--handoff-bytes", "4194304"]) { server in
             let subscriber = try server.subscribe("/callback-storm?count=20000&tag=a")
@@ -43,12 +43,12 @@ struct CallbackTests {
     }
 
     @Test(
-        "what a storm has no room for is dropped, the newest or the oldest, and counted",
+        "events of a storm without room are dropped, the newest or the oldest, and counted",
         arguments: ["newest", "oldest"])
     func dropping(_ which: String) throws {
         try withServer(["CallbackStorm"], flags: ["--handoff-bytes", "4096"]) { server in
             let signature = "n:+i64,+_:+str;+full%3Ddrop-\(which)"
-            // It reads nothing for a while, so that the queue fills up; with short segments the kernel keeps little for it.
+            // It reads nothing for a while, so that the queue fills up; with short segments, the kernel buffers little.
             let subscriber = try server.subscribe(
                 opening: "/callback-storm?count=100000&signature=\(signature)", tag: "a", receiveBufferBytes: 4096,
                 segmentBytes: 536)
@@ -56,7 +56,7 @@ struct CallbackTests {
                 line.message.contains("dropped the \(which) event")
             }
             var last = 0
-            // Numbers that other threads took later may come earlier.
+            // Numbers that other threads took later can arrive earlier.
             while last < (which == "oldest" ? 99_900 : 1) {
                 let data = try #require(try subscriber.nextEvent().data)
                 last = max(last, Int(data.filter(\.isNumber)) ?? 0)
@@ -69,7 +69,7 @@ struct CallbackTests {
         }
     }
 
-    @Test("a storm that has no room fails the stream, if it is to")
+    @Test("a storm without room fails the stream, if the signature says so")
     func failing() throws {
         try withServer(["CallbackStorm"], flags: ["--handoff-bytes", "4096"]) { server in
             // It reads nothing until then, so that the queue fills up however fast the server is.
@@ -83,7 +83,7 @@ struct CallbackTests {
         }
     }
 
-    @Test("a library that calls on after close, for many streams and across a reload, does no harm, and is named")
+    @Test("a library that still calls after close, for many streams and across a reload, does no harm, and is named")
     func late() throws {
         try withServer(["CallsBackLate"]) { server in
             for round in 0..<3 {
@@ -93,7 +93,7 @@ struct CallbackTests {
                 for subscriber in subscribers { #expect(try subscriber.nextEvent().data == "{\"n\":1}") }
                 for subscriber in subscribers { subscriber.client.close() }
                 for number in 0..<40 { try server.expectClose(of: "\(round).\(number)", .disconnected) }
-                // The next generation serves while the library of this one still calls.
+                // The next generation serves while this one's library still calls.
                 if round == 1 {
                     try server.install("CallsBackLate", appending: [UInt8(round)])
                     server.signal(SIGHUP)
@@ -104,7 +104,7 @@ struct CallbackTests {
                 line.message.contains("was called after the close of its stream")
             }
             #expect(line["producer"] == "calls-back-late")
-            // Each of the libraries' threads comes to its end: none was let in again once it had been shut out.
+            // Each of the libraries' threads ends: no call had an effect again after the first without one.
             let ends = { server.ledger.entries.filter { $0.what == "note" && $0.details.first == "live" } }
             #expect(blockingEventually(within: .seconds(20)) { ends().count == 120 })
             #expect(ends().allSatisfy { $0.details == ["live", "1", "late", "1"] })
@@ -116,7 +116,7 @@ struct CallbackTests {
         }
     }
 
-    @Test("a thousand streams with functions of their own come and go, and what they leave is shown")
+    @Test("a thousand streams with their own functions open and close, and the remaining memory is shown")
     func churn() throws {
         let plugin = try fixturePlugin(
             "CallsBackEverywhere", defines: ["FIXTURE_NAME=\"calls-back\"", "FIXTURE_FLAGS=SLUICE_NONBLOCKING"])
@@ -138,7 +138,7 @@ struct CallbackTests {
         }
     }
 
-    @Test("there is an end to the number of functions: then bind says so, and everything else goes on")
+    @Test("the number of functions is limited: then bind fails, and everything else continues")
     func bound() throws {
         try withServer(["BindsManyTimes"]) { server in
             let greedy = try server.subscribe("/binds-many-times?count=100000&tag=a")
@@ -148,7 +148,7 @@ struct CallbackTests {
             #expect(line["producer"] == "binds-many-times")
             greedy.client.close()
             try server.expectClose(of: "a", .disconnected)
-            // They rest now, and are no more than that.
+            // The functions are resting now, and can't be reused yet.
             let client = try server.connect()
             try client.send("GET /binds-many-times?count=1 HTTP/1.1\r\nHost: localhost\r\n\r\n")
             #expect(try client.readResponse().status == 503)

@@ -2,7 +2,7 @@ import Glibc
 import TestSupport
 import Testing
 
-/// Files that want to be loaded beside files that hang, and what is remembered of them.
+/// Files to be loaded together with files that hang, and the decisions that are remembered about them.
 @Suite("Candidates", .onTestThreads)
 struct CandidateTests {
     @Test("one that is ready does not wait for those that hang, and SIGUSR1 is answered meanwhile")
@@ -20,7 +20,7 @@ struct CandidateTests {
         }
     }
 
-    @Test("a refusal is remembered, whatever it was for, until the file is written again")
+    @Test("a refusal is remembered, whatever its reason, until the file is written again")
     func remembered() throws {
         let flags = ["--probe-deadline", "2s", "--probe-memory", "64M"]
         let refused = ["SleepsInEntry", "EatsMemory", "EntryReturnsNull", "UndefinedSymbol", "CrashesInConstructor"]
@@ -35,7 +35,7 @@ struct CandidateTests {
                         && $0["error"]?.contains("(not retried") == true
                 }
             }
-            // It may have been mended by something that nobody can see.
+            // A change elsewhere may have fixed it.
             #expect(utimes("\(server.pluginDirectory)/EntryReturnsNull.so", nil) == 0)
             start = server.logLines.count
             try server.reload()
@@ -56,14 +56,14 @@ struct CandidateTests {
         }
     }
 
-    /// Puts a copy in the place of a file.
+    /// Replaces a file with a copy.
     private static func replace(_ path: String) throws {
         let directory = TemporaryDirectory()
         let copy = directory.write(readFile(path) ?? [], to: "copy")
         guard rename(copy, path) == 0 else { throw TestFailure("\(path) cannot be replaced") }
     }
 
-    @Test("a library that changed on disk is named at the reload, and in the status")
+    @Test("a library that changed on disk is named by the reload and by the status")
     func changedLibrary() throws {
         let library = try fixturePlugin("NeedsLibrary").dropLast("NeedsLibrary.so".count) + "libdependency.so"
         try withServer(["NeedsLibrary"]) { server in

@@ -38,7 +38,7 @@ struct CheckTests {
         )
     }
 
-    /// What each defect is called, where it shows, and how.
+    /// For each defect: its name, the scenario that finds it, and the kind of finding.
     private static let defects: [(defect: String, scenario: String, kind: String)] = [
         ("LEAKS_MEMORY", "leaks", "leak"), ("LEAKS_BUT_FOR_ONCE", "leaks", "leak"),
         ("LEAKS_BUT_FOR_TWICE", "leaks", "leak"),
@@ -61,7 +61,7 @@ struct CheckTests {
         ("REJECTS_EVERYTHING", "events", "unopened"),
     ]
 
-    @Test("finds each defect, and says what it is", arguments: defects.indices)
+    @Test("finds each defect, with its kind", arguments: defects.indices)
     func defect(index: Int) throws {
         let (defect, scenario, kind) = Self.defects[index]
         let (status, verdict) = try check([
@@ -82,7 +82,7 @@ struct CheckTests {
         #expect(verdict.producers[0].scenarios.allSatisfy { $0.verdict == "good" })
     }
 
-    @Test("a call that is late once, which may be the machine's fault, accuses nobody")
+    @Test("a single late call, which the machine may have caused, is not a finding")
     func lateOnce() throws {
         let directory = TemporaryDirectory()
         let mark = "\(directory.path)/stalled"
@@ -93,7 +93,7 @@ struct CheckTests {
         #expect(status == 0, "\(verdict.findings)")
     }
 
-    @Test("a scenario that is run again for a late call tells what only the second run shows")
+    @Test("if a scenario is repeated because of a late call, findings of the second run count")
     func secondRun() throws {
         let directory = TemporaryDirectory()
         let defines = ["STALLS_ONCE=\"\(directory.path)/stalled\"", "CRASHES_LATER"]
@@ -137,7 +137,7 @@ struct CheckTests {
         #expect(status == 0, "\(verdict.findings)")
     }
 
-    @Test("a mistake gets one line")
+    @Test("a mistake is reported in one line")
     func mistakes() throws {
         func says(_ arguments: [String], _ status: Int32, _ text: String) throws {
             let program = try ChildProgram.run([BuiltProducts.sluice, "check"] + arguments)

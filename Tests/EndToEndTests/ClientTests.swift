@@ -4,11 +4,11 @@ import ProducerInterface
 import TestSupport
 import Testing
 
-@Suite("Clients that others wrote", .onTestThreads)
+@Suite("Third-party clients", .onTestThreads)
 struct ClientTests {
     static let environment = getenv("SLUICE_TEST_VENV").map { String(cString: $0) }
 
-    @Test("curl -N shows the events as they come, and ends with the stream")
+    @Test("curl -N shows the events as they arrive, and ends with the stream")
     func curl() throws {
         try withServer(["TicksWithIds", "WaitsForEver"]) { server in
             let whole = try ChildProgram.run(
@@ -33,7 +33,7 @@ struct ClientTests {
             ["\(Self.environment ?? "")/bin/python", "\(repositoryRoot)/Tests/Clients/\(script)"] + arguments)
     }
 
-    /// What a program printed up to its end, each line an array of JSON.
+    /// The lines that a program printed before its end, each an array in JSON.
     private func lines(of program: RunningProgram) throws -> [[String?]] {
         let status = program.waitForExit(.seconds(60))
         #expect(status == .status(0), "\(program.errors.lines)")
@@ -42,7 +42,7 @@ struct ClientTests {
     }
 
     @Test(
-        "libraries from PyPI read events, types and ids, and the end; keep-alives make no event", libraries,
+        "libraries from PyPI read events, types and ids, and the end; keep-alives cause no event", libraries,
         arguments: ["read_sseclient.py", "read_httpx_sse.py"])
     func library(_ script: String) throws {
         try withServer(["TicksWithIds", "WaitsForEver"], flags: ["--keep-alive", "40ms"]) { server in
@@ -61,13 +61,13 @@ struct ClientTests {
         }
     }
 
-    /// With a body that ends with its connection, these wait for some hundred bytes before they hand on any.
+    /// If a body ends with its connection, these libraries wait for some hundred bytes before they pass on any.
     @Test(
-        "libraries that read by the chunk get each event when it comes", libraries,
+        "libraries that read by the chunk get each event when it arrives", libraries,
         arguments: ["read_sseclient.py", "read_urllib3.py"])
     func promptly(_ script: String) throws {
         try withServer(["WaitsForEver"]) { server in
-            // No other byte is sent for 15 seconds after the event.
+            // Nothing else is sent for 15 seconds after the event.
             let waiting = try start(script, server.url + "/waits-for-ever?tag=a")
             #expect(waiting.output.wait(.seconds(10)) { $0.contains("the only one") } != nil)
             waiting.signal(SIGKILL)
@@ -82,14 +82,14 @@ struct ClientTests {
         try withServer([fixturePlugin("SpeaksLikeAModel")], flags: ["--keep-alive", "50ms"]) { server in
             let pieces = try lines(of: start("read_openai.py", "\(server.url)/\(route)"))
             #expect(pieces.map { $0[2] } == ["Hello", ", ", "world", "."])
-            // The same answer, without anything filtered out.
+            // The same answer, unfiltered.
             let events = try lines(of: start("read_httpx_sse.py", "\(server.url)/\(route)/chat/completions", "POST"))
             #expect(events.count == 5 && events.last?[2] == "[DONE]")
             #expect(events.map { $0[1] } == (route == "ids" ? ["1", "2", "3", "4", "5"] : ["", "", "", "", ""]))
         }
     }
 
-    @Test("an answer that was cut off is told from one that is complete: curl's exit status")
+    @Test("an incomplete response differs from a complete one: curl's exit status")
     func cutOff() throws {
         try withServer([fixturePlugin("SpeaksLikeAModel"), fixturePlugin("TicksWithIds")]) { server in
             func curl(_ arguments: String...) throws -> RunningProgram {
@@ -105,7 +105,8 @@ struct ClientTests {
                 #expect(waiting.output.wait(.seconds(10)) { $0.hasPrefix("data: ") } != nil)
             }
             server.signal(SIGTERM)
-            // 18: "transfer closed with outstanding read data remaining". A GET's client is told when to reconnect, and that this is all.
+            // 18: "transfer closed with outstanding read data remaining". A GET's client gets a reconnection time and a
+            // complete response.
             #expect(cut.waitForExit(.seconds(30)) == .status(18))
             #expect(stream.waitForExit(.seconds(30)) == .status(0))
             #expect(stream.output.waitForEnd(.seconds(10)) && stream.output.lines.last?.hasPrefix("retry: ") == true)

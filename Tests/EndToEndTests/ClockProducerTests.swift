@@ -25,7 +25,7 @@ struct ClockProducerTests {
         return time.tv_sec * 1000 + time.tv_nsec / 1_000_000
     }
 
-    @Test("tells the full intervals of the wall clock, each once, when they have come", arguments: [50, 70, 250])
+    @Test("sends the full intervals of the wall clock, each once, when they have passed", arguments: [50, 70, 250])
     func aligned(interval: Int) throws {
         try withShippedPlugin("clock") { server in
             let start = now
@@ -42,14 +42,14 @@ struct ClockProducerTests {
         }
     }
 
-    /// The same moment, as another implementation writes it.
+    /// The same time, formatted by another implementation.
     private func text(_ epoch: Int) -> String {
         let seconds = Date(timeIntervalSince1970: Double(epoch / 1000)).formatted(.iso8601)
         let milliseconds = String(1000 + epoch % 1000).dropFirst()
         return "\(seconds.dropLast()).\(milliseconds)Z"
     }
 
-    @Test("refuses an interval that is none")
+    @Test("rejects an invalid interval")
     func badIntervals() throws {
         try withShippedPlugin("clock") { server in
             for interval in ["0", "-1", "0.009", "86401", "nan", "inf", "-inf", "1e300", "x"] {

@@ -2,9 +2,9 @@ import Glibc
 import TestSupport
 import Testing
 
-@Suite("The command's manners", .onTestThreads)
+@Suite("The command line", .onTestThreads)
 struct CommandTests {
-    @Test("a mistyped flag: status 2, and the right one is named")
+    @Test("a misspelled flag: status 2, with a suggestion")
     func mistypedFlag() throws {
         let program = try sluice("serve", "--lissten", "127.0.0.1:0", "/tmp")
         #expect(program.status == 2)
@@ -13,7 +13,7 @@ struct CommandTests {
     }
 
     @Test(
-        "a value that is none: status 2, and what was expected",
+        "an invalid value: status 2, with what was expected",
         arguments: [
             ["--listen", "nonsense"], ["--keep-alive", "soon"], ["--max-streams", "few"], ["--write-deadline", "5x"],
             ["--log-level", "chatty"], ["--listen", "127.0.0.1:99999"],
@@ -24,7 +24,7 @@ struct CommandTests {
         #expect(program.output.contains(flag[0]) && program.output.contains(flag[1]), "\(program.output)")
     }
 
-    @Test("a directory that does not exist, or holds nothing")
+    @Test("a directory that does not exist, or is empty")
     func noPlugins() throws {
         let missing = try sluice("serve", "/no/such/directory", "--listen", "127.0.0.1:0")
         #expect(missing.status == 1)
@@ -36,14 +36,14 @@ struct CommandTests {
         #expect(program.output.contains(".so"))
     }
 
-    @Test("a port in use: says so, and ends")
+    @Test("a port in use: an error message, and the process ends")
     func portInUse() throws {
         try withServer(["WaitsForEver"]) { server in
             let program = try sluice("serve", server.pluginDirectory, "--listen", "127.0.0.1:\(server.port)")
             #expect(program.status == 1)
             #expect(program.output.contains(String(server.port)))
             #expect(program.output.lowercased().contains("in use"))
-            // The first one does not mind.
+            // The first server is not affected.
             #expect(try server.subscribe("/waits-for-ever").nextEvent().data == "the only one")
         }
     }
@@ -63,7 +63,7 @@ struct CommandTests {
         #expect(program.waitForExit(.seconds(10)) == .status(0))
     }
 
-    @Test("a directory that everybody may write to is refused, unless one insists")
+    @Test("a directory that everyone can write to is refused, unless insecure plugins are accepted")
     func worldWritable() throws {
         let directory = TemporaryDirectory()
         directory.write(readFile(try fixturePlugin("WaitsForEver")) ?? [], to: "plugin.so", mode: 0o755)
@@ -80,7 +80,7 @@ struct CommandTests {
         #expect(program.waitForExit(.seconds(10)) == .status(0))
     }
 
-    @Test("one bad file does not stop the others, and gets one line")
+    @Test("one bad file does not affect the others, and is reported in one line")
     func badFile() throws {
         let directory = TemporaryDirectory()
         chmod(directory.path, 0o755)
@@ -103,7 +103,7 @@ struct CommandTests {
         }
     }
 
-    @Test("says where it listens, what it serves, and how to try it")
+    @Test("prints where it listens, what it serves, and how to try it")
     func announces() throws {
         try withServer(["WaitsForEver", "TicksWithIds"]) { server in
             let text = {
@@ -133,7 +133,7 @@ struct CommandTests {
         }
     }
 
-    @Test("inspect tells what a plugin declares, without running a server")
+    @Test("inspect shows what a plugin declares, without running a server")
     func inspect() throws {
         let program = try sluice("inspect", BuiltProducts.plugin("hello"))
         #expect(program.status == 0)
@@ -151,7 +151,7 @@ struct CommandTests {
     }
 
     @Test(
-        "--help teaches, for every verb",
+        "--help explains each command",
         arguments: [[]] + ["serve", "dev", "build", "new", "run", "inspect", "reload", "status"].map { [$0] })
     func help(_ arguments: [String]) throws {
         let program = try sluice(arguments + ["--help"])

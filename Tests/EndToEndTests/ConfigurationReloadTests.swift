@@ -2,7 +2,7 @@ import Glibc
 import TestSupport
 import Testing
 
-@Suite("The configuration, read again by a reload", .onTestThreads)
+@Suite("Configuration changes in a reload", .onTestThreads)
 struct ConfigurationReloadTests {
     private func withConfiguration(
         _ text: String, plugins: [String], _ body: (SluiceServer, (String) -> Void) throws -> Void
@@ -14,7 +14,7 @@ struct ConfigurationReloadTests {
         }
     }
 
-    @Test("limits, times, log level and hubs hold from then on, for open streams too")
+    @Test("limits, times, log level and hubs take effect, for open streams, too")
     func takenOver() throws {
         try withConfiguration("max-streams: 1\nlog-level: info\n", plugins: ["WaitsForEver"]) { server, write in
             let open = try server.subscribe("/waits-for-ever?tag=a")
@@ -24,7 +24,7 @@ struct ConfigurationReloadTests {
             let verb = try server.run("reload")
             #expect(verb.status == 0)
             #expect(verb.output.contains("settings   log-level, max-streams, keep-alive, retry"), "\(verb)")
-            // It was told to wait for ever, and the old keep-alive would have let it wait for 15 seconds.
+            // It waits forever, and with the old keep-alive it would wait for 15 seconds.
             #expect(try open.nextFrame(within: .seconds(8)) == ":\n")
             let start = server.logLines.count
             let second = try server.subscribe("/waits-for-ever?tag=b")
@@ -39,7 +39,7 @@ struct ConfigurationReloadTests {
     }
 
     @Test(
-        "what a producer's section says holds for streams that open from then on, of a plugin that has not changed, too"
+        "a producer's section takes effect for streams that open later, even if its plugin has not changed"
     )
     func sections() throws {
         func text(_ colour: String) -> String { "producers: {tells-the-request: {colour: \(colour)}}\n" }
@@ -53,7 +53,7 @@ struct ConfigurationReloadTests {
         }
     }
 
-    @Test("one error, and nothing changes: not the settings, and not the plugins")
+    @Test("one error, and nothing changes: neither the settings nor the plugins")
     func invalid() throws {
         try withConfiguration("max-streams: 1\n", plugins: ["WaitsForEver"]) { server, write in
             let open = try server.subscribe("/waits-for-ever?tag=a")
@@ -68,14 +68,14 @@ struct ConfigurationReloadTests {
             #expect(try server.subscribe("/ends-after-count").head().status == 404)
             let verb = try server.run("reload")
             #expect(verb.status == 1 && verb.error.contains("sluice.yaml:3: keep-alive"), "\(verb)")
-            // Mended, all of it is taken up.
+            // After the fix, everything is loaded.
             write("max-streams: 5\n")
             #expect(try server.run("reload").output.contains("loaded     ends-after-count\nsettings   max-streams"))
             #expect(try server.subscribe("/ends-after-count?count=1").rest().contains { $0.data == "1" })
         }
     }
 
-    @Test("what nothing reads is told once, with what was meant, and does no harm")
+    @Test("settings that nothing reads are reported once, with a suggestion, and do no harm")
     func mistyped() throws {
         let place = TemporaryDirectory()
         let path = place.write("producers:\n  waits-for-evr: {colour: green}\n".utf8, to: "sluice.yaml")
@@ -93,14 +93,14 @@ struct ConfigurationReloadTests {
             #expect(try server.run("reload").status == 0)
             let second = "\(path):1: hubs: no loaded plugin has a producer 'ticks-with-ids'"
             #expect(warnings() == first + [second])
-            // The plugin may come later.
+            // The plugin can be added later.
             try server.install("TicksWithIds")
             #expect(try server.run("reload").status == 0)
             #expect(warnings() == first + [second])
         }
     }
 
-    @Test("what cannot change is named, and the rest changes")
+    @Test("settings that can't change are named, and the rest changes")
     func fixed() throws {
         try withConfiguration("loops: 2\n", plugins: ["WaitsForEver"]) { server, write in
             write("loops: 3\ncontrol: /elsewhere\nmax-streams: 1\n")

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("sluice reload and sluice status", .onTestThreads)
 struct ControlTests {
-    /// What `sluice status --json` says, as far as these tests look at it.
+    /// The parts of `sluice status --json` that these tests use.
     private struct Status: Decodable {
         struct Generation: Decodable {
             struct Holder: Decodable {
@@ -44,7 +44,7 @@ struct ControlTests {
         return try decoder.decode(Status.self, from: Data(verb.output.utf8))
     }
 
-    @Test("a reload is waited for, and its answer names what has changed; whoever holds old code is shown")
+    @Test("reload waits for the result, which names the changes; status shows which streams hold old code")
     func reloading() throws {
         try withServer(["TellsItsGeneration", "TicksWithIds"]) { server in
             let old = try server.subscribe("/tells-its-generation?tag=old")
@@ -73,7 +73,7 @@ struct ControlTests {
             #expect(status.images == 4 && status.generations.allSatisfy { $0.imageBytes >= 4096 })
             #expect(status.imageBytes == status.generations.map(\.imageBytes).reduce(0, +))
 
-            // Nobody has to say which server, if there is one.
+            // If there is only one server, it need not be named.
             let table = try server.run("status")
             #expect(table.status == 0 && table.output.contains("PLUGIN"), "\(table)")
             #expect(table.output.contains("draining generations are held by\n  tells-its-generation 1  stream "))
@@ -81,7 +81,7 @@ struct ControlTests {
         }
     }
 
-    @Test("what is refused is shown, with status 1, and remembered; nothing of it harms what serves")
+    @Test("refusals are shown, with status 1, and remembered; they do not affect what serves")
     func refused() throws {
         try withServer(["TellsItsGeneration"]) { server in
             let old = try server.subscribe("/tells-its-generation?tag=a")
@@ -104,7 +104,7 @@ struct ControlTests {
         }
     }
 
-    @Test("status answers while a reload runs; who asks for one meanwhile is answered by one more, together")
+    @Test("status answers during a reload; reloads requested meanwhile are answered together by one more")
     func meanwhile() throws {
         try withServer(["WaitsForEver"], flags: ["--probe-deadline", "3s"]) { server in
             try server.install("SleepsInEntry")
@@ -118,12 +118,12 @@ struct ControlTests {
             #expect(try server.subscribe("/waits-for-ever?tag=a").nextEvent().data != nil)
             for program in [first] + others { #expect(try Verb(program).status == 1) }
             let reloads = server.logLines[start...].count { $0.message == "reloading" }
-            // Some may have asked only when the second had begun.
+            // Some may have asked after the second one had begun.
             #expect((2...3).contains(reloads), "\(reloads) reloads")
         }
     }
 
-    @Test("status is quick and right with a thousand streams")
+    @Test("status is quick and correct with a thousand streams")
     func load() throws {
         try withServer(["TicksWithIds"]) { server in
             let subscribers = try (0..<1000).map { _ in try server.subscribe("/ticks-with-ids?every=200") }
@@ -133,14 +133,14 @@ struct ControlTests {
                 #expect(status.openStreams == 1000)
                 #expect(status.generations.first?.openStreams == 1000 && status.generations.first?.subscribers == 1000)
             }
-            // None was held up or lost: each gets its next events in their order.
+            // None was delayed or lost: each gets its next events in order.
             for subscriber in subscribers.prefix(50) {
                 #expect(try (0..<3).map { _ in try subscriber.nextEvent().data } == ["2", "3", "4"])
             }
         }
     }
 
-    @Test("without a server, with two, and with another one in the place, one line says so")
+    @Test("no server, two servers, or another one on the socket are reported in one line")
     func finding() throws {
         let runtime = TemporaryDirectory()
         let program = try RunningProgram(
@@ -153,7 +153,7 @@ struct ControlTests {
             #expect(wrong.status == 1 && wrong.error.contains("no server is running there"), "\(wrong)")
             let twin = try server.run("serve", server.pluginDirectory, "--listen", "127.0.0.1:0")
             #expect(twin.status == 1 && twin.error.contains("a server already serves this directory"), "\(twin)")
-            // With a socket of its own it may serve the same directory.
+            // With its own socket, it can serve the same directory.
             let path = "\(server.directory.path)/twin"
             let second = try server.start([
                 "serve", server.pluginDirectory, "--listen", "127.0.0.1:0", "--control", path,
@@ -163,7 +163,7 @@ struct ControlTests {
             second.signal(SIGKILL)
             #expect(second.waitForExit(.seconds(10)) == .signal(SIGKILL))
             #expect(try server.run("status", "--control", path).error.contains("no server is running there"))
-            // What it left behind is in nobody's way.
+            // The socket that it left behind does no harm.
             let third = try server.start([
                 "serve", server.pluginDirectory, "--listen", "127.0.0.1:0", "--control", path,
             ])
@@ -184,7 +184,7 @@ struct ControlTests {
         "other users are refused, even if they reach the socket",
         .enabled(if: geteuid() == 0 && ["setpriv", "perl"].allSatisfy { access("/usr/bin/\($0)", X_OK) == 0 }))
     func otherUsers() throws {
-        // The path to it is open to all, and so is the socket.
+        // Everyone can reach and use the socket.
         let place = TemporaryDirectory()
         chmod(place.path, 0o755)
         let path = "\(place.path)/control"

@@ -19,7 +19,7 @@ struct CounterProducerTests {
     }
 
     @Test(
-        "counts in steps, up and down, to the very ends of what a number can hold",
+        "counts in steps, up and down, to the largest and smallest numbers",
         arguments: [
             ("from=1&to=10&step=4", ["1", "5", "9"]),
             ("from=5&to=1&step=-2", ["5", "3", "1"]),
@@ -57,7 +57,7 @@ struct CounterProducerTests {
         }
     }
 
-    @Test("goes on exactly behind the id that a subscriber returns with, until there is nothing more: 204")
+    @Test("resumes exactly after the last id of a subscriber, until there is nothing more: 204")
     func resuming() throws {
         try withShippedPlugin("counter") { server in
             var seen: [String] = []
@@ -78,7 +78,7 @@ struct CounterProducerTests {
         }
     }
 
-    @Test("has nothing to say when there is nothing to count: 204")
+    @Test("has nothing to send when there is nothing to count: 204")
     func nothing() throws {
         try withShippedPlugin("counter") { server in
             for query in ["from=2&to=1", "from=1&to=2&step=-1"] {
@@ -87,7 +87,7 @@ struct CounterProducerTests {
         }
     }
 
-    @Test("refuses ids that are not of its count")
+    @Test("rejects ids that are not in its count")
     func badIDs() throws {
         try withShippedPlugin("counter") { server in
             let ids = ["0", "11", "-1", "x", "1x", "01", "+1", "1.0", "0x1", "99999999999999999999"]
@@ -100,7 +100,7 @@ struct CounterProducerTests {
         }
     }
 
-    @Test("refuses parameters that make no sense")
+    @Test("rejects invalid parameters")
     func badParameters() throws {
         try withShippedPlugin("counter") { server in
             let long = String(repeating: "n", count: 65)

@@ -2,14 +2,14 @@ import Glibc
 import TestSupport
 import Testing
 
-/// A plugin that ends the server: the last line names it.
-@Suite("A server that dies of a plugin", .onTestThreads)
+/// If a plugin ends the server, the last line of the log names it.
+@Suite("A plugin that crashes the server", .onTestThreads)
 struct DeathTests {
     struct Death: Sendable, CustomTestStringConvertible {
         let producer: String
         let way: String
         let signal: Int32
-        /// Of the line; an empty text: there is no such member.
+        /// Members of the line; an empty text: there is no such member.
         let members: [String: String]
         var testDescription: String { "\(way), \(producer)" }
     }
@@ -24,7 +24,7 @@ struct DeathTests {
         Death(
             producer: "dies-on-thread", way: "next-segv", signal: SIGSEGV,
             members: ["call": "next", "cause": "segmentation fault", "signal": "SIGSEGV", "address": "0x0"]),
-        // In the C library, or in the host: what of the plugin has led there is told.
+        // In the C library, or in the host: the plugin's call that led there is named.
         Death(
             producer: "dies-on-loop", way: "next-strlen", signal: SIGSEGV,
             members: ["call": "next", "cause": "segmentation fault", "address": "0x0"]),
@@ -51,7 +51,7 @@ struct DeathTests {
             members: ["call": "next", "cause": "stack overflow", "signal": "SIGSEGV"]),
     ]
 
-    @Test("in a call: the line says which, and the signal does what it does", arguments: calls)
+    @Test("in a call: the line names the call, and the signal has its usual effect", arguments: calls)
     func inCall(_ death: Death) throws {
         try dying(death.producer, death.way) { server, line in
             #expect(line.message == Self.crashed && line.level == "critical")
@@ -67,7 +67,7 @@ struct DeathTests {
     }
 
     @Test(
-        "on a thread of the plugin's own: its code is known",
+        "on the plugin's own thread: its code is identified",
         arguments: [("thread-segv", SIGSEGV), ("thread-abort", SIGABRT), ("thread-emit", SIGSEGV)])
     func onOwnThread(_ way: String, _ signal: Int32) throws {
         try dying("dies-on-loop", way) { server, line in
@@ -79,7 +79,7 @@ struct DeathTests {
         }
     }
 
-    @Test("of a newer generation: its number is told")
+    @Test("of a newer generation: its number is logged")
     func newerGeneration() throws {
         try withServer(["Dies"], environment: ["SWIFT_BACKTRACE": "enable=no"], leavesStreams: true) { server in
             try server.install("Dies", appending: [0])
@@ -91,7 +91,7 @@ struct DeathTests {
         }
     }
 
-    @Test("with Swift's own report of crashes, which still comes")
+    @Test("together with Swift's own crash report, which is still printed")
     func withBackTrace() throws {
         let environment = ["SWIFT_BACKTRACE": "enable=yes,interactive=no,color=no,sanitize=no"]
         try withServer(["Dies"], environment: environment, leavesStreams: true) { server in
@@ -104,7 +104,7 @@ struct DeathTests {
         }
     }
 
-    @Test("a log as text gets the line as text")
+    @Test("with a log in text format, the line is text")
     func asText() throws {
         let environment = ["SWIFT_BACKTRACE": "enable=no"]
         try withServer(["Dies"], flags: ["--log-format", "text"], environment: environment, leavesStreams: true) {
@@ -119,7 +119,7 @@ struct DeathTests {
         }
     }
 
-    @Test("a signal that somebody sends accuses no plugin")
+    @Test("a signal from another process is not blamed on a plugin")
     func sent() throws {
         try withServer(["Dies"], environment: ["SWIFT_BACKTRACE": "enable=no"], leavesStreams: true) { server in
             server.signal(SIGSEGV)
@@ -130,7 +130,7 @@ struct DeathTests {
     }
 
     @Test(
-        "a signal that nobody handles is told, too",
+        "a signal without a handler is reported, too",
         arguments: [("next-sigusr2", "SIGUSR2", SIGUSR2), ("next-realtime", "35", 35)])
     func unhandled(_ way: String, _ name: String, _ signal: Int32) throws {
         try dying("dies-on-loop", way) { server, line in
@@ -141,7 +141,7 @@ struct DeathTests {
         }
     }
 
-    @Test("the death of a process that a plugin has forked is not the server's")
+    @Test("the crash of a process that a plugin has forked is not the server's")
     func child() throws {
         try withServer(["Dies"]) { server in
             let stream = try server.subscribe("/dies-on-thread?way=next-fork")
@@ -153,7 +153,7 @@ struct DeathTests {
     }
 
     @Test(
-        "by exit(3): that is a failure, and the log says who",
+        "by exit(3): that is a failure, and the log names the caller",
         arguments: [
             ("dies-on-loop", "next-exit"), ("dies-on-thread", "next-exit"), ("dies-on-loop", "next-quick-exit"),
         ])
@@ -169,7 +169,7 @@ struct DeathTests {
         }
     }
 
-    @Test("by exit(3) on a thread of the plugin's own")
+    @Test("by exit(3) on the plugin's own thread")
     func exitsOnOwnThread() throws {
         try withServer(["Dies"], leavesStreams: true) { server in
             let client = try server.ask("dies-on-loop", "thread-exit")
@@ -184,7 +184,7 @@ struct DeathTests {
         "a plugin, or a library of one, has called exit(3): the process ends, and all streams with it"
 
     @Test(
-        "what plugins leave for the end of the process does not run",
+        "functions that plugins register for the end of the process do not run",
         arguments: ["DestructorNeverReturns", "AtexitCrashes"])
     func trapsAtTheEnd(_ fixture: String) throws {
         try withServer([fixture]) { server in
@@ -194,7 +194,7 @@ struct DeathTests {
         }
     }
 
-    /// Has the plugin end a server, which writes no other report, and looks at the line.
+    /// Lets the plugin end a server without other reports, and checks the line.
     private func dying(_ producer: String, _ way: String, _ body: (SluiceServer, LogLine) throws -> Void) throws {
         try withServer(["Dies"], environment: ["SWIFT_BACKTRACE": "enable=no"], leavesStreams: true) { server in
             let client = try server.ask(producer, way)
@@ -207,7 +207,7 @@ struct DeathTests {
 }
 
 extension SluiceServer {
-    /// Opens a stream, and does not wait for an answer: there may be none.
+    /// Sends a request for a stream without waiting for an answer, because there may be none.
     fileprivate func ask(_ producer: String, _ way: String) throws -> RawClient {
         let client = try connect()
         try client.send("GET /\(producer)?way=\(way) HTTP/1.1\r\nHost: a\r\n\r\n")

@@ -2,7 +2,7 @@ import Glibc
 import TestSupport
 import Testing
 
-/// The example's own page, as an author sees it while the source is edited.
+/// The example's page, as an author sees it while editing the source.
 @Suite(
     "The page of hello-swift in a browser", .onTestThreads,
     .enabled("chromium and chromedriver are not installed") {
@@ -11,7 +11,7 @@ import Testing
 struct DevBrowserTests {
     private let workshop = Workshop()
 
-    @Test("goes on across an edit of the source, and shows what does not compile while the old code goes on")
+    @Test("continues across an edit of the source, and shows errors while the old code keeps serving")
     func edit() throws {
         let shipped = "\(repositoryRoot)/Plugins/hello-swift"
         try #require(workshop.run("cp", "-r", shipped, "plugins").status == 0)
@@ -39,7 +39,7 @@ struct DevBrowserTests {
         #expect(try server.interrupt() == .status(0))
     }
 
-    /// Waits until an element of the page holds a text, and gives all of it.
+    /// Waits until an element of the page contains a text, and returns the element's whole text.
     private func seen(_ id: String, _ text: String) -> String {
         """
         const element = byId('\(id)');

@@ -13,7 +13,7 @@ struct DevCommandTests {
     }
 
     @Test(
-        "what is saved is built and taken up; what does not compile is told, with its lines, while the old code goes on",
+        "saved files are built and loaded; errors are shown with their lines while the old code keeps serving",
         arguments: ["c", "swift"])
     func edit(language: String) throws {
         let file = "talker.\(language)"
@@ -22,7 +22,7 @@ struct DevCommandTests {
         }
         let server = try start([file: source("one")])
         try server.waitForOutput("\(file): built in ")
-        // What takes some seconds is announced.
+        // Builds that take some seconds are announced.
         #expect(server.program.output.lines.contains("\(file): building …") == (language == "swift"))
         let old = try server.subscribe("/talker")
         #expect(try old.nextText() == "one")
@@ -37,7 +37,7 @@ struct DevCommandTests {
         let saved = ContinuousClock.now
         server.save(source("two"), to: file)
         #expect(try old.nextBuild() == DevServer.Build(TestEvent(file, isBuilt: true)))
-        // Its stream ends, as it can't be moved; a browser comes back by itself.
+        // Its stream ends, because it can't be moved; a browser would reconnect by itself.
         _ = try old.rest()
         let new = try server.subscribe("/talker")
         #expect(try new.nextText() == "two")
@@ -46,7 +46,7 @@ struct DevCommandTests {
         #expect(try workshop.run("ls", "-A", "plugins").output == "\(file)\n")
     }
 
-    @Test("sources come and go; a folder is one plugin; headers count; a compiled plugin beside its source is left out")
+    @Test("sources appear and disappear; a folder is one plugin; headers count; a source replaces its compiled plugin")
     func folder() throws {
         let server = try start([:])
         #expect(try server.subscribe("/talker").head().status == 404)
@@ -73,14 +73,14 @@ struct DevCommandTests {
         #expect(try server.subscribe("/talker").nextText() == "second")
 
         unlink(workshop.path("plugins/talker.c"))
-        // From now on the compiled one stands alone.
+        // From now on, there is only the compiled one.
         try server.waitForLog("plugin loaded", ["file": "plugins/talker.so"])
         try server.waitForLog("reloaded", ["loaded": "1", "removed": "1"])
         #expect(try server.subscribe("/talker").nextText() == "first")
         #expect(try server.interrupt() == .status(0))
     }
 
-    @Test("a plugin that is built but cannot be loaded is told as one that is not built")
+    @Test("a plugin that is built but can't be loaded is reported as not built")
     func refused() throws {
         let server = try start(["talker.c": Workshop.c(saying: "one")])
         let old = try server.subscribe("/talker")
@@ -92,7 +92,7 @@ struct DevCommandTests {
         #expect(try server.interrupt() == .status(0))
     }
 
-    @Test("ends at once while a compiler runs, and leaves no file")
+    @Test("ends at once while a compiler is running, and leaves no file")
     func endsWhileBuilding() throws {
         let slow = try Workshop.SlowCompiler(in: workshop)
         let server = try start([:], environment: ["CC": slow.path])
@@ -117,7 +117,7 @@ struct DevCommandTests {
         #expect(try workshop.run("ls", "-A", "temporary").output.isEmpty)
     }
 
-    @Test("without a compiler it says so, and goes on")
+    @Test("without a compiler, it reports that and continues")
     func noCompiler() throws {
         let server = try start(["talker.c": Workshop.c(saying: "one")], environment: ["CC": "no-such-cc"])
         try server.waitForError("CC names 'no-such-cc', which does not exist")
@@ -134,7 +134,7 @@ struct DevCommandTests {
         #expect(try server.interrupt() == .status(0))
     }
 
-    @Test("a directory that is not there: one line, status 1")
+    @Test("a missing directory: one line, status 1")
     func missing() throws {
         let program = try workshop.sluice("dev", "no/such", "--listen", "127.0.0.1:0")
         #expect(program.status == 1 && program.output.contains("no/such"), "\(program.output)")
@@ -143,7 +143,7 @@ struct DevCommandTests {
 }
 
 extension TestEvent {
-    /// What tells of a build without warnings.
+    /// The event of a build without warnings.
     fileprivate init(_ file: String, isBuilt: Bool) {
         self.init(frame: "event: sluice-build\ndata: {\"file\":\"\(file)\",\"ok\":\(isBuilt),\"text\":\"\"}")
     }

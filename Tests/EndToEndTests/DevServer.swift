@@ -2,13 +2,13 @@ import FoundationEssentials
 import Glibc
 import TestSupport
 
-/// A running `sluice dev` on the folder `plugins` of a workshop, its temporary files beside it.
+/// A running `sluice dev` in the folder `plugins` of a workshop, with its temporary files beside it.
 final class DevServer: Sendable {
     let workshop: Workshop
     let program: RunningProgram
     let port: Int
 
-    /// What an event `sluice-build` says.
+    /// The content of an event `sluice-build`.
     struct Build: Decodable, Equatable {
         let file: String
         let ok: Bool
@@ -36,7 +36,7 @@ final class DevServer: Sendable {
         self.port = port
     }
 
-    /// Saves a source as careful editors do: under another name, then renamed.
+    /// Saves a source as careful editors do: to another name, and then renamed.
     func save(_ text: String, to name: String) {
         workshop.write(text, to: "plugins/.\(PathName.last(name)).swp")
         rename(workshop.path("plugins/.\(PathName.last(name)).swp"), workshop.path("plugins/\(name)"))
@@ -46,7 +46,7 @@ final class DevServer: Sendable {
         try TestSubscriber(asking: target, on: try RawClient(port: port))
     }
 
-    /// Waits for a line of the terminal's output, behind so many others.
+    /// Waits for a line of the terminal's output, starting at a line number.
     func waitForOutput(_ text: String, from start: Int = 0) throws {
         guard program.output.wait(.seconds(60), from: start, until: { $0.contains(text) }) != nil else {
             throw TestFailure("not said: \(text); but: \(program.output.lines) \(program.errors.lines)")
@@ -65,7 +65,7 @@ final class DevServer: Sendable {
         }
     }
 
-    /// Ends it, and looks at what it leaves.
+    /// Ends it, and checks what it leaves behind.
     func interrupt() throws -> RunningProgram.Exit? {
         program.signal(SIGINT)
         let exit = program.waitForExit(.seconds(20))
@@ -80,7 +80,7 @@ private enum PathName {
 }
 
 extension TestSubscriber {
-    /// The next report of a build; skips all else.
+    /// The next event of a build; skips all others.
     func nextBuild() throws -> DevServer.Build {
         let deadline = ContinuousClock.now + .seconds(60)
         while true {
@@ -88,7 +88,7 @@ extension TestSubscriber {
         }
     }
 
-    /// The next event that is no report of a build.
+    /// The next event that is not about a build.
     func nextText() throws -> String? {
         while true {
             let event = try nextEvent()

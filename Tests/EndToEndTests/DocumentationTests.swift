@@ -10,13 +10,13 @@ struct DocumentationTests {
         "WrappingC",
     ]
 
-    @Test("is all there")
+    @Test("is complete")
     func complete() throws {
         let names = try ChildProgram.run(["ls", Self.catalogue]).output.split(separator: "\n").map(String.init)
         #expect(names == Self.pages.map { $0 + ".md" })
     }
 
-    /// The blocks of one language on a page.
+    /// The code blocks of a language on a page.
     private func snippets(_ language: String, on page: String) throws -> [String] {
         let text = String(decoding: try #require(readFile("\(Self.catalogue)/\(page).md")), as: UTF8.self)
         var blocks: [String] = []
@@ -34,7 +34,7 @@ struct DocumentationTests {
         return blocks
     }
 
-    @Test("shows code that compiles, without a warning", arguments: pages)
+    @Test("shows code that compiles without a warning", arguments: pages)
     func snippets(page: String) throws {
         let directory = TemporaryDirectory()
         let swift = try snippets("swift", on: page)
@@ -57,7 +57,7 @@ struct DocumentationTests {
         }
     }
 
-    @Test("becomes a site without a warning")
+    @Test("is built into a site without a warning")
     func site() throws {
         let directory = TemporaryDirectory()
         let graphs = "\(directory.path)/graphs"

@@ -2,12 +2,13 @@ import Glibc
 import TestSupport
 import Testing
 
-/// An event is the same event whichever way it came in: returned by `next`, given to `emit`, or made by a function of `callback`.
-@Suite("Three ways in, one meaning", .onTestThreads)
+/// An event is the same in all three ways: returned by `next`, passed to `emit`, or created by a function of
+/// `callback`.
+@Suite("Three ways to send an event", .onTestThreads)
 struct EventWaysTests {
     private static let producers = ["own", "own-threads", "shared", "shared-threads"]
 
-    /// The number in `{"n":7,"build":1,"last":"-"}`, its build, and what `open` was told.
+    /// The number in `{"n":7,"build":1,"last":"-"}`, its build, and the last id that `open` received.
     private struct Number: Equatable {
         let n: Int
         let build: Int
@@ -31,7 +32,7 @@ struct EventWaysTests {
     }
 
     @Test(
-        "what is emitted within next comes before what that returns, and so before all later ones",
+        "events emitted within next come before the one that it returns, and so before all later ones",
         arguments: ["0", "SLUICE_NONBLOCKING", "SLUICE_SHARED", "SLUICE_SHARED | SLUICE_NONBLOCKING"])
     func emittedWithinNext(flags: String) throws {
         try withServer([fixturePlugin("EmitsInNext", defines: ["FLAGS=(\(flags))"])]) { server in
@@ -41,13 +42,13 @@ struct EventWaysTests {
         }
     }
 
-    @Test("after a reload the stream goes on behind the last id, in the same response", arguments: producers, 0...2)
+    @Test("after a reload, the stream continues after the last id, in the same response", arguments: producers, 0...2)
     func reload(producer: String, way: Int) throws {
         try server { server in
             let subscriber = try server.subscribe("/\(producer)?way=\(way)")
             var expected = 1
             var number = try Number(subscriber.nextEvent())
-            // One that is in the middle of its numbers has its first one behind it.
+            // A stream that has already begun can start at any number.
             expected = number.n + 1
             while number.n < 5 {
                 number = try Number(subscriber.nextEvent())
@@ -67,7 +68,7 @@ struct EventWaysTests {
     }
 
     @Test(
-        "who returns with an id resumes behind it; the id of a complete stream opens none", arguments: producers, 0...2)
+        "a subscriber resumes after its id; the id of a complete stream opens none", arguments: producers, 0...2)
     func returning(producer: String, way: Int) throws {
         try server { server in
             let target = "/\(producer)?way=\(way)&count=6&every=2"
@@ -81,7 +82,7 @@ struct EventWaysTests {
     }
 
     @Test(
-        "who returns with an id that a shared stream no longer holds is told of the gap",
+        "a subscriber whose id is no longer in a shared stream's history is told of the gap",
         arguments: ["shared", "shared-threads"], 0...2)
     func gap(producer: String, way: Int) throws {
         try server(["--history-events", "3"]) { server in

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("The exec producer", .onTestThreads)
 struct ExecProducerTests {
-    /// Runs a server with one command, "it", which the shell runs here so that a test can say what it does.
+    /// Runs a server with one command, "it", a shell script that the test defines.
     private func withCommand(
         _ script: String, _ more: [String: String] = [:], flags: [String] = ["--linger", "0"],
         _ body: (SluiceServer) throws -> Void
@@ -16,9 +16,9 @@ struct ExecProducerTests {
         withExtendedLifetime(directory) {}
     }
 
-    /// The children that a server has, zombies included.
+    /// The child processes of a server, including zombies.
     private func children(of server: SluiceServer) -> [String] {
-        // Each is listed with the thread that made it, or with another one once that has ended.
+        // Each is listed with the thread that started it, or with another one after that has ended.
         let tasks = "/proc/\(server.program.pid)/task"
         guard let directory = opendir(tasks) else { return [] }
         defer { closedir(directory) }
@@ -35,7 +35,7 @@ struct ExecProducerTests {
 
     private func isRunning(_ pid: String) -> Bool { Int32(pid).map { kill($0, 0) == 0 } ?? false }
 
-    @Test("sends each line as text, whatever the command writes, and completes with the exit status 0")
+    @Test("sends each line as text, whatever the command writes, and completes with exit status 0")
     func lines() throws {
         let script = #"printf 'one\r\n\n two \n'; printf 'a\377b\n'; printf 'last'"#
         try withCommand(script) { server in
@@ -50,7 +50,7 @@ struct ExecProducerTests {
         }
     }
 
-    @Test("sends how a long line begins, and how much of it is missing")
+    @Test("sends the beginning of a long line, and how much of it is missing")
     func longLine() throws {
         try withCommand("head -c 100000 /dev/zero | tr '\\0' x; echo; echo next") { server in
             let sent = try server.subscribe("/exec/it?history=all").rest().filter { $0.data != nil }
@@ -61,7 +61,7 @@ struct ExecProducerTests {
         }
     }
 
-    @Test("fails with a plain message when the command does, and logs how", arguments: ["exit 3", "kill -SEGV $$"])
+    @Test("fails with a plain message when the command does, and logs why", arguments: ["exit 3", "kill -SEGV $$"])
     func failure(how: String) throws {
         try withCommand("echo one; \(how)") { server in
             let subscriber = try server.subscribe("/exec/it?history=all")
@@ -75,10 +75,10 @@ struct ExecProducerTests {
         }
     }
 
-    @Test("logs standard error line by line, also a last one without a newline")
+    @Test("logs standard error line by line, even a last one without a newline")
     func standardError() throws {
         try withCommand("echo 'this went wrong' >&2; echo fine; printf 'the last word' >&2") { server in
-            // It stays until all is said: once the last subscriber has left, the command is ended.
+            // It stays until everything is sent: after the last subscriber has disconnected, the command is ended.
             let subscriber = try server.subscribe("/exec/it?history=all")
             #expect(try subscriber.nextEvent().data == "fine")
             try server.waitForLog("this went wrong", ["producer": "exec"])
@@ -87,7 +87,7 @@ struct ExecProducerTests {
         }
     }
 
-    @Test("hands over parameters as variables only, those that are allowed")
+    @Test("passes parameters only as variables, and only the allowed ones")
     func variables() throws {
         let script = #"echo "$# [$SLUICE_PARAM_SYMBOL] [$SLUICE_PARAM_DEPTH] [$SLUICE_TEST_LEDGER]""#
         try withCommand(script, ["parameters.it": "symbol, depth"]) { server in
@@ -105,7 +105,7 @@ struct ExecProducerTests {
         }
     }
 
-    @Test("refuses commands that are not configured, or not as they should be, and tells the operator")
+    @Test("rejects commands that are not configured, or not correctly, and logs it for the operator")
     func refusals() throws {
         let configuration = [
             "command.relative": "echo hi", "command.open": "/bin/echo 'hi", "command.missing": "/no/such/program",
@@ -138,7 +138,7 @@ struct ExecProducerTests {
         }
     }
 
-    @Test("one process serves all, and is asked to end when the last has left")
+    @Test("one process serves all, and is asked to end after the last subscriber has disconnected")
     func shared() throws {
         let script = "trap 'echo terminated >&2; exit 0' TERM; echo $$; while :; do sleep 0.02; echo tick; done"
         try withCommand(script) { server in
@@ -157,7 +157,7 @@ struct ExecProducerTests {
         }
     }
 
-    @Test("kills a command, and what it started, that does not end in time")
+    @Test("kills a command that does not end in time, and the processes that it started")
     func stubborn() throws {
         let script = "trap '' TERM; (trap '' TERM; sleep 1000) & echo $!; echo $$; while :; do sleep 1000; done"
         try withCommand(script, ["grace": "0.2"]) { server in
@@ -169,7 +169,7 @@ struct ExecProducerTests {
                 $0.level == "warning" && $0.message == "it: the command did not end in time: killed by SIGKILL"
             }
             #expect(!isRunning(pids[1]))
-            // The other one is reaped by whoever takes orphans; until then it is a zombie.
+            // The other one is reaped by the process that adopts orphans; until then, it is a zombie.
             let hasEnded = blockingEventually {
                 guard let stat = readFile("/proc/\(pids[0])/stat") else { return true }
                 return String(decoding: stat, as: UTF8.self).contains(") Z")
@@ -178,7 +178,7 @@ struct ExecProducerTests {
         }
     }
 
-    @Test("starts with nothing of the server: no descriptors, no blocked or ignored signals, a group of its own")
+    @Test("starts without the server's state: no descriptors, no blocked or ignored signals, its own process group")
     func inheritance() throws {
         let script = """
             grep -E '^Sig(Blk|Ign)' /proc/$$/status | cut -f 2 | tr '\\n' ' '; echo
@@ -188,18 +188,18 @@ struct ExecProducerTests {
         try withCommand(script, ["command.descriptors": "/bin/ls /proc/self/fd"]) { server in
             let sent = try server.subscribe("/exec/it?history=all").rest().compactMap(\.data)
             try #require(sent.count == 3)
-            // glibc leaves the two signals ignored that it keeps for its own threads, 32 and 33.
+            // glibc does not reset the two signals that it uses for its own threads, 32 and 33.
             #expect(["0000000000000000 0000000180000000 ", "0000000000000000 0000000000000000 "].contains(sent[0]))
             let numbers = sent[1].split(separator: " ")
             #expect(numbers[0] == numbers[1])
             #expect(sent[2] == "/dev/null")
-            // The fourth is the directory that is listed.
+            // The fourth is the listed directory.
             let descriptors = try server.subscribe("/exec/descriptors?history=all").rest().compactMap(\.data)
             #expect(descriptors == ["0", "1", "2", "3"])
         }
     }
 
-    @Test("starts a command again as often as it fails, and completes when it succeeds")
+    @Test("starts a command again each time it fails, and completes when it succeeds")
     func restartOnFailure() throws {
         let directory = TemporaryDirectory()
         let script =
@@ -212,7 +212,7 @@ struct ExecProducerTests {
         }
     }
 
-    @Test("starts a command again for ever, and leaves neither processes nor descriptors behind")
+    @Test("starts a command again without end, and leaves neither processes nor descriptors behind")
     func restartAlways() throws {
         let configuration = ["restart": "never", "restart.it": "always", "restart-delay": "0.01"]
         try withCommand("echo run", configuration) { server in

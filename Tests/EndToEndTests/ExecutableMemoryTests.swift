@@ -2,7 +2,7 @@ import ProducerInterface
 import TestSupport
 import Testing
 
-/// Runs a program under the restrictions of `Tests/Fixtures/restrict.c`.
+/// Runs a program with the restrictions of `Tests/Fixtures/restrict.c`.
 private struct Restriction {
     let directory = TemporaryDirectory()
     let program: String
@@ -14,7 +14,7 @@ private struct Restriction {
         try #require(compiler.status == 0, "\(compiler.output)")
     }
 
-    /// The kernel can do it.
+    /// Whether the kernel supports it.
     static let isPossible: Bool = {
         guard let restriction = try? Restriction() else { return false }
         return ["mdwe", "nothing"].allSatisfy {
@@ -24,7 +24,7 @@ private struct Restriction {
 }
 
 @Suite(
-    "Executable memory that is refused", .onTestThreads,
+    "Refused executable memory", .onTestThreads,
     .enabled(if: Restriction.isPossible, "needs PR_SET_MDWE (Linux 6.3) and seccomp"))
 struct ExecutableMemoryTests {
     private func plugin() throws -> String {
@@ -32,7 +32,7 @@ struct ExecutableMemoryTests {
             "CallsBackEverywhere", defines: ["FIXTURE_NAME=\"calls-back\"", "FIXTURE_FLAGS=SLUICE_NONBLOCKING"])
     }
 
-    @Test("under PR_SET_MDWE functions are made all the same, by libffi's own means")
+    @Test("under PR_SET_MDWE, functions are still created, in libffi's own way")
     func refusedOnce() throws {
         let restriction = try Restriction()
         try withServer([plugin()], prefix: [restriction.program, "mdwe"]) { server in
@@ -43,7 +43,7 @@ struct ExecutableMemoryTests {
         }
     }
 
-    @Test("where nothing at all may be executed, bind says so, the plugin refuses, and the server goes on")
+    @Test("if nothing can be executable, bind fails, the plugin rejects the stream, and the server continues")
     func refusedAlways() throws {
         let restriction = try Restriction()
         try withServer([plugin()], prefix: [restriction.program, "nothing"]) { server in

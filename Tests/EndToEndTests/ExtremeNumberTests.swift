@@ -3,9 +3,9 @@ import Settings
 import TestSupport
 import Testing
 
-@Suite("The largest and smallest numbers there are", .onTestThreads)
+@Suite("The largest and smallest numbers", .onTestThreads)
 struct ExtremeNumberTests {
-    @Test("from a plugin: times to wait, to sleep, to be called after, and to reconnect after")
+    @Test("from a plugin: times to wait, to sleep, to schedule and to reconnect")
     func plugin() throws {
         try withServer([fixturePlugin("HandsOverExtremes")]) { server in
             let events = try server.subscribe("/hands-over-extremes?tag=a").rest().filter { $0.data == "x" }
@@ -42,7 +42,7 @@ struct ExtremeNumberTests {
             for number in ["\(Int64.max)", "\(Int64.min)", huge, "-1"] {
                 let client = try server.connect()
                 try client.send("POST /shared-ticks HTTP/1.1\r\nHost: a\r\nContent-Length: \(number)\r\n\r\n")
-                // Whatever is said of it, there is an answer and nothing else.
+                // Whatever the answer says, there is exactly one.
                 let status = try client.read(through: "\r\n")
                 #expect(status.hasPrefix("HTTP/1.1 4"), "\(number): \(status)")
             }
@@ -50,8 +50,8 @@ struct ExtremeNumberTests {
         }
     }
 
-    /// The flags that set every number to one end of its range, as the settings' own messages name it.
-    /// - Parameter excluded: where a slow machine would be too slow.
+    /// The flags that set every number to one end of its range, according to the settings' own messages.
+    /// - Parameter excluded: settings for which a slow machine would be too slow.
     private func flags(_ end: Int, but excluded: Set<String> = []) throws -> [String] {
         try SettingTable.server.names.filter { !excluded.contains($0) }.flatMap { key throws -> [String] in
             let sources = SettingSources(flags: [key: "?"], environment: [:])
@@ -64,7 +64,7 @@ struct ExtremeNumberTests {
 
     private static let others: Set = ["plugins", "listen", "insecure-plugins", "control", "watch"]
 
-    @Test("in the settings: a server with every number as large as it may be serves, reloads and ends")
+    @Test("in the settings: a server with the largest possible numbers serves, reloads and ends")
     func largest() throws {
         let flags = try flags(1, but: Self.others)
         #expect(flags.count > 40)
@@ -77,12 +77,12 @@ struct ExtremeNumberTests {
         }
     }
 
-    @Test("and as small")
+    @Test("the same with the smallest")
     func smallest() throws {
         let slow: Set = ["probe-deadline", "head-timeout", "idle-timeout", "drain-deadline", "probe-memory"]
         let flags = try flags(0, but: Self.others.union(slow))
         try withServer(["TicksWithIds"], flags: flags) { server in
-            // Its age ends it soon.
+            // The maximum age ends it soon.
             #expect(
                 blockingEventually {
                     (try? server.subscribe("/ticks-with-ids?every=1").rest().contains { $0.data != nil }) ?? false
@@ -91,7 +91,7 @@ struct ExtremeNumberTests {
         }
     }
 
-    @Test("a configuration with a number that is too exact changes nothing in a server that runs")
+    @Test("a configuration with a number that is too precise changes nothing in a running server")
     func reload() throws {
         let place = TemporaryDirectory()
         let path = place.write("keep-alive: 1h\n".utf8, to: "sluice.yaml")

@@ -2,11 +2,11 @@ import Glibc
 import TestSupport
 import Testing
 
-/// Everything that can happen to a plugin's file while its code runs. After each change the next signal leads to what the files then
-/// say, and nobody who was there notices.
+/// Everything that can happen to a plugin's file while its code is running. After each change, the next signal loads
+/// what the files then contain, and existing subscribers notice nothing.
 @Suite("Every way in which a file can change", .onTestThreads)
 struct FileChangeTests {
-    /// A server with two plugins: one whose file changes, and one beside it. Both have a stream that must not be harmed.
+    /// A server with two plugins, one of which changes. Both have a stream that must not be affected.
     private final class Scene {
         let server: SluiceServer
         /// The file that changes.
@@ -24,13 +24,13 @@ struct FileChangeTests {
             first = try resident.nextEvent().data ?? ""
         }
 
-        /// The bytes of the plugin in a version of its own.
+        /// The plugin's bytes, in a numbered version.
         func version(_ number: UInt8) throws -> [UInt8] {
             guard let bytes = readFile(try fixturePlugin("TellsItsGeneration")) else { throw TestFailure("no fixture") }
             return bytes + [number]
         }
 
-        /// Writes into the file that is there, as cp does.
+        /// Writes into the existing file, as cp does.
         func overwrite(_ bytes: some Collection<UInt8>, at path: String? = nil) throws {
             let descriptor = open(path ?? self.path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o755)
             let all = Array(bytes)
@@ -38,14 +38,14 @@ struct FileChangeTests {
             close(descriptor)
         }
 
-        /// The generation that a new stream runs; `nil` if the route is gone, though streams of it drain.
+        /// The generation that a new stream gets; `nil` if the route is gone, even if its streams are draining.
         func generation() throws -> String? {
             let subscriber = try server.subscribe("/tells-its-generation")
             defer { subscriber.client.reset() }
             return try subscriber.head().status == 503 ? nil : subscriber.nextEvent().data
         }
 
-        /// Reloads, and checks that the streams that were there from the beginning still are.
+        /// Reloads, and checks that the original streams still exist.
         func reload(refusing rule: String? = nil) throws {
             let start = server.logLines.count
             server.signal(SIGHUP)
@@ -64,7 +64,7 @@ struct FileChangeTests {
             }
         }
 
-        /// The change is taken up as a new generation.
+        /// Checks that a change is loaded as a new generation.
         func expectNew(_ what: String, _ change: () throws -> Void) throws {
             let before = try generation()
             try change()
@@ -73,7 +73,7 @@ struct FileChangeTests {
             #expect(after != nil && after != before, "\(what)")
         }
 
-        /// What serves goes on serving.
+        /// Checks that a change does not affect what serves.
         func expectSame(_ what: String, refusing rule: String? = nil, _ change: () throws -> Void) throws {
             let before = try generation()
             try change()
@@ -83,13 +83,13 @@ struct FileChangeTests {
     }
 
     private func withScene(_ body: (Scene) throws -> Void) throws {
-        // Old streams stay for as long as the test looks at them.
+        // Old streams stay as long as the test checks them.
         try withServer(["TellsItsGeneration", "TicksWithIds"], flags: ["--drain-deadline", "1h"]) { server in
             try body(Scene(server))
         }
     }
 
-    @Test("its content: replaced, copied over, copied slowly, cut off, emptied, touched")
+    @Test("its content: replaced, copied over, copied slowly, truncated, emptied, touched")
     func content() throws {
         try withScene { scene in
             let server = scene.server
@@ -124,7 +124,7 @@ struct FileChangeTests {
         }
     }
 
-    @Test("its place: a link, a directory, gone, and back")
+    @Test("its place: a link, a directory, removed, and restored")
     func place() throws {
         try withScene { scene in
             let elsewhere = TemporaryDirectory()
@@ -162,7 +162,7 @@ struct FileChangeTests {
         }
     }
 
-    @Test("its permissions: who lets others write is refused")
+    @Test("its permissions: a file that others can write to is refused")
     func permissions() throws {
         try withScene { scene in
             try scene.expectSame("writable by everyone", refusing: "it is writable by everyone") {
@@ -222,7 +222,7 @@ struct FileChangeTests {
         }
     }
 
-    @Test("the whole directory: replaced by another, gone, and back")
+    @Test("the whole directory: replaced by another, removed, and restored")
     func directory() throws {
         try withScene { scene in
             let directory = scene.server.pluginDirectory
@@ -244,7 +244,7 @@ struct FileChangeTests {
                 unlink(directory)
                 rename(directory + "-away", directory)
             }
-            // Mounted, and nothing in it: that is what removing everything looks like.
+            // An empty mount looks as if everything had been removed.
             rename(directory, directory + "-away")
             mkdir(directory, 0o755)
             let start = scene.server.logLines.count

@@ -3,18 +3,18 @@ import SystemCalls
 import TestSupport
 import Testing
 
-/// A directory of logs beneath a root, and one log in it, treated as loggers and rotators do.
+/// A directory of logs below a root, and one log in it, changed as loggers and rotators do.
 final class FollowedLog {
     private let directory = TemporaryDirectory()
     private var descriptor: Int32 = -1
 
-    /// What the operator configures.
+    /// The directory that the operator configures.
     var root: String { "\(directory.path)/root" }
     /// Above the root.
     var outside: String { directory.path }
     var folder: String { "\(root)/app" }
     var path: String { "\(folder)/a.log" }
-    /// The same, as a request names it.
+    /// The log's path in a request.
     let target = "/tail?path=app/a.log"
 
     init(_ content: String = "") throws {
@@ -25,7 +25,7 @@ final class FollowedLog {
 
     deinit { close(descriptor) }
 
-    /// Writes to the file that was last created, whatever its name is now.
+    /// Writes to the file that was created last, whatever its name is now.
     func write(_ text: String) { write(Array(text.utf8)) }
 
     func write(_ bytes: [UInt8]) {
@@ -37,7 +37,7 @@ final class FollowedLog {
         }
     }
 
-    /// Opens an empty file under the log's name (or another), and writes there from now on.
+    /// Creates an empty file with the log's name (or another), and writes to it from now on.
     func create(_ name: String = "a.log") {
         if descriptor >= 0 { close(descriptor) }
         descriptor = open("\(folder)/\(name)", O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0o644)
@@ -52,8 +52,8 @@ final class FollowedLog {
     func truncate() { ftruncate(descriptor, 0) }
 }
 
-/// Runs a server whose tail may read beneath the log's root. Its streams do not linger, so that who comes back to one that
-/// nobody else follows has it opened anew.
+/// Runs a server whose tail producer can read below the log's root. Its streams do not linger, so a stream without
+/// subscribers is opened anew for the next one.
 func withTail(
     of log: FollowedLog, flags: [String] = ["--linger", "0", "--loops", "1"], _ body: (SluiceServer) throws -> Void
 ) throws {
@@ -61,11 +61,11 @@ func withTail(
 }
 
 extension SluiceServer {
-    /// Subscribes to the log as the first to do so, and waits until it is followed.
+    /// Subscribes to the log as the first subscriber, and waits until the log is followed.
     func follow(_ log: FollowedLog, _ more: String = "", returningWith id: String? = nil) throws -> TestSubscriber {
         let subscriber = try subscribe(log.target + more, headers: id.map { [("Last-Event-ID", $0)] } ?? [])
         guard id == nil else {
-            // The place is what the subscriber came with, so it is not told, and its file is open once there is an answer.
+            // A subscriber with an id gets no start position, and its file is open when it gets an answer.
             _ = try subscriber.head()
             return subscriber
         }
@@ -75,21 +75,21 @@ extension SluiceServer {
         return subscriber
     }
 
-    /// Ends the connection of the only one who follows a log, and waits until its stream is closed.
+    /// Closes the connection of a log's only subscriber, and waits until its stream is closed.
     func leave(_ subscriber: TestSubscriber) throws {
         let start = logLines.count
         subscriber.client.reset()
         try waitForLog("stream closed", ["producer": "tail", "reason": "disconnected"], from: start)
-        // The log is told first. The one loop has forgotten the stream when it has answered the next request.
+        // The log line comes first. The single loop has removed the stream when it answers the next request.
         guard try refusal(of: "/tail?path=nothing").status == 404 else { throw TestFailure("there is a log “nothing”") }
     }
 
-    /// Waits until the server watches a file by inotify: it has then seen that the file is there.
+    /// Waits until the server watches a file with inotify: it has then noticed that the file exists.
     func waitForWatch(of path: String) throws {
         var status = stat()
         try #require(lstat(path, &status) == 0)
         let mark = "ino:\(String(status.st_ino, radix: 16)) "
-        // The kernel tells of a process's watches only when asked.
+        // The kernel shows a process's watches only on request.
         let isWatched = blockingEventually {
             (0..<256).contains { descriptor in
                 let text = readFile("/proc/\(program.pid)/fdinfo/\(descriptor)") ?? []

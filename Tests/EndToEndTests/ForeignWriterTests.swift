@@ -2,12 +2,12 @@ import Glibc
 import TestSupport
 import Testing
 
-/// `WriteAccessTests` has the rule; here is who follows it.
-@Suite("What others could change", .onTestThreads)
+/// `WriteAccessTests` tests the rule; this tests where it is applied.
+@Suite("Files that others can change", .onTestThreads)
 struct ForeignWriterTests {
     private let workshop = Workshop()
 
-    @Test("is refused by every verb that takes code, and taken where one insists", arguments: ["build", "run"])
+    @Test("are refused by all commands that load code, unless they are allowed", arguments: ["build", "run"])
     func sources(verb: String) throws {
         mkdir(workshop.path("open"), 0o755)
         workshop.write(Workshop.c(saying: "hello"), to: "open/talker.c")
@@ -60,14 +60,14 @@ struct ForeignWriterTests {
         }
     }
 
-    @Test("dev: a header in a folder of the folder is not compiled until it is mended")
+    @Test("dev: a header in a subfolder is not compiled until it is fixed")
     func developmentHeaders() throws {
         for folder in ["plugins", "plugins/talker", "plugins/talker/sub"] { mkdir(workshop.path(folder), 0o755) }
         workshop.write("#define TEXT \"hello\"\n", to: "plugins/talker/sub/y.h")
         workshop.write(
             "#include \"sub/y.h\"\n" + Workshop.c(saying: "\" TEXT \""), to: "plugins/talker/talker.c")
         let dev = try mended("plugins/talker/sub/y.h", to: 0o644, refused: ": it is writable by everyone")
-        // What the compiler has read is known now, and a change of it builds again.
+        // The files that the compiler has read are known now, so a change of this one starts a build.
         let start = dev.program.output.lines.count
         workshop.write("#define TEXT \"again\"\n", to: "plugins/talker/sub/y.h")
         try dev.waitForOutput("talker: built in", from: start)
@@ -80,7 +80,7 @@ struct ForeignWriterTests {
             try #require(readFile(fixturePlugin("Plain"))), to: "plain.so", mode: 0o775)
         let group = geteuid() == 0 ? 12345 : getgid()
         try #require(chown(path, geteuid(), group) == 0)
-        // The group of a user who is no root may be that user's own.
+        // The group of a user other than root can be that user's own.
         guard geteuid() == 0 else { return }
         let refused = try workshop.sluice(verb, "plain.so")
         #expect(refused.status == 1)
@@ -93,7 +93,7 @@ struct ForeignWriterTests {
         }
     }
 
-    @Test("a configuration, which cannot allow that itself")
+    @Test("a configuration, which can't allow that itself")
     func configuration() throws {
         workshop.write("plugins: plugins\ninsecure-plugins: true\nlisten: 127.0.0.1:0\n", to: "sluice.yaml")
         mkdir(workshop.path("plugins"), 0o755)
@@ -103,14 +103,14 @@ struct ForeignWriterTests {
             let refused = try ChildProgram.run(workshop.words(words))
             #expect(refused.status == 2 && refused.output.contains(line), "\(refused)")
         }
-        // There is nothing to serve, and it comes to that.
+        // It gets as far as finding that there is nothing to serve.
         let taken = try workshop.sluice("serve", environment: ["SLUICE_INSECURE_PLUGINS": "1"])
         #expect(taken.status == 1 && taken.output.contains("it contains no plugin"), "\(taken)")
     }
 
-    @Test("a read-only mount, as of a configuration in Kubernetes, whatever its modes say", .inMountNamespaces)
+    @Test("a read-only mount, such as a configuration in Kubernetes, whatever its modes", .inMountNamespaces)
     func readOnlyMount() throws {
-        // Without root, only whoever made the namespace is known in it.
+        // Without root, only the user who created the namespace is known in it.
         guard geteuid() == 0 else { return }
         let volume = workshop.path("volume")
         mkdir(volume, 0o777)
@@ -128,7 +128,7 @@ struct ForeignWriterTests {
         #expect(mounted.status == 0 && mounted.output.contains("plain"), "\(mounted)")
     }
 
-    @Test("dev: a folder in a folder is not compiled until it is mended")
+    @Test("dev: a subfolder is not compiled until it is fixed")
     func development() throws {
         for folder in ["plugins", "plugins/talker"] { mkdir(workshop.path(folder), 0o755) }
         workshop.write(Workshop.c(saying: "hello"), to: "plugins/talker/talker.c")
@@ -136,7 +136,8 @@ struct ForeignWriterTests {
         #expect(try dev.interrupt() == .status(0))
     }
 
-    /// Has what everybody may write to refused, and mends it: then it is built, and served.
+    /// Checks that a file or folder that everyone can write to is refused. Then fixes it, and checks that it is built
+    /// and served.
     private func mended(_ name: String, to mode: mode_t, refused reason: String) throws -> DevServer {
         chmod(workshop.path(name), mode | 0o022)
         let dev = try DevServer(workshop)

@@ -6,7 +6,7 @@ import Testing
 /// A non-blocking function that does not return, or ends the thread that calls it.
 @Suite("A call that does not return", .onTestThreads)
 struct HangingCallTests {
-    /// A server with one loop, and a stream of an innocent plugin on it.
+    /// A server with one loop, and a stream of another plugin on it.
     private func withNeighbour(
         of plugin: String = "HangsAsTold", _ body: (SluiceServer, () throws -> Void) throws -> Void
     ) throws {
@@ -20,7 +20,7 @@ struct HangingCallTests {
     }
 
     @Test(
-        "is named while it hangs, and costs its own stream a wait and the others nothing",
+        "is named while it hangs, delays its own stream and none of the others",
         arguments: ["open", "next", "close"])
     func hangs(function: String) throws {
         try withNeighbour { server, neighbourGoesOn in
@@ -52,7 +52,7 @@ struct HangingCallTests {
         }
     }
 
-    @Test("at the end of the server it is the one that is blamed")
+    @Test("when the server ends, it is reported as the cause")
     func blamed() throws {
         try withServer(
             ["HangsAsTold", "TicksWithIds"], flags: ["--loops", "1", "--shutdown-deadline", "1s"], leavesStreams: true
@@ -71,7 +71,7 @@ struct HangingCallTests {
     }
 
     @Test(
-        "one that ends its thread fails its stream, and the others go on", arguments: ["open", "next", "close"],
+        "a call that ends its thread fails its stream, and the others continue", arguments: ["open", "next", "close"],
         ["SLUICE_NONBLOCKING", "0"])
     func endsItsThread(function: String, flags: String) throws {
         let plugin = try fixturePlugin("EndsItsThread", defines: ["FLAGS=\(flags)"])

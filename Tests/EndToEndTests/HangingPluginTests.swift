@@ -2,7 +2,7 @@ import Glibc
 import TestSupport
 import Testing
 
-/// Code of a plugin that never returns where nobody else can end it: in the server itself.
+/// A plugin's code that never returns in the server itself, where nothing else can end it.
 @Suite("A plugin that hangs in the server", .onTestThreads)
 struct HangingPluginTests {
     @Test("in shutdown: SIGTERM ends the process, the log names the plugin, and the others shut down")
@@ -16,7 +16,7 @@ struct HangingPluginTests {
         }
     }
 
-    @Test("by exit in shutdown: the log says so, and the process ends with a failure")
+    @Test("by exit in shutdown: it is logged, and the process ends with a failure")
     func exitsInShutdown() throws {
         try withServer(["ExitsInShutdown"]) { server in
             server.signal(SIGTERM)
@@ -27,7 +27,7 @@ struct HangingPluginTests {
         }
     }
 
-    @Test("in shutdown, at the end of a trial: reloads go on, the log names it, and SIGTERM ends the process")
+    @Test("in shutdown, at the end of a trial: reloads continue, the log names it, and SIGTERM ends the process")
     func shutdownAfterTrial() throws {
         try withServer(["ShutdownNeverReturns"], flags: ["--trial-period", "50ms"]) { server in
             try server.install("ShutdownNeverReturns", appending: [0])
@@ -64,7 +64,7 @@ struct HangingPluginTests {
         }
     }
 
-    @Test("in its constructor: it is refused by name, and so is whatever comes after it, at once")
+    @Test("in its constructor: it is refused by name, and every later plugin at once, too")
     func constructorHangs() throws {
         try withServer(["WaitsForEver"], flags: ["--probe-deadline", "2s"]) { server in
             try server.install("ConstructorHangsOutsideProbe")
@@ -85,7 +85,7 @@ struct HangingPluginTests {
         }
     }
 
-    @Test("in its constructor, for ever: status is answered, and SIGTERM ends the process")
+    @Test("in its constructor, without end: status is answered, and SIGTERM ends the process")
     func stoppingWhileLoading() throws {
         try withServer(["WaitsForEver"], flags: ["--probe-deadline", "10m"]) { server in
             try server.beginLoadingForEver()
@@ -134,11 +134,11 @@ struct HangingPluginTests {
 }
 
 extension SluiceServer {
-    /// Installs a plugin whose constructor never returns, and has it loaded.
+    /// Installs a plugin whose constructor never returns, and starts to load it.
     func beginLoadingForEver() throws {
         try install("ConstructorHangsOutsideProbe")
         signal(SIGHUP)
-        // It is loaded from a private copy, which is in memory then.
+        // It is loaded from a private copy, which is mapped by then.
         let isLoading = blockingEventually(within: .seconds(60)) {
             String(decoding: readFile("/proc/\(program.pid)/maps") ?? [], as: UTF8.self)
                 .contains("-ConstructorHangsOutsideProbe.so")

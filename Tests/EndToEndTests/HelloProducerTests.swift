@@ -3,7 +3,7 @@ import Testing
 
 @Suite("The hello producer", .onTestThreads)
 struct HelloProducerTests {
-    @Test("says hello after each interval, and no sooner")
+    @Test("says hello after each interval, and not earlier")
     func hello() throws {
         try withShippedPlugin("hello") { server in
             let start = ContinuousClock.now
@@ -17,7 +17,7 @@ struct HelloProducerTests {
         }
     }
 
-    @Test("does so every second unless told otherwise, and is closed when the subscriber leaves")
+    @Test("does so every second by default, and is closed when the subscriber disconnects")
     func closed() throws {
         try withShippedPlugin("hello") { server in
             let start = ContinuousClock.now
@@ -29,7 +29,7 @@ struct HelloProducerTests {
         }
     }
 
-    @Test("refuses an interval that is none")
+    @Test("rejects an invalid interval")
     func badIntervals() throws {
         try withShippedPlugin("hello") { server in
             for interval in ["0", "-1", "0.0009", "86400.5", "nan", "inf", "-inf", "1e300", "", "x", "1s"] {

@@ -3,11 +3,11 @@ import Testing
 
 @Suite("The hello-swift producer", .onTestThreads)
 struct HelloSwiftTests {
-    @Test("says hello after each interval, and is finalized when the subscriber leaves")
+    @Test("says hello after each interval, and is finalized when the subscriber disconnects")
     func hello() throws {
         try withShippedPlugin("hello-swift") { server in
             let start = ContinuousClock.now
-            // Long enough to leave before the next event, also where the machine stands still for a moment.
+            // Long enough to disconnect before the next event, even if the machine stops for a moment.
             let subscriber = try server.subscribe("/sse?interval=2")
             #expect(try subscriber.nextData(3) == Array(repeating: #"{"hello":"world"}"#, count: 3))
             #expect(ContinuousClock.now - start >= .seconds(6))
@@ -17,7 +17,7 @@ struct HelloSwiftTests {
         }
     }
 
-    @Test("refuses an interval that is none, too short or too long")
+    @Test("rejects an interval that is invalid, too short or too long")
     func badIntervals() throws {
         try withShippedPlugin("hello-swift") { server in
             for interval in ["x", "0", "86400.1", "1e300"] {

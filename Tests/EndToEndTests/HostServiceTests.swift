@@ -3,9 +3,9 @@ import ProducerInterface
 import TestSupport
 import Testing
 
-@Suite("What the host offers to plugins", .onTestThreads)
+@Suite("The host's services for plugins", .onTestThreads)
 struct HostServiceTests {
-    @Test("emit from a thread of the plugin's: everything arrives, in order")
+    @Test("emit from the plugin's thread: everything arrives, in order")
     func emit() throws {
         try withServer(["EmitsFromThread"]) { server in
             let subscriber = try server.subscribe("/emits-from-thread?count=3000&tag=a")
@@ -27,7 +27,7 @@ struct HostServiceTests {
         }
     }
 
-    @Test("emit while the subscriber leaves: the storm is told that the stream is over")
+    @Test("emit while the subscriber disconnects: the storm is told that the stream has ended")
     func emitIntoClose() throws {
         try withServer(["EmitStorm"]) { server in
             for number in 0..<30 {
@@ -50,7 +50,7 @@ struct HostServiceTests {
         }
     }
 
-    @Test("schedule: runs where the stream lives, in order, and never after its close")
+    @Test("schedule: runs on the stream's loop or thread, in order, and never after its close")
     func schedule() throws {
         try withServer(["SchedulesItself"]) { server in
             let subscriber = try server.subscribe("/schedules-itself?tag=a")
@@ -82,7 +82,7 @@ struct HostServiceTests {
         }
     }
 
-    @Test("a handle used after its stream's close is recognised, does nothing, and is logged")
+    @Test("a handle that is used after its stream's close is recognized, does nothing, and is logged")
     func staleHandle() throws {
         try withServer(["UsesStaleHandle"]) { server in
             for tag in ["a", "b", "c"] {
@@ -91,7 +91,7 @@ struct HostServiceTests {
                 subscriber.client.close()
                 try server.expectClose(of: tag, .disconnected)
             }
-            // Streams that take the freed places must not be touched through the old handles.
+            // The old handles must not affect streams that reuse the freed places.
             let heirs = try (0..<3).map { try server.subscribe("/uses-stale-handle?tag=heir\($0)") }
             for heir in heirs { #expect(try heir.nextEvent().data == "tick") }
             try server.ledger.wait(for: "note", "taken")
@@ -118,7 +118,7 @@ struct HostServiceTests {
                 $0["plugin"] == "stalls-its-loop" && $0.message.contains("its streams run on threads")
             }
             #expect(line["producer"] == "stalls-its-loop")
-            // A new stream of it has a thread from the start, and the loop is free for others.
+            // A new stream of the producer has a thread from the start, and the loop is free for others.
             let second = try server.subscribe("/stalls-its-loop?tag=b")
             _ = try second.nextEvent()
             let other = try server.subscribe("/ticks-with-ids?count=20&every=1&tag=c")
@@ -133,7 +133,7 @@ struct HostServiceTests {
         }
     }
 
-    @Test("the request as open sees it, and the headers that it may add")
+    @Test("the request as open sees it, and the headers that it can add")
     func request() throws {
         try withServer(["TellsTheRequest"]) { server in
             let target = "/tells-the-request?name=caf%C3%A9+au%20lait&last_event_id=41"
@@ -158,7 +158,7 @@ struct HostServiceTests {
         }
     }
 
-    @Test("a body for a producer that takes one, and the operator's configuration")
+    @Test("a body for a producer that accepts one, and the operator's configuration")
     func bodyAndConfiguration() throws {
         let directory = TemporaryDirectory()
         let file = directory.write(

@@ -2,12 +2,12 @@ import Glibc
 import TestSupport
 import Testing
 
-/// What a server is started with, by whoever starts it.
+/// The state that a server inherits from the process that starts it.
 @Suite("A server inherits", .onTestThreads)
 struct InheritanceTests {
     private static func shell(_ words: String) -> [String] { ["/bin/sh", "-c", "\(words); exec \"$@\"", "sh"] }
 
-    /// A launcher with a program of another kind beside it.
+    /// A launcher with another program beside it.
     private static func launcher(beside program: String?) throws -> TemporaryDirectory {
         let directory = TemporaryDirectory()
         try directory.write(program: #require(readFile(BuiltProducts.sluice)), to: "sluice")
@@ -15,7 +15,7 @@ struct InheritanceTests {
         return directory
     }
 
-    @Test("no moment in which SIGHUP ends it, or SIGUSR1: what comes before its own code runs is answered, too")
+    @Test("signals before its own code runs: SIGHUP and SIGUSR1 do not end it, and are answered")
     func earlySignals() throws {
         let directory = try Self.launcher(
             beside: "kill -HUP $$; kill -USR1 $$; exec '\(BuiltProducts.sluice)-server' \"$@\"")
@@ -27,7 +27,7 @@ struct InheritanceTests {
         withExtendedLifetime(directory) {}
     }
 
-    @Test("a command that is no server is ended by SIGHUP, as ever")
+    @Test("a command that is not a server is ended by SIGHUP, as usual")
     func signalsToOthers() throws {
         let directory = try Self.launcher(beside: "kill -HUP $$; echo lives")
         let run = try ChildProgram.run(["\(directory.path)/sluice", "check", "x.so"])
@@ -35,7 +35,7 @@ struct InheritanceTests {
         withExtendedLifetime(directory) {}
     }
 
-    @Test("a command without its server beside it says so; one that is reached by a link has it")
+    @Test("a command without its server beside it reports that; one that is started through a link finds it")
     func launcherAlone() throws {
         let directory = try Self.launcher(beside: nil)
         let run = try ChildProgram.run(["\(directory.path)/sluice", "--version"])
@@ -48,7 +48,7 @@ struct InheritanceTests {
         #expect(try ChildProgram.run(["\(directory.path)/linked", "--version"]).status == 0)
     }
 
-    @Test("signals that are blocked: they end it all the same")
+    @Test("blocked signals: they end it nevertheless")
     func blockedSignals() throws {
         try withServer(["WaitsForEver"], prefix: ["env", "--block-signal=TERM,HUP,CHLD"]) { server in
             try server.reload()
@@ -57,7 +57,7 @@ struct InheritanceTests {
         }
     }
 
-    @Test("SIGCHLD ignored: a command of exec that succeeds is a success")
+    @Test("SIGCHLD ignored: a successful command of exec counts as a success")
     func ignoredChildren() throws {
         let prefix = ["env", "--ignore-signal=CHLD"]
         try withShippedPlugin("exec", configuration: ["command.it": "/bin/echo one"], prefix: prefix) { server in
@@ -80,7 +80,7 @@ struct InheritanceTests {
         }
     }
 
-    @Test("closed standard descriptors: nothing of its own takes their place")
+    @Test("closed standard descriptors: none of its own files gets their numbers")
     func closedDescriptors() throws {
         try withServer(["WaitsForEver"], prefix: Self.shell("exec <&- 2>&-")) { server in
             _ = try server.subscribe("/waits-for-ever?tag=a").nextEvent()
@@ -92,7 +92,7 @@ struct InheritanceTests {
         }
     }
 
-    @Test("an empty TMPDIR is none: private copies are made in /tmp")
+    @Test("an empty TMPDIR, which is ignored: private copies are created in /tmp")
     func emptyTemporaryFolder() throws {
         try withServer(["WaitsForEver"], environment: ["TMPDIR": ""]) { server in
             let maps = String(decoding: readFile("/proc/\(server.program.pid)/maps") ?? [], as: UTF8.self)
@@ -100,7 +100,7 @@ struct InheritanceTests {
         }
     }
 
-    @Test("a mask that takes its own rights away: it still can use what it makes")
+    @Test("a umask that removes its own rights: it can still use the files that it creates")
     func mask() throws {
         try withServer(["WaitsForEver"], prefix: Self.shell("umask 0777")) { server in
             let verb = try server.run("status", server.pluginDirectory)
@@ -114,7 +114,7 @@ struct InheritanceTests {
     @Test("a limit of open files, which is raised for the server alone")
     func descriptorLimit() throws {
         let prefix = Self.shell("ulimit -Sn 300")
-        // The limit is there a moment after the command began.
+        // The limit is set a moment after the command has started.
         let script = TemporaryDirectory()
         let file = script.write("while [ $(ulimit -Sn) != 300 ]; do :; done; echo 300".utf8, to: "it.sh")
         try withShippedPlugin("exec", configuration: ["command.it": "/bin/sh \(file)"], prefix: prefix) { server in
@@ -127,8 +127,8 @@ struct InheritanceTests {
         withExtendedLifetime(script) {}
     }
 
-    /// What a plugin starts must hold neither a port, nor a connection, nor anything else of the server's.
-    @Test("descriptors, and hands on none of its own but the standard ones")
+    /// Programs that a plugin starts must not inherit a port, a connection, or any other file of the server.
+    @Test("descriptors, and passes on none of its own except the standard ones")
     func descriptorsOfItsOwn() throws {
         try withServer(["WaitsForEver", "SleepsInNext", "SharedTicks"], flags: ["--watch", "--loops", "4"]) { server in
             let streams = try ["/waits-for-ever", "/sleeps-in-next", "/shared-ticks"].map { try server.subscribe($0) }
@@ -141,7 +141,7 @@ struct InheritanceTests {
                 Int($0)
             }
             #expect(numbers.count > 20)
-            // Whoever runs the tests may have left some open for all.
+            // The process that runs the tests may have left some open.
             for number in numbers where number > 2 && !isInherited(number, by: server) {
                 let text = String(decoding: readFile("\(folder)/fdinfo/\(number)") ?? [], as: UTF8.self)
                 let flags = text.split(separator: "\n").first { $0.hasPrefix("flags:") }?.split(separator: "\t").last
@@ -151,7 +151,7 @@ struct InheritanceTests {
         }
     }
 
-    /// This process has the same under that number.
+    /// Whether this process has the same file with that number.
     private func isInherited(_ number: Int, by server: SluiceServer) -> Bool {
         let own = linkTarget("/proc/self/fd/\(number)")
         return own != nil && own == linkTarget("/proc/\(server.program.pid)/fd/\(number)")

@@ -2,7 +2,7 @@ import ProducerInterface
 import TestSupport
 import Testing
 
-/// The check that the other suites rely on must itself find what it is there for.
+/// The check that the other suites rely on must itself find every violation.
 @Suite("The ledger's check")
 struct LedgerTests {
     private func violations(_ lines: String, allowsOpen: Bool = false) -> [String] {
@@ -13,7 +13,7 @@ struct LedgerTests {
     }
 
     @Test(
-        "accepts a stream that was treated well",
+        "accepts a correct stream",
         arguments: [
             "open-enter a -;open-left 0;next-enter;next-left 0;close-enter 3;close-left 0;shutdown",
             "open-enter a -;open-left 0;close-enter 3;close-left 1;closed",
@@ -49,7 +49,7 @@ struct LedgerTests {
         #expect(violations(lines).contains { $0.contains(violation) }, "\(violations(lines))")
     }
 
-    @Test("tells tag, last event id and reason of a stream")
+    @Test("finds a stream's tag, last event id and reason")
     func reads() throws {
         let entries = ["open-enter a 41", "open-left 0", "close-enter 5", "close-left 0"].compactMap {
             LedgerEntry("1 2 plugin 100.1 \($0)")

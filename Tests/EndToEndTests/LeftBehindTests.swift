@@ -11,7 +11,7 @@ struct LeftBehindTests {
             .filter { $0.hasPrefix("sluice-") && $0.utf8.count == 13 }
     }
 
-    /// A server that is loading for ever, and so has a private copy.
+    /// A server that loads without end, and so has a private copy.
     private func withLoadingServer(_ body: (SluiceServer) throws -> Void) throws {
         let flags = ["--probe-deadline", "10m", "--shutdown-deadline", "0"]
         try withServer(["WaitsForEver"], flags: flags, environment: ["TMPDIR": temporary.path]) { server in
@@ -20,7 +20,7 @@ struct LeftBehindTests {
         }
     }
 
-    @Test("is removed by the next one that starts; what a living one uses is not")
+    @Test("is removed by the next server; files that a running one uses are not")
     func copies() throws {
         try withLoadingServer { killed in
             #expect(folders.count == 1)

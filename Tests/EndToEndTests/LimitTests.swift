@@ -6,7 +6,7 @@ import Testing
 @Suite("Limits of a running server", .onTestThreads)
 struct LimitTests {
     @Test(
-        "over capacity: an EventSource is asked to come back, others get 503",
+        "over capacity: an EventSource is asked to reconnect, others get 503",
         arguments: [["--max-streams", "2"], ["--max-streams-per-producer", "2"]])
     func capacity(_ flags: [String]) throws {
         try withServer(["WaitsForEver"], flags: flags) { server in
@@ -31,7 +31,7 @@ struct LimitTests {
         }
     }
 
-    @Test("no thread left for a blocking producer: shed, and served again when one is free")
+    @Test("no thread left for a blocking producer: requests are refused, until a thread is free")
     func threads() throws {
         try withServer(["SleepsInNext", "WaitsForEver"], flags: ["--max-threads", "1"]) { server in
             let first = try server.subscribe("/sleeps-in-next?tag=a")
@@ -45,7 +45,7 @@ struct LimitTests {
         }
     }
 
-    /// Asks until the answer is a stream.
+    /// Repeats the request until the answer is a stream.
     private func eventuallyServed(_ ask: () throws -> TestSubscriber) throws -> TestSubscriber {
         let deadline = ContinuousClock.now + .seconds(5)
         while true {
@@ -54,7 +54,7 @@ struct LimitTests {
         }
     }
 
-    @Test("too few descriptors to begin with: one line, and no crash", arguments: [8, 10, 12, 16, 20])
+    @Test("too few descriptors to start: one line, and no crash", arguments: [8, 10, 12, 16, 20])
     func fewDescriptors(count: Int) throws {
         let directory = TemporaryDirectory()
         chmod(directory.path, 0o755)
@@ -69,20 +69,21 @@ struct LimitTests {
         }
     }
 
-    /// Of each of the shed requests nothing may stay: neither a stream nor a descriptor.
-    @Test("out of descriptors: accepting pauses without spinning, streams go on, and it recovers")
+    /// The refused requests must leave neither streams nor descriptors.
+    @Test("out of descriptors: accepting pauses without spinning, streams continue, and it recovers")
     func descriptors() throws {
         try withServer(["TicksWithIds"], prefix: ["prlimit", "--nofile=64:64", "--"]) { server in
             let ticking = try server.subscribe("/ticks-with-ids?tag=a")
             _ = try ticking.nextEvent()
-            // The ticking stream is the clock here: what a hundred of its events cost, before and then.
+            // The ticking stream serves as a clock: the cost of a hundred of its events, before and during this.
             func cost() throws -> Duration {
                 let before = try ProcessFigures(of: server.program.pid)
                 for _ in 0..<100 { _ = try ticking.nextEvent() }
                 return try ProcessFigures(of: server.program.pid).processorTime - before.processorTime
             }
             let usual = try cost()
-            // More connections than there are descriptors: the kernel completes them, the server can't accept them all.
+            // More connections than there are descriptors: the kernel completes them, but the server can't accept them
+            // all.
             var idle: [RawClient] = []
             for _ in 0..<100 { idle.append(try server.connect()) }
             _ = try ProcessFigures.wait(for: server.program.pid) { $0.descriptors >= 60 }
@@ -97,7 +98,7 @@ struct LimitTests {
         }
     }
 
-    @Test("a descriptor that is used again gets none of the old stream's events")
+    @Test("a descriptor that is reused gets none of the old stream's events")
     func descriptorReuse() throws {
         try withServer(["Floods", "TicksWithIds"]) { server in
             for round in 0..<100 {
@@ -128,7 +129,7 @@ struct LimitTests {
         }
     }
 
-    @Test("connections that wait for their clients lock no newcomer out: the longest makes room, counted and told")
+    @Test("connections that wait for their clients make room for new ones: the longest first, counted and logged")
     func idleConnections() throws {
         try withServer(["WaitsForEver"], flags: ["--max-connections", "20"]) { server in
             let trickling = try (0..<20).map { _ in
@@ -136,7 +137,7 @@ struct LimitTests {
                 try client.send("GET /waits-for-ever HTTP/1.1\r\nX: ")
                 return client
             }
-            // They stay at the front door: a stream that has left it leaves its place to the next.
+            // They stay at the front door, because a handed-over stream frees its place for the next one.
             let newcomers = try trickling[..<5].map { longest in
                 let newcomer = try server.connect()
                 try newcomer.send("GET /missing HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -165,11 +166,11 @@ struct LimitTests {
             let uploads = try (0..<100).map { _ in
                 let client = try server.connect()
                 try client.send(head)
-                // Who is turned away may find its connection closed.
+                // The connection of a refused client may be closed already.
                 try? client.send(body)
                 return client
             }
-            // Eight have room, all but the last byte of each.
+            // Eight have room, and have sent all but their last byte.
             let isTold = try blockingEventually {
                 let start = server.logLines.count
                 server.signal(SIGUSR1)
@@ -180,7 +181,7 @@ struct LimitTests {
             print("100 bodies of 1 MB in arrival, 92 of them turned away: \(growth >> 10) KiB more")
             #expect(growth < 40 << 20)
             for client in uploads { client.close() }
-            // It learns of that one connection after the other.
+            // It notices the closed connections one after the other.
             let isServed = try blockingEventually {
                 let later = try server.connect()
                 try later.send(head)
@@ -191,7 +192,7 @@ struct LimitTests {
         }
     }
 
-    @Test("idle streams cost no processor time")
+    @Test("idle streams use no processor time")
     func idleStreams() throws {
         try withServer(["WaitsForEver", "TicksWithIds"]) { server in
             let idle = try (0..<300).map { _ in try server.subscribe("/waits-for-ever") }
@@ -206,7 +207,7 @@ struct LimitTests {
         }
     }
 
-    @Test("neither a flood that is read, nor one that is not, keeps the loop from the others")
+    @Test("a flood, whether it is read or not, does not delay other streams on its loop")
     func fairness() throws {
         try withServer(["Floods", "FloodsFromThread", "TicksWithIds"], flags: ["--loops", "1"]) { server in
             let unread = try ["/floods", "/floods-from-thread"].map {

@@ -2,15 +2,15 @@ import Glibc
 import TestSupport
 import Testing
 
-@Suite("Plugins that log", .onTestThreads)
+@Suite("Log lines of plugins", .onTestThreads)
 struct LogFloodTests {
-    @Test("without end: so many lines a second are written, and the rest is counted to the last one")
+    @Test("without end: a limited number is written per second, and the rest is counted completely")
     func flood() throws {
         try withServer(["LogsWithoutEnd"]) { server in
             let count = 20_000
             let event = try server.subscribe("/logs-without-end?count=\(count)").nextEvent()
             #expect(event.data == "logged")
-            // What was left out last is told a second later, though nothing more is said.
+            // The last omitted lines are reported a second later, even if nothing more is logged.
             let isComplete = blockingEventually(within: .seconds(20)) { told(server) == count }
             #expect(isComplete, "\(told(server))")
             let left = server.logLines.filter { $0.message.hasPrefix("log lines left out") }
@@ -19,7 +19,7 @@ struct LogFloodTests {
         }
     }
 
-    /// Lines that were written, and those that are said to be missing.
+    /// The number of lines that were written or reported as missing.
     private func told(_ server: SluiceServer) -> Int {
         server.logLines.reduce(0) { sum, line in
             if line.message == "and another line" { return sum + 1 }

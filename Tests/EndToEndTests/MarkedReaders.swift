@@ -2,8 +2,8 @@ import Glibc
 import SystemCalls
 import TestSupport
 
-/// Many readers of streams whose events are "number build", on one thread: each is checked for getting every number once and in order,
-/// of a build that is never older than the one before, in a response that does not end.
+/// Many readers of streams with events "number build", on one thread. Each must get every number once and in order,
+/// from builds that never get older, in a response that does not end.
 final class MarkedReaders {
     private struct Reader {
         let client: RawClient
@@ -12,7 +12,7 @@ final class MarkedReaders {
         var last = 0
         var build = 0
         var lastAt: Int64 = 0
-        /// The longest time without an event since it was last asked for. Nanoseconds.
+        /// The longest time without an event since the last call of `takePauses`. Nanoseconds.
         var longestPause: Int64 = 0
     }
 
@@ -36,10 +36,10 @@ final class MarkedReaders {
         }
     }
 
-    /// The oldest build that some reader still gets events of.
+    /// The oldest build that some reader still gets events from.
     var oldestBuild: Int { readers.map(\.build).min() ?? 0 }
 
-    /// For each reader the longest time between two events since this was last asked, in nanoseconds.
+    /// For each reader, the longest time between two events since the last call, in nanoseconds.
     func takePauses() -> [Int64] {
         readers.indices.map { index in
             defer { readers[index].longestPause = 0 }
@@ -47,7 +47,7 @@ final class MarkedReaders {
         }
     }
 
-    /// Reads until it has read enough.
+    /// Reads until the condition holds.
     func read(within limit: Duration, until isEnough: () -> Bool) throws {
         let deadline = ContinuousClock.now + limit
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
@@ -65,7 +65,7 @@ final class MarkedReaders {
                 if count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR) {
                     faults.append(
                         "reader \(index) of \(readers[index].target) was disconnected at \(readers[index].last)")
-                    // Ignored by poll(2) from here on.
+                    // poll(2) ignores it from now on.
                     waiting[index].fd = -1
                 }
                 if count > 0 {
@@ -92,7 +92,7 @@ final class MarkedReaders {
             if readers[index].line.isEmpty {
                 take(part, index, now)
             } else {
-                // Which comes in two pieces now and then.
+                // Lines sometimes arrive in two pieces.
                 readers[index].line += part
                 let line = readers[index].line
                 readers[index].line = []
@@ -102,7 +102,8 @@ final class MarkedReaders {
         }
     }
 
-    /// A line is complete. Without memory of its own for each of them: on a busy machine the readers must not be slower than what they read.
+    /// Handles a complete line. It does not allocate memory for each line: on a busy machine, the readers must not be
+    /// slower than the server.
     private func take(_ line: UnsafeRawBufferPointer, _ index: Int, _ now: Int64) {
         guard let first = line.first, !Self.isEqual(line, "event: sluice-open"), !Self.isEqual(line, "data:") else {
             return

@@ -2,9 +2,9 @@ import Glibc
 import TestSupport
 import Testing
 
-/// Where a test mounts what it likes, and nobody else sees it; mount_namespaces(7).
+/// A namespace in which a test can mount anything without affecting others; mount_namespaces(7).
 enum MountNamespace {
-    /// A program that runs another where a shell command has changed what is mounted.
+    /// A command line that runs a program after a shell command has changed the mounts.
     static func prefix(_ mounting: String) -> [String] {
         ["unshare", geteuid() == 0 ? "-m" : "-rm", "sh", "-c", mounting + " && exec \"$@\"", "sh"]
     }
@@ -13,7 +13,7 @@ enum MountNamespace {
         "mount --bind \(path) \(path) && mount -o remount,bind,\(option) \(path)"
     }
 
-    /// To root of a namespace that was made by somebody else, the root directory belongs to nobody known.
+    /// For root in another user's namespace, the root directory belongs to an unknown user.
     static let flags = geteuid() == 0 ? [] : ["--insecure-plugins"]
 
     static let isPossible = (try? ChildProgram.run(prefix(remounted("noexec")) + ["true"]))?.status == 0

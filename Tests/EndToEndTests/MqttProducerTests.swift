@@ -31,7 +31,7 @@ struct MqttProducerTests {
         try withShippedPlugin("mqtt", configuration: ["broker": "127.0.0.1:\(broker.port)"], body)
     }
 
-    @Test("messages of a topic reach all who ask for it, over one subscription")
+    @Test("messages of a topic reach all its subscribers, over one subscription")
     func topic() throws {
         let broker = try Broker()
         try withBroker(broker) { server in
@@ -45,7 +45,7 @@ struct MqttProducerTests {
         }
     }
 
-    @Test("a filter has + and #, and slashes as %2F; retained messages come at once")
+    @Test("a filter has + and #, and slashes as %2F; retained messages arrive at once")
     func filters() throws {
         let broker = try Broker()
         try broker.publish("21.5", to: "home/kitchen/temperature", retained: true)
@@ -61,7 +61,7 @@ struct MqttProducerTests {
         }
     }
 
-    @Test("a payload of any bytes is text; one with a NUL ends there")
+    @Test("a payload of any bytes becomes text; one with a NUL ends there")
     func payloads() throws {
         let broker = try Broker()
         try withBroker(broker) { server in
@@ -79,7 +79,7 @@ struct MqttProducerTests {
         }
     }
 
-    @Test("a broker that goes away and comes back is connected to again; one that is not there yet is waited for")
+    @Test("a broker that restarts is connected to again; one that is not there yet is waited for")
     func reconnecting() throws {
         let broker = try Broker()
         broker.stop()
@@ -127,7 +127,7 @@ struct MqttProducerTests {
         }
     }
 
-    @Test("what is no topic, and what is not configured, is refused")
+    @Test("invalid topics, and missing configuration, are rejected")
     func refusals() throws {
         try withShippedPlugin("mqtt", configuration: ["broker": "127.0.0.1:1"]) { server in
             try server.expectRefusal(400, of: "/mqtt/a%23")
@@ -144,7 +144,8 @@ struct MqttProducerTests {
     }
 }
 
-/// A port that nobody has, nor gets by chance: it is below those that the kernel gives to whoever connects (ip(7), ip_local_port_range).
+/// A port that is free and is not allocated by chance: it is below those that the kernel uses for outgoing connections
+/// (ip(7), ip_local_port_range).
 private func freePort() throws -> Int {
     for _ in 0..<100 {
         let port = UInt16.random(in: 10_000..<32_000)
@@ -197,7 +198,7 @@ private final class Broker {
         running = nil
     }
 
-    /// Publishes with a few bytes of MQTT 3.1.1: CONNECT, PUBLISH with QoS 0, DISCONNECT.
+    /// Publishes with minimal MQTT 3.1.1: CONNECT, PUBLISH with QoS 0, DISCONNECT.
     func publish(_ payload: [UInt8], to topic: String, retained: Bool = false) throws {
         func text(_ text: String) -> [UInt8] {
             [UInt8(text.utf8.count >> 8), UInt8(text.utf8.count & 255)] + text.utf8

@@ -6,7 +6,7 @@ import Testing
 struct NewCommandTests {
     private let workshop = Workshop()
 
-    @Test("a producer that builds as it is, and says hello", arguments: ["c", "swift"])
+    @Test("a producer that builds unchanged, and says hello", arguments: ["c", "swift"])
     func works(language: String) throws {
         let made = try workshop.sluice("new", "my-ticker", "--lang", language)
         #expect(made.status == 0, "\(made.output)")
@@ -19,7 +19,7 @@ struct NewCommandTests {
         #expect(try workshop.sluice("run", "my-ticker.so", "interval=0").status == 1)
     }
 
-    @Test("the one in C builds with its three lines of make")
+    @Test("the C producer builds with its three lines of make")
     func make() throws {
         #expect(try workshop.sluice("new", "ticker", "--lang", "c").status == 0)
         let made = try workshop.run("make", "-C", "ticker")
@@ -28,7 +28,7 @@ struct NewCommandTests {
         #expect(try workshop.run("cat", "ticker/Makefile").output.split(separator: "\n").count == 3)
     }
 
-    @Test("the one in Swift builds with the package manager")
+    @Test("the Swift producer builds with the package manager")
     func package() throws {
         #expect(try workshop.sluice("new", "ticker", "--lang", "swift").status == 0)
         let built = try workshop.run("swift", "build", "--package-path", "ticker")
@@ -37,7 +37,7 @@ struct NewCommandTests {
         #expect(run.status == 0, "\(run.output)")
     }
 
-    @Test("nothing is overwritten, and what is no name makes nothing")
+    @Test("nothing is overwritten, and an invalid name creates nothing")
     func refused() throws {
         mkdir(workshop.path("taken"), 0o755)
         workshop.write("mine", to: "file")

@@ -2,10 +2,10 @@ import Glibc
 import TestSupport
 import Testing
 
-/// What a plugin does to its process while it is loaded, it does to a child of the server.
+/// Whatever a plugin does to its process during the probe only affects a child process of the server.
 @Suite("The probe", .onTestThreads)
 struct ProbeTests {
-    /// Each fixture, and what the one line about it says.
+    /// Each fixture, and the text of its line.
     static let refused: [(fixture: String, reason: String)] = [
         ("CrashesInConstructor", "its constructors ended the probe (SIGSEGV)"),
         ("AbortsInEntry", "its entry ended the probe (SIGABRT), after writing \"the licence has expired\""),
@@ -25,7 +25,7 @@ struct ProbeTests {
     static let flags = ["--probe-deadline", "4s", "--probe-memory", "64M"]
 
     @Test(
-        "at start: each bad plugin gets one line that says what it did, and the good ones are served")
+        "at start: each bad plugin gets one line with what it did, and the good ones are served")
     func atStart() throws {
         try withServer(Self.refused.map(\.fixture) + Self.accepted, flags: Self.flags) { server in
             for (fixture, reason) in Self.refused { try server.expectRefusal(of: fixture, reason, from: 0) }
@@ -34,14 +34,14 @@ struct ProbeTests {
         }
     }
 
-    @Test("on reload: the same, while a stream goes on, and old generations keep serving")
+    @Test("on reload: the same, while a stream continues, and old generations keep serving")
     func onReload() throws {
-        // Each serves already when its bad version comes.
+        // Each is already serving when its bad version is installed.
         try withServer(["TicksWithIds"] + Self.accepted, flags: Self.flags) { server in
             let ticking = try server.subscribe("/ticks-with-ids?tag=a")
             _ = try ticking.nextEvent()
             for (fixture, _) in Self.refused { try server.install(fixture) }
-            // One that serves gets a version that crashes.
+            // A serving one gets a version that crashes.
             try server.install("CrashesInConstructor", as: "EndsAfterCount")
             let start = server.logLines.count
             server.signal(SIGHUP)
@@ -51,7 +51,7 @@ struct ProbeTests {
                 $0.message == "plugin refused; its old generation keeps serving" && $0["plugin"] == "ends-after-count"
             }
             try server.expectAllAccepted()
-            // No beat of it was lost.
+            // It lost no tick.
             var last = 0
             for _ in 0..<5 {
                 let number = try ticking.nextEvent().data.flatMap { Int($0) } ?? -1
@@ -63,7 +63,7 @@ struct ProbeTests {
         }
     }
 
-    @Test("a server that is told to stop does not wait for a probe, and leaves none behind: at any moment of a reload")
+    @Test("a server that is told to stop does not wait for a probe, and leaves none behind, at any moment of a reload")
     func stopping() throws {
         var random = SeededRandom.fromEnvironment(test: "stopping amid a reload")
         for round in 0..<12 {
@@ -72,7 +72,7 @@ struct ProbeTests {
                 let start = server.logLines.count
                 server.signal(SIGHUP)
                 try server.waitForLog("begin of the reload", from: start) { $0.message == "reloading" }
-                // Before there are probes, while they begin, or while they hang.
+                // Before there are probes, while they start, or while they hang.
                 usleep(UInt32.random(in: 0...(round < 4 ? 1000 : 40_000), using: &random))
                 server.signal(SIGTERM)
                 #expect(try server.waitForExit(.seconds(30)) == .status(0))
@@ -81,21 +81,21 @@ struct ProbeTests {
         }
     }
 
-    @Test("a probe whose server is gone before it can tell the kernel to be ended with it does not begin")
+    @Test("a probe whose server ends before it can ask the kernel to end with it does not begin")
     func orphaned() throws {
         let words = [BuiltProducts.sluice, "probe", try fixturePlugin("SleepsInEntry"), "--parent"]
         #expect(try ChildProgram.run(words + ["\(Int32.max)"]).status == 117)
     }
 
     @Test(
-        "a probe has no descriptor of the server, and all of its own: without those, threads of Swift's runtime would end it"
+        "a probe has no descriptor of the server, and all of its own, which the Swift runtime's threads need"
     )
     func descriptors() throws {
         try withServer(["WaitsForEver"], flags: ["--probe-deadline", "10m"]) { server in
             _ = try server.subscribe("/waits-for-ever?tag=a").nextEvent()
             try server.install("SleepsInEntry")
             server.signal(SIGHUP)
-            // It is in the plugin's code once the report has gone to its place.
+            // Its code is running once the report has been moved to its place.
             let open = try #require(
                 Self.lookAgain {
                     Self.probes(of: server).first.map(Self.descriptors).flatMap { $0[200] == nil ? nil : $0 }
@@ -105,7 +105,7 @@ struct ProbeTests {
         }
     }
 
-    /// Nobody tells when a process opens something, so it is looked at again and again.
+    /// There is no event when a process opens a file, so this checks repeatedly.
     private static func lookAgain<Found>(_ find: () -> Found?) -> Found? {
         var found: Found?
         _ = blockingEventually(within: .seconds(20)) {
@@ -115,7 +115,7 @@ struct ProbeTests {
         return found
     }
 
-    /// What a process has open.
+    /// The open descriptors of a process.
     private static func descriptors(of process: String) -> [Int: String] {
         var open: [Int: String] = [:]
         for descriptor in 0..<256 {
@@ -127,7 +127,7 @@ struct ProbeTests {
         return open
     }
 
-    @Test("inspect survives what it looks at", arguments: ["CrashesInConstructor", "ExitsInEntry", "LeavesChild"])
+    @Test("inspect survives the plugin", arguments: ["CrashesInConstructor", "ExitsInEntry", "LeavesChild"])
     func inspect(fixture: String) throws {
         let path = try fixturePlugin(fixture)
         let program = try ChildProgram.run([BuiltProducts.sluice, "inspect", path])
@@ -137,12 +137,12 @@ struct ProbeTests {
         #expect(program.output.split(separator: "\n").count == 1)
     }
 
-    @Test("the verb is for the server: the help does not name it")
+    @Test("the command is for the server: the help does not mention it")
     func hidden() throws {
         #expect(!(try ChildProgram.run([BuiltProducts.sluice, "--help"]).output.contains("probe")))
     }
 
-    /// The processes that have the environment of this server's probes, whoever their parent is by now.
+    /// The processes with the environment of this server's probes, whatever their parents are now.
     private static func probes(of server: SluiceServer) -> [String] {
         guard let processes = opendir("/proc") else { return ["/proc can't be read"] }
         defer { closedir(processes) }
@@ -162,7 +162,7 @@ struct ProbeTests {
 }
 
 extension SluiceServer {
-    /// Exactly one line about the file, and it says this.
+    /// Expects exactly one line about the file, with this text.
     fileprivate func expectRefusal(of fixture: String, _ reason: String, from start: Int) throws {
         try waitForLog("refusal of \(fixture)", from: start) { $0.description.contains("/\(fixture).so") }
         let lines = logLines[start...].filter { $0.description.contains("/\(fixture).so: ") }

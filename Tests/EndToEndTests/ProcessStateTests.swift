@@ -2,10 +2,10 @@ import Glibc
 import TestSupport
 import Testing
 
-/// Plugins that change what belongs to the whole process, by one call of the C library each.
+/// Plugins that change the state of the whole process, each by one call of the C library.
 @Suite("A server keeps the state of its process", .onTestThreads)
 struct ProcessStateTests {
-    /// Opens one stream, and waits until the log says that what that changed is put back.
+    /// Opens one stream, and waits until the log reports that its change was reverted.
     private func change(_ server: SluiceServer, _ target: String, _ what: String) throws {
         let start = server.logLines.count
         #expect(try server.subscribe(target).nextEvent().data != nil)
@@ -20,11 +20,11 @@ struct ProcessStateTests {
         }
     }
 
-    @Test("nothing is said of a plugin that changes nothing")
+    @Test("nothing is logged about a plugin that changes nothing")
     func nothing() throws {
         try withServer(["LogsWithoutEnd"]) { server in
             #expect(try server.subscribe("/logs-without-end?count=2000").nextEvent().data == "logged")
-            // A second later: by then all was looked at.
+            // A second later, everything has been checked.
             try server.waitForLog("count of lines") { $0.message.hasPrefix("log lines left out") }
             try server.reload()
             #expect(!server.logLines.contains { $0.message.contains("whole process") })
@@ -34,7 +34,7 @@ struct ProcessStateTests {
     @Test("clearenv: settings, probes and new plugins are as before")
     func environment() throws {
         try withServer(["ClearsEnvironment"], environment: ["SLUICE_MAX_STREAMS": "77"]) { server in
-            // A reload that comes at once, and one behind it.
+            // One reload at once, and another one after it.
             #expect(try server.subscribe("/clears-environment").nextEvent().data == "cleared")
             try server.install("WaitsForEver")
             try server.reload()
@@ -50,8 +50,8 @@ struct ProcessStateTests {
         }
     }
 
-    /// Started where its plugins and its configuration are, and told so by relative paths.
-    @Test("chdir: relative paths are those of the start")
+    /// Started in the directory of its plugins and its configuration, with relative paths.
+    @Test("chdir: relative paths start where the process was started")
     func directory() throws {
         let words = "cd \"${3%/*}\"; shift 3; exec '\(BuiltProducts.sluice)' serve ./plugins \"$@\""
         try withServer(["ChangesDirectory"], prefix: ["/bin/sh", "-c", words, "sh"]) { server in
@@ -92,7 +92,7 @@ struct ProcessStateTests {
             let (mask, limits) = (line(server, "status", "Umask"), line(server, "limits", "Max open files"))
             #expect(mask != nil && limits != nil)
             try change(server, "/changes-file-mask", "the file mode mask (0)")
-            // There is no descriptor to hand its own stream over.
+            // There is no descriptor for the handover of its own stream.
             #expect(try server.subscribe("/lowers-limits").head().status == 503)
             try waitForLine(server, "RLIMIT_NOFILE")
             #expect(line(server, "status", "Umask") == mask && line(server, "limits", "Max open files") == limits)
@@ -104,7 +104,7 @@ struct ProcessStateTests {
         return text.split(separator: "\n").first { $0.hasPrefix(name) }
     }
 
-    @Test("closed standard descriptors: the log goes on, and they are opened again")
+    @Test("closed standard descriptors: the log continues, and they are opened again")
     func descriptors() throws {
         try withServer(["ClosesStandardDescriptors"]) { server in
             let folder = "/proc/\(server.program.pid)/fd"

@@ -5,10 +5,10 @@ import Testing
 
 @Suite("A reload (SIGHUP)", .onTestThreads)
 struct ReloadTests {
-    /// Another content with the same code: what follows the last section of a shared object is nobody's.
+    /// Different content with the same code: bytes after the last section of a shared object have no meaning.
     static let otherContent: [UInt8] = [0]
 
-    @Test("takes up a new file, while streams of the others go on")
+    @Test("loads a new file, while streams of the others continue")
     func new() throws {
         try withServer(["TicksWithIds"]) { server in
             let ticking = try server.subscribe("/ticks-with-ids?tag=a")
@@ -22,7 +22,7 @@ struct ReloadTests {
         }
     }
 
-    @Test("a changed file serves new streams; the old ones drain to the deadline and are then sent over")
+    @Test("a changed file serves new streams; the old ones drain to the deadline, and then their subscribers reconnect")
     func changed() throws {
         try withServer(["TellsItsGeneration", "TicksWithIds"], flags: ["--drain-deadline", "1s"]) { server in
             let old = try server.subscribe("/tells-its-generation?tag=old")
@@ -55,7 +55,7 @@ struct ReloadTests {
     }
 
     @Test(
-        "a generation without streams is retired at once, but for the last one, which is held until the new one has proved itself"
+        "a generation without streams is retired at once, except the last one, which is held during the new one's trial"
     )
     func changedWhileIdle() throws {
         try withServer(["TellsItsGeneration"]) { server in
@@ -74,7 +74,7 @@ struct ReloadTests {
             }
             let loaded = try generations("loaded")
             #expect(loaded.count == 6)
-            // A reload does not wait for them, and each has a thread of its own.
+            // A reload does not wait for them, and each has its own thread.
             for generation in loaded.dropLast(2) { try server.ledger.waitForShutdown(of: generation) }
             #expect(try generations("shutdown").sorted() == loaded.dropLast(2).sorted())
             #expect(try server.subscribe("/tells-its-generation?tag=b").nextEvent().data == loaded.last)
@@ -83,7 +83,7 @@ struct ReloadTests {
         }
     }
 
-    @Test("a removed file: its streams drain and are told, then its route is gone")
+    @Test("a removed file: its streams drain and are notified, then its route is gone")
     func removed() throws {
         try withServer(["TellsItsGeneration", "TicksWithIds"], flags: ["--drain-deadline", "500ms"]) { server in
             let old = try server.subscribe("/tells-its-generation?tag=old")
@@ -99,7 +99,7 @@ struct ReloadTests {
     }
 
     @Test(
-        "the last file is removed: while a stream is there, newcomers are asked to come back, until there is a file again"
+        "the last file is removed: while a stream is left, new clients must reconnect, until there is a file again"
     )
     func emptied() throws {
         try withServer(["TellsItsGeneration"]) { server in
@@ -118,7 +118,7 @@ struct ReloadTests {
         }
     }
 
-    @Test("a stream that is only opened when its generation is over is closed at once, and its subscriber comes back")
+    @Test("a stream that opens after the end of its generation is closed at once, and its subscriber reconnects")
     func duringOpen() throws {
         try withServer(["OpensLater"], flags: ["--drain-deadline", "50ms"]) { server in
             let old = try server.subscribe(opening: "/opens-later", tag: "old")
@@ -153,7 +153,7 @@ struct ReloadTests {
             }
             #expect(try old.nextEvent().data == generation)
             #expect(try server.subscribe("/tells-its-generation?tag=b").nextEvent().data == generation)
-            // Its repair is taken up.
+            // A fixed version is loaded.
             try server.install("TellsItsGeneration", appending: [0, 0])
             try server.reload()
             #expect(try server.subscribe("/tells-its-generation?tag=c").nextEvent().data != generation)
@@ -169,7 +169,7 @@ struct ReloadTests {
         }
     }
 
-    @Test("many at once, under streams that come and go: none is lost")
+    @Test("many at once, while streams open and close: none is lost")
     func underLoad() throws {
         try withServer(["TellsItsGeneration", "TicksWithIds"], flags: ["--drain-deadline", "200ms"]) { server in
             var number = 0

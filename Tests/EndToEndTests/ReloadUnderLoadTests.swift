@@ -3,7 +3,7 @@ import SystemCalls
 import TestSupport
 import Testing
 
-/// The sizes are those of the check-in's tests; the full ones, and what they gave, are in Tests/README.md.
+/// The default sizes are for CI; the full sizes, and their results, are in Tests/README.md.
 @Suite("Reloads under load", .onTestThreads, .serialized)
 struct ReloadUnderLoadTests {
     private static func size(_ variable: String, _ otherwise: Int) -> Int {
@@ -17,7 +17,7 @@ struct ReloadUnderLoadTests {
         let reloads = Self.size("SLUICE_TEST_RELOADS", 8)
         let every = Self.size("SLUICE_TEST_EVERY", 50)
         let builds = try (0...reloads).map { try fixturePlugin("MarkedByBuild", defines: ["BUILD=\($0)"]) }
-        // What does not change over is cut off within the test; a machine that stands still for a second cuts off nobody.
+        // A stream that does not move is cut off within the test, but not because the machine stops for a second.
         try withServer([builds[0]], flags: ["--drain-deadline", "3s"]) { server in
             let targets = (0..<count).map { index in
                 let name = index % 40 == 0 ? "own-threads" : ["own", "shared", "shared-threads"][index % 3]
@@ -32,7 +32,7 @@ struct ReloadUnderLoadTests {
                 try server.install(builds[build], as: "MarkedByBuild")
                 server.signal(SIGHUP)
                 try readers.read(within: .seconds(60)) { readers.oldestBuild == build }
-                // In the end longer than the drain deadline, so that nobody is left behind unseen.
+                // At the end longer than the drain deadline, so that a stream left behind is noticed.
                 let enough = monotonicNanoseconds() + (build == reloads ? 3_300_000_000 : 200_000_000)
                 try readers.read(within: .seconds(30)) { monotonicNanoseconds() > enough }
                 pauses += readers.takePauses()
@@ -50,8 +50,9 @@ struct ReloadUnderLoadTests {
         }
     }
 
-    /// The full size: SLUICE_TEST_SWIFT_SUBSCRIBERS=1000 SLUICE_TEST_SWIFT_RELOADS=10; each build takes some seconds of the compiler.
-    @Test("producers in Swift go on as well, asynchronous ones and polled ones, build after build of one module")
+    /// The full size: SLUICE_TEST_SWIFT_SUBSCRIBERS=1000 SLUICE_TEST_SWIFT_RELOADS=10; compiling each build takes some
+    /// seconds.
+    @Test("Swift producers continue, too, asynchronous and polling ones, build after build of one module")
     func swift() throws {
         let count = Self.size("SLUICE_TEST_SWIFT_SUBSCRIBERS", 100)
         let reloads = Self.size("SLUICE_TEST_SWIFT_RELOADS", 2)
@@ -73,7 +74,7 @@ struct ReloadUnderLoadTests {
     }
 
     /// The full size: SLUICE_TEST_MANY_RELOADS=1000.
-    @Test("reload after reload in one process: nothing is left of what is over but a generation's few pages")
+    @Test("reload after reload in one process: only a few pages are left of each generation")
     func many() throws {
         let reloads = Self.size("SLUICE_TEST_MANY_RELOADS", 25)
         let plugin = try fixturePlugin("MarkedByBuild", defines: ["BUILD=0", "BINDS=1"])
@@ -103,7 +104,8 @@ struct ReloadUnderLoadTests {
             let after = try ProcessFigures.wait(for: server.program.pid) {
                 $0.descriptors <= before.descriptors && $0.threads <= before.threads
             }
-            // One for each stream that is open: five each of two kinds, and two shared ones. The last of those before may be closing still.
+            // One for each open stream: five each of two kinds, and two shared ones. The last earlier ones may still be
+            // closing.
             var totals = try server.totals()
             for _ in 0..<20 where totals["functions"] != "12" {
                 _ = try settle()
@@ -124,7 +126,7 @@ struct ReloadUnderLoadTests {
         }
     }
 
-    /// The line that ends a reload.
+    /// The log line at the end of a reload.
     private final class Gate {
         private var seen = 0
 
@@ -137,7 +139,7 @@ struct ReloadUnderLoadTests {
 }
 
 extension SluiceServer {
-    /// What it has, all in all, at this moment.
+    /// The server's current totals.
     fileprivate func totals() throws -> LogLine {
         let start = logLines.count
         signal(SIGUSR1)

@@ -2,7 +2,7 @@ import Glibc
 import TestSupport
 import Testing
 
-@Suite("A new generation that fails is taken back", .onTestThreads)
+@Suite("A new generation that fails is rolled back", .onTestThreads)
 struct RollbackTests {
     private static func build(_ number: Int, fails: Bool = false) throws -> String {
         try fixturePlugin("MarkedByBuild", defines: ["BUILD=\(number)"] + (fails ? ["FAILS=1"] : []))
@@ -10,7 +10,7 @@ struct RollbackTests {
 
     private static let producers = ["own", "shared", "own-threads", "shared-threads"]
 
-    @Test("no subscriber notices; newcomers get the old code, and the same content is not tried again")
+    @Test("no subscriber notices; new ones get the old code, and the same content is not tried again")
     func rolledBack() throws {
         try withServer([try Self.build(1)]) { server in
             let readers = try MarkedReaders(server, (0..<24).map { "/\(Self.producers[$0 % 4])?every=20" })
@@ -55,13 +55,13 @@ struct RollbackTests {
             server.signal(SIGHUP)
             try readers.read(within: .seconds(30)) { readers.oldestBuild == 3 }
             try readOn()
-            // The first one, which has served twice, is over at last.
+            // The first one, which has served twice, has finally ended.
             #expect(lines("plugin retired").map { $0["generation"] } == ["1"])
             readers.close()
         }
     }
 
-    @Test("how many failures, and within what time, are settings; sluice status shows how it stands")
+    @Test("the number of failures and the period are settings; sluice status shows the trial")
     func settings() throws {
         let flags = ["--trial-failures", "2", "--trial-period", "1h"]
         try withServer([try Self.build(1)], flags: flags) { server in

@@ -7,7 +7,7 @@ import Testing
 struct RunCommandTests {
     private let workshop = Workshop()
 
-    /// Runs the command with its output kept apart from its log.
+    /// Runs the command, with its output separate from its log.
     private func run(
         _ arguments: String..., ledger: Ledger? = nil, whileRunning body: (RunningProgram) throws -> Void = { _ in }
     ) throws -> (program: RunningProgram, exit: RunningProgram.Exit?) {
@@ -20,7 +20,7 @@ struct RunCommandTests {
         return (program, exit)
     }
 
-    @Test("prints the frames of a whole stream as they go over the wire, and ends well")
+    @Test("prints a stream's frames exactly as a server sends them, and exits with success")
     func complete() throws {
         let (program, exit) = try run(fixturePlugin("EndsAfterCount"), "count=2")
         #expect(exit == .status(0))
@@ -40,7 +40,7 @@ struct RunCommandTests {
         #expect(program.output.lines.suffix(5) == ["data: 1", "", "event: stream-error", "data: the well is dry", ""])
     }
 
-    @Test("a rejected one says with what")
+    @Test("a rejected stream is reported with the rejection")
     func rejected() throws {
         let plugin = try fixturePlugin("RefusesStreams")
         let refused = try workshop.sluice("run", plugin, "status=403")
@@ -62,14 +62,14 @@ struct RunCommandTests {
         #expect(mistyped.output == line)
     }
 
-    @Test("values go into the route's placeholders first, then into the query")
+    @Test("values are used for the route's placeholders first, then for the query")
     func parameters() throws {
         let (program, exit) = try run(fixturePlugin("EchoesParameters"), "name=a b/ü", "i=7", "note=n")
         #expect(exit == .status(0))
         #expect(program.output.lines.contains("data: 1 7 -2 3 4 0.5 0.25 [a b/ü] [n]"), "\(program.output.lines)")
     }
 
-    @Test("leaves behind as many events as asked for, which is a disconnect; close runs once")
+    @Test("disconnects after the requested number of events; close runs once")
     func maxEvents() throws {
         let ledger = try Ledger(in: workshop.directory)
         let (program, exit) = try run(
@@ -83,7 +83,7 @@ struct RunCommandTests {
     }
 
     @Test(
-        "Ctrl-C ends the stream cleanly, also one that sleeps on its thread; shutdown follows close",
+        "Ctrl-C ends the stream cleanly, even one that sleeps on its thread; shutdown follows close",
         arguments: [
             "TicksWithIds", "SleepsInNext",
         ])
@@ -100,7 +100,7 @@ struct RunCommandTests {
         #expect(ledger.entries.violations().isEmpty)
     }
 
-    @Test("Ctrl-C ends also where the producer's open never returns, a while later")
+    @Test("Ctrl-C also works if the producer's open never returns, after a while")
     func hangingOpen() throws {
         let (program, exit) = try run(fixturePlugin("HangsAsTold"), "in=open") { program in
             try #require(
@@ -111,7 +111,7 @@ struct RunCommandTests {
         #expect(program.errors.lines.contains { $0.description.contains("hangs-as-told does not end its stream") })
     }
 
-    @Test("a shared producer, with the ids that its hub gives")
+    @Test("a shared producer, with the ids of its hub")
     func shared() throws {
         let (program, exit) = try run(fixturePlugin("SharedNumbers"), "every=1", "--max-events", "3")
         #expect(exit == .status(0))
@@ -149,7 +149,7 @@ struct RunCommandTests {
         #expect(try workshop.names() == ["talker.c"])
     }
 
-    @Test("a trap of a producer in Swift is reported with the line of its source")
+    @Test("a trap in a Swift producer is reported with its source line")
     func trap() throws {
         let talker = Workshop.swift(saying: "one").split(separator: "MessageEvent(\"one\")")
         workshop.write(talker.joined(separator: "MessageEvent([String]()[request.path.count])"), to: "talker.swift")
@@ -157,7 +157,7 @@ struct RunCommandTests {
         #expect(run.status != 0 && run.output.contains("talker.swift:5:"), "\(run.output)")
     }
 
-    @Test("a reader that leaves ends it")
+    @Test("a closed output ends it")
     func brokenPipe() throws {
         let command =
             "\(BuiltProducts.sluice) run \(try fixturePlugin("TicksWithIds")) every=1 | head -n 4; echo ${PIPESTATUS[0]}"
@@ -165,7 +165,7 @@ struct RunCommandTests {
         #expect(piped.output.hasSuffix("\n0\n"), "\(piped.output)")
     }
 
-    @Test("mistakes: one line, and the status says whose fault it is")
+    @Test("mistakes: one line, and the status shows who has to fix it")
     func mistakes() throws {
         let plugin = try fixturePlugin("EndsAfterCount")
         workshop.write("no plugin", to: "text.so")

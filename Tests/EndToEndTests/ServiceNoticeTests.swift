@@ -25,7 +25,7 @@ struct ServiceNoticeTests {
         }
     }
 
-    @Test("is told which call does not return, and when it has returned after all")
+    @Test("is told which call does not return, and when it has returned")
     func hangingCalls() throws {
         let directory = TemporaryDirectory()
         let place = "\(directory.path)/notify"

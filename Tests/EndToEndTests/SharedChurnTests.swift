@@ -3,9 +3,9 @@ import ProducerInterface
 import TestSupport
 import Testing
 
-@Suite("Thousands that join and leave a shared stream", .onTestThreads, .serialized)
+@Suite("Thousands of subscribers that join and leave a shared stream", .onTestThreads, .serialized)
 struct SharedChurnTests {
-    @Test("those who stay get every event, once and in order; afterwards nothing is left over")
+    @Test("those that stay get every event, once and in order; afterwards nothing is left over")
     func churn() throws {
         var random = SeededRandom.fromEnvironment(test: "shared churn")
         let target = "/shared-numbers?tag=a&every=2"
@@ -23,7 +23,8 @@ struct SharedChurnTests {
             let after = try server.restingFigures()
             #expect(after.descriptors <= before.descriptors, "descriptors are left over")
             #expect(after.threads <= before.threads, "threads are left over")
-            // What the allocator keeps of the largest crowd is no leak; a leaked connection or record per visit would be more.
+            // Memory that the allocator keeps after the peak is not a leak; a leaked connection or record per visit
+            // would be more.
             let grown = after.residentBytes - before.residentBytes
             #expect(grown < 8 << 20, "\(grown) bytes more")
             print(
@@ -34,7 +35,7 @@ struct SharedChurnTests {
     }
 
     @Test(
-        "thousands of parameter sets: no more are open at a time than may be, and a clear refusal says which limit it is"
+        "thousands of parameter sets: the number of open streams is limited, and a refusal names the limit"
     )
     func manyParameters() throws {
         let flags = ["--max-hubs-per-producer", "20", "--linger", "1h"]
@@ -53,7 +54,7 @@ struct SharedChurnTests {
                 if line.message == "subscriber left" { left += 1 }
                 return left == 10
             }
-            // Those that nobody uses make room, although they would linger for an hour.
+            // Unused streams make room, although they would linger for an hour.
             for number in 0..<2000 {
                 let subscriber = try server.subscribe("/shared-numbers?tag=\(number)")
                 #expect(try subscriber.head().status == 200)

@@ -4,14 +4,15 @@ import Testing
 
 @Suite("A thousand readers of one stream", .onTestThreads, .serialized)
 struct SharedFanOutTests {
-    /// 100 never read: their sockets are full soon, and what they don't take must neither keep the others nor take up memory.
+    /// 100 never read: their sockets are soon full. Their events must neither delay the others nor use memory.
     @Test(
-        "none is kept by those that never read, which are dropped",
+        "readers that never read are disconnected, and do not affect the others",
         arguments: [
-            // By the ring, which leaves them behind.
+            // By the history: their next event is no longer in it.
             (["--history-events", "64"], ["slow"]),
-            // By the deadline, before the ring does. Who was not heard of for most of that time counts as vanished. The 900 others are read
-            // on one thread: on a busy machine one of them may have to wait for seconds.
+            // By the deadline, before the history. A subscriber that sent no acknowledgement for most of that time
+            // counts as gone. The 900 others are read on one thread, so on a busy machine, one of them may have to wait
+            // for seconds.
             (
                 ["--history-events", "4096", "--history-bytes", "64M", "--write-deadline", "8s"],
                 ["slow", "disconnected"]
@@ -34,7 +35,7 @@ struct SharedFanOutTests {
             let grown = try ProcessFigures(of: server.program.pid).residentBytes - before
             #expect(readers.faults.isEmpty, "\(readers.faults.prefix(5))")
             #expect(readers.numbers == Array(repeating: eventCount, count: count))
-            // A copy for each of the stalled ones would take 80 MB.
+            // A copy for each stalled reader would take 80 MB.
             print("1000 readers, 100 of them stalled: \(grown / 1024) KiB more memory")
             #expect(grown < 24 << 20)
             var dropped = 0

@@ -19,12 +19,12 @@ struct SharedHistoryTests {
         return try #require(Int((event.data ?? "").prefix { $0 != " " }))
     }
 
-    /// The number of each of the next events, which must follow one another.
+    /// Checks the numbers of the next events, which must be consecutive.
     private func expectSequence(_ subscriber: TestSubscriber, from start: Int, count: Int) throws {
         for expected in start..<start + count { try #require(try number(subscriber.nextEvent()) == expected) }
     }
 
-    @Test("who comes back with an id gets exactly what followed it")
+    @Test("a subscriber that reconnects with an id gets exactly what followed it")
     func resuming() throws {
         try withServer(["SharedNumbers"]) { server in
             let first = try server.subscribe("/shared-numbers?tag=a&every=2")
@@ -38,12 +38,12 @@ struct SharedHistoryTests {
                 try expectSequence(query, from: number(event) + 1, count: 20)
             }
             #expect(server.ledger.streams.count == 1)
-            // Nothing of a subscriber reaches the producer, and no id that a hub made.
+            // The producer gets nothing of a subscriber's request, and no id of the hub.
             #expect(server.ledger.streams.first?.lastEventID == "-")
         }
     }
 
-    @Test("an id that is no longer held gets a notice of the gap, then all that is")
+    @Test("an id that is no longer in the history gets a notice of the gap, then everything in the history")
     func overrun() throws {
         try withServer(["SharedNumbers"], flags: ["--history-events", "5"]) { server in
             let first = try server.subscribe("/shared-numbers?tag=a&every=2")
@@ -58,7 +58,7 @@ struct SharedHistoryTests {
         }
     }
 
-    @Test("history= asks for the last events, and what is no number is refused")
+    @Test("history= requests the last events; an invalid number is rejected")
     func history() throws {
         try withServer(["SharedNumbers"], flags: ["--history-events", "1000"]) { server in
             let first = try server.subscribe("/shared-numbers?tag=a&every=20")
@@ -81,7 +81,7 @@ struct SharedHistoryTests {
         }
     }
 
-    @Test("ids of a server that was restarted are recognised as another one's")
+    @Test("ids from before a restart of the server are recognized as foreign")
     func restart() throws {
         var old: [TestEvent] = []
         try withServer(["SharedNumbers"]) { server in
@@ -98,7 +98,7 @@ struct SharedHistoryTests {
         }
     }
 
-    @Test("absurd ids are gaps or refusals, and nothing else happens")
+    @Test("absurd ids cause gaps or rejections, and nothing else")
     func absurdIDs() throws {
         try withServer(["SharedNumbers"]) { server in
             let first = try server.subscribe("/shared-numbers?tag=a")
@@ -116,7 +116,7 @@ struct SharedHistoryTests {
             }
             let huge = String(repeating: "x", count: 65536)
             try server.expectRefusal(431, of: "/shared-numbers?tag=a", lastEventID: huge)
-            // Bytes that no header may have, and some that it may although they are no text.
+            // Bytes that are invalid in a header, and valid ones that are not text.
             for bytes in [[0xFF, 0xFE, 0x80], [0x01], [0x00], Array(0x80...0xFF)] as [[UInt8]] {
                 let client = try server.connect()
                 try client.send(Array("GET /shared-numbers?tag=a HTTP/1.1\r\nHost: x\r\nLast-Event-ID: ".utf8) + bytes)
@@ -128,7 +128,7 @@ struct SharedHistoryTests {
         }
     }
 
-    @Test("a producer with ids of its own is resumed from the history while it is open, and by itself after that")
+    @Test("a producer with its own ids is resumed from the history while it is open, and by itself after that")
     func ownIDs() throws {
         let log = try FollowedLog("one\ntwo\nthree\n")
         try withTail(of: log, flags: ["--linger", "200ms", "--loops", "1"]) { server in
@@ -143,18 +143,19 @@ struct SharedHistoryTests {
             #expect(try first.nextEvent().data == "four")
             second.client.close()
             try server.leave(first)
-            // From the file, in a new one: no gap, as nothing is missing.
+            // From the file, in a new stream: no gap, because nothing is missing.
             log.write("five\n")
             let third = try server.subscribe(target, returningWith: ids[1])
             #expect(try third.nextData(3) == ["three", "four", "five"])
-            // The new one holds nothing from before that id.
+            // The new stream's history starts after that id.
             let fourth = try server.subscribe(target, returningWith: ids[0])
             _ = try gap(fourth.nextEvent())
             #expect(try fourth.nextData(3) == ["three", "four", "five"])
         }
     }
 
-    /// The next event, which comes behind all that there is, or that gaps say was lost: on a busy machine anybody may be overtaken.
+    /// The next event, which must follow the last one directly or after a reported gap: on a busy machine, any reader
+    /// can be too slow.
     private func next(_ subscriber: TestSubscriber, after last: Int) throws -> (number: Int, lost: Int) {
         var (event, lost) = (try subscriber.nextEvent(), 0)
         while event.type == "sluice-gap" {
@@ -166,7 +167,7 @@ struct SharedHistoryTests {
         return (number, lost)
     }
 
-    @Test("under --slow-policy skip whoever is overtaken is told how much it lost, and goes on live")
+    @Test("with --slow-policy skip, a slow subscriber is told how much it lost, and continues live")
     func skipping() throws {
         let flags = ["--slow-policy", "skip", "--history-events", "16", "--loops", "1"]
         try withServer(["SharedNumbers"], flags: flags) { server in
@@ -176,7 +177,7 @@ struct SharedHistoryTests {
             var last = try number(slow.nextEvent())
             let quick = try server.subscribe(target)
             let start = try number(quick.nextEvent())
-            // Far more than the sockets hold between them.
+            // Far more than the sockets can hold.
             var newest = start
             while newest < start + 3000 { newest = try next(quick, after: newest).number }
             var lost = 0

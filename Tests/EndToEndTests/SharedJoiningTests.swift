@@ -15,7 +15,7 @@ struct SharedJoiningTests {
             ]
             let subscribers = try spellings.map { try server.subscribe("/shared-numbers?\($0)") }
             let first = try subscribers.map { try $0.nextEvent() }
-            // All see the same events under the same ids, wherever each has come in.
+            // All see the same events with the same ids, wherever each has joined.
             let ids = Dictionary(first.map { ($0.data ?? "", $0.id ?? "") }) { one, other in
                 #expect(one == other)
                 return one
@@ -27,7 +27,7 @@ struct SharedJoiningTests {
         }
     }
 
-    @Test("the first subscriber misses nothing of what comes while it gets its connection")
+    @Test("the first subscriber misses no event that arrives while it gets its connection")
     func firstEvent() throws {
         try withServer(["SharedNumbers"]) { server in
             let subscribers = try (0..<100).map { try server.subscribe("/shared-numbers?tag=\($0)&every=60000") }
@@ -35,7 +35,7 @@ struct SharedJoiningTests {
         }
     }
 
-    @Test("the stream outlives its last subscriber by the linger time, and is then closed")
+    @Test("the stream stays open after its last subscriber for the linger time, and is then closed")
     func linger() throws {
         try withServer(["SharedNumbers"], flags: ["--linger", "300ms"]) { server in
             let first = try server.subscribe("/shared-numbers?tag=a")
@@ -49,14 +49,14 @@ struct SharedJoiningTests {
             let closed = try server.expectClose(of: "a", .disconnected)
             #expect(closed.nanoseconds - left >= 300_000_000)
             #expect(server.ledger.streams.count == 1)
-            // Afterwards it is another one.
+            // Afterwards, there is a new stream.
             let third = try server.subscribe("/shared-numbers?tag=a")
             #expect(try third.nextEvent().data == "1")
             try server.ledger.waitForOpens(2)
         }
     }
 
-    @Test("all get the end, and a browser that comes back with it is told that there is no more")
+    @Test("all get the end, and a browser that reconnects with it is told that there is no more")
     func completion() throws {
         try withServer(["SharedNumbers"]) { server in
             let target = "/shared-numbers?tag=a&held=true&count=5"
@@ -73,10 +73,10 @@ struct SharedJoiningTests {
         }
     }
 
-    @Test("a burst of joins and leaves leaves no descriptor behind, and no stream")
+    @Test("a burst of joins and leaves leaves neither descriptors nor streams behind")
     func churn() throws {
         try withServer(["SharedNumbers"], flags: ["--linger", "0"]) { server in
-            // The loops and the front door make their own when they are used first.
+            // The loops and the front door create their own descriptors at first use.
             let warm = try (0..<4).map { _ in try server.subscribe("/shared-numbers?every=1") }
             for subscriber in warm { _ = try subscriber.nextEvent() }
             let before = try ProcessFigures(of: server.program.pid).descriptors
@@ -90,13 +90,13 @@ struct SharedJoiningTests {
                 }
             }
             _ = try ProcessFigures.wait(for: server.program.pid, within: .seconds(30)) { $0.descriptors <= before }
-            // The one that stayed is as it was.
+            // The remaining ones are not affected.
             for subscriber in warm { _ = try subscriber.nextEvent() }
             for tag in 0..<5 { try server.ledger.wait(for: "close-enter", tag: "\(tag)") }
         }
     }
 
-    @Test("a producer has so many hubs at most; who wants another one is refused, who joins is not")
+    @Test("the number of a producer's hubs is limited; a request for another one is refused, joining is not")
     func hubLimit() throws {
         try withServer(["SharedNumbers"], flags: ["--max-hubs-per-producer", "3", "--linger", "0"]) { server in
             let held = try (0..<3).map { try server.subscribe("/shared-numbers?tag=\($0)") }

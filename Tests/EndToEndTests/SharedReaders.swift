@@ -1,11 +1,11 @@
 import Glibc
 import TestSupport
 
-/// Many readers of one shared stream of numbers on one thread: each is checked for getting every number, once and in order.
+/// Many readers of one shared stream of numbers, on one thread. Each must get every number, once and in order.
 final class SharedReaders {
     private struct Reader {
         let client: RawClient
-        /// The line that is being read, of which no more than its beginning is of interest.
+        /// The line that is being read; only its beginning is kept.
         var line: [UInt8] = []
         var last = 0
         var hasEnded = false
@@ -13,10 +13,10 @@ final class SharedReaders {
 
     private var readers: [Reader] = []
     private(set) var faults: [String] = []
-    /// They came into a stream that had begun: the first number may be any.
+    /// Whether they joined after the stream had begun: the first number can then be any.
     private let isLate: Bool
 
-    /// Connects them, and waits until each has the head of its response.
+    /// Connects the readers, and waits until each has the head of its response.
     init(_ server: SluiceServer, _ target: String, count: Int, isLate: Bool = false) throws {
         self.isLate = isLate
         for _ in 0..<count {
@@ -29,10 +29,10 @@ final class SharedReaders {
         }
     }
 
-    /// The last number that each has got.
+    /// The last number of each reader.
     var numbers: [Int] { readers.map(\.last) }
 
-    /// Reads until all streams have ended, or until it has read enough.
+    /// Reads until all streams have ended, or until the condition holds.
     func read(within limit: Duration, until isEnough: () -> Bool = { false }) throws {
         let deadline = ContinuousClock.now + limit
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
@@ -74,10 +74,10 @@ final class SharedReaders {
         }
     }
 
-    /// A line is complete.
+    /// Handles a complete line.
     private func take(_ index: Int) {
         defer { readers[index].line.removeAll(keepingCapacity: true) }
-        // Most lines are ids and ends of events, and there may be a million of them.
+        // Most lines are ids and ends of events, and there can be a million of them.
         guard let first = readers[index].line.first, first == UInt8(ascii: "d") || first == UInt8(ascii: "e") else {
             return
         }

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("A reload of a shared producer", .onTestThreads)
 struct SharedReloadTests {
-    @Test("who comes after it gets the new code, behind the old history; who was there is sent over at the deadline")
+    @Test("a later subscriber gets the new code, after the old history; earlier ones must reconnect at the deadline")
     func newcomers() throws {
         try withServer(["SharedNumbers"], flags: ["--drain-deadline", "1s"]) { server in
             let target = "/shared-numbers?tag=a&every=5"
@@ -16,7 +16,7 @@ struct SharedReloadTests {
 
             let new = try server.subscribe(target, headers: [("Last-Event-ID", events[9].id ?? "")])
             #expect(try new.nextEvent().data == events[10].data, "the history goes on")
-            // The new source counts from 1 again.
+            // The new stream counts from 1 again.
             var last = events[10]
             var isNew = false
             for _ in 0..<1000 where !isNew {
@@ -36,7 +36,7 @@ struct SharedReloadTests {
                 "stream closed", ["plugin": "shared-numbers", "generation": "1", "reason": "reloaded"])
             _ = try new.nextEvent()
 
-            // The old generation's account is not lost with it.
+            // The old generation's ledger is kept after its end.
             try server.ledger.wait(for: "shutdown", within: .seconds(30))
             server.signal(SIGUSR1)
             try server.waitForLog(
@@ -49,7 +49,7 @@ struct SharedReloadTests {
         }
     }
 
-    /// Of the id that the hub gave; the epoch must stay the same.
+    /// The number in the hub's id. The id's epoch must stay the same.
     private func number(_ event: TestEvent) throws -> UInt64 {
         try #require(UInt64((event.id ?? "").split(separator: "-").last ?? ""))
     }

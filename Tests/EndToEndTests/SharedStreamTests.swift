@@ -7,12 +7,12 @@ import Testing
 @Suite("A shared stream", .onTestThreads)
 struct SharedStreamTests {
     @Test(
-        "opens once for equal parameters, and all see the same events under the same ids",
+        "opens once for equal parameters, and all see the same events with the same ids",
         arguments: ["ticks", "sleeps"])
     func sharing(_ kind: String) throws {
         try withServer([kind == "ticks" ? "SharedTicks" : "SharedSleeps"], flags: ["--linger", "50ms"]) { server in
             let subscribers = try (0..<6).map { _ in try server.subscribe("/shared-\(kind)?tag=a") }
-            // Two threads, or two loops, would open them in either order.
+            // Two threads, or two loops, could open them in either order.
             try server.ledger.wait(for: "open-enter", tag: "a")
             let other = try server.subscribe("/shared-\(kind)?tag=b")
             _ = try other.nextEvent()
@@ -39,7 +39,7 @@ struct SharedStreamTests {
         }
     }
 
-    @Test("who comes back with the last id goes on exactly behind it, in the same stream")
+    @Test("a subscriber that reconnects with the last id continues directly after it, in the same stream")
     func resumes() throws {
         try withServer(["SharedTicks"]) { server in
             var numbers: [Int] = []
@@ -61,7 +61,7 @@ struct SharedStreamTests {
         }
     }
 
-    @Test("who comes back too late is told of the gap first")
+    @Test("a subscriber that reconnects too late is told of the gap first")
     func gap() throws {
         try withServer(["SharedTicks"], flags: ["--history-events", "4"]) { server in
             let subscriber = try server.subscribe("/shared-ticks?every=2")
@@ -75,7 +75,7 @@ struct SharedStreamTests {
         }
     }
 
-    @Test("its end is everybody's, and nobody comes back for it")
+    @Test("its end reaches all, and nobody reconnects to it")
     func ends() throws {
         try withServer(["SharedTicks"]) { server in
             let subscribers = try (0..<4).map { _ in try server.subscribe("/shared-ticks?count=20&tag=a&every=20") }
@@ -93,7 +93,7 @@ struct SharedStreamTests {
         }
     }
 
-    @Test("a subscriber that does not read holds up nobody")
+    @Test("a subscriber that does not read delays no other")
     func slow() throws {
         try withServer(["SharedTicks"], flags: ["--loops", "1"]) { server in
             let unread = try server.subscribe("/shared-ticks?every=1", receiveBufferBytes: 2048)
@@ -104,7 +104,7 @@ struct SharedStreamTests {
         }
     }
 
-    @Test("the server stops: closed once, and every subscriber is told to come back")
+    @Test("the server stops: closed once, and every subscriber is told to reconnect")
     func shutdown() throws {
         try withServer(["SharedTicks", "SharedSleeps"]) { server in
             let subscribers = try (0..<6).map { try server.subscribe("/shared-\($0 % 2 == 0 ? "ticks" : "sleeps")") }
@@ -120,7 +120,7 @@ struct SharedStreamTests {
         }
     }
 
-    @Test("thousands that come and go, while its plugin is replaced: each source is closed once, with a true reason")
+    @Test("thousands come and go while its plugin is replaced: each stream closes once, for the right reason")
     func crowd() throws {
         var random = SeededRandom.fromEnvironment(test: "random shared streams")
         let routes = ["a", "b", "c"].flatMap {

@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-/// Runs a server with one of the plugins that ship, and the operator's configuration for its producer of the same name.
+/// Runs a server with one of the plugins that ship, and the configuration of its producer with the same name.
 func withShippedPlugin(
     _ name: String, configuration: [String: String] = [:], flags: [String] = [], prefix: [String] = [],
     _ body: (SluiceServer) throws -> Void
@@ -13,7 +13,7 @@ func withShippedPlugin(
 }
 
 extension SluiceServer {
-    /// The complete response to a request that no stream comes of.
+    /// The complete response to a request that gets no stream.
     func refusal(of target: String, lastEventID: String? = nil) throws -> RawResponse {
         let client = try connect()
         let returning = lastEventID.map { "Last-Event-ID: \($0)\r\n" } ?? ""
@@ -21,7 +21,7 @@ extension SluiceServer {
         return try client.readResponse()
     }
 
-    /// Expects a status other than 200, and gives the response to look further.
+    /// Expects a status other than 200, and returns the response for further checks.
     @discardableResult
     func expectRefusal(
         _ status: Int, of target: String, lastEventID: String? = nil, sourceLocation: SourceLocation = #_sourceLocation

@@ -32,11 +32,11 @@ struct ShippedPluginTests {
     func exports(name: String) throws {
         let table = try run(["nm", "-D", "--defined-only", "--extern-only", BuiltProducts.plugin(name)])
         let symbols = table.split(separator: "\n").compactMap { $0.split(separator: " ").last }
-        // What the linker adds to every library is none of theirs.
+        // The linker adds these symbols to every library.
         #expect(Set(symbols).subtracting(["__bss_start", "_edata", "_end"]) == ["sluice_plugin_entry"])
     }
 
-    @Test("are resolved when they are loaded, never unmapped, and carry no path of a toolchain", arguments: names)
+    @Test("are resolved when they are loaded, never unmapped, and contain no path of a toolchain", arguments: names)
     func linking(name: String) throws {
         let section = try run(["readelf", "-dW", BuiltProducts.plugin(name)]).split(separator: "\n")
         let flags = try #require(section.first { $0.contains("FLAGS_1") })
@@ -49,7 +49,7 @@ struct ShippedPluginTests {
         }
     }
 
-    @Test("have a page that tells their route and parameters as they declare them", arguments: names)
+    @Test("have a page with their routes and parameters as declared", arguments: names)
     func pages(name: String) throws {
         let json = try run([BuiltProducts.sluice, "inspect", "--json", BuiltProducts.plugin(name)])
         let declaration = try JSONDecoder().decode(Declaration.self, from: Data(json.utf8))

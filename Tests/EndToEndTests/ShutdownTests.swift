@@ -3,10 +3,10 @@ import ProducerInterface
 import TestSupport
 import Testing
 
-@Suite("The server stops", .onTestThreads)
+@Suite("Stopping the server", .onTestThreads)
 struct ShutdownTests {
     @Test(
-        "with streams open: each is closed, told to come back, and ended cleanly; status 0",
+        "with open streams: each is closed, told to reconnect, and ended cleanly; status 0",
         arguments: [SIGTERM, SIGINT])
     func withStreamsOpen(_ signal: Int32) throws {
         let routes = [
@@ -47,7 +47,7 @@ struct ShutdownTests {
     }
 
     @Test(
-        "under a flood that nobody reads: the sockets are dropped after a second or two, long before the deadline",
+        "during a flood that nobody reads: the sockets are dropped after a second or two, long before the deadline",
         arguments: ["4s", "10m"])
     func underFlood(_ deadline: String) throws {
         try withServer(["Floods", "FloodsFromThread"], flags: ["--shutdown-deadline", deadline]) { server in
@@ -64,7 +64,7 @@ struct ShutdownTests {
         }
     }
 
-    @Test("while an open runs, or is pending")
+    @Test("while an open is running, or pending")
     func duringOpen() throws {
         try withServer(["OpensAtTheGate", "OpensLater"]) { server in
             let blocking = try server.subscribe(opening: "/opens-at-the-gate", tag: "a")
@@ -75,13 +75,13 @@ struct ShutdownTests {
             try server.waitForLog("stopping")
             server.openGate(times: 2)
             #expect(try server.waitForExit() == .status(0))
-            // Whether the subscriber or the server went first: opened means closed, and the reason is the server's end.
+            // Whether the subscriber or the server was first: opened means closed, and the reason is the shutdown.
             for tag in ["a", "b"] { #expect(server.ledger.stream(tag)?.reason == .shutdown) }
             withExtendedLifetime((blocking, pending)) {}
         }
     }
 
-    @Test("a next that never returns is reported by name, and does not keep the process")
+    @Test("a next that never returns is reported by name, and does not keep the process running")
     func stubbornNext() throws {
         try withServer(["IgnoresInterrupt"], flags: ["--shutdown-deadline", "500ms"], leavesStreams: true) { server in
             let subscriber = try server.subscribe(opening: "/ignores-interrupt", tag: "a")
@@ -97,7 +97,7 @@ struct ShutdownTests {
         }
     }
 
-    @Test("a close that is never completed is reported by name, and does not keep the process")
+    @Test("a close that is never completed is reported by name, and does not keep the process running")
     func neverClosed() throws {
         try withServer(["NeverClosed"], flags: ["--shutdown-deadline", "500ms"], leavesStreams: true) { server in
             let subscriber = try server.subscribe("/never-closed?tag=a")
@@ -131,7 +131,7 @@ struct ShutdownTests {
     @Test("an idle server stops at once")
     func idle() throws {
         try withServer(["WaitsForEver"]) { server in
-            let idle = try server.connect()  // keep-alive connections must not hold it
+            let idle = try server.connect()  // keep-alive connections must not delay it
             try server.expectNotFound()
             let start = ContinuousClock.now
             server.signal(SIGTERM)
@@ -141,7 +141,7 @@ struct ShutdownTests {
         }
     }
 
-    @Test("SIGUSR1 tells the ledger of every producer and generation")
+    @Test("SIGUSR1 logs the ledger of every producer and generation")
     func tellsLedger() throws {
         try withServer(["EndsAfterCount", "WaitsForEver"]) { server in
             for tag in ["a", "b", "c"] { _ = try server.subscribe("/ends-after-count?count=1&tag=\(tag)").rest() }

@@ -7,7 +7,7 @@ import Testing
     "The sqlite producers", .onTestThreads,
     .enabled(if: BuiltProducts.hasPlugin("sqlite"), "Plugins/sqlite is not built: it needs libsqlite3-dev"))
 struct SqliteProducerTests {
-    /// A database file, written to by programs of its own.
+    /// A database file that separate programs write to.
     private struct Database {
         let directory = TemporaryDirectory()
         var path: String { "\(directory.path)/test.db" }
@@ -16,7 +16,7 @@ struct SqliteProducerTests {
             try run(schema)
         }
 
-        /// In another process.
+        /// Runs a statement in another process.
         func run(_ statement: String) throws {
             let script = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute(sys.argv[2]); c.commit()"
             let python = try ChildProgram.run(["python3", "-c", script, path, statement])
@@ -45,7 +45,7 @@ struct SqliteProducerTests {
         return TestSubscriber(on: client)
     }
 
-    @Test("each row that is changed through the plugin's connection is an event, for all who watch")
+    @Test("each row that is changed through the plugin's connection is an event, for all watchers")
     func rows() throws {
         let database = try Database()
         try withDatabase(database, statement: "INSERT OR REPLACE INTO notes (id, text) VALUES (length(?1), ?1)") {
@@ -67,7 +67,7 @@ struct SqliteProducerTests {
         }
     }
 
-    @Test("updates and deletions are told, too, each by its number")
+    @Test("updates and deletions are reported, too, each with its number")
     func operations() throws {
         let database = try Database()
         try database.run("INSERT INTO notes (id, text) VALUES (1, 'a'), (2, 'b')")
@@ -86,13 +86,13 @@ struct SqliteProducerTests {
         }
     }
 
-    @Test("what another process writes is noticed")
+    @Test("changes by another process are noticed")
     func otherProcess() throws {
         let database = try Database()
         try withDatabase(database) { server in
             let watcher = try server.subscribe("/sqlite")
             _ = try watcher.head()
-            // The stream has read its first version by the time that it is open.
+            // The stream has read its first version by the time it is open.
             var versions: Set<String> = []
             for text in ["a", "b"] {
                 try database.run("INSERT INTO notes (text) VALUES ('\(text)')")
@@ -101,7 +101,7 @@ struct SqliteProducerTests {
                 versions.insert(event.data ?? "")
             }
             #expect(versions.count == 2)
-            // Its own changes are not told twice.
+            // Its own changes are not reported twice.
             _ = try post("c", to: server).rest()
             #expect(try watcher.nextEvent().type == "row")
             try database.run("DELETE FROM notes")
@@ -109,7 +109,7 @@ struct SqliteProducerTests {
         }
     }
 
-    @Test("a watcher that comes when the last has left finds everything as it was")
+    @Test("a watcher that connects after the last one has left gets the same events")
     func again() throws {
         let database = try Database()
         try withDatabase(database) { server in
@@ -123,7 +123,7 @@ struct SqliteProducerTests {
         }
     }
 
-    @Test("what the database refuses is refused, and what is not configured, too")
+    @Test("statements that the database rejects are rejected, and missing configuration, too")
     func refusals() throws {
         let database = try Database()
         try withDatabase(database) { server in
@@ -142,7 +142,7 @@ struct SqliteProducerTests {
         }
     }
 
-    @Test("a file that is no database, or not there, is refused with the reason in the log")
+    @Test("a file that is not a database, or does not exist, is rejected with the reason in the log")
     func noDatabase() throws {
         let directory = TemporaryDirectory()
         let text = directory.write(String(repeating: "not a database ", count: 100).utf8, to: "text")

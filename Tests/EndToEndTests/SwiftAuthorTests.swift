@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@Suite("Mistakes of an author in Swift", .onTestThreads)
+@Suite("Mistakes of Swift authors", .onTestThreads)
 struct SwiftAuthorTests {
     private func plugin(of producer: String) -> String {
         """
@@ -27,7 +27,7 @@ struct SwiftAuthorTests {
         return compiler.output
     }
 
-    @Test("a parameter of a type that no request can have is named by the compiler")
+    @Test("a parameter of an unsupported type is reported by the compiler")
     func parameterType() throws {
         let text = try diagnosis(
             of: """
@@ -40,7 +40,7 @@ struct SwiftAuthorTests {
         #expect(text.contains("mistaken.swift:4:"), "\(text)")
     }
 
-    @Test("bounds are for numbers, says the compiler; a default that is out of them is named when the plugin is loaded")
+    @Test("bounds for other types are reported by the compiler; a default outside its bounds is reported at load")
     func bounds() throws {
         func producer(_ parameter: String) -> String {
             "struct Mistaken: PollingProducer {\n    \(parameter)\n    mutating func next() -> Step { .end }\n}"
@@ -55,7 +55,7 @@ struct SwiftAuthorTests {
         #expect(run.status == 1 && run.output.contains(line), "\(run.output)")
     }
 
-    @Test("a producer without events, or with events of another type, is named by the compiler")
+    @Test("a producer without events, or with events of another type, is reported by the compiler")
     func noEvents() throws {
         #expect(try diagnosis(of: "struct Mistaken: Producer {}").contains("does not conform to protocol 'Producer'"))
         let text = try diagnosis(

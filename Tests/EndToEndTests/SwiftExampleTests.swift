@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@Suite("The examples in Swift", .onTestThreads)
+@Suite("The Swift examples", .onTestThreads)
 struct SwiftExampleTests {
     private func post(_ body: String, to target: String, of server: SluiceServer) throws -> RawClient {
         let client = try server.connect()
@@ -10,7 +10,7 @@ struct SwiftExampleTests {
         return client
     }
 
-    @Test("tokens: a prompt in, tokens out, and [DONE] at the end, behind which there is nothing")
+    @Test("tokens: a prompt in, tokens out, and [DONE] at the end, with nothing after it")
     func tokens() throws {
         try withShippedPlugin("tokens") { server in
             let client = try post("one two one two", to: "/v1/completions?max_tokens=3&pause=0", of: server)
@@ -25,7 +25,7 @@ struct SwiftExampleTests {
         }
     }
 
-    @Test("tokens: the work stops when the subscriber leaves")
+    @Test("tokens: the work stops when the subscriber disconnects")
     func tokensLeft() throws {
         try withShippedPlugin("tokens") { server in
             let client = try post("a b", to: "/v1/completions?max_tokens=100000&pause=0.001", of: server)
@@ -35,7 +35,7 @@ struct SwiftExampleTests {
         }
     }
 
-    @Test("chat: what is said in a room reaches all who listen there, and nobody else")
+    @Test("chat: a message in a room reaches all of its subscribers, and nobody else")
     func chat() throws {
         try withShippedPlugin("chat") { server in
             let kitchen = try (0..<3).map { _ in try server.subscribe("/chat/kitchen") }
@@ -56,7 +56,7 @@ struct SwiftExampleTests {
     }
 
     @Test(
-        "rows: new rows, each once, from whoever inserts them; who comes back gets what was added meanwhile",
+        "rows: new rows, each once, whoever inserts them; a subscriber that reconnects gets those added meanwhile",
         .enabled(if: BuiltProducts.hasPlugin("rows"), "Plugins/rows is not built: it needs libsqlite3-dev"))
     func rows() throws {
         let directory = TemporaryDirectory()
@@ -74,7 +74,7 @@ struct SwiftExampleTests {
             try run("INSERT INTO notes VALUES (NULL, 4)")
             let event = try newcomer.nextEvent()
             #expect(event.data == #"{"author":null,"stars":"4"}"# && event.id == "2")
-            // With another parameter, so a stream of its own.
+            // With a different parameter, so that it is a new stream.
             let returning = try server.subscribe("/rows?poll=0.03", returningWith: "0")
             #expect(try returning.nextEvent().data == #"{"author":"Ann","stars":"5"}"#)
             #expect(try returning.nextEvent().id == "2")

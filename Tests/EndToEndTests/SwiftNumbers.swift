@@ -2,11 +2,11 @@ import Glibc
 import Synchronization
 import TestSupport
 
-/// A plugin in Swift whose events are "number build", as those of the fixture `MarkedByBuild`: one module in as many builds as are asked
-/// for, each compiled once.
+/// A Swift plugin whose events are "number build", like those of the fixture `MarkedByBuild`: one module in any number
+/// of builds, each compiled once.
 enum SwiftNumbers {
     private static let workshop: Workshop = {
-        // Globals are never destroyed, so the directory has to be told when the process ends.
+        // Globals are never destroyed, so the directory is removed when the process exits.
         atexit { SwiftNumbers.workshop.directory.remove() }
         return Workshop()
     }()
@@ -16,7 +16,7 @@ enum SwiftNumbers {
     static func build(_ number: Int) throws -> String {
         try builds.withLock { builds in
             if let path = builds[number] { return path }
-            // The same name each time: the module's own is made unique by the build.
+            // The same file name each time: the build makes the module's name unique.
             workshop.write(source(build: number), to: "Numbers.swift")
             let built = try workshop.sluice("build", "Numbers.swift", "-o", "numbers-\(number).so")
             guard built.status == 0 else { throw TestFailure(built.output) }
@@ -25,7 +25,7 @@ enum SwiftNumbers {
         }
     }
 
-    /// Asynchronous and polled; two that go on in another build, and one that does not.
+    /// Asynchronous and polling producers; two that continue in another build, and one that does not.
     private static func source(build: Int) -> String {
         """
         import Sluice

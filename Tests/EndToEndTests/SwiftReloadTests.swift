@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Reloading plugins in Swift", .onTestThreads)
 struct SwiftReloadTests {
-    @Test("two builds of one module run side by side, and streams go on from one to the other, asynchronous ones too")
+    @Test("two builds of one module run side by side, and streams move from one to the other, even asynchronous ones")
     func handOver() throws {
         let builds = try (0...1).map(SwiftNumbers.build)
         try withServer([builds[0]]) { server in
@@ -15,7 +15,7 @@ struct SwiftReloadTests {
             try server.install(builds[1], as: "numbers-0")
             server.signal(SIGHUP)
             try readers.read(within: .seconds(30)) { readers.oldestBuild == 1 }
-            // Old and new at the same time, in the same process.
+            // Old and new code at the same time, in the same process.
             let newcomer = try server.subscribe("/staying")
             #expect(try newcomer.nextEvent().data == "1 1")
             let old = try (0..<3).map { _ in try staying.nextEvent().data ?? "" }

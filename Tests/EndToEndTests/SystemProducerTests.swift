@@ -28,7 +28,7 @@ struct SystemProducerTests {
         }
     }
 
-    /// A directory like /proc, whose files change from one look to the next.
+    /// A directory like /proc, whose files change between two reads.
     private struct Canned {
         let directory = TemporaryDirectory()
 
@@ -42,7 +42,7 @@ struct SystemProducerTests {
         }
     }
 
-    @Test("tells of this machine: rates from the second event on")
+    @Test("reports this machine's state: rates from the second event on")
     func machine() throws {
         try withShippedPlugin("system") { server in
             let subscriber = try server.subscribe("/system?interval=0.1")
@@ -62,7 +62,7 @@ struct SystemProducerTests {
         }
     }
 
-    @Test("reckons percentages, bytes and rates")
+    @Test("computes percentages, bytes and rates")
     func figures() throws {
         let proc = try Canned()
         proc.write(
@@ -81,7 +81,8 @@ struct SystemProducerTests {
             let memory = Report.Memory(total: 8_192_000, available: 6_144_000, swapTotal: 102_400, swapFree: 51_200)
             #expect(first.memory == memory)
 
-            // The network first: in the event that shows the CPU's change, or the one before it, is also the network's.
+            // The network first: the event that shows the CPU's change, or the one before it, then shows the network's,
+            // too.
             proc.write(
                 "  eth0:1001000 1 0 0 0 0 0 0 505000 1 0 0 0 0 0 0\n old0: 8 1 0 0 0 0 0 0 9 1\n new0: 5 1 0 0 0 0 0 0 5 1\n",
                 to: "net/dev")
@@ -93,7 +94,7 @@ struct SystemProducerTests {
                 changed = try Report(subscriber.nextEvent())
                 if let network = changed.network, let link = network["eth0"] as? Report.Link, link.received > 0 {
                     rates.append(link)
-                    // One that went backwards is another one of the same name.
+                    // A counter that went backwards belongs to another interface of the same name.
                     #expect(network.keys.sorted() == ["eth0", "new0", "old0"])
                     #expect(network["old0"]! == nil && network["new0"]! == nil)
                 }
@@ -101,13 +102,13 @@ struct SystemProducerTests {
             #expect(changed.cpu?.percent == 30)
             #expect(changed.cpu?.cores == [0, nil, 80])
             let rate = try #require(rates.first)
-            // A million bytes within an interval of a tenth of a second or more; half of that was sent.
+            // A million bytes within an interval of at least a tenth of a second; half as many were sent.
             #expect(rate.received > 0 && rate.received <= 10_000_000)
             #expect((1.99...2.01).contains(rate.received / rate.sent))
         }
     }
 
-    @Test("says null for what it cannot read, and goes on when it can")
+    @Test("reports null for values that it can't read, and continues when it can")
     func oddContent() throws {
         let proc = try Canned()
         proc.write("cpu\ncpu0 1\ncpu99999999999999999999 1 2 3 4\nintr 5\n", to: "stat")
@@ -125,7 +126,7 @@ struct SystemProducerTests {
         }
     }
 
-    @Test("refuses an interval that is none, and a configured directory that is not there")
+    @Test("rejects an invalid interval, and a configured directory that does not exist")
     func refusals() throws {
         try withShippedPlugin("system", configuration: ["proc": "/proc/no-such-directory"]) { server in
             for interval in ["0", "0.09", "-1", "86401", "nan", "x"] {

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("The tail producer's root", .onTestThreads)
 struct TailConfinementTests {
-    /// A log with much beside it that must not be read.
+    /// A log, with many files beside it that must not be readable.
     private static func trap() throws -> FollowedLog {
         let log = try FollowedLog("allowed\n")
         let secret = open("\(log.outside)/secret", O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
@@ -44,7 +44,7 @@ struct TailConfinementTests {
         }
     }
 
-    @Test("is not left through a name that becomes a link while it is opened")
+    @Test("is not escaped through a name that becomes a link while it is opened")
     func race() throws {
         let log = try Self.trap()
         try withTail(of: log) { server in
@@ -53,7 +53,7 @@ struct TailConfinementTests {
             var opened = 0
             for attempt in 0..<400 {
                 let path = attempt % 2 == 0 ? "app/turn" : "app/step/secret"
-                // With what was sent already, as the stream of the one before may not be closed yet.
+                // With the history, because the previous stream may not be closed yet.
                 let subscriber = try server.subscribe("/tail?from=start&history=all&path=\(path)")
                 if try subscriber.head().status == 200 {
                     #expect(try subscriber.nextEvent().data == "allowed")
@@ -67,7 +67,7 @@ struct TailConfinementTests {
         }
     }
 
-    @Test("shows nothing before it is configured, and tells the operator when it can't be opened")
+    @Test("shows nothing before it is configured, and logs it for the operator if it can't be opened")
     func configuration() throws {
         try withShippedPlugin("tail") { server in
             let response = try server.refusal(of: "/tail?path=etc/passwd")
@@ -83,7 +83,8 @@ struct TailConfinementTests {
     }
 }
 
-/// Turns "turn" into a file, a link to the secret, and back, and "step" into a directory and a link, as fast as it can.
+/// Changes "turn" between a file and a link to the secret, and "step" between a directory and a link, as fast as it
+/// can.
 private final class Turning: Sendable {
     private let isOver = Atomic(false)
     private let turns = Watched<(count: Int, ended: Bool)>((0, false))
@@ -109,7 +110,7 @@ private final class Turning: Sendable {
     }
 
     /// Waits for the thread's end.
-    /// - Returns: how often it turned.
+    /// - Returns: the number of changes.
     @discardableResult func stop() -> Int {
         isOver.store(true, ordering: .relaxed)
         return turns.wait(.seconds(30)) { $0.ended ? $0.count : nil } ?? 0

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("The tail producer", .onTestThreads)
 struct TailProducerTests {
-    @Test("sends each line that is written, when its newline is")
+    @Test("sends each line when its newline is written")
     func lines() throws {
         let log = try FollowedLog("before\nhalf a ")
         try withTail(of: log) { server in
@@ -31,16 +31,16 @@ struct TailProducerTests {
         }
     }
 
-    @Test("sends text, whatever the file holds")
+    @Test("sends text, whatever the file contains")
     func binary() throws {
         let log = try FollowedLog()
         try withTail(of: log) { server in
             let subscriber = try server.follow(log)
-            log.write([0x61, 0xFF, 0x62, 0xC3, 0x0A])  // a lone byte, a sequence that is only begun
+            log.write([0x61, 0xFF, 0x62, 0xC3, 0x0A])  // a lone byte, an incomplete sequence
             log.write([0xED, 0xA0, 0x80, 0xC0, 0xAF, 0x0A])  // a surrogate, an overlong slash
             log.write([0xF4, 0x90, 0x80, 0x80, 0x00, 0x0A])  // beyond U+10FFFF; NUL is a character
             log.write("z\u{FEFF}ä€😀\n")
-            // The bytes themselves, as decoding them here would repair them, too.
+            // The raw bytes, because decoding them here would repair them, too.
             let bytes = try subscriber.client.read { $0.suffix(8).elementsEqual("😀\n\n\r\n".utf8) }
             let lines = bytes.split(separator: 0x0A).filter { $0.starts(with: "data: ".utf8) }
             let mark: [UInt8] = [0xEF, 0xBF, 0xBD]
@@ -52,7 +52,7 @@ struct TailProducerTests {
         }
     }
 
-    @Test("sends how a long line begins, and says how much of it was left out")
+    @Test("sends the beginning of a long line, and reports how much of it was left out")
     func longLines() throws {
         let log = try FollowedLog()
         try withTail(of: log) { server in
@@ -65,7 +65,7 @@ struct TailProducerTests {
             log.write("x" + String(repeating: "é", count: 10000))
             let beginning = try subscriber.nextEvent()
             #expect(beginning.data == "x" + String(repeating: "é", count: 8191))
-            #expect(beginning.id?.contains(".") == false)  // the hub's own: from here only the history can go on
+            #expect(beginning.id?.contains(".") == false)  // the hub's own: only the history can resume from here
             log.write(String(repeating: "y", count: 100_000) + "\nnext\n")
             let mark = try subscriber.nextEvent()
             #expect(mark.type == "truncated")
@@ -75,7 +75,7 @@ struct TailProducerTests {
         }
     }
 
-    @Test("goes on exactly behind the line whose id a subscriber returns with")
+    @Test("resumes exactly after the line whose id a subscriber reconnects with")
     func resuming() throws {
         let log = try FollowedLog("one\ntwo\nthree\n")
         try withTail(of: log) { server in
@@ -106,7 +106,7 @@ struct TailProducerTests {
         }
     }
 
-    @Test("begins a file again that was written anew since the id was made")
+    @Test("restarts a file that was rewritten after the id was sent")
     func resumingInAnotherContent() throws {
         let log = try FollowedLog("one\ntwo\n")
         try withTail(of: log) { server in
@@ -119,12 +119,12 @@ struct TailProducerTests {
             let second = try server.follow(log, returningWith: id)
             #expect(try second.nextEvent().data == "new")
             try server.leave(second)
-            log.write("and longer\n")  // where the id points there is no line's beginning
+            log.write("and longer\n")  // no line begins at the id's offset
             #expect(try server.follow(log, returningWith: id).nextData(2) == ["new", "and longer"])
         }
     }
 
-    @Test("ids that it did not make are told apart by a gap; refuses what says no place to begin")
+    @Test("foreign ids cause a gap; ids that are no position are rejected")
     func badRequests() throws {
         let log = try FollowedLog("one\n")
         try withTail(of: log) { server in
@@ -140,7 +140,7 @@ struct TailProducerTests {
         }
     }
 
-    @Test("ends at once when the subscriber leaves, and when the server stops, while it waits for a line")
+    @Test("ends at once when the subscriber disconnects, and when the server stops, while it waits for a line")
     func interrupted() throws {
         let log = try FollowedLog()
         try withTail(of: log) { server in

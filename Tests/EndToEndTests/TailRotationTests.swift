@@ -4,7 +4,7 @@ import Testing
 
 @Suite("The tail producer, when its file is rotated", .onTestThreads)
 struct TailRotationTests {
-    @Test("reads a renamed file to its end, also what is written late, then the new one")
+    @Test("reads a renamed file to its end, including late writes, then the new one")
     func renamed() throws {
         let log = try FollowedLog("old\n")
         try withTail(of: log) { server in
@@ -13,7 +13,7 @@ struct TailRotationTests {
             log.move(to: "a.log.1")
             log.write("two\n")
             #expect(try subscriber.nextData(2) == ["one", "two"])
-            // The rotator makes the new file; the logger still writes to the old one.
+            // The rotator creates the new file; the logger still writes to the old one.
             let rotator = open(log.path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
             try server.waitForWatch(of: log.path)
             log.write("three\nunfinished")
@@ -22,7 +22,7 @@ struct TailRotationTests {
             close(rotator)
             let rest = try subscriber.nextEvent()
             #expect(rest.data == "unfinished")
-            #expect(rest.id?.hasSuffix("-0") == true)  // goes on with the new file
+            #expect(rest.id?.hasSuffix("-0") == true)  // continues with the new file
             #expect(try subscriber.nextEvent().data == "four")
         }
     }
@@ -41,7 +41,7 @@ struct TailRotationTests {
         }
     }
 
-    @Test("begins again when its file is truncated")
+    @Test("restarts when its file is truncated")
     func truncated() throws {
         let log = try FollowedLog("old\n")
         try withTail(of: log) { server in
@@ -90,7 +90,7 @@ struct TailRotationTests {
         }
     }
 
-    @Test("fails when its directory goes, once all was sent", arguments: ["moved", "removed"])
+    @Test("fails when its directory is moved or removed, after sending everything", arguments: ["moved", "removed"])
     func directoryGone(how: String) throws {
         let log = try FollowedLog("one\n")
         try withTail(of: log) { server in
@@ -111,7 +111,7 @@ struct TailRotationTests {
     }
 
     @Test(
-        "sends a returning subscriber what it missed of the old file, then the new one; without the old one, all of the new"
+        "sends a reconnecting subscriber the rest of the old file, then the new one; without the old one, only the new"
     )
     func resumed() throws {
         let log = try FollowedLog("one\n")
@@ -143,7 +143,8 @@ struct TailRotationTests {
             var written = 0
             var read = 0
             for rotation in 1...60 {
-                // What a file got is read up to a random place, but at least to its first line: one that came and went unseen is lost.
+                // Each file is read up to a random position, but at least its first line: a file that nobody has seen
+                // is lost.
                 let count = Int.random(in: 1...300, using: &random)
                 var bytes = (written..<written + count).map { "\($0)\n" }.joined().utf8[...]
                 while !bytes.isEmpty {

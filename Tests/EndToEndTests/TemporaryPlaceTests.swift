@@ -2,9 +2,9 @@ import Glibc
 import TestSupport
 import Testing
 
-@Suite("A place for temporary files that is of no use", .onTestThreads)
+@Suite("An unusable place for temporary files", .onTestThreads)
 struct TemporaryPlaceTests {
-    /// What it has mapped of plugins.
+    /// The server's mappings of plugins.
     private func mapped(_ server: SluiceServer) -> [String] {
         let maps = String(decoding: readFile("/proc/\(server.program.pid)/maps") ?? [], as: UTF8.self)
         return maps.split(separator: "\n").compactMap { line in
@@ -12,7 +12,7 @@ struct TemporaryPlaceTests {
         }
     }
 
-    /// Serves, and serves another build.
+    /// Serves one build after the other.
     private func serve(_ server: SluiceServer) throws {
         for build in 1...3 {
             let subscriber = try server.subscribe("/tells-its-generation?tag=\(build)")
@@ -42,7 +42,7 @@ struct TemporaryPlaceTests {
         }
     }
 
-    @Test("where there is no room, and where nothing can be written", .inMountNamespaces, arguments: [true, false])
+    @Test("where there is no space, and where nothing can be written", .inMountNamespaces, arguments: [true, false])
     func noPlace(isFull: Bool) throws {
         let plugins = TemporaryDirectory()
         plugins.write(try #require(readFile(fixturePlugin("TicksWithIds"))), to: "t.so", mode: 0o755)
@@ -68,9 +68,10 @@ struct TemporaryPlaceTests {
         #expect(program.waitForExit(.seconds(20)) == .status(0))
     }
 
-    /// To others, whose namespaces know nobody but them, the root directory belongs to nobody known, and what is in it can't be trusted.
+    /// For other users, whose namespaces only know themselves, the root directory belongs to an unknown user, so
+    /// nothing in it can be trusted.
     @Test(
-        "authors' verbs find another place",
+        "authors' commands find another place",
         .inMountNamespaces, .enabled(if: geteuid() == 0, "takes root"),
         arguments: ["ro", "noexec"])
     func authors(option: String) throws {
@@ -89,7 +90,7 @@ struct TemporaryPlaceTests {
         #expect(inspected.status == 0 && inspected.output.contains("talker"), "\(inspected)")
     }
 
-    @Test("a TMPDIR that means nothing is passed by", arguments: ["", "relative", "/nonexistent", "/dev/null"])
+    @Test("an invalid TMPDIR is ignored", arguments: ["", "relative", "/nonexistent", "/dev/null"])
     func nonsense(place: String) throws {
         try withServer(["TellsItsGeneration"], environment: ["TMPDIR": place]) { server in
             try serve(server)

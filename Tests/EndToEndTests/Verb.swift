@@ -1,9 +1,9 @@
 import TestSupport
 
-/// One run of a verb of the command, as an operator of the server would type it.
+/// One run of a command as an operator of the server would type it.
 struct Verb {
     let status: Int32
-    /// What it wrote to standard output, and to standard error.
+    /// Its standard output and standard error.
     let output: String
     let error: String
 
@@ -18,7 +18,7 @@ struct Verb {
 }
 
 extension SluiceServer {
-    /// Starts `sluice` with these arguments where it finds this server.
+    /// Starts `sluice` with these arguments in an environment in which it finds this server.
     func start(_ arguments: [String], prefix: [String] = []) throws -> RunningProgram {
         try RunningProgram(
             prefix + [BuiltProducts.sluice] + arguments, environment: ["XDG_RUNTIME_DIR": directory.path])
@@ -28,7 +28,7 @@ extension SluiceServer {
         try Verb(start(arguments, prefix: prefix))
     }
 
-    /// Waits for a reload, however it was asked for.
+    /// Waits for a reload, however it was requested.
     func waitForReload(from start: Int) throws {
         try waitForLog("end of a reload", from: start, within: .seconds(30)) {
             $0.message == "reloaded" || $0.message == "nothing reloaded"

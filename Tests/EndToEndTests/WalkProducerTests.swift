@@ -20,7 +20,7 @@ struct WalkProducerTests {
             self.size = size
         }
 
-        /// The size of a directory is the file system's own affair.
+        /// The size of a directory depends on the file system.
         var withoutSizeOfDirectory: Entry { type == "directory" ? Entry(path, type) : self }
     }
 
@@ -28,7 +28,7 @@ struct WalkProducerTests {
         Set(try events.filter { $0.data != nil }.map { try Entry($0).withoutSizeOfDirectory })
     }
 
-    @Test("each entry is an event, whatever its name; then the stream is complete")
+    @Test("each file is an event, whatever its name; then the stream is complete")
     func names() throws {
         let root = TemporaryDirectory()
         mkdir("\(root.path)/a", 0o755)
@@ -63,7 +63,7 @@ struct WalkProducerTests {
         }
     }
 
-    @Test("a walk waits for a slow reader and loses nothing; comments tell how far it is")
+    @Test("a walk waits for a slow reader and loses nothing; comments report its progress")
     func slowReader() throws {
         let root = TemporaryDirectory()
         for number in 0..<5000 { root.write([], to: "a file with a long name to fill the queue, number \(number)") }
@@ -98,7 +98,7 @@ struct WalkProducerTests {
         }
     }
 
-    @Test("nothing is shown that does not lie beneath the root")
+    @Test("only files below the root are shown")
     func confinement() throws {
         let root = TemporaryDirectory()
         let outside = TemporaryDirectory()
@@ -120,7 +120,7 @@ struct WalkProducerTests {
         }
     }
 
-    @Test("without a configured root, or with one that is not there, nothing is shown")
+    @Test("without a configured root, or with a missing one, nothing is shown")
     func unconfigured() throws {
         try withShippedPlugin("walk") { server in
             let response = try server.expectRefusal(403, of: "/walk")

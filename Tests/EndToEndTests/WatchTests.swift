@@ -4,19 +4,19 @@ import Testing
 
 @Suite("serve --watch", .onTestThreads)
 struct WatchTests {
-    /// The generation that a new stream runs.
+    /// The generation that a new stream gets.
     private func generation(_ server: SluiceServer) throws -> String? {
         let subscriber = try server.subscribe("/tells-its-generation")
         defer { subscriber.client.reset() }
         return try subscriber.nextEvent().data
     }
 
-    /// The end of a reload with something new in it.
+    /// Whether the line ends a reload that loaded something.
     private func hasTakenUp(_ line: LogLine) -> Bool {
         line.message == "reloaded" && (line["loaded"] == "1" || line["replaced"] == "1")
     }
 
-    @Test("takes up a file that is replaced, copied slowly, or new, without a signal")
+    @Test("loads a file that is replaced, copied slowly, or new, without a signal")
     func files() throws {
         try withServer(["TellsItsGeneration"], flags: ["--watch"]) { server in
             let old = try server.subscribe("/tells-its-generation?tag=old")
@@ -31,7 +31,7 @@ struct WatchTests {
             try server.waitForLog("the new file", from: start, within: .seconds(30)) { hasTakenUp($0) }
             #expect(try server.subscribe("/ends-after-count?count=1").rest().contains { $0.data == "1" })
 
-            // In place and piece by piece, as a slow copy writes it. Whether it is looked at on the way is a matter of time.
+            // In place and in pieces, like a slow copy. Whether it is checked meanwhile depends on the timing.
             let bytes = try #require(readFile(fixturePlugin("TellsItsGeneration"))) + [1, 2]
             start = server.logLines.count
             let descriptor = open("\(server.pluginDirectory)/TellsItsGeneration.so", O_WRONLY | O_TRUNC | O_CLOEXEC)
@@ -48,7 +48,7 @@ struct WatchTests {
         }
     }
 
-    @Test("follows a directory that is replaced, and one that is gone for a while")
+    @Test("follows a directory that is replaced, and one that is missing for a while")
     func directories() throws {
         try withServer(["TellsItsGeneration"], flags: ["--watch"]) { server in
             let first = try generation(server)
@@ -67,7 +67,7 @@ struct WatchTests {
                 hasTakenUp($0)
             }
             #expect(try generation(server) != first)
-            // The new directory is watched as the old one was.
+            // The new directory is watched like the old one.
             start = server.logLines.count
             try server.install("TellsItsGeneration", appending: [9, 9])
             try server.waitForLog("a change in the new directory", from: start, within: .seconds(30)) {
@@ -76,7 +76,7 @@ struct WatchTests {
         }
     }
 
-    @Test("takes up a file that is overwritten with equal size and time, as by cp -p")
+    @Test("loads a file that is overwritten with equal size and time, as by cp -p")
     func sameTime() throws {
         try withServer(["TellsItsGeneration"], flags: ["--watch"]) { server in
             let file = "\(server.pluginDirectory)/TellsItsGeneration.so"
@@ -96,7 +96,7 @@ struct WatchTests {
         }
     }
 
-    @Test("takes up a configuration that was not there at the start, that goes, and comes back")
+    @Test("loads a configuration that is created after the start, removed, and created again")
     func configuration() throws {
         let place = TemporaryDirectory()
         try withServer(["TellsItsGeneration"], flags: ["--watch"], prefix: ["env", "-C", place.path]) { server in
@@ -114,7 +114,7 @@ struct WatchTests {
         }
     }
 
-    @Test("takes up what a link leads to, once that is swapped as Kubernetes does")
+    @Test("loads the target of a link that is swapped as in Kubernetes")
     func swapped() throws {
         try withServer(["EndsAfterCount"], flags: ["--watch"]) { server in
             let directory = server.pluginDirectory
@@ -141,7 +141,7 @@ struct WatchTests {
         }
     }
 
-    @Test("a file that is only touched is looked at, and not loaded again")
+    @Test("a file that is only touched is checked, and not loaded again")
     func touched() throws {
         try withServer(["TellsItsGeneration"], flags: ["--watch"]) { server in
             let first = try generation(server)

@@ -2,9 +2,9 @@ import ProducerInterface
 import TestSupport
 import Testing
 
-@Suite("What goes over the wire", .onTestThreads)
+@Suite("The bytes that are sent", .onTestThreads)
 struct WireTests {
-    @Test("the head of a stream, byte for byte, and what comes before the first event")
+    @Test("the head of a stream, byte for byte, and everything before the first event")
     func head() throws {
         try withServer(["WaitsForEver"]) { server in
             let subscriber = try server.subscribe("/waits-for-ever")
@@ -22,7 +22,7 @@ struct WireTests {
                 ])
             #expect(head.headerLines.count == 7)
 
-            // Of the first event's block: behind an empty line some clients take a lone reconnection time for an event.
+            // In the first event's block: after an empty line, some clients take a lone reconnection time for an event.
             let first = try subscriber.nextFrame()
             let preamble = TestEvent(frame: first)
             #expect((1000...3000).contains(try #require(preamble.retry)))
@@ -81,7 +81,7 @@ struct WireTests {
         }
     }
 
-    @Test("what is no stream is told why, on a connection that goes on")
+    @Test("a request without a stream gets the reason, and the connection continues")
     func problems() throws {
         let hello = BuiltProducts.plugin("hello")
         try withServer([hello, "WaitsForEver"]) { server in
@@ -100,7 +100,7 @@ struct WireTests {
             let parameter = try ask("GET /hello?interval=soon HTTP/1.1")
             #expect(parameter.status == 400)
             #expect(parameter.body.contains("interval") && parameter.body.contains("soon"))
-            // Pipelined: answered in their order.
+            // Pipelined requests are answered in order.
             try client.send("GET /one HTTP/1.1\r\nHost: a\r\n\r\nGET /hello?interval=x HTTP/1.1\r\nHost: a\r\n\r\n")
             #expect(try client.readResponse().status == 404)
             #expect(try client.readResponse().status == 400)
@@ -113,7 +113,7 @@ struct WireTests {
     func requestLimits() throws {
         try withServer(["WaitsForEver"], flags: ["--head-timeout", "300ms"]) { server in
             let large = try server.connect()
-            // The answer may come, and the connection end, while the rest is still being sent.
+            // The answer can arrive, and the connection end, while the rest is still being sent.
             try? large.send("GET /waits-for-ever HTTP/1.1\r\nX: \(String(repeating: "x", count: 20_000))\r\n\r\n")
             #expect(try large.readResponse().status == 431)
             let slow = try server.connect()
@@ -140,7 +140,7 @@ struct WireTests {
         }
     }
 
-    @Test("bytes that follow the request belong to nobody and do no harm")
+    @Test("bytes after the request are ignored and do no harm")
     func bytesBehindTheRequest() throws {
         try withServer(["TicksWithIds"]) { server in
             let client = try server.connect()
@@ -157,12 +157,12 @@ struct WireTests {
         }
     }
 
-    @Test("a subscriber that goes on sending is let go")
+    @Test("a subscriber that continues to send is disconnected")
     func hostileInput() throws {
         try withServer(["WaitsForEver"]) { server in
             let subscriber = try server.subscribe(opening: "/waits-for-ever", tag: "a")
             _ = try subscriber.nextEvent()
-            // The connection may break at any moment of this.
+            // The connection can break at any moment of this.
             for _ in 0..<100 { try? subscriber.client.send([UInt8](repeating: 0x78, count: 4096)) }
             try server.expectClose(of: "a", .disconnected)
         }
