@@ -3,7 +3,7 @@ import Testing
 
 @testable import StreamRuntime
 
-@Suite("What streams take up")
+@Suite("The resources that streams reserve")
 struct AdmissionTests {
     private let stage = Stage()
     private let entry: ProducerEntry
@@ -17,7 +17,7 @@ struct AdmissionTests {
             && (try? probe()) != nil
     }
 
-    /// The producer's only place is free.
+    /// Checks that the producer's only place is free.
     private func probe() throws(Overload) {
         var limits = Limits()
         limits.maxStreamsPerProducer = 1
@@ -25,7 +25,7 @@ struct AdmissionTests {
         try admission.takePlaces(limits)
     }
 
-    @Test("what was taken goes back with the value, wherever it ends")
+    @Test("a reservation is given back with its value, wherever that ends")
     func undo() throws {
         func take() throws {
             var admission = Admission(of: entry, in: stage.streams)
@@ -38,7 +38,7 @@ struct AdmissionTests {
         #expect(isFree())
     }
 
-    @Test("a place too many is not kept")
+    @Test("a place beyond the limit is not kept")
     func limited() throws {
         var limits = limits
         limits.maxStreamsPerProducer = 0
@@ -49,7 +49,7 @@ struct AdmissionTests {
         #expect(isFree())
     }
 
-    @Test("what a row holds is not given back, until it is taken from the row")
+    @Test("the reservations of a row are not given back until they are taken from the row")
     func settled() throws {
         let visitor = try stage.subscribe(FakeProducer())
         let row = stage.streams.table[visitor.slot!]
@@ -64,7 +64,7 @@ struct AdmissionTests {
         #expect(stage.isIdle)
     }
 
-    @Test("places may be given back before the generation is left")
+    @Test("places can be given back before the generation is left")
     func inParts() throws {
         var admission = Admission(of: entry, in: stage.streams)
         try admission.takePlaces(limits)
@@ -75,7 +75,7 @@ struct AdmissionTests {
         #expect(isFree())
     }
 
-    @Test("a generation that has been shut down is not entered")
+    @Test("a generation that has been shut down can't be entered")
     func over() {
         entry.generation.retire()
         var admission = Admission(of: entry, in: stage.streams)
@@ -85,7 +85,7 @@ struct AdmissionTests {
         #expect(entry.generation.liveStreams == 0)
     }
 
-    @Test("a thread's place goes back once, also when it has moved")
+    @Test("a thread's place is given back once, even if it has moved")
     func threads() throws {
         final class Keeper { var place: ThreadPlace? }
         let keeper = Keeper()

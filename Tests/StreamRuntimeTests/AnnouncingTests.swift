@@ -4,12 +4,12 @@ import Testing
 
 @testable import StreamRuntime
 
-@Suite("Announcing to those who listen to a plugin")
+@Suite("Announcements to a plugin's subscribers")
 struct AnnouncingTests {
     private let news = Array("event: sluice-build\ndata: news\n\n".utf8)
     private var newsText: String { String(decoding: news, as: UTF8.self) }
 
-    @Test("comes between two events, to the streams of that plugin alone, and counts as none of theirs")
+    @Test("one arrives between two events, only in streams of that plugin, and does not count as their event")
     func exclusive() throws {
         let stage = Stage()
         let visitor = try stage.subscribe(FakeProducer([.event("a", wait: 5), .event("b"), .end]))
@@ -22,7 +22,7 @@ struct AnnouncingTests {
     }
 
     @Test(
-        "wherever the socket is full, all of it arrives, and all of the events, none inside another", arguments: [1, 2])
+        "wherever the socket is full, all of it arrives, and all events, none inside another", arguments: [1, 2])
     func roomOfExclusive(events: Int) throws {
         for room in 0..<120 {
             let stage = Stage()
@@ -63,7 +63,7 @@ struct AnnouncingTests {
         }
     }
 
-    @Test("a sink gets it as a batch of its own, in its turn")
+    @Test("a sink gets it as a separate batch, in its turn")
     func sinks() throws {
         let stage = HubStage()
         let entry = stage.entry(FakeProducer(isShared: true, hasNext: false))
@@ -93,7 +93,7 @@ struct AnnouncingTests {
         #expect(story(of: Array(sink.batches.joined())) == ["-:news", "1:a", "-:news", "2:b"])
     }
 
-    @Test("who has no connection yet, or is at the end, gets none")
+    @Test("a stream without a connection, or at its end, gets none")
     func others() throws {
         let stage = Stage()
         let waiting = try stage.open(FakeProducer([.event("a", wait: -1)]))
@@ -107,7 +107,7 @@ struct AnnouncingTests {
         #expect(ended.text == finished)
     }
 
-    @Test("for whom much waits already, none is added; the log says so")
+    @Test("a subscriber with a long queue gets none; this is logged")
     func slow() throws {
         let stage = Stage()
         let visitor = try stage.subscribe(FakeProducer([.event("a", wait: -1)]), room: 0)

@@ -10,7 +10,7 @@ import Testing
 struct BlockingStreamTests {
     let stage = ThreadStage()
 
-    @Test("what was produced is sent before the producer blocks again")
+    @Test("produced events are sent before the producer blocks again")
     func sendsBeforeBlocking() async throws {
         unowned let runtime = stage.runtime
         let producer = FakeProducer.blocking([
@@ -29,7 +29,7 @@ struct BlockingStreamTests {
         #expect(producer.violations == [])
     }
 
-    @Test("a next that blocks in something of its own is interrupted")
+    @Test("a next that blocks in its own code is interrupted")
     func interrupted() async throws {
         let gate = Counter()
         let producer = FakeProducer.blocking(
@@ -66,7 +66,8 @@ struct BlockingStreamTests {
         let producer = FakeProducer.blocking([.event(text).repeated(8), .end])
         let entry = stage.entry(producer)
         let visitor = try await stage.subscribe(entry)
-        // Two events behind all the time: the socket is full when the end comes, and is not read again until the stream is closed.
+        // The reader is always two events behind. So the socket is full when the end comes, and is not read again until
+        // the stream is closed.
         let behind = 2 * text.utf8.count
         #expect(
             await eventually {
@@ -97,7 +98,7 @@ struct BlockingStreamTests {
         #expect(await stage.isIdle())
     }
 
-    @Test("a peer that leaves while open blocks: open is told, and closed once it has returned")
+    @Test("a peer that disconnects while open blocks: open is cancelled, and closed after it has returned")
     func leavesDuringOpen() async throws {
         unowned let runtime = stage.runtime
         let entered = Counter()
@@ -122,7 +123,7 @@ struct BlockingStreamTests {
         let producer = FakeProducer.blocking(
             [
                 .act { _ in
-                    // The loop is busy while the stream ends, and then hears of the peer first.
+                    // The loop is busy while the stream ends, and is then told of the peer first.
                     runtime.loops[0].loop.post {
                         held.count()
                         release.wait()
@@ -150,7 +151,7 @@ struct BlockingStreamTests {
         #expect(producer.violations == [])
     }
 
-    @Test("an open that blocks does not keep other streams from anything")
+    @Test("an open that blocks does not delay other streams")
     func openBlocksOnlyItself() async throws {
         unowned let runtime = stage.runtime
         let gate = Counter()
@@ -167,7 +168,7 @@ struct BlockingStreamTests {
         #expect(await stage.isIdle())
     }
 
-    @Test("a pending open is answered later, also on a thread")
+    @Test("a pending open is answered later, even on a thread")
     func pendingOpen() async throws {
         let producer = FakeProducer.blocking([.event("a"), .end], opening: { _ in .pending })
         let entry = stage.entry(producer)
@@ -188,12 +189,12 @@ struct BlockingStreamTests {
         #expect(producer.violations == [])
     }
 
-    @Test("a full handoff blocks its own thread and nothing else")
+    @Test("a full handoff only blocks its own thread")
     func fullHandoff() async throws {
         let text = String(repeating: "x", count: 10_000)
         let producer = FakeProducer.blocking([.event(text).repeated()])
         let flooding = try await stage.subscribe(stage.entry(producer))
-        // Nobody reads: the socket and the handoff fill up, and the producer is not called any more.
+        // Nobody reads: the socket and the handoff fill up, and then the producer is no longer called.
         #expect(await eventually { producer.only.stepsTaken > 3 })
         var steps = -1
         #expect(

@@ -4,11 +4,11 @@ import Testing
 
 @testable import StreamRuntime
 
-@Suite("Closes that take their time")
+@Suite("Closes that take time")
 struct ClosingTests {
     let stage = Stage()
 
-    @Test("a close that answers later keeps its stream and its place until it has")
+    @Test("a close that is completed later keeps its stream and its place until then")
     func later() throws {
         let generation = Generation(plugin: "fakes", number: 1)
         let producer = FakeProducer([.end], closing: { _, _ in false })
@@ -31,7 +31,7 @@ struct ClosingTests {
         #expect(!stage.runtime.closed(visitor.token), "the token is stale")
     }
 
-    @Test("closed may come before close has returned")
+    @Test("closed can be called before close has returned")
     func early() throws {
         unowned let runtime = stage.runtime
         let producer = FakeProducer(
@@ -47,7 +47,7 @@ struct ClosingTests {
         #expect(stage.isIdle)
     }
 
-    @Test("closed before there was a close changes nothing")
+    @Test("closed before any close has no effect")
     func tooEarly() throws {
         let producer = FakeProducer([.event("a", wait: -1)], closing: { _, _ in false })
         let visitor = try stage.subscribe(producer)
@@ -57,7 +57,7 @@ struct ClosingTests {
         #expect(stage.runtime.figures().streams.open == 1)
     }
 
-    @Test("closed before close was called, though that is due, changes nothing: it is called, and awaited")
+    @Test("closed before a close that is due has no effect: the close is called, and awaited")
     func beforeItsClose() throws {
         let producer = FakeProducer([.event("a", wait: -1)], closing: { _, _ in false })
         let visitor = try stage.subscribe(producer)
@@ -71,7 +71,7 @@ struct ClosingTests {
         #expect(stage.isIdle)
     }
 
-    @Test("a close that never completes is reported once, and told when it does after all")
+    @Test("a close that never completes is reported once, and again if it does after all")
     func stuck() throws {
         let producer = FakeProducer([.end], closing: { _, _ in false })
         let visitor = try stage.subscribe(producer)
@@ -88,7 +88,7 @@ struct ClosingTests {
     }
 
     @Test(
-        "a pending open that nobody waits for any more, and that never answers, is reported", arguments: [true, false])
+        "a pending open that is no longer wanted, and never answers, is reported", arguments: [true, false])
     func openStuck(_ succeeds: Bool) throws {
         let producer = FakeProducer(opening: { _ in .pending })
         let visitor = try stage.open(producer)
@@ -119,7 +119,7 @@ struct ClosingTests {
         #expect(stage.isIdle)
     }
 
-    @Test("a slot that is used again does not answer to its old token")
+    @Test("a reused slot does not react to its old token")
     func staleAfterReuse() throws {
         let first = try stage.subscribe(FakeProducer([.end]))
         first.hangUp()

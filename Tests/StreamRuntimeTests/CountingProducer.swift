@@ -4,7 +4,8 @@ import ProducerInterface
 @testable import StreamRuntime
 
 extension FakeProducer {
-    /// One that counts, and goes on behind the last id: each event has its number as id, and the mark of its build as data.
+    /// A producer that counts, and continues after the last ID: each event has its number as ID, and the mark of its
+    /// build as data.
     static func counting(
         _ mark: String, wait: Int64? = 10, isNonblocking: Bool = true, isShared: Bool = false, isResumable: Bool = true,
         opening: @escaping @Sendable (FakeStream) -> OpenOutcome = { _ in .opened(headers: []) },
@@ -27,7 +28,7 @@ extension ProducerEntry {
         self.init(producer: producer, generation: Generation(plugin: "fakes", number: generation))
     }
 
-    /// What a reload does to an entry: its streams go on in the newer one, if they can.
+    /// Does what a reload does to an entry: its streams continue in the newer one, if they can.
     func replace(by newer: ProducerEntry, in runtime: Runtime) {
         setSuccessor(canContinue(in: newer) ? newer : nil)
         generation.retire()

@@ -6,11 +6,11 @@ import Testing
 
 @testable import StreamRuntime
 
-@Suite("Emitting")
+@Suite("Emitted events")
 struct EmittingTests {
     let stage = Stage()
 
-    @Test("what is emitted is sent in its order, also beside next")
+    @Test("emitted events are sent in order, also together with next")
     func order() throws {
         let producer = FakeProducer([.event("pulled 1", wait: -1), .event("pulled 2", wait: -1)])
         let visitor = try stage.subscribe(producer)
@@ -20,7 +20,7 @@ struct EmittingTests {
         #expect(visitor.text == frame("pulled 1") + frame("a") + frame("b") + frame("pulled 2"))
     }
 
-    @Test("what is emitted before there is a connection waits for it")
+    @Test("events emitted before there is a connection wait for it")
     func beforeAttach() throws {
         let visitor = try stage.open(FakeProducer([.event("pulled")]))
         stage.turn()
@@ -32,7 +32,7 @@ struct EmittingTests {
         #expect(visitor.text == frame("a") + frame("b") + frame("pulled"))
     }
 
-    @Test("an invalid event is refused and leaves no byte behind")
+    @Test("an invalid event is rejected and leaves no bytes")
     func invalid() throws {
         let visitor = try stage.subscribe(FakeProducer())
         #expect(stage.runtime.emit(visitor.token) { _ in false } == .invalid)
@@ -41,14 +41,14 @@ struct EmittingTests {
         #expect(visitor.text == frame("a"))
     }
 
-    @Test("a full queue refuses without encoding; the stream is woken once there is room")
+    @Test("a full queue rejects without encoding; the stream is woken once there is room")
     func full() throws {
         var limits = Limits()
         limits.handoffBytes = 160
         let stage = Stage(limits)
         let producer = FakeProducer([.wait(-1), .event("room")])
         let visitor = try stage.subscribe(producer, room: 0)
-        // The preamble already fills the socket, so what is emitted stays in the queue.
+        // The preamble already fills the socket, so emitted events stay in the queue.
         var accepted = 0
         while stage.emit(visitor, "0123456789") == .accepted { accepted += 1 }
         #expect(accepted == 6, "30 bytes each as chunks, until 160 are held")
@@ -68,7 +68,7 @@ struct EmittingTests {
         #expect(producer.only.stepsTaken == 1)
     }
 
-    @Test("room in the queue wakes a producer that waits for ever")
+    @Test("room in the queue wakes a producer that waits forever")
     func wokenByRoom() throws {
         var limits = Limits()
         limits.handoffBytes = 70
@@ -102,12 +102,12 @@ struct EmittingTests {
     }
 
     @Test(
-        "what is emitted within a call is behind what was encoded before, and before what that call returns",
+        "events emitted within a call come after those encoded earlier, and before the one that the call returns",
         arguments: [true, false])
     func emittedWithinCall(isShared: Bool) throws {
         let stage = stage
         unowned let runtime = stage.runtime
-        // As PluginProducer does it.
+        // Like PluginProducer.
         let step = FakeProducer.Step(times: 3) { stream, frames in
             let number = stream.stepsTaken
             for half in ["a", "b"] {
@@ -127,7 +127,7 @@ struct EmittingTests {
         #expect(!sluice_take_emit(), "it was not called")
     }
 
-    @Test("nothing is emitted by a stream that is over, or being closed")
+    @Test("a stream that has ended, or is being closed, emits nothing")
     func over() throws {
         let stage = stage
         unowned let runtime = stage.runtime
@@ -149,7 +149,7 @@ struct EmittingTests {
         #expect(visitor.text == finished)
     }
 
-    @Test("what was emitted is delivered before a shutdown's farewell")
+    @Test("emitted events are delivered before a shutdown's farewell")
     func emitThenShutdown() throws {
         let visitor = try stage.subscribe(FakeProducer())
         #expect(stage.emit(visitor, "last") == .accepted)
@@ -158,7 +158,7 @@ struct EmittingTests {
         #expect(visitor.text.withoutFarewell == frame("last"))
     }
 
-    @Test("events that are emitted faster than they are sent arrive complete and in order")
+    @Test("events that are emitted faster than they are sent arrive completely and in order")
     func flood() throws {
         let stage = stage
         let producer = FakeProducer(hasNext: false)

@@ -8,7 +8,7 @@ import Testing
 struct EndingTests {
     let stage = Stage()
 
-    @Test("END: all events, the marker last, closed before the peer is gone, and a half-close")
+    @Test("END: all events, the end mark last, closed before the peer is gone, and a half-close")
     func completes() throws {
         let producer = FakeProducer([.event("a"), .event("b"), .end])
         let visitor = try stage.subscribe(producer)
@@ -21,7 +21,7 @@ struct EndingTests {
         #expect(visitor.socket.isClosed && stage.isIdle)
     }
 
-    @Test("a peer that does not close after the end is dropped after a moment")
+    @Test("a peer that does not close after the end is dropped soon")
     func lingers() throws {
         let visitor = try stage.subscribe(FakeProducer([.end]))
         stage.pass(milliseconds: 1900)
@@ -30,7 +30,7 @@ struct EndingTests {
         #expect(visitor.socket.isClosed && stage.isIdle)
     }
 
-    @Test("ERROR: all events, then stream-error with what the producer said")
+    @Test("ERROR: all events, then stream-error with the producer's message")
     func fails() throws {
         let producer = FakeProducer([.event("a"), .fail("no more tea")])
         let visitor = try stage.subscribe(producer)
@@ -40,7 +40,7 @@ struct EndingTests {
         #expect(stage.log.contains("error: stream failed"))
     }
 
-    @Test("a broken contract: all events, then an opaque code; the log names the rule and the code")
+    @Test("a broken contract: all events, then an opaque code; the log has the rule and the code")
     func brokenContract() throws {
         let producer = FakeProducer([.event("a"), .fail(nil)])
         let visitor = try stage.subscribe(producer)
@@ -84,7 +84,7 @@ struct EndingTests {
         #expect(visitor.socket.isClosed && stage.isIdle)
     }
 
-    @Test("a connection that turns out to be broken when something is sent")
+    @Test("a connection that is found to be broken during a send")
     func brokenSend() throws {
         let producer = FakeProducer([.wait(-1), .event("a"), .event("b")])
         let visitor = try stage.subscribe(producer)
@@ -95,7 +95,7 @@ struct EndingTests {
         #expect(visitor.socket.isClosed && stage.isIdle)
     }
 
-    @Test("a connection that breaks when the end is sent: completed all the same")
+    @Test("a connection that breaks when the end is sent: completed nevertheless")
     func brokenAtEnd() throws {
         let producer = FakeProducer([.wait(-1), .end])
         let visitor = try stage.subscribe(producer)
@@ -120,7 +120,7 @@ struct EndingTests {
         #expect(producer.only.closeReasons == [.completed])
     }
 
-    @Test("a peer that keeps sending after its request is dropped just below 64 KiB, not before")
+    @Test("a peer that keeps sending after its request is dropped at 64 KiB, not earlier")
     func hostileInput() throws {
         let producer = FakeProducer()
         let visitor = try stage.subscribe(producer)

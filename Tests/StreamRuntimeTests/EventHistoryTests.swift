@@ -6,13 +6,13 @@ import Testing
 
 @testable import StreamRuntime
 
-@Suite("Where a hub keeps its events")
+@Suite("A hub's event history")
 struct EventHistoryTests {
-    /// Every event of a hub, for ever: no more than the protocol asks for, and nothing of the ring.
+    /// Keeps every event of a hub forever. It implements only the protocol, independently of the ring.
     private struct WholeHistory: EventHistory {
         var frames: [(chunk: FrameChunk, frame: Int)] = []
         let isSeparate: Bool
-        /// Appends to histories that are another loop's.
+        /// Counts the appends to histories of other loops.
         let elsewhere: Counter
 
         let first: Int64 = 0
@@ -52,7 +52,7 @@ struct EventHistoryTests {
 
     @Test("a hub reads what it needs from the history that it was given, on every loop", arguments: [1, 2])
     func own(loops: Int) throws {
-        // A ring of these settings would hold one event.
+        // A ring with these settings would hold one event.
         var limits = Limits()
         limits.hub.historyEvents = 1
         let made = Mutex<[Int]>([])

@@ -1,12 +1,12 @@
 import ProducerInterface
 
-/// What a test has a fake producer do where a stream lives. Whoever schedules one keeps it until it has run.
+/// A function that a fake producer runs on a stream's loop or thread. It must exist until it has run.
 final class FakeCall: Sendable {
     private let body: @Sendable () -> Void
 
     init(_ body: @escaping @Sendable () -> Void) { self.body = body }
 
-    /// As the runtime takes it.
+    /// The call in the form that the runtime takes.
     var call: ProducerCall {
         ProducerCall(
             function: Kind.closure.rawValue, context: UInt(bitPattern: Unmanaged.passUnretained(self).toOpaque()))
@@ -20,7 +20,7 @@ final class FakeCall: Sendable {
         switch Kind(rawValue: call.function) {
         case .nothing: break
         case .closure:
-            // Without a reference counted: the call may end its thread.
+            // Without reference counting, because the call may end its thread.
             Unmanaged<FakeCall>.fromOpaque(UnsafeRawPointer(bitPattern: call.context)!)
                 ._withUnsafeGuaranteedRef { $0.body() }
         case .forbidden, nil: fatalError("called late")
@@ -30,6 +30,6 @@ final class FakeCall: Sendable {
 
 extension ProducerCall {
     static let nothing = ProducerCall(function: FakeCall.Kind.nothing.rawValue, context: 0)
-    /// One that must not come to run.
+    /// A call that must never run.
     static let forbidden = ProducerCall(function: FakeCall.Kind.forbidden.rawValue, context: 0)
 }

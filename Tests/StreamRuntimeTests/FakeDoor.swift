@@ -3,7 +3,7 @@ import Synchronization
 
 @testable import StreamRuntime
 
-/// The front door's side of one request: keeps what it was answered.
+/// The front door's side of one request: records the answers.
 final class FakeDoor: OpenAnswering {
     private let state = Mutex<[OpenAnswer]>([])
 
@@ -27,7 +27,7 @@ final class FakeDoor: OpenAnswering {
     }
 }
 
-/// A connection that somebody else keeps: takes batches, and says when it wants the next.
+/// A connection that is not the runtime's own: records batches, and reports when it wants the next.
 final class FakeSink: FrameSink {
     let carrier: any FrameCarrier
     private let state = Mutex(State())
@@ -37,14 +37,14 @@ final class FakeSink: FrameSink {
         var ends: [String] = []
     }
 
-    /// - Parameter carrier: that of other sinks, or one of its own.
+    /// - Parameter carrier: that of other sinks, or its own.
     init(carrier: FakeCarrier = FakeCarrier()) { self.carrier = carrier }
 
     var batches: [[UInt8]] { shared.map { Array($0.bytes) } }
-    /// The batches in the memory that they came in.
+    /// The batches, in the memory in which they arrived.
     var shared: [SharedSlice] { state.withLock { $0.batches } }
     var text: String { String(decoding: batches.joined(), as: UTF8.self) }
-    /// "finish" and "abort", as they came.
+    /// "finish" and "abort", in order.
     var ends: [String] { state.withLock { $0.ends } }
 
     fileprivate func take(_ batch: SharedSlice) { state.withLock { $0.batches.append(batch) } }
@@ -52,7 +52,7 @@ final class FakeSink: FrameSink {
     func abort() { state.withLock { $0.ends.append("abort") } }
 }
 
-/// What reaches some sinks: counts its messages.
+/// Carries batches to some sinks, and counts its messages.
 final class FakeCarrier: FrameCarrier {
     private let count = Atomic<Int>(0)
 

@@ -4,21 +4,21 @@ import Synchronization
 
 @testable import StreamRuntime
 
-/// A directory of plugins that the test makes up.
+/// A directory of plugins with contents that the test defines.
 final class FakeImages: ImageSource {
     struct File: Sendable {
         var content: String
         var plugin: String
         var routes: [String]
-        /// What loading it says instead of loading it.
+        /// The refusal when it is loaded, if any.
         var refusal: String?
         var cause = RefusalCause.content
-        /// It answers after all others.
+        /// It is decided after all others.
         var isSlow = false
         var steps: [FakeProducer.Step] = []
         var isResumable = false
 
-        /// All that is in the file.
+        /// The whole content of the file.
         var whole: String { ([content, plugin] + routes).joined(separator: " ") }
     }
 
@@ -41,7 +41,7 @@ final class FakeImages: ImageSource {
         var producers: [String: FakeProducer] = [:]
     }
 
-    /// A file, of the plugin that it is named like if none is given.
+    /// Adds a file. By default, its plugin has the file's name.
     func put(_ path: String, _ content: String, plugin: String? = nil, routes: [String]) {
         self[path] = File(content: content, plugin: plugin ?? String(path.prefix { $0 != "." }), routes: routes)
     }
@@ -51,16 +51,16 @@ final class FakeImages: ImageSource {
         set { state.withLock { $0.files[path] = newValue } }
     }
 
-    /// The directory itself cannot be read.
+    /// Sets whether the directory can't be read.
     func setMissing(_ isMissing: Bool) { state.withLock { $0.isMissing = isMissing } }
 
-    /// The server stops.
+    /// Stops the server.
     func abandon() { state.withLock { $0.isAbandoned = true } }
 
-    /// What all files depend on.
+    /// Sets the surroundings of all files.
     func setSurroundings(_ text: String) { state.withLock { $0.surroundings = text } }
 
-    /// What the producers of images that are loaded from now on answer to `open`.
+    /// The result of `open` for the producers of images that are loaded from now on.
     var opening: (@Sendable (FakeStream) -> OpenOutcome)? {
         get { state.withLock { $0.opening } }
         set { state.withLock { $0.opening = newValue } }
@@ -68,7 +68,7 @@ final class FakeImages: ImageSource {
 
     private let hanging = Condition()
 
-    /// The image ("path content") whose shutdown does not return until another is named, or none.
+    /// Sets the image ("path content") whose shutdown does not return until this is changed.
     func setHanging(_ name: String?) {
         hanging.withLock {
             state.withLock { $0.hanging = name }
@@ -76,11 +76,11 @@ final class FakeImages: ImageSource {
         }
     }
 
-    /// "path content" of each load, and of each shutdown.
+    /// "path content" for each load, and for each shutdown.
     var loads: [String] { state.withLock { $0.loads } }
     var shutdowns: [String] { state.withLock { $0.shutdowns } }
 
-    /// The producer of a route, of the image with this content.
+    /// The producer of a route, in the image with this content.
     func producer(_ route: String, _ content: String) -> FakeProducer {
         state.withLock { $0.producers["\(route) \(content)"]! }
     }
@@ -104,7 +104,7 @@ final class FakeImages: ImageSource {
 
     var isAbandoned: Bool { state.withLock { $0.isAbandoned } }
 
-    /// One after the other. Those in `slow` are decided when all others are admitted.
+    /// Loads one after the other. Those in `slow` are decided after all others are admitted.
     func load(_ paths: [String], meanwhile: () -> Void, ready: ([Outcome]) -> Void) -> [Outcome] {
         let slow = paths.filter { self[$0]?.isSlow ?? false }
         let outcomes = { (paths: [String]) in paths.map { path in (path, Result { try self.load(path) }) } }
@@ -146,7 +146,7 @@ final class FakeImages: ImageSource {
     }
 }
 
-/// Shuts down on the thread that asks for it, so that a test sees the end at once.
+/// Shuts down on the calling thread, so that a test sees the end at once.
 let atOnce: @Sendable (@escaping @Sendable () -> Void) -> Bool = { body in
     body()
     return true

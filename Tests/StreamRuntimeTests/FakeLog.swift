@@ -1,12 +1,12 @@
 import Logging
 import Synchronization
 
-/// Keeps what is logged: "warning: the message [key=value …]", with the keys sorted.
+/// Records log lines: "warning: the message [key=value …]", with the keys sorted.
 final class FakeLog: Sendable {
     private let kept = Mutex<[String]>([])
     private let heard: @Sendable (String) -> Void
 
-    /// - Parameter heard: is told each line as it comes.
+    /// - Parameter heard: called with each line.
     init(heard: @escaping @Sendable (String) -> Void = { _ in }) { self.heard = heard }
 
     var lines: [String] { kept.withLock { $0 } }

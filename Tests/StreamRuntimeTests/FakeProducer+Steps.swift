@@ -2,10 +2,10 @@ import EventStream
 import ProducerInterface
 
 extension FakeProducer {
-    /// One turn of a script.
+    /// One step of a script.
     struct Step: Sendable {
         var times = 1
-        /// `nil`: an event was encoded, and the next step follows at once.
+        /// Returns `nil` if an event was encoded; the next step then follows at once.
         let run: @Sendable (FakeStream, inout FrameBuffer) -> PullOutcome?
 
         static func event(_ data: String, wait: Int64? = nil) -> Step {
@@ -25,7 +25,7 @@ extension FakeProducer {
             Step { _, _ in .failed(StreamFailure(message: message, log: "broke rule 7")) }
         }
 
-        /// Anything else: what the body does, and what the pull then answers.
+        /// Any other step: it runs the body, and the pull returns the result.
         static func act(_ body: @escaping @Sendable (FakeStream) -> PullOutcome?) -> Step {
             Step { stream, _ in body(stream) }
         }
@@ -38,6 +38,6 @@ extension FakeProducer {
     }
 }
 
-/// As it goes over the wire.
+/// The frame as sent.
 func frame(_ data: String) -> String { "data: \(data)\n\n" }
 let finished = "event: sluice-end\nid: sluice-end\ndata:\n\n"

@@ -2,15 +2,15 @@ import EventStream
 import ProducerInterface
 import Synchronization
 
-/// A producer that follows a script, and keeps a ledger of its own: what was called, in which order, and whether any of it overlapped.
+/// A producer that follows a script, and records its calls, their order, and any overlap.
 final class FakeProducer: EventProducer {
     let description: ProducerDescription
-    /// What each pull does, one after the other; after the last it waits to be woken.
+    /// The steps of the pulls, in order; after the last one, it waits to be woken.
     let steps: [Step]
     let opening: @Sendable (FakeStream) -> OpenOutcome
     let closing: @Sendable (FakeStream, CloseReason) -> Bool
     let interrupted: @Sendable (FakeStream) -> Void
-    /// What a stream hands over to the next generation; `nil`: the producer has no such function.
+    /// Returns what a stream passes to the next generation; `nil`: the producer has no such function.
     let saving: (@Sendable (FakeStream) -> [UInt8]?)?
     private let all = Mutex<[FakeStream]>([])
 
@@ -32,7 +32,7 @@ final class FakeProducer: EventProducer {
         self.saving = saving
     }
 
-    /// One whose streams have threads.
+    /// A producer whose streams have threads.
     static func blocking(
         _ steps: [Step] = [], opening: @escaping @Sendable (FakeStream) -> OpenOutcome = { _ in .opened(headers: []) },
         closing: @escaping @Sendable (FakeStream, CloseReason) -> Bool = { _, _ in true },
@@ -42,10 +42,10 @@ final class FakeProducer: EventProducer {
             steps, isNonblocking: false, opening: opening, closing: closing, interrupted: interrupted)
     }
 
-    /// All streams that were ever opened, in that order.
+    /// All streams that were ever opened, in order.
     var streams: [FakeStream] { all.withLock { $0 } }
     var only: FakeStream { streams[0] }
-    /// What must never happen, and did.
+    /// Everything that happened although it must not.
     var violations: [String] { streams.flatMap(\.violations) }
 
     func resolve(
@@ -57,7 +57,7 @@ final class FakeProducer: EventProducer {
     func open(_ stream: StreamToken, _ request: StreamRequest, state: inout ProducerState) -> OpenOutcome {
         let fake = FakeStream(token: stream, request: request)
         all.withLock { $0.append(fake) }
-        // The producer keeps every stream until its own end, so that a call which comes too late is seen, and does no harm.
+        // The producer keeps every stream until its own end, so that a late call is noticed, and does no harm.
         state = ProducerState(word: UInt(bitPattern: Unmanaged.passUnretained(fake).toOpaque()))
         fake.enter("open")
         let outcome = opening(fake)
@@ -114,7 +114,7 @@ final class FakeProducer: EventProducer {
 /// One stream of a fake producer.
 final class FakeStream: Sendable {
     let token: StreamToken
-    /// What `open` was told.
+    /// The request passed to `open`.
     let request: StreamRequest
     private let state = Mutex(State())
 
@@ -132,15 +132,15 @@ final class FakeStream: Sendable {
         self.request = request
     }
 
-    /// "open", "pull", "close completed"; pulls that follow each other are one.
+    /// "open", "pull", "close completed"; consecutive pulls count as one.
     var calls: [String] { state.withLock { $0.calls } }
     var closeReasons: [CloseReason] { state.withLock { $0.closeReasons } }
     var interrupts: Int { state.withLock { $0.interrupts } }
     var violations: [String] { state.withLock { $0.violations } }
-    /// How many steps of its script it has taken.
+    /// The number of steps taken in the script.
     var stepsTaken: Int { state.withLock { $0.step } }
 
-    /// For the test's scheduled functions: notes the call, as the producer's own calls are.
+    /// For the test's scheduled functions: records the call like the producer's own calls.
     func runScheduled(_ body: () -> Void = {}) {
         enter("scheduled")
         body()

@@ -11,7 +11,7 @@ final class FallingBackTests {
     private let stage = Stage()
     private var candidates: [ProducerEntry] = []
 
-    /// Each knows the other as long as the trial lasts.
+    /// The two entries refer to each other as long as the trial lasts.
     deinit { for entry in candidates { entry.setFallback(nil) } }
 
     private func failing(isNonblocking: Bool = true, isShared: Bool = false, steps: [FakeProducer.Step] = [.fail("oh")])
@@ -54,7 +54,7 @@ final class FallingBackTests {
         return (old, first, visitor)
     }
 
-    @Test("go on in the generation before, behind the same id and with what was saved, and count as failures")
+    @Test("continue in the previous generation, after the same id and with what was saved, and count as failures")
     func goesOn() throws {
         let old = FakeProducer.counting("old", saving: { Array("at \($0.stepsTaken)".utf8) })
         let bad = failing()
@@ -74,7 +74,7 @@ final class FallingBackTests {
         #expect(old.streams[1].request.saved == bad.only.request.saved)
         #expect(second.generation.trial?.failureCount == 1 && second.generation.liveStreams == 0)
         #expect(stage.log.contains("warning: stream returns to the previous generation"))
-        // It is not wanted by that generation, until the next one comes.
+        // The reload for that generation does not move it again until the next one.
         stage.runtime.end(first.generation, .reloaded)
         stage.pass(milliseconds: 10)
         #expect(stage.runtime.rowsInUse == 1 && bad.streams.count == 1)
@@ -83,7 +83,7 @@ final class FallingBackTests {
         #expect(stage.isIdle && old.streams[1].closeReasons == [.disconnected] && first.ledger.open == 0)
     }
 
-    @Test("go on once they have produced something, or the trial is passed, as ordinary failures")
+    @Test("do not fall back after they have produced something, or the trial is passed: those are ordinary failures")
     func ordinary() throws {
         for isPassed in [true, false] {
             let first = ProducerEntry(FakeProducer.counting("old"), generation: 1)
@@ -97,7 +97,7 @@ final class FallingBackTests {
         }
     }
 
-    @Test("are told of the failure if the generation before does not open them", arguments: ["rejected", "late"])
+    @Test("get the failure if the previous generation does not open them", arguments: ["rejected", "late"])
     func refused(how: String) throws {
         let (old, first, visitor) = try fallenBack(.pending)
         #expect(numbersAndMarks(of: visitor.text) == ["1 old"])
@@ -115,7 +115,7 @@ final class FallingBackTests {
         #expect(old.streams[1].closeReasons == (how == "late" ? [.disconnected] : []))
     }
 
-    @Test("end as they are told to while the generation before opens them", arguments: [true, false])
+    @Test("end as requested while the previous generation opens them", arguments: [true, false])
     func ended(byPeer: Bool) throws {
         let (old, first, visitor) = try fallenBack(.pending)
         if byPeer { visitor.hangUp() } else { stage.runtime.end(nil, .shutdown) }
@@ -129,7 +129,7 @@ final class FallingBackTests {
         #expect(stage.isIdle && stage.openSockets == 0 && first.ledger.open == 0)
     }
 
-    @Test("on threads go on as well", arguments: [(true, false), (false, true), (false, false)])
+    @Test("continue on threads, too", arguments: [(true, false), (false, true), (false, false)])
     func threads(oldIsNonblocking: Bool, newIsNonblocking: Bool) async throws {
         let stage = ThreadStage()
         let old = FakeProducer.counting("old", wait: 1, isNonblocking: oldIsNonblocking)
@@ -139,7 +139,7 @@ final class FallingBackTests {
         let visitor = try await stage.subscribe(first)
         #expect(await eventually { visitor.text().contains("old") })
         first.replace(by: second, in: stage.runtime)
-        // Read all the while: a full socket would hold the new stream back before its first event.
+        // Reads continuously: a full socket would delay the new stream before its first event.
         #expect(
             await eventually {
                 visitor.text().contains("old") && old.streams.count == 2 && old.streams[1].stepsTaken > 3
@@ -153,7 +153,7 @@ final class FallingBackTests {
     }
 
     @Test(
-        "keep the history and the subscribers of a shared one on every loop; its ids go on", arguments: [true, false])
+        "keep the history and subscribers of a shared one on every loop; its ids continue", arguments: [true, false])
     func shared(isOpened: Bool) throws {
         let stage = HubStage(loops: 2)
         let isSecond = Mutex(false)

@@ -6,7 +6,7 @@ import Testing
 
 @testable import StreamRuntime
 
-@Suite("Generations and the counts", .timeLimit(.minutes(5)))
+@Suite("Generations and their counts", .timeLimit(.minutes(5)))
 struct GenerationTests {
     @Test("retired without streams, it shuts down at once, and once")
     func idle() {
@@ -20,7 +20,7 @@ struct GenerationTests {
         #expect(generation.liveStreams == 0)
     }
 
-    @Test("retired with streams, it shuts down after the last")
+    @Test("retired with streams, it shuts down after the last one")
     func busy() {
         let shared = Counter()
         let generation = Generation(plugin: "p", number: 1) { shared.count() }
@@ -36,7 +36,7 @@ struct GenerationTests {
         #expect(!generation.enter())
     }
 
-    @Test("streams that come and go while it is retired from another thread: one shutdown, after the last of them")
+    @Test("streams open and close while another thread retires it: one shutdown, after the last of them")
     func race() async {
         for _ in 0..<200 {
             let shared = Counter()
@@ -86,7 +86,7 @@ final class Counter: Sendable {
     var hasFailed: Bool { failed.load(ordering: .acquiring) }
     func count() { number.update { $0 += 1 } }
     func fail() { failed.store(true, ordering: .releasing) }
-    /// Blocks the thread until something was counted, a minute at most.
+    /// Blocks the thread until something was counted, but at most a minute.
     func wait() {
         let isCounted = number.wait(.seconds(60)) { $0 > 0 ? true : nil }
         if isCounted == nil { Issue.record("nothing was counted in a minute") }

@@ -16,7 +16,7 @@ struct HandoffTests {
         handoff.emit { frames in (try? EventEncoder().encode(Event(data: text), into: &frames)) != nil }
     }
 
-    @Test("frames come out as they went in, counted; the loop is told of the first only")
+    @Test("frames come out as they went in, counted; the loop is only notified of the first")
     func queue() {
         let handoff = Handoff(limitBytes: 1000, isMarked: false)
         #expect(encode("a", handoff) == (.accepted, true))
@@ -31,7 +31,7 @@ struct HandoffTests {
         #expect(encode("c", handoff) == (.accepted, true))
     }
 
-    @Test("a full queue refuses until it is taken, and says then that room was wanted")
+    @Test("a full queue refuses until it is taken, and then reports that room was wanted")
     func full() {
         let handoff = Handoff(limitBytes: 10, isMarked: false)
         #expect(encode("0123456789", handoff).0 == .accepted)
@@ -42,7 +42,7 @@ struct HandoffTests {
         #expect(encode("a", handoff).0 == .accepted)
     }
 
-    @Test("nothing is taken once it is over, was cancelled, or has finished")
+    @Test("nothing is accepted after it has ended, was cancelled, or has finished")
     func over() {
         let (ended, cancelled, finished) = (
             Handoff(limitBytes: 10, isMarked: false), Handoff(limitBytes: 10, isMarked: false),
@@ -54,7 +54,7 @@ struct HandoffTests {
         for handoff in [ended, cancelled, finished] { #expect(encode("a", handoff).0 == .over) }
     }
 
-    @Test("whoever is first says why: the end that the thread saw, or the reason that it was given")
+    @Test("the first reason counts: the end that the thread saw, or the reason given to it")
     func reasons() {
         let first = Handoff(limitBytes: 10, isMarked: false)
         first.cancel(.slow)
@@ -93,7 +93,7 @@ struct HandoffTests {
         #expect(results.withLock { $0 } == ["put true", isCancelled ? "slow false" : "put true"])
     }
 
-    @Test("a rest is told of once, ends when it is over, and another one is another")
+    @Test("a rest is reported once, ends when it is over, and the next rest is a different one")
     func rests() {
         let handoff = Handoff(limitBytes: 10, isMarked: false)
         handoff.becomeThreaded(with: [])
@@ -116,7 +116,7 @@ struct HandoffTests {
         #expect(handoff.waitWhileResting().map { _ in 0 } == nil)
     }
 
-    @Test("what is held stays, finds no room for what is emitted, and is there when the rest is over")
+    @Test("what is held stays, leaves no room for emitted events, and is there when the rest is over")
     func held() {
         let handoff = Handoff(limitBytes: 1000, isMarked: false)
         var output = FrameBuffer(capacity: 100, isChunked: true)
@@ -142,7 +142,7 @@ struct HandoffTests {
         #expect(String(decoding: output.bytes, as: UTF8.self) == frame("meanwhile"))
     }
 
-    @Test("a wait ends by its deadline, a wake, a call that is due, or the end")
+    @Test("a wait ends at its deadline, with a wake, a due call, or the end")
     func waits() {
         let handoff = Handoff(limitBytes: 10, isMarked: false)
         handoff.becomeThreaded(with: [])

@@ -8,10 +8,11 @@ import Testing
 
 @testable import StreamRuntime
 
-/// A call of a non-blocking producer that never returns, or ends its thread, costs its own stream a thread, and the others nothing.
+/// A non-blocking producer's call that never returns, or ends its thread, costs its own stream a thread, and does not
+/// affect the others.
 @Suite("Calls that hang, or end their thread")
 struct HangingCallTests {
-    /// What the producer does in the place of the test: hangs until the door is opened, or ends its thread.
+    /// What the producer does at the tested place: it hangs until the door is opened, or ends its thread.
     enum Misdeed: String, CaseIterable, CustomTestStringConvertible {
         case hangs, endsThread
         var testDescription: String { rawValue }
@@ -24,7 +25,7 @@ struct HangingCallTests {
 
     private let door = Door()
     private let scheduled: [Misdeed: FakeCall]
-    /// The stream that they run for, so that its other calls are seen to come before or behind them.
+    /// The stream that they run for, so that its other calls can be ordered before or after them.
     private let stream = Watched<FakeStream?>(nil)
     private let stage: ThreadStage
 
@@ -32,7 +33,7 @@ struct HangingCallTests {
         var limits = Limits()
         limits.callDeadline = 100_000_000
         limits.stallLimit = .max
-        // What is sent is compared as a whole, however late.
+        // Everything that is sent is compared, however late.
         limits.keepAlive = 1_000_000_000_000
         stage = ThreadStage(limits)
         scheduled = [
@@ -51,7 +52,7 @@ struct HangingCallTests {
         }
     }
 
-    /// A stream with events before, in and behind the misdeed.
+    /// A stream with events before, in and after the misdeed.
     private func producer(_ misdeed: Misdeed, in place: Place) -> FakeProducer {
         let hasMisbehaved = Once()
         let misbehave: @Sendable () -> Void = { if hasMisbehaved.isFirst { commit(misdeed) } }
@@ -79,7 +80,7 @@ struct HangingCallTests {
             saving: saving)
     }
 
-    /// A stream of somebody else's on the same loop, which counts for as long as it is woken.
+    /// Another producer's stream on the same loop, which counts as long as it is woken.
     private func neighbour() async throws -> RealVisitor {
         try await stage.subscribe(stage.entry(FakeProducer([.event("n", wait: -1).repeated()], name: "neighbour")))
     }
@@ -90,7 +91,7 @@ struct HangingCallTests {
         return await eventually { neighbour.text().count > before }
     }
 
-    /// Brings a stream to where it misbehaves.
+    /// Brings a stream to the place where it misbehaves.
     private func begin(_ entry: ProducerEntry, _ misdeed: Misdeed, _ place: Place) async throws -> RealVisitor {
         if place == .open { return try stage.open(entry) }
         let visitor = try await stage.subscribe(entry)
@@ -113,7 +114,7 @@ struct HangingCallTests {
         return visitor
     }
 
-    @Test("the loop's other streams and newcomers go on, and the call is named", arguments: Place.allCases)
+    @Test("the loop's other streams and new ones continue, and the call is named", arguments: Place.allCases)
     func hangs(_ place: Place) async throws {
         let neighbour = try await neighbour()
         let entry = stage.entry(producer(.hangs, in: place))
@@ -138,7 +139,7 @@ struct HangingCallTests {
         case .next: #expect(await visitor.receives(frame("before") + frame("behind")))
         case .save: #expect(await visitor.receives(frame("before") + frame("successor")))
         case .schedule:
-            // A thread asks at once, as a wake may have come meanwhile.
+            // A thread asks at once, because there may have been a wake.
             #expect(await visitor.receives(frame("before") + frame("behind")))
         case .close: break
         }
@@ -150,7 +151,7 @@ struct HangingCallTests {
     }
 
     @Test(
-        "a call that has hung, and whose stream is to end meanwhile, is followed by its close, once",
+        "a call that hangs while its stream is told to end is followed by its close, once",
         arguments: [Place.open, .next, .schedule, .save])
     func endsMeanwhile(_ place: Place) async throws {
         let entry = stage.entry(producer(.hangs, in: place))
@@ -203,10 +204,10 @@ struct HangingCallTests {
         #expect(entry.ledger.opens == entry.ledger.closes)
     }
 
-    @Test("newcomers go to the other loops once a call has been seen twice")
+    @Test("new streams go to the other loops once a call has been seen twice")
     func newcomersElsewhere() async throws {
         var limits = Limits()
-        // The test looks in place of the watching thread.
+        // The test checks instead of the watching thread.
         limits.callDeadline = .max
         let stage = ThreadStage(limits, loops: 2)
         let entered = Door()
@@ -234,11 +235,12 @@ struct HangingCallTests {
     }
 }
 
-/// What no plugin may do.
+/// Something that no plugin may do.
 func endThread() -> Never { pthread_exit(nil) }
 
 extension Trait where Self == ConditionTrait {
-    /// A thread that is ended within a call never gives back what it holds: nothing for where that is looked for.
+    /// A thread that is ended within a call never frees what it holds, so these tests do not run when leaks are
+    /// checked.
     static var mayLoseMemory: Self { .disabled(if: looksForLeaks, "what an ended thread held is lost") }
 }
 

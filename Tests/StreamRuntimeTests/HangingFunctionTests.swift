@@ -17,7 +17,8 @@ struct HangingFunctionTests {
         stage = ThreadStage(limits)
     }
 
-    /// Its subscriber leaves in the turn in which the function is due: the close is due, too, and comes behind it.
+    /// The subscriber disconnects in the turn in which the function is due, so the close is due, too, and comes after
+    /// it.
     private func runAndLeave(_ visitor: RealVisitor, _ function: FakeCall) async {
         await stage.onLoop { streams in
             let token = visitor.token
@@ -28,7 +29,7 @@ struct HangingFunctionTests {
         }
     }
 
-    @Test("a close that is due waits for a function that hangs, and is called behind it, once")
+    @Test("a close that is due waits for a function that hangs, and is called after it, once")
     func hangsBeforeClose() async throws {
         let door = Door()
         let entry = stage.entry(FakeProducer([.event("n", wait: -1)]))
@@ -38,7 +39,7 @@ struct HangingFunctionTests {
         let function = FakeCall { producer.only.runScheduled { door.pass() } }
         await runAndLeave(visitor, function)
         #expect(await eventually { stage.runtime.figures().hangingCalls.count == 1 })
-        // Two turns of the loop that went on: whatever was due has had its time.
+        // Two turns of the loop that continued: everything due has had its turn.
         for _ in 0..<2 { await stage.onLoop { _ in } }
         #expect(producer.only.closeReasons == [] && entry.ledger.closes == 0)
         door.open()
@@ -48,7 +49,7 @@ struct HangingFunctionTests {
         withExtendedLifetime(function) {}
     }
 
-    @Test("a close that is due is called behind a function that ends its thread", .mayLoseMemory)
+    @Test("a close that is due is called after a function that ends its thread", .mayLoseMemory)
     func endsThreadBeforeClose() async throws {
         let entry = stage.entry(FakeProducer([.event("n", wait: -1)]))
         let producer = entry.producer as! FakeProducer
@@ -67,7 +68,7 @@ struct HangingFunctionTests {
     }
 
     @Test(
-        "one that ends its thread answers nothing: the open is still awaited", .mayLoseMemory,
+        "a function that ends its thread answers nothing: the open is still awaited", .mayLoseMemory,
         arguments: [true, false])
     func whilePending(isNonblocking: Bool) async throws {
         let entry = stage.entry(
@@ -92,7 +93,7 @@ struct HangingFunctionTests {
     }
 
     @Test(
-        "one that ends its thread answers nothing: the close is still awaited", .mayLoseMemory,
+        "a function that ends its thread answers nothing: the close is still awaited", .mayLoseMemory,
         arguments: [true, false])
     func whileClosing(isNonblocking: Bool) async throws {
         let entry = stage.entry(

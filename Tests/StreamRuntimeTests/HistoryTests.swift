@@ -6,7 +6,7 @@ import Testing
 
 @Suite("History")
 struct HistoryTests {
-    /// Frames as a source publishes them.
+    /// Frames as a shared stream publishes them.
     func chunk(_ events: [Event], _ numbering: inout HubNumbering, isChunked: Bool = false) -> FrameChunk {
         var frames = FrameBuffer(capacity: 16, isChunked: isChunked)
         frames.isMarked = true
@@ -23,7 +23,7 @@ struct HistoryTests {
 
     func id(_ number: Int) -> [UInt8] { Array("00000000000e-\(number)".utf8) }
 
-    @Test("an event without an id gets one, right where it belongs; what has one, or no data, is kept byte for byte")
+    @Test("an event without an id gets one, in the right place; with an id, or without data, it is kept byte for byte")
     func ids() {
         var numbering = HubNumbering(epoch: "00000000000e")
         let events = [
@@ -47,7 +47,7 @@ struct HistoryTests {
         #expect(made.count == expected.joined().utf8.count)
     }
 
-    @Test("as chunks the frames are the same, each with its size, also where an id is put into it")
+    @Test("as chunks, the frames are the same, each with its size, even if an id is inserted")
     func chunks() {
         let events = [Event(data: "a\nb"), Event(data: "c", type: "t", retryMilliseconds: 7), Event(comment: "only")]
         var (plain, chunked) = (HubNumbering(epoch: "00000000000e"), HubNumbering(epoch: "00000000000e"))
@@ -62,7 +62,7 @@ struct HistoryTests {
         #expect(chunks.retryMilliseconds == 7)
     }
 
-    @Test("a place lies behind the id of the last frame before it that has one, or else behind a number of the hub's")
+    @Test("a place is after the id of the last frame before it that has one, or else after a number of the hub's")
     func anchors() {
         var numbering = HubNumbering(epoch: "00000000000e")
         var history = RingHistory(maxEvents: 3, maxBytes: 1 << 20)
@@ -73,19 +73,19 @@ struct HistoryTests {
         for event in [Event(data: "a"), Event(data: "b", id: "own"), Event(comment: "c"), Event(data: "d", id: "")] {
             history.append(chunk([event], &numbering))
         }
-        // Of the four the first is not held any more.
+        // The first of the four is no longer held.
         #expect(anchor(1) == "00000000000e-1", "as what lies before it is not held")
         #expect(anchor(2) == "own")
         #expect(anchor(3) == "own", "a comment has none")
         #expect(anchor(4) == "00000000000e-3", "an empty id would reset the client's")
         for place in history.first...history.end {
             let start = history.start(after: Array(anchor(place).utf8), numbering: numbering)
-            // What has no id lies behind the same one as what comes before it.
+            // A frame without an id is after the same id as the one before it.
             #expect(start == .at(place == 3 ? 2 : place))
         }
     }
 
-    @Test("the largest number there is fits its line")
+    @Test("the largest number fits its line")
     func largestNumber() {
         var numbering = HubNumbering(epoch: "00000000000e")
         numbering.advance(to: .max - 1)
@@ -93,14 +93,14 @@ struct HistoryTests {
         #expect(String(decoding: made.bytes, as: UTF8.self) == "id: 00000000000e-18446744073709551615\ndata: a\n\n")
     }
 
-    @Test("the ring is bounded in frames")
+    @Test("the ring has a limit in frames")
     func boundedInFrames() {
         let (history, _) = history((1...10).map(String.init), events: 4)
         #expect(history.count == 4 && history.first == 6 && history.end == 10)
         #expect(history.oldestID == "00000000000e-7" && history.newestProducerID == nil)
     }
 
-    @Test("the newest id of the producer's own, however many the hub has made since")
+    @Test("the newest id of the producer's own is kept, however many the hub has created since")
     func newestProducerID() {
         var numbering = HubNumbering(epoch: "00000000000e")
         var history = RingHistory(maxEvents: 10, maxBytes: 10_000)
@@ -109,7 +109,7 @@ struct HistoryTests {
         #expect(history.newestProducerID == "own")
     }
 
-    @Test("the ring is bounded in bytes, but for the newest frame, which stays however large it is")
+    @Test("the ring has a limit in bytes, except for the newest frame, which stays however large it is")
     func boundedInBytes() {
         let size = "id: 00000000000e-1\ndata: x\n\n".utf8.count
         let (exact, _) = history(Array(repeating: "x", count: 9), bytes: 3 * size)
@@ -130,7 +130,7 @@ struct HistoryTests {
         #expect(history.start(after: id(11), numbering: numbering) == .gap(from: 6, lost: nil), "of the future")
     }
 
-    @Test("a comment that is the oldest of the ring does not hide that the event before it is gone")
+    @Test("if a comment is the oldest in the ring, it is still known that the event before it is gone")
     func commentFirst() {
         var numbering = HubNumbering(epoch: "00000000000e")
         var history = RingHistory(maxEvents: 2, maxBytes: 1 << 20)
@@ -139,7 +139,7 @@ struct HistoryTests {
         #expect(history.start(after: id(2), numbering: numbering) == .at(3))
     }
 
-    @Test("a leap of the numbers is not counted as lost events")
+    @Test("a jump in the numbers does not count as lost events")
     func leap() {
         var numbering = HubNumbering(epoch: "00000000000e")
         var history = RingHistory(maxEvents: 2, maxBytes: 1 << 20)
@@ -166,7 +166,7 @@ struct HistoryTests {
     }
 
     @Test(
-        "what is no id of this hub means a gap, and nothing worse",
+        "a foreign id causes a gap, and nothing worse",
         arguments: [
             "00000000000e", "00000000000e-", "00000000000e--1", "00000000000e-+2", "00000000000e-2 ", "00000000000f-2",
             "00000000000e-99999999999999999999", "00000000000e-18446744073709551616", "-", "\u{0}\u{7f}\u{ff}",
@@ -177,14 +177,14 @@ struct HistoryTests {
         #expect(history.start(after: Array(id.utf8), numbering: numbering) == .gap(from: 0, lost: nil))
     }
 
-    @Test("with so many of the last")
+    @Test("with a number of the last events")
     func last() {
         let (history, _) = history((1...10).map(String.init), events: 4)
         #expect([0, 1, 4, 5, .max].map { history.start(last: $0, before: 10) } == [10, 9, 6, 6, 6])
         #expect(history.start(last: 0, before: 2) == 6, "a place that is gone is the oldest that is held")
     }
 
-    @Test("no two hubs of a server have an epoch in common, nor those of a server that starts a moment later")
+    @Test("no two hubs of a server share an epoch, nor do those of a server that starts a moment later")
     func epochs() {
         var seen: Set<String> = []
         for serial in 1...1000 {
@@ -201,7 +201,7 @@ struct HistoryTests {
         }
     }
 
-    @Test("at random: every place of the ring is found again by its id, and the bytes are those that were put in")
+    @Test("at random: every place in the ring is found by its id, and the bytes are unchanged")
     func random() {
         var random = SeededRandom.fromEnvironment(test: "History")
         var numbering = HubNumbering(epoch: "00000000000e")
@@ -227,7 +227,7 @@ struct HistoryTests {
             let place = Int64.random(in: history.first..<history.end, using: &random)
             #expect(history.bytes(at: place).elementsEqual(all[Int(place)].bytes))
             guard let id = all[Int(place)].id else { continue }
-            // What follows an event of ours without data is told nobody, so it may be left out.
+            // An event of the hub's without data is not dispatched, so what follows it may be left out.
             guard case .at(let next) = history.start(after: Array(id.utf8), numbering: numbering) else {
                 Issue.record("\(id) was not found")
                 return

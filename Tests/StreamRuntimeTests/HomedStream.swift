@@ -8,14 +8,14 @@ import TestSupport
 
 @testable import StreamRuntime
 
-/// Where a stream lives, for what must hold wherever it does.
+/// Where a stream lives, for properties that must hold at every home.
 enum Home: CaseIterable {
     case loop, thread
-    /// Moved from its loop to a thread, as its producer stalls.
+    /// Moved from its loop to a thread, because its producer stalls.
     case demoted
-    /// Opened in place of one that failed at once in a newer generation.
+    /// Opened to replace one that failed at once in a newer generation.
     case fallenBack
-    /// The source of a hub, on its loop and on a thread.
+    /// A hub's stream, on its loop and on a thread.
     case hub, hubThread
 
     static let pending: [Home] = [.loop, .thread, .hub, .hubThread]
@@ -60,14 +60,14 @@ final class HomedStream: Sendable {
     var stream: FakeStream { producer.only }
     var token: StreamToken { stream.token }
 
-    /// Waits until it is open, or its open pending.
+    /// Waits until it is open, or its open is pending.
     func begin() async throws -> RealVisitor {
         let visitor = try stage.open(entry)
         guard await eventually({ !producer.streams.isEmpty }) else { throw TestFailure("nothing was opened") }
         return visitor
     }
 
-    /// Waits until it is open, lives at its home, and has its subscriber.
+    /// Waits until it is open, at its home, and has its subscriber.
     func live() async throws -> RealVisitor {
         if home == .fallenBack { return try await fallBack() }
         let visitor = try await stage.subscribe(entry)
@@ -95,13 +95,13 @@ final class HomedStream: Sendable {
         return visitor
     }
 
-    /// Its next `pull` is its end.
+    /// Its next `pull` ends it.
     func end() {
         ends.count()
         runtime.wake(token)
     }
 
-    /// Keeps the loop from learning anything, while `body` runs.
+    /// Blocks the loop while `body` runs, so that it gets no news.
     func withLoopHeld(_ body: () async throws -> Void) async throws {
         let (held, released) = (Counter(), Counter())
         streams.loop.post {
@@ -113,7 +113,7 @@ final class HomedStream: Sendable {
         try await body()
     }
 
-    /// Runs a call where the stream lives, as its producer would ask for it.
+    /// Runs a call on the stream's loop or thread, as its producer would request it.
     @discardableResult
     func schedule(_ body: @escaping @Sendable () -> Void) -> Bool {
         let call = FakeCall(body)
@@ -121,7 +121,7 @@ final class HomedStream: Sendable {
         return runtime.schedule(token, afterNanoseconds: 0, call.call) == .accepted
     }
 
-    /// The services that do not answer as for a stream that is over.
+    /// The services that do not answer as for a stream that has ended.
     func servicesThatAnswer() -> [String] {
         let runtime = runtime
         let token = token
@@ -143,7 +143,7 @@ final class HomedStream: Sendable {
     }
 }
 
-/// A call that stays inside for a while, so that others have every chance to come meanwhile, and must not.
+/// A call that runs for a while, so that forbidden calls have every chance to overlap with it.
 final class DwellingCall: Sendable {
     private let entered = Counter()
     private let inside = Atomic(false)
@@ -151,13 +151,13 @@ final class DwellingCall: Sendable {
 
     var isEntered: Bool { entered.value > 0 }
     var isInside: Bool { inside.load(ordering: .sequentiallyConsistent) }
-    /// What came meanwhile.
+    /// The number of calls that overlapped.
     var caughtCount: Int { caught.value }
 
-    /// To be called where nobody may be inside.
+    /// Call this where the call must not be running.
     func noteIfInside() { if isInside { caught.count() } }
 
-    /// Stays until somebody has come, and for a twentieth of a second at most.
+    /// Stays until the condition holds, but at most 50 ms.
     func stay(until hasCome: () -> Bool) {
         inside.store(true, ordering: .sequentiallyConsistent)
         entered.count()

@@ -6,7 +6,8 @@ import Testing
 
 @testable import StreamRuntime
 
-/// Two loops: the source and one subscriber on the first, another subscriber on the second, which does not turn unless it is told to.
+/// Two loops: the hub's stream and one subscriber are on the first, another subscriber is on the second, which only
+/// turns when told to.
 @Suite("A loop that does not keep up with a hub")
 struct HubCongestionTests {
     let stage = HubStage(loops: 2)
@@ -16,7 +17,7 @@ struct HubCongestionTests {
         return streams.table[streams.slot(producer.streams.last!.token)!].pointee.hub
     }
 
-    /// Publishes numbers, a batch each, with only the home loop turning.
+    /// Publishes numbers, each in its own batch, while only the home loop turns.
     private func publish(_ numbers: ClosedRange<Int>, through producer: FakeProducer) {
         for number in numbers {
             let outcome = stage.runtime.emit(producer.streams.last!.token) { frames in
@@ -33,7 +34,7 @@ struct HubCongestionTests {
 
     private func numbers(_ range: ClosedRange<Int>) -> [String] { range.map { "\($0):\($0)" } }
 
-    @Test("the source is held after so many batches, and goes on when the loop has delivered them; nothing is lost")
+    @Test("the stream is held after a number of batches, and continues when the loop has delivered them, without loss")
     func held() throws {
         let producer = HubOpeningTests.producer()
         let entry = stage.entry(producer)
@@ -51,7 +52,7 @@ struct HubCongestionTests {
         #expect(far.story == numbers(1...60))
     }
 
-    @Test("while it is held its next is not called, and what it emits fills its queue: then it is told so")
+    @Test("while it is held, its next is not called, and its emits fill its queue until they are rejected")
     func backpressure() throws {
         let producer = FakeProducer(
             [.event("0123456789", wait: 1).repeated()], isShared: true)
@@ -83,7 +84,7 @@ struct HubCongestionTests {
         #expect(near.story.dropFirst() == far.story[...], "the second came behind the first event")
     }
 
-    @Test("the last subscriber of a loop that holds the source leaves: the source goes on for the others")
+    @Test("the last subscriber of the loop that holds the stream leaves: the stream continues for the others")
     func unlinked() throws {
         let producer = HubOpeningTests.producer()
         let entry = stage.entry(producer)
@@ -91,14 +92,14 @@ struct HubCongestionTests {
         publish(1...30, through: producer)
         #expect(hub(of: producer).isHeld && near.story.count == HubLink.batchesMax)
         far.system.hangUp(far.descriptor)
-        // It sees the hang-up before it takes what waits for it.
+        // It sees the hang-up before it takes the waiting batches.
         stage.runtime.loops[1].loop.turn(waitingAtMost: 0)
         turnHome()
         #expect(near.story == numbers(1...30))
         #expect(hub(of: producer).links.isEmpty && !hub(of: producer).isHeld)
         publish(31...60, through: producer)
         #expect(near.story == numbers(1...60), "nobody is waited for any more")
-        // It comes back, and finds all in the history.
+        // It reconnects, and finds everything in the history.
         stage.turn()
         let back = try stage.ask(entry, lastEventID: near.ids[9])
         stage.turn()
@@ -108,7 +109,7 @@ struct HubCongestionTests {
     }
 
     @Test(
-        "a blocking source that ends while it is held is closed at once, and all that it made is delivered before its end"
+        "a blocking stream that ends while it is held is closed at once, and its events are delivered before its end"
     )
     func endsWhileHeld() async throws {
         let producer = FakeProducer(

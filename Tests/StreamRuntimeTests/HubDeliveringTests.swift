@@ -6,7 +6,7 @@ import Testing
 
 @testable import StreamRuntime
 
-@Suite("Delivering from hubs")
+@Suite("Delivery by hubs")
 struct HubDeliveringTests {
     static func producer() -> FakeProducer { FakeProducer(isShared: true, hasNext: false) }
 
@@ -38,7 +38,7 @@ struct HubDeliveringTests {
         #expect(hub.links.allSatisfy { $0.sent.load(ordering: .relaxed) == $0.delivered.load(ordering: .relaxed) })
     }
 
-    @Test("a late joiner starts live, or with so much of the history", arguments: [1, 2])
+    @Test("a late joiner starts live, or with a part of the history", arguments: [1, 2])
     func lateJoiners(_ loops: Int) throws {
         let stage = HubStage(loops: loops)
         let entry = stage.entry(Self.producer())
@@ -54,7 +54,7 @@ struct HubDeliveringTests {
             #expect(visitor.story == all.suffix(count), "history=\(text ?? "nothing")")
         }
         #expect(first.story == all)
-        // An id says more than a number of events.
+        // An id takes precedence over a number of events.
         #expect(try stage.join(entry, history: "all", lastEventID: first.ids[2]).story == ["4:d"])
     }
 
@@ -84,7 +84,7 @@ struct HubDeliveringTests {
         for (visitor, expected) in visitors { #expect(visitor.story == expected + ["7:live"]) }
     }
 
-    @Test("bytes arrive complete and in order wherever a write is cut, live")
+    @Test("bytes arrive completely and in order wherever a write is split, live")
     func everyBoundary() throws {
         for room in 0..<150 {
             let stage = HubStage(loops: 2)
@@ -105,7 +105,7 @@ struct HubDeliveringTests {
         }
     }
 
-    @Test("the same while it catches up, and behind a notice of a gap")
+    @Test("the same while it catches up, and after a notice of a gap")
     func everyBoundaryOfCatchUp() throws {
         for room in 0..<220 {
             let stage = HubStage(.hubs { $0.historyEvents = 3 }, loops: 1 + room % 2)
@@ -125,7 +125,7 @@ struct HubDeliveringTests {
     }
 
     @Test(
-        "a batch that is larger than the ring: who takes it all gets it all, whoever does not is overtaken; in chunks or not",
+        "a batch larger than the ring: a fast reader gets it all, a slow one is overtaken; in chunks or not",
         arguments: [1, 2], [[.chunked, .reconnects], .reconnects] as [ResponseForm])
     func batchLargerThanRing(_ loops: Int, _ form: ResponseForm) throws {
         func sent(_ bytes: [UInt8]) -> [UInt8] { form.contains(.chunked) ? unchunked(bytes) : behindRetry(bytes) }
@@ -154,7 +154,7 @@ struct HubDeliveringTests {
     }
 
     @Test(
-        "overtaken by the ring: disconnected, as slow; it comes back with its id and is told of the gap",
+        "overtaken by the ring: disconnected as slow; it reconnects with its id and is told of the gap",
         arguments: [1, 2])
     func overtaken(_ loops: Int) throws {
         let stage = HubStage(.hubs { $0.historyEvents = 4 }, loops: loops)
@@ -172,7 +172,7 @@ struct HubDeliveringTests {
         #expect(back.story == ["gap 17 lost \(16 - seen)", "17:17", "18:18", "19:19", "20:20"])
     }
 
-    @Test("overtaken with the policy skip: what was begun is ended, a notice of the gap, then live", arguments: [1, 2])
+    @Test("overtaken with the policy skip: its event is ended, a notice of the gap, then live", arguments: [1, 2])
     func skips(_ loops: Int) throws {
         for room in 0..<160 {
             let stage = HubStage(
@@ -197,7 +197,7 @@ struct HubDeliveringTests {
     }
 
     @Test(
-        "a subscriber that takes nothing is dropped at the write deadline, also one that never took its head",
+        "a subscriber that takes nothing is dropped at the write deadline, even one that never took its head",
         arguments: [0, 60, 2000])
     func writeDeadline(_ room: Int) throws {
         let stage = HubStage(loops: 2)
@@ -211,7 +211,7 @@ struct HubDeliveringTests {
         #expect(slow.socket.isClosed && entry.leavesByReason == [.slow: 1])
     }
 
-    @Test("subscribers are spread evenly over the loops, and an event is one message to each of the others")
+    @Test("subscribers are distributed evenly over the loops, and an event is one message to each of the others")
     func even() throws {
         let stage = HubStage(loops: 3)
         let producer = Self.producer()
@@ -276,7 +276,7 @@ struct HubDeliveringTests {
     }
 
     @Test(
-        "END, ERROR, reload and shutdown reach everybody behind all that came before, however slow",
+        "END, ERROR, reload and shutdown reach everybody after everything before, however slow",
         arguments: [CloseReason.completed, .failed, .reloaded, .shutdown], [1, 3])
     func ends(_ reason: CloseReason, _ loops: Int) throws {
         let last: FakeProducer.Step = reason == .completed ? .end : .fail("it broke")
@@ -315,7 +315,7 @@ struct HubDeliveringTests {
         #expect(stage.isIdle && producer.violations == [])
     }
 
-    @Test("what was emitted before the end is delivered; afterwards nothing is accepted")
+    @Test("events emitted before the end are delivered; afterwards nothing is accepted")
     func emitBeforeEnd() throws {
         let stage = HubStage(loops: 2)
         let producer = FakeProducer(isShared: true)
@@ -333,7 +333,7 @@ struct HubDeliveringTests {
         #expect(stage.runtime.emit(token) { _ in true } == .over)
     }
 
-    @Test("next and emit feed one history, and their events count together")
+    @Test("next and emit use one history, and their events count together")
     func nextAndEmit() throws {
         let stage = HubStage()
         let producer = FakeProducer([.event("n1", wait: -1), .event("n2", wait: -1)], isShared: true)
@@ -346,7 +346,7 @@ struct HubDeliveringTests {
         #expect(visitor.story == ["1:n1", "2:e1", "3:n2", "4:e2"])
     }
 
-    @Test("silence: all of a hub get a comment, and a vanished one is found")
+    @Test("silence: all subscribers of a hub get a comment, and a vanished one is detected")
     func keepAlive() throws {
         let stage = HubStage(loops: 2)
         let entry = stage.entry(Self.producer())

@@ -18,7 +18,7 @@ struct HubLifeTests {
         }
     }
 
-    @Test("a request opens an idle hub's stream, waits while it opens or closes, and behind the end finds another hub")
+    @Test("a request opens an idle hub's stream, waits while it opens or closes, and after its end finds another hub")
     func requests() {
         var life = HubLife()
         #expect(life.requested() == .open)
@@ -33,7 +33,7 @@ struct HubLifeTests {
         #expect(life.requested() == .refuse)
     }
 
-    @Test("it lingers from the last user's leave, ends that once, and not at all if somebody comes")
+    @Test("it lingers after the last user leaves, ends that once, and not at all if somebody joins")
     func lingering() {
         var life = open
         #expect(life.hasLingered(at: .max - 1) == false)
@@ -43,7 +43,7 @@ struct HubLifeTests {
         #expect(life.hasLingered(at: 300) == false)
     }
 
-    @Test("an unused hub without a stream is forgotten; one whose stream opens or closes is looked at again then")
+    @Test("an unused hub without a stream is removed; one whose stream opens or closes is checked again then")
     func unused() {
         var life = HubLife()
         #expect(life.unused(lingeringUntil: 1) == .forget)
@@ -56,7 +56,7 @@ struct HubLifeTests {
         #expect(life.unused(lingeringUntil: 1) == .forget)
     }
 
-    @Test("an id that the producer does not want is left out once; the next refusal is the answer, and forgets it")
+    @Test("an id that the producer rejects is left out once; the next rejection is the answer, and the id is forgotten")
     func refusedID() {
         var life = HubLife()
         life.opens()
@@ -69,7 +69,7 @@ struct HubLifeTests {
         #expect(!life.hasOpened() && !life.isIDRefused)
     }
 
-    @Test("one that falls back ends as it would have if that does not open, and is as before if it does")
+    @Test("one that falls back ends as before if that does not open, and is unchanged if it does")
     func fallingBack() {
         var life = open
         life.fallsBack(orEnds: .failed("sluice-1"))
@@ -84,7 +84,7 @@ struct HubLifeTests {
         #expect(unopened.refused(canFallBack: true, isIDInDoubt: false) == .fallBack)
     }
 
-    @Test("the close of a stream is only the hub's if it closed for want of users")
+    @Test("the close of a stream is the hub's own decision only if it has no users")
     func closes() {
         var life = open
         #expect(!life.hasClosed() && life.phase == .open)

@@ -16,7 +16,7 @@ struct HubOpeningTests {
         FakeProducer(name: name, isShared: true, hasNext: false, opening: opening, closing: closing)
     }
 
-    @Test("one open for all subscribers of the same parameters, on whatever loop they are", arguments: [1, 3])
+    @Test("one open for all subscribers with the same parameters, on whatever loop they are", arguments: [1, 3])
     func once(_ loops: Int) throws {
         let stage = HubStage(loops: loops)
         let producer = Self.producer()
@@ -36,7 +36,7 @@ struct HubOpeningTests {
         #expect(stage.isIdle && producer.violations == [])
     }
 
-    @Test("the source is told parameters, and nothing of its first subscriber")
+    @Test("the stream gets the parameters, and nothing of its first subscriber")
     func request() throws {
         let stage = HubStage()
         let producer = Self.producer()
@@ -46,7 +46,7 @@ struct HubOpeningTests {
         #expect(request.query.isEmpty && request.headers.isEmpty && request.remoteAddress == "" && request.path == "")
     }
 
-    @Test("a resumable source is told an id that the producer made, and when it opens again the newest of its own")
+    @Test("a resumable stream gets an id that the producer made, and when it opens again, the newest of its own")
     func resumable() throws {
         let stage = HubStage(.hubs { $0.linger = 0 })
         let producer = FakeProducer(
@@ -57,7 +57,7 @@ struct HubOpeningTests {
         stage.emit(entry, Event(data: "x", id: "6"), Event(comment: "c"))
         first.hangUp()
         stage.pass(milliseconds: 1)
-        // While it closes, somebody comes.
+        // While it closes, a subscriber joins.
         let second = try stage.join(entry, lastEventID: "6")
         #expect(stage.runtime.closed(producer.streams[0].token))
         stage.turn()
@@ -72,7 +72,7 @@ struct HubOpeningTests {
         #expect(stranger.story == ["gap null"])
     }
 
-    @Test("all who come while it opens wait for its answer, whichever it is", arguments: [1, 3])
+    @Test("all who join while it opens wait for its answer, whichever it is", arguments: [1, 3])
     func whileOpening(_ loops: Int) throws {
         let answers: [(OpenOutcome, String)] = [
             (.opened(headers: [.init("X-A", "b")]), "stream X-A=b"), (.ended(), "ended"),
@@ -128,7 +128,7 @@ struct HubOpeningTests {
         #expect(producer.only.closeReasons == [.disconnected] && stage.isIdle)
     }
 
-    @Test("lingering: whoever comes within the time finds the stream as it was", arguments: [1, 3])
+    @Test("lingering: a subscriber that joins in time finds the stream as it was", arguments: [1, 3])
     func lingering(_ loops: Int) throws {
         let stage = HubStage(loops: loops)
         let producer = Self.producer()
@@ -149,7 +149,7 @@ struct HubOpeningTests {
         #expect(producer.only.closeReasons == [.disconnected] && stage.isIdle)
     }
 
-    @Test("no linger time: it closes at once; without end: never")
+    @Test("without a linger time it closes at once; with an infinite one, never")
     func lingerBounds() throws {
         let short = HubStage(.hubs { $0.linger = 0 }, loops: 2)
         let producer = Self.producer()
@@ -172,7 +172,7 @@ struct HubOpeningTests {
         #expect(other.only.closeReasons == [.shutdown] && long.isIdle)
     }
 
-    @Test("whoever comes while it closes waits for the next open; history and ids go on", arguments: [1, 3])
+    @Test("one that joins while it closes waits for the next open; history and ids continue", arguments: [1, 3])
     func whileClosing(_ loops: Int) throws {
         let stage = HubStage(.hubs { $0.linger = 0 }, loops: loops)
         let producer = Self.producer(closing: { _, _ in false })
@@ -207,7 +207,7 @@ struct HubOpeningTests {
         #expect(stage.isIdle && entry.ledger.reasons == [.disconnected: 2])
     }
 
-    @Test("who came while it closed, and has left again: it stays closed")
+    @Test("a subscriber joined while it closed, and has left again: it stays closed")
     func leftWhileClosing() throws {
         let stage = HubStage(.hubs { $0.linger = 0 }, loops: 3)
         let producer = Self.producer(closing: { _, _ in false })
@@ -225,7 +225,7 @@ struct HubOpeningTests {
         #expect(producer.streams.count == 1 && stage.isIdle)
     }
 
-    @Test("the headers are those of the open that is in force, also where nobody asked for them", arguments: [1, 2])
+    @Test("the headers are those of the current open, even on loops where nobody waited for them", arguments: [1, 2])
     func headers(_ loops: Int) throws {
         let stage = HubStage(.hubs { $0.linger = 0 }, loops: loops)
         let count = Mutex(0)
@@ -252,7 +252,7 @@ struct HubOpeningTests {
         #expect(third.door.answers == ["stream N=2"])
     }
 
-    @Test("after its end newcomers find another hub, with an epoch of its own", arguments: [1, 3])
+    @Test("after its end, new subscribers find another hub, with its own epoch", arguments: [1, 3])
     func afterEnd(_ loops: Int) throws {
         let stage = HubStage(loops: loops)
         let producer = FakeProducer([.event("a"), .end], isShared: true)
@@ -268,7 +268,7 @@ struct HubOpeningTests {
         #expect(stage.isIdle)
     }
 
-    @Test("it ends while nobody is there, having been opened from another loop, or refused before: nothing is left")
+    @Test("it ends while nobody is there, opened from another loop, or rejected before: nothing is left")
     func endsAlone() throws {
         let stage = HubStage(loops: 2)
         let isRefused = Atomic<Bool>(true)
@@ -276,7 +276,7 @@ struct HubOpeningTests {
             isRefused.exchange(false, ordering: .relaxed) ? .ended() : .opened(headers: [])
         })
         let entry = stage.entry(producer)
-        // The home loop's subscriber is refused while another loop's is already on its way.
+        // The home loop's subscriber is rejected while another loop's is already on its way.
         let (first, second) = (try stage.ask(entry), try stage.ask(entry))
         stage.runtime.loops[0].loop.turn(waitingAtMost: 0)
         stage.turn()
@@ -290,7 +290,7 @@ struct HubOpeningTests {
         #expect(stage.isIdle)
     }
 
-    @Test("so many hubs of a producer, and no more; what a refused request took is given back")
+    @Test("a producer's hubs are limited; the reservations of a refused request are given back")
     func limit() throws {
         var limits = Limits.hubs { $0.linger = 0 }
         limits.maxHubsPerProducer = 3

@@ -4,9 +4,9 @@ import Testing
 
 @testable import StreamRuntime
 
-@Suite("Delivering from hubs without chunks", .timeLimit(.minutes(5)))
+@Suite("Delivery by hubs without chunks", .timeLimit(.minutes(5)))
 struct HubPlainTests {
-    @Test("the same bytes as others have in their chunks, wherever a write is cut", arguments: [1, 2])
+    @Test("the same bytes as others have in their chunks, wherever a write is split", arguments: [1, 2])
     func everyBoundary(_ loops: Int) throws {
         for room in 0..<150 {
             let stage = HubStage(loops: loops)

@@ -6,9 +6,9 @@ import Testing
 
 @testable import StreamRuntime
 
-@Suite("What a hub refuses, and whom")
+@Suite("Refusals of a hub")
 struct HubRefusalTests {
-    /// Opens from the beginning, but behind no id.
+    /// A producer that opens from the beginning, but not after an id.
     private func forgetful(
         isPending: Bool = false, isNonblocking: Bool = true, opening: OpenOutcome = .opened(headers: [])
     ) -> FakeProducer {
@@ -20,7 +20,7 @@ struct HubRefusalTests {
             })
     }
 
-    @Test("an id that the producer refuses: it opens without, and only who came with the id misses something")
+    @Test("an id that the producer rejects: it opens without, and only the subscriber with the id misses something")
     func refusedID() throws {
         let stage = HubStage(loops: 2)
         let producer = forgetful()
@@ -39,7 +39,7 @@ struct HubRefusalTests {
         #expect(stage.isIdle && producer.streams[1].closeReasons == [.disconnected])
     }
 
-    @Test("a producer that refuses with and without an id has refused; a later answer counts like one at once")
+    @Test("a producer that rejects with and without an id has rejected; a later answer counts like one at once")
     func refusedAltogether() throws {
         let stage = HubStage(loops: 2)
         let all = forgetful(opening: .rejected(status: 404, message: "gone"))
@@ -58,7 +58,7 @@ struct HubRefusalTests {
         #expect(visitor.door.answers == ["ended"] && stage.isIdle)
     }
 
-    @Test("the headers of a refusal go to everybody who waits", arguments: [true, false])
+    @Test("the headers of a rejection go to everybody who waits", arguments: [true, false])
     func headers(isEnd: Bool) throws {
         let stage = HubStage(loops: 3)
         let producer = forgetful(isPending: true)
@@ -75,7 +75,7 @@ struct HubRefusalTests {
         #expect(stage.isIdle)
     }
 
-    @Test("everybody has left when the id is refused: it is not opened again")
+    @Test("everybody has left when the id is rejected: it is not opened again")
     func refusedForNobody() throws {
         let stage = HubStage()
         let producer = forgetful(isPending: true)
@@ -88,7 +88,7 @@ struct HubRefusalTests {
         #expect(producer.streams.count == 1 && stage.isIdle)
     }
 
-    @Test("with the one thread that there is, a blocking source is opened again, too", .timeLimit(.minutes(5)))
+    @Test("with only one thread, a blocking stream is opened again, too", .timeLimit(.minutes(5)))
     func refusedOnThread() async throws {
         var limits = Limits.hubs { $0.linger = 0 }
         limits.maxThreads = 1
@@ -108,7 +108,7 @@ struct HubRefusalTests {
         }
     }
 
-    @Test("the source of a hub counts among the streams: without a place for it, its subscriber is turned away")
+    @Test("the stream of a hub counts among the streams: without a place for it, its subscriber is refused")
     func sourcesCount() throws {
         var limits = Limits.hubs { $0.linger = 0 }
         limits.maxStreams = 3
@@ -128,7 +128,7 @@ struct HubRefusalTests {
         #expect(stage.isIdle && entry.generation.liveStreams == 0)
     }
 
-    @Test("at the limit the hub that was unused for the longest time makes room; one that is in use never does")
+    @Test("at the limit, the hub that was unused for the longest time makes room; one in use never does")
     func eviction() throws {
         var limits = Limits.hubs { $0.linger = .max }
         limits.maxHubsPerProducer = 3
@@ -161,7 +161,7 @@ struct HubRefusalTests {
         #expect(stage.isIdle)
     }
 
-    @Test("a hub is evicted while its source still opens: what it opened is closed")
+    @Test("a hub is evicted while its stream is opening: what it opened is closed")
     func evictedWhileOpening() throws {
         var limits = Limits.hubs { $0.linger = .max }
         limits.maxHubsPerProducer = 1
@@ -181,7 +181,7 @@ struct HubRefusalTests {
     }
 
     @Test(
-        "whoever comes for an evicted hub before it has closed gets it, with its history: never are there two of a kind"
+        "who joins an evicted hub before it has closed gets it, with its history: there are never two of a kind"
     )
     func evictedAndBack() throws {
         var limits = Limits.hubs { $0.linger = .max }
@@ -206,11 +206,11 @@ struct HubRefusalTests {
         back.attach()
         stage.turn()
         stage.emit(entry, data: "y")
-        // Let in when it opened again, it sees what was there before.
+        // Admitted when it opened again, it gets the history from before.
         #expect(back.story == ["1:x", "2:y"])
     }
 
-    @Test("a request from before a reload joins what came with it, and displaces nothing")
+    @Test("a request from before a reload joins the hub of its time, and replaces nothing")
     func matchedBefore() throws {
         let stage = HubStage(loops: 2)
         let (oldProducer, newProducer) = (HubOpeningTests.producer(), HubOpeningTests.producer())
@@ -222,7 +222,7 @@ struct HubRefusalTests {
         stage.emit(new, data: "x")
         #expect(first.story == ["1:x"] && late.story == ["1:x"])
         #expect(old.generation.liveStreams == 0 && new.generation.liveStreams == 3)
-        // Its route went with the reload.
+        // Its route was removed by the reload.
         stage.runtime.replaceRoutes(RouteTable())
         #expect(throws: Overload(limit: "reload")) { try stage.ask(old) }
         for visitor in [first, late] { visitor.hangUp() }

@@ -4,11 +4,11 @@ import Testing
 
 @testable import StreamRuntime
 
-/// Hubs whose plugin is replaced, and that are not resumable: newcomers find a hub of the new code.
+/// Hubs whose plugin is replaced, and that are not resumable: new subscribers find a hub of the new code.
 @Suite("Hubs that are replaced")
 struct HubReplacingTests {
     @Test(
-        "a reload: newcomers get the new code, their ids go on above the old ones; the old stream drains",
+        "a reload: new subscribers get the new code, with ids above the old ones; the old stream drains",
         arguments: [1, 3])
     func reload(_ loops: Int) throws {
         let stage = HubStage(loops: loops)
@@ -29,7 +29,7 @@ struct HubReplacingTests {
         stage.turn()
         #expect(visitors[0].story == ["1:0", "2:old", "farewell"])
         #expect(producers[0].only.closeReasons == [.reloaded] && producers[1].only.closeReasons == [])
-        // It comes back with what it saw last of the old stream.
+        // It reconnects with its last id of the old stream.
         let back = try stage.join(entries[3], lastEventID: visitors[0].ids.last)
         #expect(back.story == ["\(first):1", "\(2 << 32 + 1):3"])
         stage.runtime.end(nil, .shutdown)
@@ -38,7 +38,7 @@ struct HubReplacingTests {
         #expect(stage.isIdle)
     }
 
-    @Test("two reloads in a row before the first new stream opens: the ids still go on above all others")
+    @Test("two reloads in a row before the first new stream opens: the ids still continue above all others")
     func reloadTwice() throws {
         let stage = HubStage(loops: 3)
         let producers = [
@@ -66,7 +66,7 @@ struct HubReplacingTests {
         #expect(third.story.count == 1)
     }
 
-    @Test("a stream that was replaced does not linger once its last subscriber has left")
+    @Test("a stream that was replaced does not linger after its last subscriber has left")
     func replacedDoesNotLinger() throws {
         let stage = HubStage(.hubs { $0.linger = .max }, loops: 2)
         let (old, new) = (HubOpeningTests.producer(), HubOpeningTests.producer())

@@ -5,22 +5,23 @@ import TestSupport
 
 @testable import StreamRuntime
 
-/// Shared streams on several loops in virtual time, in which everything happens at random, and an account of what each subscriber may
-/// therefore see.
+/// Shared streams on several loops in virtual time, in which everything happens at random, with a model of what each
+/// subscriber may therefore see.
 ///
-/// What sources publish is numbered through for each key and generation: "k 2 7", so that a hole or a repeat shows in the bytes alone.
+/// Published events are numbered for each key and generation: "k 2 7". So a hole or a repeat is visible in the bytes
+/// alone.
 final class HubSimulation: SimulatedWorld, @unchecked Sendable {
-    // Unchecked: everything happens on one thread, also what producers do.
+    // Unchecked: everything happens on one thread, including the producers' calls.
     var random: SeededRandom
     let stage: HubStage
     let limits: Limits
     var entries: [ProducerEntry] = []
-    /// How many events each "key generation" has had, over all of its sources.
+    /// The number of events of each "key generation", in all of its streams.
     var published: [String: Int] = [:]
-    /// Sources that are open, or whose open or close is not answered.
+    /// Streams that are open, or whose open or close has not been answered.
     var sources: [StreamToken: Source] = [:]
     var actors: [Actor] = []
-    /// What was received anywhere, for each key: "id generation number".
+    /// Everything that was received anywhere, for each key: "id generation number".
     var seen: [String: [String]] = [:]
     var violations: [String] = []
     var opened = 0
@@ -37,7 +38,7 @@ final class HubSimulation: SimulatedWorld, @unchecked Sendable {
         }
         /// "key generation".
         let key: String
-        /// It publishes by `emit` alone: which of an emit and a pull comes first is not promised.
+        /// It only publishes by `emit`, because the order of an emit and a pull is not specified.
         let isEmitting: Bool
         var state: State
     }
@@ -133,7 +134,7 @@ final class HubSimulation: SimulatedWorld, @unchecked Sendable {
         }
     }
 
-    /// An event is counted only if it is taken: a source that is full or over says so.
+    /// Counts an event only if it is accepted: a stream that is full or has ended rejects it.
     func emit(_ token: StreamToken) {
         let key = sources[token]!.key
         let next = event(key)
@@ -162,7 +163,8 @@ final class HubSimulation: SimulatedWorld, @unchecked Sendable {
 
     // MARK: What a subscriber may see
 
-    /// What is wrong with what it got: its events must follow each other without hole or repeat, unless a gap was told.
+    /// The violation in what a subscriber received: its events must be consecutive, without holes or repeats, unless a
+    /// gap was reported.
     func fault(in blocks: [Event], of actor: Actor) -> String? {
         var last: (generation: Int, number: Int)?
         var ids: Set<String> = []
@@ -172,7 +174,7 @@ final class HubSimulation: SimulatedWorld, @unchecked Sendable {
             let words = line.split(separator: " ")
             return (Int(words[1])!, Int(words[2])!)
         }
-        // One that says what it has seen continues right there.
+        // A subscriber with an id continues directly after it.
         last = place(of: actor.lastEventID)
         for block in blocks {
             guard let data = block.data else { continue }

@@ -8,7 +8,7 @@ import Testing
 @Suite("Simulation of hubs", .timeLimit(.minutes(5)))
 struct HubSimulationTests {
     @Test(
-        "whatever happens in whatever order: no hole and no repeat that was not told, every source closed once, nothing left",
+        "in whatever order things happen: no unreported hole or repeat, every stream closed once, nothing left",
         arguments: HubSettings.SlowPolicy.allCases)
     func simulate(_ policy: HubSettings.SlowPolicy) {
         let simulation = HubSimulation(random: .fromEnvironment(test: "HubSimulation \(policy)"), policy: policy)
@@ -38,7 +38,7 @@ extension HubSimulation {
         }
     }
 
-    /// One loop, or all in any order.
+    /// Turns one loop, or all in random order.
     private func turn() {
         if chance(1, in: 2) {
             stage.runtime.loops.randomElement(using: &random)!.loop.turn(waitingAtMost: 0)

@@ -5,7 +5,8 @@ import TestSupport
 
 @testable import StreamRuntime
 
-/// A runtime with several loops on virtual time, for shared streams. The first request goes to loop 0, the next to loop 1, and so on.
+/// A runtime with several loops on virtual time, for shared streams. The first request goes to loop 0, the next to loop
+/// 1, and so on.
 final class HubStage {
     let systems: [VirtualSystem]
     let log = FakeLog()
@@ -16,13 +17,13 @@ final class HubStage {
         runtime = Runtime(systems: systems, limits: limits, logger: log.logger)
     }
 
-    /// Its hubs keep their events in histories of the test's own.
+    /// The hubs keep their events in the test's own histories.
     init(_ limits: Limits = Limits(), loops: Int = 1, history: @escaping HistoryMaking) {
         systems = (0..<loops).map { _ in VirtualSystem() }
         runtime = Runtime(systems: systems, limits: limits, logger: log.logger, history: history)
     }
 
-    // What was posted and never ran would keep the loop, and itself.
+    // Posted work that never ran would keep the loop, and itself, alive.
     deinit { turn() }
 
     func entry(_ producer: FakeProducer, generation: Int = 1) -> ProducerEntry {
@@ -54,7 +55,7 @@ final class HubStage {
         return visitor
     }
 
-    /// A subscriber with a sink, which is ready for more.
+    /// A subscriber with a sink that is ready for more.
     func join(
         _ entry: ProducerEntry, _ sink: FakeSink, form: ResponseForm = [.chunked, .reconnects]
     ) throws(Overload) -> HubVisitor {
@@ -67,7 +68,7 @@ final class HubStage {
         return visitor
     }
 
-    /// Publishes through the source that was opened last.
+    /// Publishes through the stream that was opened last.
     @discardableResult
     func emit(_ entry: ProducerEntry, _ events: Event...) -> [EmitOutcome] { emit(entry, events) }
 
@@ -93,8 +94,8 @@ final class HubStage {
         turn()
     }
 
-    /// Lets time pass on all loops alike, from timer to timer.
-    /// - Parameter turns: so many of each loop at each of them.
+    /// Lets time pass on all loops equally, from timer to timer.
+    /// - Parameter turns: the number of turns of each loop at each timer.
     func pass(nanoseconds: Int64, turns: Int) {
         let end = systems[0].time + nanoseconds
         while systems[0].time < end {
@@ -106,7 +107,7 @@ final class HubStage {
     }
 
     var hubCount: Int { runtime.loops[0].directory.count }
-    /// Nothing is left: no record, no place, no thread, no hub, no replica, no timer, no socket.
+    /// Whether nothing is left: no record, place, thread, hub, replica, timer or socket.
     var isIdle: Bool {
         runtime.rowsInUse == 0 && runtime.figures().streams.open == 0 && runtime.figures().streams.threads == 0
             && hubCount == 0
@@ -131,7 +132,7 @@ final class HubVisitor: VirtualSubscriber {
 
     func attach(_ sink: FakeSink, form: ResponseForm = [.chunked, .reconnects]) { hand(sink, form: form) }
 
-    /// The peer closes, also after the server's end.
+    /// The peer closes, even after the server's end.
     func hangUp() {
         guard !socket.isClosed else { return }
         system.hangUp(descriptor)
@@ -140,14 +141,14 @@ final class HubVisitor: VirtualSubscriber {
 
     /// As `story(of:)`.
     var story: [String] { StreamRuntimeTests.story(of: socket.sent) }
-    /// Those of events, and not of its place at the beginning.
+    /// The ids of events, without that of its place at the beginning.
     var ids: [String] { blocks(of: socket.sent).dropFirst().compactMap(\.id) }
-    /// All frames behind the preamble.
+    /// All frames after the preamble.
     var text: String {
         var decoder = ChunkDecoder()
         return decoder.feed(socket.sent).dropFirst().map { String(decoding: $0, as: UTF8.self) }.joined()
     }
-    /// The id that it was told at the beginning.
+    /// The id that it received at the beginning.
     var anchor: String? { blocks(of: socket.sent).first.flatMap { $0.type == "sluice-open" ? $0.id : nil } }
 }
 
@@ -155,29 +156,30 @@ struct FakeParameters: ResolvedParameters {
     let canonical: String
 }
 
-/// All but the first line, which is the time to come back after: another for each subscriber.
+/// Everything after the first line, which is the reconnection time and differs for each subscriber.
 func behindRetry(_ bytes: [UInt8]) -> [UInt8] { Array(bytes.drop { $0 != 0x0A }) }
 
-/// What is in the chunks, as `behindRetry`.
+/// The contents of the chunks, without the reconnection time.
 func unchunked(_ bytes: [UInt8]) -> [UInt8] {
     var decoder = ChunkDecoder()
     return behindRetry(Array(decoder.feed(bytes).joined()))
 }
 
-/// All that is complete in what a subscriber got in chunks: events, comments, retry times.
+/// Everything complete that a subscriber received in chunks: events, comments, reconnection times.
 func blocks(of bytes: [UInt8]) -> [Event] {
     var decoder = ChunkDecoder()
     return decoder.feed(bytes).map(block(of:))
 }
 
-/// What is in a frame, which may be a part of a block only.
+/// The content of a frame, which can be only a part of a block.
 func block(of frame: [UInt8]) -> Event {
     var parser = EventParser(reporting: .blocks)
     return (parser.feed(frame) + parser.feed([0x0A])).first ?? Event()
 }
 
-/// One word for each frame behind the preamble: "3:data" for an event with a host's id, "[id]:data" for one with another, "-:data"
-/// without; "gap", "end", "error …", "farewell", "keep-alive", "comment …", "[id]" alone. A frame that is not complete is left out.
+/// One word for each frame after the preamble: "3:data" for an event with a host's ID, "[id]:data" for one with
+/// another, "-:data" without; "gap", "end", "error …", "farewell", "keep-alive", "comment …", "[id]" alone. An
+/// incomplete frame is left out.
 func story(of bytes: [UInt8]) -> [String] {
     blocks(of: bytes).dropFirst().map(word(for:))
 }
@@ -209,7 +211,7 @@ private func hostIDsShortened(_ json: String) -> String {
 }
 
 extension Limits {
-    /// With settings for all hubs.
+    /// Limits with settings for all hubs.
     static func hubs(_ change: (inout HubSettings) -> Void) -> Limits {
         var limits = Limits()
         change(&limits.hub)

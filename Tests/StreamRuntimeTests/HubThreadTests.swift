@@ -10,7 +10,7 @@ import Testing
 @Suite("Hubs on real threads", .timeLimit(.minutes(5)))
 struct HubThreadTests {
     @Test(
-        "subscribers on several loops come, resume, dawdle and go; none sees a hole or a repeat",
+        "subscribers on several loops connect, resume, read slowly and leave; none sees a hole or a repeat",
         arguments: [true, false])
     func storm(_ isNonblocking: Bool) async throws {
         var random = SeededRandom.fromEnvironment(test: "HubThreads \(isNonblocking)")
@@ -19,8 +19,8 @@ struct HubThreadTests {
         let stage = ThreadStage(limits, loops: 3)
         let runtime = stage.runtime
         let count = Atomic<Int>(0)
-        // What forty visitors get in this time is looked through in less of it, also with a sanitizer: else a test that is behind has ever
-        // more to look through.
+        // The test must check what forty visitors receive in less time than that, even with a sanitizer. Otherwise it
+        // would fall further and further behind.
         let pause: Int64 = 8
         let producer = FakeProducer(
             [
@@ -61,7 +61,7 @@ struct HubThreadTests {
                 }
                 await Task.yield()
             }
-            // However busy the machine is, some stay for long enough to see something.
+            // Some stay long enough to receive something, however busy the machine is.
             if round % 50 == 25, let visitor = visitors.last {
                 #expect(await eventually { visitor.door.answers == ["stream"] })
                 if !visitor.isAttached { visitor.attach(tcp: Bool.random(using: &random)) }
@@ -69,7 +69,7 @@ struct HubThreadTests {
                 #expect(visitor.order().fault == nil)
                 checked += 1
             }
-            // Now and then nobody is there for longer than the linger time, or not quite.
+            // Now and then, nobody is there for longer than the linger time, or almost as long.
             if round % 300 == 299 {
                 for visitor in visitors { visitor.leaveOrHangUp(reset: false) }
                 visitors = []
@@ -84,7 +84,7 @@ struct HubThreadTests {
         #expect(producer.streams.allSatisfy { $0.closeReasons == [.disconnected] })
     }
 
-    @Test("a blocking source has one thread for all of its subscribers, and its end reaches each of them whole")
+    @Test("a blocking stream has one thread for all of its subscribers, and its end reaches each of them complete")
     func oneThread() async throws {
         // Nobody is overtaken, however slowly it reads.
         let stage = ThreadStage(.hubs { $0.historyEvents = 2500 }, loops: 3)
@@ -120,7 +120,7 @@ extension ThreadStage {
 }
 
 extension RealVisitor {
-    /// What is wrong with the order of the host's numbers that came, and the last id.
+    /// The violation in the order of the received host numbers, if any, and the last id.
     fileprivate func order() -> (fault: String?, last: String?) {
         guard isAttached else { return (nil, nil) }
         var parser = EventParser(reporting: .blocks)

@@ -5,20 +5,20 @@ import Testing
 
 @testable import StreamRuntime
 
-/// `interrupt` may wait for what its own `next` or `open` holds: the loop does not wait with it.
+/// `interrupt` can wait for what its own `next` or `open` holds, but the loop must not wait with it.
 @Suite("Interrupts")
 struct InterruptTests {
     private let stage = ThreadStage()
     private let door = Door()
 
-    /// What another stream of the same loop notices of it.
+    /// Whether another stream of the same loop still works.
     private func othersGoOn(on stage: ThreadStage) async throws -> Bool {
         let visitor = try await stage.subscribe(stage.entry(FakeProducer([.event("other", wait: -1)], name: "other")))
         defer { visitor.hangUp() }
         return await visitor.receives(frame("other"))
     }
 
-    @Test("interrupts of blocking streams that wait hold up nobody, however many there are")
+    @Test("interrupts of blocking streams that wait delay nothing else, however many there are")
     func blocking() async throws {
         let (door, entered) = (door, Counter())
         let producer = FakeProducer.blocking(
@@ -41,7 +41,7 @@ struct InterruptTests {
         #expect(producer.violations == [] && entry.ledger.closes == 40)
     }
 
-    @Test("interrupts of one producer that never return keep those of another from nothing")
+    @Test("interrupts of one producer that never return do not delay those of another")
     func ofAnother() async throws {
         let door = door
         let stuck = FakeProducer(name: "stuck", opening: { _ in .pending }, interrupted: { _ in door.pass() })
@@ -59,7 +59,7 @@ struct InterruptTests {
         #expect(await stage.isIdle())
     }
 
-    @Test("the close of a stream whose open was interrupted waits until that has returned, and the log says for what")
+    @Test("the close of a stream whose open was interrupted waits until that has returned, and the log has the reason")
     func pendingOpen() async throws {
         let door = door
         var limits = Limits()
@@ -69,7 +69,7 @@ struct InterruptTests {
         let entry = stage.entry(producer)
         let visitor = try stage.open(entry)
         #expect(await eventually { producer.streams.count == 1 })
-        // Behind the answer "later", which the loop has to hear first.
+        // After the answer "later", which the loop has to receive first.
         _ = await stage.onLoop { _ in }
         visitor.leave()
         #expect(await eventually { producer.only.interrupts == 1 })
@@ -83,7 +83,7 @@ struct InterruptTests {
         #expect(producer.only.closeReasons == [.disconnected] && producer.violations == [])
     }
 
-    @Test("an interrupt that ends its thread is named, and the stream ends all the same", .mayLoseMemory)
+    @Test("an interrupt that ends its thread is named, and the stream ends nevertheless", .mayLoseMemory)
     func endsItsThread() async throws {
         let producer = FakeProducer(
             opening: { _ in .pending }, interrupted: { _ in endThread() })

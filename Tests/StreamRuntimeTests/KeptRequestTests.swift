@@ -7,7 +7,7 @@ import Testing
 
 @testable import StreamRuntime
 
-/// What of a request is kept, for how long, and how much of it in all.
+/// The parts of a request that are kept, for how long, and their total size.
 @Suite("Kept requests", .timeLimit(.minutes(5)))
 struct KeptRequestTests {
     private func request(bodyBytes: Int) -> StreamRequest {
@@ -25,7 +25,7 @@ struct KeptRequestTests {
         return Visitor(stage, token, door)
     }
 
-    @Test("those of resumable streams are counted for as long as the streams live; no others are kept")
+    @Test("those of resumable streams are counted as long as the streams exist; no others are kept")
     func counted() throws {
         let stage = Stage()
         let plain = try open(stage, stage.entry(FakeProducer()), bodyBytes: 1000)
@@ -44,7 +44,7 @@ struct KeptRequestTests {
         #expect(stage.runtime.figures().streams.keptRequestBytes == 0 && stage.isIdle)
     }
 
-    @Test("a request for which there is no room is turned away, and holds nothing")
+    @Test("a request for which there is no room is refused, and holds nothing")
     func limited() throws {
         var limits = Limits()
         limits.maxKeptRequestBytes = 2000
@@ -70,7 +70,7 @@ struct KeptRequestTests {
         #expect(stage.runtime.figures().streams.keptRequestBytes == 0 && stage.isIdle)
     }
 
-    @Test("a stream that is refused, or goes on in another generation, is counted once and freed once")
+    @Test("a stream that is rejected, or continues in another generation, is counted once and freed once")
     func handedOver() throws {
         let stage = Stage()
         _ = try open(stage, stage.entry(FakeProducer(isResumable: true, opening: { _ in .ended() })), bodyBytes: 500)
@@ -106,7 +106,7 @@ struct KeptRequestTests {
         #expect(await eventually { !visitor.door.answers.isEmpty })
         visitor.attach()
         #expect(await visitor.receivesPreamble())
-        // What opened it may have been about to let go of it.
+        // The code that opened it may be just about to release it.
         #expect(await eventually { parameters.isGone })
         #expect(producer.closes.load(ordering: .relaxed) == 0, "it is still open")
         visitor.hangUp()
@@ -125,7 +125,7 @@ struct KeptRequestTests {
     }
 }
 
-/// A part of a request whose end can be seen.
+/// A part of a request that reports its own end.
 private final class TracedParameters: ResolvedParameters {
     let canonical = ""
 }
@@ -138,7 +138,7 @@ private final class WeakParameters: Sendable {
     var isGone: Bool { parameters == nil }
 }
 
-/// Opens, waits, and keeps nothing of the request.
+/// A producer that opens, waits, and keeps nothing of the request.
 private final class ForgetfulProducer: EventProducer {
     let description: ProducerDescription
     let closes = Atomic(0)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import StreamRuntime
 
-/// A route whose producer is gone, while its last streams go on: requests are not told that there is nothing.
+/// A route whose producer is gone while its last streams continue: requests must not get 404.
 @Suite("Routes that leave", .timeLimit(.minutes(5)))
 final class LeavingRouteTests: ReloadingStage {
     private func put(_ path: String, _ content: String, plugin: String? = nil, _ routes: String...) throws {
@@ -38,7 +38,7 @@ final class LeavingRouteTests: ReloadingStage {
         stage.turn()
     }
 
-    @Test("of a plugin that is removed, for as long as a stream drains; and it may come back meanwhile")
+    @Test("of a plugin that is removed, as long as a stream drains; the plugin can be added again meanwhile")
     func removed() throws {
         try put("a.so", "1", "/a", "/items/{id}")
         let visitors = try ["/a", "/items/7"].map(subscribe)
@@ -55,7 +55,7 @@ final class LeavingRouteTests: ReloadingStage {
         #expect(stage.isIdle)
     }
 
-    @Test("of a plugin that nobody reads when it is removed: they are gone at once")
+    @Test("of a plugin without subscribers when it is removed: they are gone at once")
     func unused() throws {
         try put("a.so", "1", "/a")
         hangUp(try subscribe("/a"))
@@ -63,7 +63,7 @@ final class LeavingRouteTests: ReloadingStage {
         #expect(answer("/a") == "404")
     }
 
-    @Test("that a new generation does not have any more, while streams of the old one drain")
+    @Test("that a new generation no longer has, while streams of the old one drain")
     func dropped() throws {
         try put("a.so", "1", "/a", "/old")
         let visitor = try subscribe("/old")
@@ -94,7 +94,7 @@ final class LeavingRouteTests: ReloadingStage {
         for visitor in visitors { hangUp(visitor) }
     }
 
-    @Test("until the time to drain is over, even if a stream does not end then")
+    @Test("until the drain deadline, even if a stream does not end then")
     func drainOver() throws {
         try put("a.so", "1", "/a")
         let producer = images.producer("/a", "1")
@@ -102,7 +102,7 @@ final class LeavingRouteTests: ReloadingStage {
         try remove("a.so")
         _ = reloader.endRetired(after: 60_000_000_000)
         #expect(answer("/a") == "leaves a 1")
-        // Its streams are told to end in the next turn of their loop: this one has not by now.
+        // Its streams are told to end in the next turn of their loop, so this one has not ended yet.
         _ = reloader.endRetired(after: 0)
         #expect(answer("/a") == "404" && producer.only.closeReasons == [])
         stage.turn()
@@ -112,7 +112,7 @@ final class LeavingRouteTests: ReloadingStage {
 
     @Test("opens nothing there")
     func supersededRequest() throws {
-        // A request that was matched before, and comes when its generation is over.
+        // A request that was matched earlier, and arrives after the end of its generation.
         try put("a.so", "1", "/a")
         let early = try #require(stage.runtime.route(for: "/a"))
         let other = try subscribe("/a")

@@ -8,7 +8,7 @@ import Testing
 
 @Suite("Limits")
 struct LimitTests {
-    @Test("streams are limited, and every way to an end gives the place back")
+    @Test("streams are limited, and every kind of end gives the place back")
     func places() throws {
         var limits = Limits()
         limits.maxStreams = 1
@@ -54,7 +54,7 @@ struct LimitTests {
         }
     }
 
-    @Test("streams of one producer are limited, those of another are not counted")
+    @Test("streams of one producer are limited, those of another do not count")
     func perProducer() throws {
         var limits = Limits()
         limits.maxStreamsPerProducer = 2
@@ -71,7 +71,7 @@ struct LimitTests {
         #expect(throws: Overload(limit: "max-streams-per-producer")) { try stage.open(entry) }
     }
 
-    @Test("without a thread to be had, a blocking stream is refused and holds nothing")
+    @Test("without a free thread, a blocking stream is refused and holds nothing")
     func threads() throws {
         var limits = Limits()
         limits.maxThreads = 0
@@ -82,7 +82,7 @@ struct LimitTests {
         #expect(stage.isIdle && generation.liveStreams == 0)
     }
 
-    @Test("a generation that was shut down takes no stream, and nothing is held")
+    @Test("a generation that was shut down accepts no stream, and nothing is held")
     func shutDown() throws {
         let stage = Stage()
         let generation = Generation(plugin: "fakes", number: 1)
@@ -113,7 +113,7 @@ struct LimitTests {
 @Suite("Stalls and fairness")
 struct StallTests {
     @Test(
-        "a producer that stalls its loop is named, and when it makes a habit of it, its streams move to threads",
+        "a producer that stalls its loop is named, and if it does so repeatedly, its streams move to threads",
         arguments: ["open", "next", "close"])
     func demoted(_ function: String) async throws {
         let stage = Stage()
@@ -144,7 +144,7 @@ struct StallTests {
             visitor.hangUp()
             stage.turn()
         }
-        // A thread that took a stream over comes to its end in real time.
+        // A thread that took a stream over ends in real time.
         let isOver = await eventually {
             stage.turn()
             return stage.isIdle
@@ -177,7 +177,7 @@ struct StallTests {
         #expect(!quick.usesThreads(at: system.time) && !slow.usesThreads(at: system.time))
     }
 
-    @Test("a producer is not blamed for a machine that runs other threads meanwhile")
+    @Test("a producer is not blamed when the machine runs other threads meanwhile")
     func busyMachine() throws {
         let stage = Stage()
         nonisolated(unsafe) let system = stage.system
@@ -201,7 +201,7 @@ struct StallTests {
         #expect(stage.log.lines.count { $0.contains("function=next") && $0.contains("took_ms=51") } == 3)
     }
 
-    @Test("a stream that always has more to say sends four batches a turn, and others have theirs between")
+    @Test("a stream that always has more to send gets four batches per turn, and others have theirs in between")
     func fair() throws {
         let stage = Stage()
         let text = String(repeating: "x", count: 1000)

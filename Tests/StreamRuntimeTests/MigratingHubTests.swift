@@ -13,7 +13,7 @@ struct MigratingHubTests {
         stage.turn()
     }
 
-    @Test("every subscriber on every loop gets every event once; the hub's own ids go on")
+    @Test("every subscriber on every loop gets every event once; the hub's own ids continue")
     func hostIDs() throws {
         let stage = HubStage(loops: 3)
         let emitting = { FakeProducer(isShared: true, isResumable: true, hasNext: false) }
@@ -28,7 +28,7 @@ struct MigratingHubTests {
         let expected = ["1:a", "2:b", "3:c", "4:d"]
         for visitor in visitors + [newcomer] { #expect(visitor.story == expected) }
         #expect(Set(visitors.map { $0.ids.first!.prefix { $0 != "-" } }).count == 1, "one epoch")
-        // Nobody is left with the old generations.
+        // Nothing is left in the old generations.
         #expect(entries[0].generation.isShutDown && entries[1].generation.isShutDown)
         #expect(entries[2].generation.liveStreams == 9 && entries[2].ledger.open == 1)
         #expect(stage.hubCount == 1)
@@ -41,7 +41,7 @@ struct MigratingHubTests {
         #expect(entries[2].leavesByReason == [.disconnected: 8])
     }
 
-    @Test("a source with ids of its own goes on behind the last one; the new one is told nothing that the hub made")
+    @Test("a stream with its own ids continues after the last one; the new one gets nothing that the hub created")
     func ownIDs() throws {
         let stage = HubStage(loops: 2)
         let (old, new) = (
@@ -68,7 +68,7 @@ struct MigratingHubTests {
         #expect(successor.only.request.lastEventID == nil)
     }
 
-    @Test("a source that the new code does not open stays, and serves newcomers too")
+    @Test("a stream that the new code does not open stays, and serves new subscribers, too")
     func refused() throws {
         let stage = HubStage(loops: 2)
         let old = FakeProducer(isShared: true, isResumable: true, hasNext: false)
@@ -91,7 +91,7 @@ struct MigratingHubTests {
         #expect(stage.isIdle)
     }
 
-    @Test("who comes while the new source opens waits for nothing, and belongs to it afterwards")
+    @Test("a subscriber that joins while the new stream opens waits for nothing, and belongs to it afterwards")
     func whileOpening() throws {
         let stage = HubStage(loops: 2)
         let old = FakeProducer(isShared: true, isResumable: true, hasNext: false)
@@ -112,12 +112,12 @@ struct MigratingHubTests {
         stage.emit(second, data: "d")
         #expect(member.story == ["1:a", "2:c", "3:d"])
         #expect(newcomers.allSatisfy { $0.story == ["1:a", "2:c", "3:d"] })
-        // From when it was let in: the event came before its connection.
+        // It starts when it was admitted: the event came before its connection.
         #expect(unattached.story == ["2:c", "3:d"])
         #expect(first.generation.isShutDown && old.only.closeReasons == [.reloaded])
     }
 
-    @Test("what a C library calls while the new source opens goes into the history before all of its events")
+    @Test("calls of a C library while the new stream opens go into the history before all of its events")
     func callsMeanwhile() throws {
         let stage = HubStage(loops: 2)
         let old = FakeProducer(isShared: true, isResumable: true, hasNext: false)
@@ -137,7 +137,7 @@ struct MigratingHubTests {
         #expect(first.generation.isShutDown && first.supersededEvents == 0)
     }
 
-    @Test("the last subscriber leaves while the new source opens: both are closed once, and the hub is gone")
+    @Test("the last subscriber leaves while the new stream opens: both are closed once, and the hub is gone")
     func abandoned() throws {
         let stage = HubStage(.hubs { $0.linger = 0 })
         let old = FakeProducer(isShared: true, isResumable: true, hasNext: false)
@@ -154,7 +154,7 @@ struct MigratingHubTests {
         #expect(stage.isIdle && first.generation.isShutDown && second.generation.liveStreams == 0)
     }
 
-    @Test("a source that opens or reopens after the reload is the newest generation's")
+    @Test("a stream that opens or reopens after the reload is the newest generation's")
     func opensLater() throws {
         let stage = HubStage(.hubs { $0.linger = 0 })
         let old = FakeProducer(
@@ -176,7 +176,7 @@ struct MigratingHubTests {
         #expect(first.generation.isShutDown)
     }
 
-    @Test("subscribers of a shared stream that can't be continued stay until the deadline; newcomers get the new one")
+    @Test("subscribers of a shared stream that can't be continued stay to the deadline; later ones get the new stream")
     func notResumable() throws {
         let stage = HubStage()
         let (old, new) = (

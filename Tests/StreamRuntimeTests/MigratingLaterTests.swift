@@ -33,7 +33,7 @@ struct MigratingLaterTests {
         return visitor
     }
 
-    @Test("the old stream rests until the answer; then the new one goes on")
+    @Test("the old stream rests until the answer; then the new one continues")
     func opened() throws {
         let visitor = try waiting()
         stage.runtime.wake(old.only.token)
@@ -45,7 +45,7 @@ struct MigratingLaterTests {
         #expect(old.only.closeReasons == [.reloaded] && stage.runtime.rowsInUse == 1)
     }
 
-    @Test("it goes on by itself if the answer is no, and does not rest for ever without an answer")
+    @Test("the old one continues if the answer is no, and does not rest forever without an answer")
     func notOpened() throws {
         let visitor = try waiting()
         #expect(stage.runtime.opened(new.only.token, .rejected(status: 404, message: "no")))
@@ -56,7 +56,7 @@ struct MigratingLaterTests {
         #expect(stage.isIdle)
     }
 
-    @Test("an open that takes too long is given up; when it has opened after all, it is closed")
+    @Test("an open that takes too long is given up; if it opens after all, it is closed")
     func late() throws {
         let visitor = try waiting()
         stage.pass(milliseconds: 4990)
@@ -71,7 +71,7 @@ struct MigratingLaterTests {
         #expect(second.ledger.reasons == [.reloaded: 1] && second.generation.liveStreams == 0)
     }
 
-    @Test("a generation that never answers has failed, and not the one that came meanwhile: that gets the stream")
+    @Test("a generation that never answers has failed, but not the one that came meanwhile, which gets the stream")
     func replacedMeanwhile() throws {
         func onTrial(_ producer: FakeProducer, _ number: Int) -> ProducerEntry {
             let trial = Trial(failuresMax: 3, whenSettled: {})
@@ -93,7 +93,7 @@ struct MigratingLaterTests {
         #expect(stage.isIdle)
     }
 
-    @Test("an open that was given up and never answers is reported, and has nothing to do with its subscriber any more")
+    @Test("an open that was given up and never answers is reported, and no longer concerns its subscriber")
     func never() throws {
         let visitor = try waiting()
         stage.pass(milliseconds: 20_000)
@@ -119,7 +119,7 @@ struct MigratingLaterTests {
 
     enum End: CaseIterable { case hangUp, shutdown, removed, slow }
 
-    @Test("whatever ends the stream meanwhile ends both, each once and with the true reason", arguments: End.allCases)
+    @Test("whatever ends the stream meanwhile ends both, each once and for the right reason", arguments: End.allCases)
     func ended(how: End) throws {
         let visitor = try waiting()
         let reason: CloseReason
@@ -163,7 +163,7 @@ struct MigratingLaterTests {
         #expect(numbersAndMarks(of: visitor.text) == ["1 old", "2 new", "3 newest", "4 newest"])
     }
 
-    @Test("taken back before the answer, nothing changes")
+    @Test("rolled back before the answer, nothing changes")
     func takenBack() throws {
         let visitor = try waiting()
         first.setSuccessor(nil)
@@ -175,7 +175,7 @@ struct MigratingLaterTests {
         #expect(numbersAndMarks(of: visitor.text) == ["1 old", "2 old", "3 old"])
     }
 
-    @Test("an emit finds no room meanwhile, so that nothing that was accepted is lost")
+    @Test("an emit finds no room meanwhile, so no accepted event is lost")
     func emitting() throws {
         let visitor = try waiting()
         guard case .full = stage.emit(visitor, "early") else {
@@ -206,7 +206,7 @@ struct MigratingLaterTests {
         #expect(numbersAndMarks(of: visitor.text) == ["1 old", "2 old", "- again", "3 new"])
     }
 
-    /// A call that can't be repeated, as those of a C library are.
+    /// A call that can't be repeated, like those of a C library.
     private func call(_ stream: StreamToken, _ data: String, id: String? = nil, _ policy: OverflowPolicy = .dropNewest)
         -> EmitOutcome
     {
@@ -215,7 +215,7 @@ struct MigratingLaterTests {
         }
     }
 
-    /// A subscriber of an old stream that only calls back, and whose successor is about to answer.
+    /// A subscriber of an old stream that only uses callbacks, and whose successor is about to answer.
     private func calling(_ before: Event..., saving: Bool = false) throws -> (Visitor, FakeProducer, FakeProducer) {
         let save: @Sendable (FakeStream) -> [UInt8]? = { _ in [1] }
         let old = FakeProducer(isResumable: true, hasNext: false, saving: saving ? save : nil)
@@ -232,7 +232,7 @@ struct MigratingLaterTests {
     }
 
     @Test(
-        "what is called meanwhile, without ids, comes before the first event of the new stream",
+        "calls meanwhile, without ids, come before the first event of the new stream",
         arguments: [true, false])
     func callsWithoutIDs(hasBegun: Bool) throws {
         let (visitor, old, new) = try hasBegun ? calling(Event(data: "a")) : calling()
@@ -248,7 +248,7 @@ struct MigratingLaterTests {
     }
 
     @Test(
-        "what is called meanwhile behind an id, or what was saved, is left to the new stream, counted and logged",
+        "calls meanwhile after an id, or with saved state, are left to the new stream, counted and logged",
         arguments: [true, false])
     func callsWithPlace(isSaved: Bool) throws {
         let (visitor, _, new) =
@@ -270,7 +270,7 @@ struct MigratingLaterTests {
         )
     }
 
-    @Test("what is called meanwhile is sent if the new stream is not opened; what overflows fails the old one")
+    @Test("calls meanwhile are sent if the new stream is not opened; an overflow fails the old one")
     func callsAndNoSuccessor() throws {
         let (visitor, _, new) = try calling(Event(data: "1", id: "1"))
         #expect(call(visitor.token, "2", id: "2") == .accepted)
@@ -289,7 +289,7 @@ struct MigratingLaterTests {
         #expect(old.only.closeReasons == [.failed] && newer.only.closeReasons == [.reloaded])
     }
 
-    @Test("only so many open at a time, and one that does not answer does not keep the others for ever")
+    @Test("only a limited number open at a time, and one that does not answer does not delay the others forever")
     func limited() throws {
         let visitors = try (0..<100).map { _ in
             let visitor = try stage.open(first)

@@ -18,7 +18,7 @@ struct MigratingTests {
         return visitor
     }
 
-    @Test("the subscriber gets every event once and in order, from the new code behind the switch")
+    @Test("the subscriber gets every event once and in order, from the new code after the switch")
     func whole() throws {
         let (old, new) = (FakeProducer.counting("old"), FakeProducer.counting("new"))
         let (first, second) = (ProducerEntry(old, generation: 1), ProducerEntry(new, generation: 2))
@@ -40,7 +40,7 @@ struct MigratingTests {
         #expect(stage.isIdle && stage.openSockets == 0)
     }
 
-    @Test("the new open sees the request of old, the last id that was produced, and what was saved")
+    @Test("the new open gets the old request, the last id that was produced, and the saved state")
     func request() throws {
         let old = FakeProducer.counting("old", saving: { _ in Array("state".utf8) })
         let new = FakeProducer.counting("new", saving: { _ in nil })
@@ -71,7 +71,7 @@ struct MigratingTests {
         #expect(numbersAndMarks(of: visitor.text) == ["42 old", "43 new", "44 newest"])
     }
 
-    @Test("without an id yet, the request's own is told again; an empty id takes it back")
+    @Test("without an id yet, the request's own is passed again; an empty id clears it")
     func withoutID() throws {
         for (id, expected) in [(nil, "7"), ("", nil)] as [(String?, String?)] {
             let old = FakeProducer(
@@ -96,7 +96,7 @@ struct MigratingTests {
         }
     }
 
-    @Test("a stream that has given nothing yet goes on from where its subscriber was, or from the beginning")
+    @Test("a stream without events so far continues where its subscriber was, or from the beginning")
     func nothingYet() throws {
         for brought in ["7", nil] {
             let old = FakeProducer([.wait(-1)], isResumable: true)
@@ -118,7 +118,7 @@ struct MigratingTests {
         }
     }
 
-    @Test("what waits for a slow subscriber goes before what the new code makes")
+    @Test("events that wait for a slow subscriber come before those of the new code")
     func pendingBytes() throws {
         let (old, new) = (FakeProducer.counting("old"), FakeProducer.counting("new"))
         let (first, second) = (ProducerEntry(old, generation: 1), ProducerEntry(new, generation: 2))
@@ -138,7 +138,7 @@ struct MigratingTests {
                 && received.dropFirst(taken).enumerated().allSatisfy { $1 == "\($0 + taken + 1) new" })
     }
 
-    @Test("a stream without its connection yet goes on as soon as it has it; one whose open is not answered, too")
+    @Test("a stream without a connection continues as soon as it has one; one whose open is not answered, too")
     func early() throws {
         let pending = Mutex(true)
         let old = FakeProducer.counting(
@@ -164,7 +164,7 @@ struct MigratingTests {
     }
 
     @Test(
-        "a stream that the new code does not want stays, past the deadline too, and says so",
+        "a stream that the new code rejects stays, even after the deadline, and this is logged",
         arguments: ["rejected", "ended", "failed"])
     func refused(how: String) throws {
         let (old, newest) = (FakeProducer.counting("old"), FakeProducer.counting("newest"))
@@ -209,7 +209,7 @@ struct MigratingTests {
         #expect(visitor.text.withoutFarewell != nil)
     }
 
-    @Test("a stream that can't be continued drains, and is told at the deadline when to come back")
+    @Test("a stream that can't be continued drains, and is told at the deadline when to reconnect")
     func notResumable() throws {
         let old = FakeProducer.counting("old", isResumable: false)
         let (first, second) = (
@@ -225,7 +225,7 @@ struct MigratingTests {
         #expect(old.only.closeReasons == [.reloaded])
     }
 
-    @Test("a subscriber whose connection somebody else keeps goes on, under the token that it was given")
+    @Test("a subscriber with a sink continues, with the token that it was given")
     func sink() throws {
         let (old, new, newest) = (
             FakeProducer.counting("old"), FakeProducer.counting("new"), FakeProducer.counting("newest")
@@ -254,7 +254,7 @@ struct MigratingTests {
         #expect(stage.isIdle && stage.streams.moved.isEmpty)
     }
 
-    @Test("a close that takes its time keeps the old generation, not the subscriber")
+    @Test("a close that takes time delays the old generation, not the subscriber")
     func slowClose() throws {
         let (old, new) = (FakeProducer.counting("old", closing: { _, _ in false }), FakeProducer.counting("new"))
         let (first, second) = (ProducerEntry(old, generation: 1), ProducerEntry(new, generation: 2))
@@ -268,7 +268,7 @@ struct MigratingTests {
         #expect(first.generation.isShutDown && first.ledger.open == 0)
     }
 
-    @Test("thousands of streams change over in portions, and others have their events in between")
+    @Test("thousands of streams switch in portions, and others get their events in between")
     func paced() throws {
         let (old, new) = (FakeProducer.counting("old", wait: -1), FakeProducer.counting("new", wait: -1))
         let (first, second) = (ProducerEntry(old, generation: 1), ProducerEntry(new, generation: 2))

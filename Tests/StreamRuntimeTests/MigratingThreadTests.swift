@@ -8,15 +8,15 @@ import Testing
 
 @testable import StreamRuntime
 
-@Suite("Continuing streams that live on threads", .timeLimit(.minutes(5)))
+@Suite("Continuing streams that are on threads", .timeLimit(.minutes(5)))
 struct MigratingThreadTests {
-    /// What a subscriber has so far is counted through from 1.
+    /// Whether a subscriber's events so far are numbered consecutively from 1.
     private func isWhole(_ received: [String]) -> Bool {
         received.enumerated().allSatisfy { $1.hasPrefix("\($0 + 1) ") }
     }
 
     @Test(
-        "the subscriber gets every event once and in order, wherever old and new run",
+        "the subscriber gets every event once and in order, wherever old and new are running",
         arguments: [(false, false), (false, true), (true, false)])
     func whole(oldIsNonblocking: Bool, newIsNonblocking: Bool) async throws {
         let stage = ThreadStage()
@@ -38,7 +38,7 @@ struct MigratingThreadTests {
     }
 
     @Test(
-        "nobody waits for a next that blocks: the stream goes on elsewhere, and what that next still yields is made again there"
+        "a next that blocks is not waited for: the stream continues elsewhere, where its late events are repeated"
     )
     func blocked() async throws {
         let stage = ThreadStage()
@@ -67,7 +67,7 @@ struct MigratingThreadTests {
     }
 
     @Test(
-        "nobody waits for the first event of a next that blocks; its stream begins elsewhere", arguments: [true, false])
+        "the first event of a next that blocks is not awaited; its stream begins elsewhere", arguments: [true, false])
     func blockedAtFirst(isShared: Bool) async throws {
         let stage = ThreadStage(.hubs { $0.linger = 0 })
         let gate = Gate()
@@ -92,7 +92,7 @@ struct MigratingThreadTests {
         #expect(await stage.isIdle())
     }
 
-    @Test("where ids say nothing, a next that blocks is waited for, and what it yields is sent")
+    @Test("without meaningful ids, a next that blocks is waited for, and its event is sent")
     func blockedWithoutIDs() async throws {
         let stage = ThreadStage()
         let gate = Gate()
@@ -116,7 +116,7 @@ struct MigratingThreadTests {
         #expect(await stage.isIdle())
     }
 
-    @Test("a next that blocks goes on if the new code does not want its stream, and nothing of it is lost")
+    @Test("a next that blocks continues if the new code rejects its stream, and nothing of it is lost")
     func blockedAndRefused() async throws {
         let stage = ThreadStage()
         let answer = Gate()
@@ -142,7 +142,7 @@ struct MigratingThreadTests {
         #expect(old.violations == [] && old.only.closeReasons == [.disconnected])
     }
 
-    @Test("where there is something to save, the stream is asked between two calls of next", arguments: [true, false])
+    @Test("if there is state to save, the stream is asked between two calls of next", arguments: [true, false])
     func saves(isWanted: Bool) async throws {
         let stage = ThreadStage()
         let old = FakeProducer.counting(
@@ -166,7 +166,7 @@ struct MigratingThreadTests {
     }
 
     @Test(
-        "reload after reload under the feet of streams on threads and off, shared and not, while subscribers come and go"
+        "reload after reload with streams on and off threads, shared and not, while subscribers come and go"
     )
     func storm() async throws {
         var limits = Limits()
@@ -236,6 +236,6 @@ private final class Gate: Sendable {
 }
 
 extension String {
-    /// How often a text occurs.
+    /// The number of occurrences of a text.
     fileprivate func components(of text: String) -> Int { ranges(of: text).count }
 }

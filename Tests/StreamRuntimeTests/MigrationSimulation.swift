@@ -5,22 +5,23 @@ import TestSupport
 
 @testable import StreamRuntime
 
-/// Reloads on virtual time in which everything happens at random: new generations, those whose streams fail at once, generations that are taken back, opens and closes that
-/// answer later or with a no, subscribers that leave, are slow or come at any moment.
+/// Reloads on virtual time in which everything happens at random: new generations, generations whose streams fail at
+/// once, rollbacks, opens and closes that answer later or with a rejection, subscribers that disconnect, are slow or
+/// connect at any moment.
 ///
-/// All events of a kind are numbered through, over all generations, so that what was lost, repeated or reordered at a switch shows in the
-/// bytes alone.
+/// All events of a kind are numbered consecutively over all generations, so an event that is lost, repeated or
+/// reordered at a switch is visible in the bytes alone.
 final class MigrationSimulation: SimulatedWorld, @unchecked Sendable {
-    // Unchecked: everything happens on one thread, also what producers do.
+    // Unchecked: everything happens on one thread, including the producers' calls.
 
     enum Kind: String, CaseIterable {
-        /// A stream for each subscriber: the producer numbers its events, and goes on behind the last id.
+        /// A stream for each subscriber: the producer numbers its events, and continues after the last ID.
         case pulled
         /// The same by `emit`.
         case emitted
-        /// Shared, with ids of its own.
+        /// Shared, with its own IDs.
         case shared
-        /// Shared: the hub makes the ids, and `save` hands over the number.
+        /// Shared: the hub creates the IDs, and `save` passes on the number.
         case saved
 
         var isShared: Bool { self == .shared || self == .saved }
@@ -31,7 +32,7 @@ final class MigrationSimulation: SimulatedWorld, @unchecked Sendable {
     final class Source {
         let kind: Kind
         let generation: Int
-        /// The number of the last event that it gave.
+        /// The number of its last event.
         var number: Int
         var isPending = false
         var isOpen = false
@@ -50,7 +51,7 @@ final class MigrationSimulation: SimulatedWorld, @unchecked Sendable {
     final class Actor: SimulatedSubscriber {
         let kind: Kind
         var chunks = ChunkDecoder()
-        /// Batches of the sink that were looked at.
+        /// The sink's batches that were checked.
         var batchesSeen = 0
         var blocksSeen = 0
         var lastNumber: Int?
@@ -65,20 +66,20 @@ final class MigrationSimulation: SimulatedWorld, @unchecked Sendable {
     let stage: HubStage
     var generations: [Generation] = []
     var entries: [[Kind: ProducerEntry]] = []
-    /// Generations on trial of which each stream that is pulled fails, and no other does anything.
+    /// Generations on trial in which each stream that is pulled fails, and no other does anything.
     var bad: Set<Int> = []
     /// The generation that serves.
     var current = -1
     var sources: [StreamToken: Source] = [:]
     var actors: [Actor] = []
-    /// The newest number of the kind whose source is one at a time.
+    /// The newest number of the kind with only one stream at a time.
     var savedNumber = 0
     var violations: [String] = []
     var closes: [CloseReason: Int] = [:]
     var migrations = 0
     var refusals = 0
     var received = 0
-    /// Something that ends streams early was done.
+    /// Whether something was done that ends streams early.
     var mayFarewell = false
 
     init(random: SeededRandom) {
@@ -93,12 +94,12 @@ final class MigrationSimulation: SimulatedWorld, @unchecked Sendable {
     }
 
     var allEntries: [ProducerEntry] { entries.flatMap(\.values) }
-    /// In an order that a seed repeats.
+    /// In an order that is the same for the same seed.
     var orderedSources: [(key: StreamToken, value: Source)] { sources.sorted { $0.key.raw < $1.key.raw } }
 
     // MARK: Reloads
 
-    /// New code for all producers.
+    /// Loads new code for all producers.
     func reload() {
         let number = generations.count
         let isBad = current >= 0 && chance(1, in: 3)
@@ -124,10 +125,10 @@ final class MigrationSimulation: SimulatedWorld, @unchecked Sendable {
         serve(number)
     }
 
-    /// An older generation serves again, or none but the newest ever did.
+    /// Rolls back to the previous generation, unless none but the newest ever served.
     func rollBack() {
         guard current > 0, !generations[current - 1].isShutDown else { return }
-        // So that what has opened has its subscribers.
+        // So that opened streams have their subscribers.
         for _ in 0..<3 { turn() }
         generations[current - 1].reinstate()
         serve(current - 1)
@@ -141,9 +142,9 @@ final class MigrationSimulation: SimulatedWorld, @unchecked Sendable {
         }
         guard old >= 0 else { return }
         generations[old].retire()
-        // As a reload does: all that are older are asked again.
+        // Like a reload: streams of all older generations are asked again.
         for (index, generation) in generations.enumerated() where index != number { runtime.migrate(generation) }
-        // Only the one before can be brought back.
+        // Only the previous one can be restored.
         for index in 0..<max(0, number - 1) where !isReleased.contains(index) {
             isReleased.insert(index)
             generations[index].releaseHold()
@@ -224,7 +225,7 @@ final class MigrationSimulation: SimulatedWorld, @unchecked Sendable {
 
     func emit(_ token: StreamToken, _ source: Source) {
         guard source.isOpen, source.closeReason == nil, !source.kind.isPulled else { return }
-        // What a source says whose generation was taken back is lost with it, unless it can be said again.
+        // Events of a stream whose generation was rolled back are lost with it, unless they can be repeated.
         guard source.kind != .saved || source.generation <= current else { return }
         guard !bad.contains(source.generation) else { return }
         let outcome = runtime.emit(token) { frames in

@@ -9,7 +9,7 @@ import Testing
 @Suite("Simulation of reloads", .timeLimit(.minutes(5)))
 struct MigrationSimulationTests {
     @Test(
-        "whenever a reload comes: nobody misses, repeats or reorders an event, and every stream that opened is closed once"
+        "whenever a reload comes: no event is missed, repeated or reordered, and every opened stream is closed once"
     )
     func simulate() {
         let simulation = MigrationSimulation(random: .fromEnvironment(test: "MigrationSimulation"))
@@ -93,7 +93,7 @@ extension MigrationSimulation {
             case 0: system.hangUp(descriptor)
             case 1: if chance(1, in: 4) { system.breakSilently(descriptor) }
             case 2: system.halfClose(descriptor)
-            // Readers of shared streams read all, so that none is overtaken.
+            // Readers of shared streams read everything, so that none is overtaken.
             default:
                 guard !actor.kind.isShared, actor.token.slot % 5 != 0 else { return }
                 system.makeRoom(descriptor, number(1...2999))
@@ -113,7 +113,7 @@ extension MigrationSimulation {
         }
     }
 
-    /// What is wrong with the bytes that a subscriber got since it was last looked at.
+    /// The violation in the bytes that a subscriber received since the last check.
     private func fault(of actor: Actor) -> String? {
         var bytes: [UInt8] = []
         if actor.descriptor >= 0 { bytes = actor.system.takeSent(actor.descriptor) }
@@ -127,7 +127,7 @@ extension MigrationSimulation {
                 if block.retryMilliseconds != nil, actor.blocksSeen > 1, !mayFarewell { return "was sent away" }
                 continue
             }
-            // Of a stream that failed and was not opened in the generation before either.
+            // From a stream that failed, and was not opened in the previous generation either.
             if block.type == "stream-error", !bad.isEmpty { continue }
             if block.type == "sluice-open", actor.blocksSeen == 1 { continue }
             if block.type == "sluice-end" { continue }

@@ -5,7 +5,7 @@ import Testing
 
 @testable import StreamRuntime
 
-@Suite("What streams are open")
+@Suite("Open streams in the figures")
 struct OpenStreamsTests {
     private func openStreams(_ runtime: Runtime, turn: () -> Void) -> OpenStreams? {
         let found = Mutex<OpenStreams?>(nil)
@@ -14,7 +14,7 @@ struct OpenStreamsTests {
         return found.withLock { $0 }
     }
 
-    @Test("counts by generation, and names the oldest")
+    @Test("counted by generation, with the oldest ones named")
     func generations() throws {
         let stage = Stage()
         let (old, new) = (Generation(plugin: "p", number: 1), Generation(plugin: "p", number: 2))
@@ -42,7 +42,7 @@ struct OpenStreamsTests {
         #expect(openStreams(stage.runtime) { stage.turn() }?.of(old) == GenerationStreams())
     }
 
-    @Test("one that opens has its age, and one whose subscriber has left is nobody's any more")
+    @Test("one that opens has its age, and one whose subscriber has left has no peer any more")
     func beginAndEnd() throws {
         let stage = Stage()
         let opens = stage.entry(
@@ -68,7 +68,7 @@ struct OpenStreamsTests {
         stage.turn()
     }
 
-    @Test("a shared stream counts once, on all loops together, and its readers each")
+    @Test("a shared stream counts once, over all loops, and its readers count each")
     func shared() throws {
         let stage = HubStage(loops: 3)
         let entry = stage.entry(FakeProducer(isShared: true))
@@ -79,7 +79,7 @@ struct OpenStreamsTests {
         stage.turn()
     }
 
-    @Test("looks at thousands of streams in several turns")
+    @Test("thousands of streams are examined in several turns")
     func many() throws {
         let stage = Stage()
         let entry = stage.entry(FakeProducer())
@@ -98,7 +98,7 @@ struct OpenStreamsTests {
 
 @Suite("Limits that are replaced")
 struct ReplacedLimitsTests {
-    @Test("a shorter keep-alive, age and write deadline hold for open streams, too")
+    @Test("a shorter keep-alive, age and write deadline apply to open streams, too")
     func times() throws {
         var limits = Limits()
         let stage = Stage(limits)

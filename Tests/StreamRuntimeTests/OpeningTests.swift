@@ -26,7 +26,7 @@ struct OpeningTests {
     }
 
     @Test(
-        "a refused open is answered, holds nothing, and is never closed",
+        "a rejected open is answered, holds nothing, and is never closed",
         arguments: [
             (OpenOutcome.ended(), "ended"), (.rejected(status: 404, message: "gone"), "rejected 404 gone"),
             (.ended(headers: [.init("A", "b")]), "ended A=b"),
@@ -44,18 +44,18 @@ struct OpeningTests {
         if answer == "failed" { #expect(stage.log.contains("broke a rule")) }
     }
 
-    @Test("a peer that leaves before open runs leaves nothing opened")
+    @Test("a peer that disconnects before open runs leaves nothing opened")
     func leavesBefore() throws {
         let producer = FakeProducer()
         let visitor = try stage.open(producer)
         visitor.leave()
         stage.turn()
-        // Producers are called at the end of a turn, and by then it was gone.
+        // Producers are called at the end of a turn, and by then the peer was gone.
         #expect(producer.streams.isEmpty)
         #expect(stage.isIdle)
     }
 
-    @Test("a peer that leaves between open and attach has its stream closed at once")
+    @Test("a peer that disconnects between open and attach has its stream closed at once")
     func leavesBetween() throws {
         let producer = FakeProducer([.event("a")])
         let visitor = try stage.open(producer)
@@ -64,13 +64,13 @@ struct OpeningTests {
         stage.turn(1)
         #expect(producer.only.calls == ["open", "close disconnected"])
         #expect(stage.isIdle)
-        // A connection that comes after all is closed, not leaked.
+        // A connection that arrives after all is closed, not leaked.
         visitor.attach()
         stage.turn()
         #expect(visitor.socket.isClosed)
     }
 
-    @Test("an open that is pending for long is reported, once; and so is one that was told to hurry since")
+    @Test("an open that is pending for long is reported, once; so is one that was told to hurry since")
     func unanswered() throws {
         let producer = FakeProducer(opening: { _ in .pending })
         let visitor = try stage.open(producer)
@@ -88,7 +88,7 @@ struct OpeningTests {
         #expect(stage.isIdle && stage.runtime.figures().streams.stuck == 0)
     }
 
-    @Test("a pending open is answered later, with its wake and emits before it kept")
+    @Test("a pending open is answered later; earlier wakes and emits are kept")
     func pending() throws {
         let producer = FakeProducer([.event("pulled")], opening: { _ in .pending })
         let visitor = try stage.open(producer)
@@ -106,7 +106,7 @@ struct OpeningTests {
         #expect(visitor.text == frame("emitted") + frame("pulled"))
     }
 
-    @Test("a pending open may be answered from inside open")
+    @Test("a pending open can be answered from inside open")
     func answeredInside() throws {
         let stage = stage
         unowned let runtime = stage.runtime
@@ -121,7 +121,7 @@ struct OpeningTests {
         #expect(producer.violations == [])
     }
 
-    @Test("a peer that leaves while an open is pending: interrupted, and closed once the open succeeds")
+    @Test("a peer disconnects while an open is pending: interrupted, and closed once the open succeeds")
     func leavesWhilePending() throws {
         let producer = FakeProducer(opening: { _ in .pending })
         let visitor = try stage.open(producer)
@@ -138,7 +138,7 @@ struct OpeningTests {
         #expect(stage.isIdle)
     }
 
-    @Test("a peer that leaves while an open is pending that then fails: nothing to close")
+    @Test("a peer disconnects while an open is pending that then fails: nothing to close")
     func leavesWhilePendingThenRefused() throws {
         let producer = FakeProducer(opening: { _ in .pending })
         let visitor = try stage.open(producer)
@@ -166,7 +166,7 @@ struct OpeningTests {
         #expect(stage.isIdle)
     }
 
-    @Test("a connection that the system cannot watch is dropped, and the stream closed")
+    @Test("a connection that the system can't watch is dropped, and the stream closed")
     func cannotWatch() throws {
         let producer = FakeProducer([.event("a")])
         let visitor = try stage.open(producer)

@@ -22,10 +22,10 @@ struct OverflowTests {
         }
     }
 
-    /// Frames of the digits, which have 9 bytes each, and 21 as chunks.
+    /// Frames of the digits, each of 9 bytes, or 21 as chunks.
     private func frames(_ numbers: ClosedRange<Int>) -> String { numbers.map { frame("\($0)") }.joined() }
 
-    @Test("drop-newest leaves the queue as it is, and wakes nobody")
+    @Test("drop-newest leaves the queue unchanged, and wakes nothing")
     func dropNewest() throws {
         let stage = Stage(Self.limits)
         let producer = FakeProducer([.wait(-1), .event("woken")])
@@ -37,12 +37,12 @@ struct OverflowTests {
         #expect(producer.only.stepsTaken == 1)
     }
 
-    @Test("drop-oldest keeps the newest, whole, in their order")
+    @Test("drop-oldest keeps the newest, complete, in order")
     func dropOldest() throws {
         let stage = Stage(Self.limits)
         let visitor = try stage.subscribe(FakeProducer())
         for number in 1...5 { #expect(emit(stage, visitor, number, .dropOldest) == .accepted) }
-        // 105 bytes and 21 more: two of the oldest have to go before no more than 100 are left.
+        // 105 bytes and 21 more: two of the oldest have to be dropped until at most 100 are left.
         #expect(emit(stage, visitor, 6, .dropOldest) == .displaced(2))
         #expect(emit(stage, visitor, 7, .dropOldest) == .accepted)
         #expect(emit(stage, visitor, 8, .dropOldest) == .displaced(2))
@@ -50,7 +50,7 @@ struct OverflowTests {
         #expect(visitor.text == frames(5...8))
     }
 
-    @Test("an event that is longer than the queue displaces all others, and is sent")
+    @Test("an event that is larger than the queue displaces all others, and is sent")
     func longEvent() throws {
         let stage = Stage(Self.limits)
         let visitor = try stage.subscribe(FakeProducer())
@@ -64,7 +64,7 @@ struct OverflowTests {
         #expect(visitor.text == frame(text))
     }
 
-    @Test("fail ends the stream behind what was taken, and nothing more is")
+    @Test("fail ends the stream after the accepted events, and no more are accepted")
     func fail() throws {
         let stage = Stage(Self.limits)
         let producer = FakeProducer([.wait(-1)])
@@ -78,7 +78,7 @@ struct OverflowTests {
         #expect(stage.log.lines.contains { $0.contains("it was full") && $0.contains("callback") })
     }
 
-    @Test("fail ends a stream whose subscriber takes nothing at once; what was taken is sent when it does")
+    @Test("fail ends a stream whose subscriber reads nothing at once; the accepted events are sent when it does")
     func failWhileBlocked() throws {
         let stage = Stage(Self.limits)
         let producer = FakeProducer([.wait(-1)])
@@ -118,7 +118,7 @@ struct OverflowTests {
         ])
         let visitor = try await stage.subscribe(stage.entry(producer))
         #expect(await eventually { producer.only.stepsTaken == 1 })
-        // Faster than any loop: a single frame is more than the queue holds.
+        // Faster than any loop: a single frame is larger than the queue.
         let text = String(repeating: "x", count: 100)
         var outcome = EmitOutcome.accepted
         while outcome == .accepted {
@@ -133,7 +133,7 @@ struct OverflowTests {
         #expect(producer.only.closeReasons == [.failed] && producer.violations == [])
     }
 
-    @Test("what overflows the queue of a shared stream fails it for all of its subscribers")
+    @Test("an overflow in the queue of a shared stream fails it for all of its subscribers")
     func failShared() throws {
         var limits = Limits()
         limits.handoffBytes = 70
@@ -147,7 +147,7 @@ struct OverflowTests {
                 (try? EventEncoder().encode(Event(data: "\(number)", id: "\(number)"), into: &frames)) != nil
             }
         }
-        // 27 bytes each; the marks must fit what is left.
+        // 27 bytes each; the marks must match what is left.
         for number in 1...3 { #expect(emit(number, .dropOldest) == .accepted) }
         #expect(emit(4, .dropOldest) == .displaced(2))
         #expect(emit(5, .dropOldest) == .accepted)

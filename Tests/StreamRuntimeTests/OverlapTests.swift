@@ -6,29 +6,30 @@ import Testing
 
 @testable import StreamRuntime
 
-/// What sluice.h says never happens at the same time, and the tests that try to make it happen. Each has one call stay inside while
-/// another thread provokes the other.
+/// What sluice.h promises never to happen at the same time, and the tests that try to make it happen. Each keeps one
+/// call running while another thread provokes the other.
 ///
-/// | these two | here, or where else |
+/// | these two | tested here, or elsewhere |
 /// |---|---|
 /// | `open`, `next` and `close` of one stream | `FakeStream` and the ledger of the fixtures watch each test; `Simulation`, `ThreadStorm` |
-/// | `interrupt` and a refusal through `opened` | `interruptAndRefusal`; from inside it: `refusalFromInterrupt` |
-/// | `interrupt` and `close` | `interruptAndClose`; behind an `opened` that accepts: `interruptAndAccepted` |
+/// | `interrupt` and a rejection through `opened` | `interruptAndRefusal`; from inside it: `refusalFromInterrupt` |
+/// | `interrupt` and `close` | `interruptAndClose`; after an `opened` that accepts: `interruptAndAccepted` |
 /// | `interrupt` before `open` has returned | `FakeStream`, the ledger; `DisconnectTests.duringOpen` |
 /// | a scheduled call and the return of `closed` | `callAndClosed`; from inside it: `closedFromCall` |
-/// | a scheduled call and the return of a refusal | `callAndRefusal` |
-/// | a scheduled call behind `closed` or a refusal | `callBehindClosed`; `SchedulingTests.silence`, `StaleHandleTests` |
+/// | a scheduled call and the return of a rejection | `callAndRefusal` |
+/// | a scheduled call after `closed` or a rejection | `callBehindClosed`; `SchedulingTests.silence`, `StaleHandleTests` |
 /// | a scheduled call and `open`, `next`, `close` | `BlockingStreamTests.scheduled`; on a loop there is one thread |
 /// | `save` and `close` | `saveAndClose`; and `next`: `MigratingThreadTests.saves` |
 /// | `shutdown` and a scheduled call, or `closed` that waits for it | `callAndShutdown` |
 /// | `shutdown` and the last `close` | `GenerationTests.race`; the ledger |
-/// | a bound function's handler behind `close`, `closed`, a refusal | `BindTests`: it is not called; one that runs goes on |
+/// | a bound function's handler after `close`, `closed`, a rejection | `BindTests`: it is not called; a running one continues |
 ///
-/// Two things may happen at the same time, and the header says so: the new generation's `open` of a resumable stream, and all of
-/// the old one's functions but `close` (`MigratingThreadTests.blocked`); a handler that is running, and whatever ends its stream.
+/// Two things can happen at the same time, as the header says: the new generation's `open` of a resumable stream, and
+/// all of the old one's functions except `close` (`MigratingThreadTests.blocked`); a handler that is running, and
+/// whatever ends its stream.
 @Suite("Calls that must not overlap", .timeLimit(.minutes(5)))
 struct OverlapTests {
-    /// Calls on a thread of its own, and notes it if that returns while somebody is inside.
+    /// Calls a function on its own thread, and records it if that returns while the other call is running.
     private func call(_ function: @escaping @Sendable () -> Void, against call: DwellingCall, _ returned: Counter) {
         _ = startThread(named: "caller", stackBytes: 128 * 1024) {
             function()
@@ -37,7 +38,7 @@ struct OverlapTests {
         }
     }
 
-    @Test("a refusal returns once the interrupt that runs has", arguments: Home.pending)
+    @Test("a rejection returns after the running interrupt", arguments: Home.pending)
     func interruptAndRefusal(_ home: Home) async throws {
         let (interrupt, returned) = (DwellingCall(), Counter())
         let homed = HomedStream(
@@ -52,7 +53,7 @@ struct OverlapTests {
         #expect(await homed.stage.isIdle())
     }
 
-    @Test("an interrupt may refuse by itself: that does not wait for it", arguments: Home.pending)
+    @Test("an interrupt can reject by itself, without waiting for itself", arguments: Home.pending)
     func refusalFromInterrupt(_ home: Home) async throws {
         let answers = Mutex<[Bool]>([])
         let services = Mutex<Runtime?>(nil)
@@ -67,12 +68,12 @@ struct OverlapTests {
         let visitor = try await homed.begin()
         home.isShared ? homed.runtime.end(nil, .shutdown) : visitor.leave()
         #expect(await homed.stage.isIdle())
-        // The refusal takes effect before it has returned to the interrupt.
+        // The rejection takes effect before it has returned to the interrupt.
         #expect(await eventually { answers.withLock(\.self) == [true] })
         #expect(homed.stream.calls == ["open"])
     }
 
-    @Test("a close waits until the interrupt that runs has returned", arguments: [Home.thread, .hubThread])
+    @Test("a close waits until the running interrupt has returned", arguments: [Home.thread, .hubThread])
     func interruptAndClose(_ home: Home) async throws {
         let (interrupt, isInNext, mayReturn, closed) = (DwellingCall(), Counter(), Counter(), Counter())
         let homed = HomedStream(
@@ -117,7 +118,7 @@ struct OverlapTests {
         #expect(interrupt.caughtCount == 0 && homed.stream.closeReasons == [.disconnected])
     }
 
-    @Test("closed returns once the scheduled call that runs has", arguments: Home.allCases)
+    @Test("closed returns after the running scheduled call", arguments: Home.allCases)
     func callAndClosed(_ home: Home) async throws {
         let (scheduled, returned) = (DwellingCall(), Counter())
         let homed = HomedStream(home, closing: { _, _ in false })
@@ -134,7 +135,7 @@ struct OverlapTests {
         #expect(await homed.stage.isIdle())
     }
 
-    @Test("a refusal returns once the scheduled call that runs has", arguments: Home.pending)
+    @Test("a rejection returns after the running scheduled call", arguments: Home.pending)
     func callAndRefusal(_ home: Home) async throws {
         let (scheduled, returned) = (DwellingCall(), Counter())
         let homed = HomedStream(home, opening: { _ in .pending })
@@ -149,7 +150,7 @@ struct OverlapTests {
         #expect(await homed.stage.isIdle())
     }
 
-    @Test("a scheduled call may complete the close by itself: that does not wait for it", arguments: Home.allCases)
+    @Test("a scheduled call can complete the close by itself, without waiting for itself", arguments: Home.allCases)
     func closedFromCall(_ home: Home) async throws {
         let homed = HomedStream(home, closing: { _, _ in false })
         let visitor = try await homed.live()
@@ -161,7 +162,7 @@ struct OverlapTests {
         #expect(await homed.stage.isIdle())
     }
 
-    @Test("behind closed no scheduled call begins", arguments: Home.allCases)
+    @Test("after closed, no scheduled call begins", arguments: Home.allCases)
     func callBehindClosed(_ home: Home) async throws {
         let calls = Counter()
         let homed = HomedStream(home, closing: { _, _ in false })
@@ -169,7 +170,7 @@ struct OverlapTests {
         homed.runtime.end(nil, .shutdown)
         #expect(await eventually { homed.stream.closeReasons == [.shutdown] })
         try await homed.withLoopHeld {
-            // On its way to where the stream lives, by way of the loop.
+            // On its way to the stream's home, through the loop.
             #expect(homed.schedule { calls.count() })
             #expect(homed.runtime.closed(homed.token))
         }
@@ -203,7 +204,7 @@ struct OverlapTests {
     }
 
     @Test(
-        "a subscriber that leaves during save: close follows when save has returned", arguments: [Home.thread, .loop])
+        "a subscriber disconnects during save: close follows after save has returned", arguments: [Home.thread, .loop])
     func saveAndClose(_ home: Home) async throws {
         let (save, closed) = (DwellingCall(), Counter())
         let homed = HomedStream(
@@ -228,7 +229,7 @@ struct OverlapTests {
         #expect(save.caughtCount == 0 && closed.value == 1 && homed.producer.violations == [])
     }
 
-    @Test("what waits for one stream's calls does not wait for another's, nor for what was not allowed")
+    @Test("a wait for one stream's calls does not wait for another's, nor for calls that were not allowed")
     func runningCalls() async {
         let calls = RunningCalls()
         let (one, other) = (StreamToken(loop: 0, slot: 1, epoch: 1), StreamToken(loop: 0, slot: 2, epoch: 1))

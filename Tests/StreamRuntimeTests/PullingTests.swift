@@ -8,14 +8,14 @@ import Testing
 struct PullingTests {
     let stage = Stage()
 
-    @Test("events that are there together share a send")
+    @Test("events that are available together share a send")
     func together() throws {
         let visitor = try stage.subscribe(FakeProducer([.event("a"), .event("b"), .event("c")]))
         #expect(visitor.text == frame("a") + frame("b") + frame("c"))
         #expect(visitor.socket.sends == 2, "the head, then all events")
     }
 
-    @Test("a producer that asks for a wait is not called before its time, and then is")
+    @Test("a producer that requests a wait is not called before its time, and then is")
     func waits() throws {
         let producer = FakeProducer([.event("a", wait: 1000), .event("b", wait: 1000), .event("c")])
         let visitor = try stage.subscribe(producer)
@@ -39,7 +39,7 @@ struct PullingTests {
         #expect(visitor.text.hasSuffix(frame("a")))
     }
 
-    @Test("a wake cuts a wait short")
+    @Test("a wake ends a wait early")
     func wakeCutsShort() throws {
         let visitor = try stage.subscribe(FakeProducer([.wait(60_000), .event("a")]))
         stage.runtime.wake(visitor.token)
@@ -47,7 +47,7 @@ struct PullingTests {
         #expect(visitor.text == frame("a"))
     }
 
-    @Test("a wait of 0 is asked again without spinning: once a millisecond")
+    @Test("a wait of 0 is repeated without spinning: once a millisecond")
     func waitZero() throws {
         let producer = FakeProducer([.wait(0).repeated()])
         _ = try stage.subscribe(producer)
@@ -58,7 +58,7 @@ struct PullingTests {
         #expect((90...110).contains(producer.only.stepsTaken - before))
     }
 
-    @Test("many wakes are one pull")
+    @Test("many wakes cause one pull")
     func coalesced() throws {
         let producer = FakeProducer([.wait(-1).repeated()])
         let visitor = try stage.subscribe(producer)
@@ -106,7 +106,7 @@ struct PullingTests {
         #expect(visitor.text == frame("a"))
     }
 
-    @Test("a keep-alive is sent exactly when nothing else was sent for its time")
+    @Test("a keep-alive is sent exactly when nothing else was sent for its interval")
     func keepAlive() throws {
         let producer = FakeProducer([.event("a", wait: 10_000).repeated(7), .wait(-1)])
         let visitor = try stage.subscribe(producer)
@@ -131,7 +131,7 @@ struct PullingTests {
         #expect(visitors.allSatisfy { $0.text == ":\n" })
     }
 
-    @Test("a token that means nothing is answered politely")
+    @Test("an invalid token is answered without harm")
     func strangeTokens() throws {
         let visitor = try stage.subscribe(FakeProducer())
         var strange = [1, 0xff00_0000, UInt64.max, visitor.token.raw ^ 1 << 32, visitor.token.raw ^ 1]

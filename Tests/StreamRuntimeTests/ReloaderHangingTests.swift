@@ -5,9 +5,9 @@ import Testing
 
 @testable import StreamRuntime
 
-/// Plugins that hang, and what else must not wait for them.
+/// Plugins that hang, and everything that must not wait for them.
 extension ReloaderTests {
-    @Test("a shutdown that hangs holds up neither a reload nor another plugin's, and is named in the log, once")
+    @Test("a shutdown that hangs delays neither a reload nor another plugin's, and is named in the log, once")
     func shutdownHangsInReload() async throws {
         let time = Watched<Int64>(0)
         let reloader = Reloader(
@@ -71,7 +71,7 @@ extension ReloaderTests {
         #expect(done == report(loaded: ["b"], replaced: ["a"], refusals: ["slow.so: did not answer"]))
     }
 
-    @Test("who wants what another file still has waits until that one is decided, and what is gone serves until then")
+    @Test("a file that needs what another has waits until that one is decided, and removed files serve until then")
     func waitingForOthers() throws {
         put("a.so", "1", "/x")
         put("b.so", "1", "/y")
@@ -90,7 +90,7 @@ extension ReloaderTests {
         #expect(images.shutdowns.sorted() == ["a.so 1", "b.so 1", "old.so 1"])
     }
 
-    @Test("a refusal that depends on more than the file is remembered with that; one of the moment is not")
+    @Test("a refusal that depends on more than the file is remembered with that; a temporary one is not")
     func remembered() throws {
         put("a.so", "1", "/a")
         images["a.so"]?.refusal = "a.so: undefined symbol"

@@ -12,7 +12,7 @@ final class ReloaderTests: ReloadingStage {
         images.put(path, content, plugin: plugin, routes: routes)
     }
 
-    /// "plugin generation" of what serves a path.
+    /// "plugin generation" of the producer that serves a path.
     func serving(_ path: String) -> String? {
         guard let match = stage.runtime.route(for: path), !match.isLeaving else { return nil }
         return "\(match.entry.generation.plugin) \(match.entry.generation.number)"
@@ -45,7 +45,7 @@ final class ReloaderTests: ReloadingStage {
         #expect(reloader.entries.map(\.description.route) == ["/a", "/c"])
     }
 
-    @Test("the numbers of generations are never used again")
+    @Test("generation numbers are never reused")
     func numbers() throws {
         put("a.so", "1", "/a")
         _ = try reloader.reload()
@@ -60,7 +60,7 @@ final class ReloaderTests: ReloadingStage {
         #expect(serving("/a") == "a 3")
     }
 
-    @Test("whatever is refused leaves the old generation serving, and is not tried again until it changes")
+    @Test("any refusal leaves the old generation serving, and is not retried until the file changes")
     func refusal() throws {
         put("a.so", "1", "/a")
         _ = try reloader.reload()
@@ -85,7 +85,7 @@ final class ReloaderTests: ReloadingStage {
         #expect(images.loads.count == loads)
         put("new.so", "2", "/new")
         #expect(try reloader.reload() == report(loaded: ["new"], unchanged: 1))
-        // Gone and back is a change.
+        // Removed and added again counts as a change.
         put("new.so", "3", "/new")
         images["new.so"]?.refusal = "new.so: never"
         _ = try reloader.reload()
@@ -95,7 +95,7 @@ final class ReloaderTests: ReloadingStage {
         #expect(try reloader.reload() == report(loaded: ["new"], unchanged: 1))
     }
 
-    @Test("a directory that cannot be read changes nothing")
+    @Test("a directory that can't be read changes nothing")
     func missing() throws {
         put("a.so", "1", "/a")
         _ = try reloader.reload()
@@ -117,7 +117,7 @@ final class ReloaderTests: ReloadingStage {
         #expect(serving("/x") == "b 2" && serving("/y") == "a 2")
     }
 
-    @Test("a plugin is called loaded once its routes lead to it")
+    @Test("a plugin is reported as loaded after its routes lead to it")
     func loadedLine() throws {
         let runtime = stage.runtime
         let served = Mutex<[Int?]>([])
@@ -135,7 +135,7 @@ final class ReloaderTests: ReloadingStage {
         _ = reloader.retireAll(deadline: 0)
     }
 
-    @Test("a new version comes before a newcomer that wants the same")
+    @Test("a new version takes precedence over a new plugin that wants the same")
     func changedBeforeNew() throws {
         put("b.so", "1", "/b")
         _ = try reloader.reload()
@@ -144,13 +144,13 @@ final class ReloaderTests: ReloadingStage {
         #expect(try reloader.reload() == report(replaced: ["b"], refusals: ["a.so: b.so has route /b"]))
     }
 
-    @Test("who is refused keeps what it had, also from those who would have got it")
+    @Test("a refused file keeps what it had, even from plugins that would have got it")
     func keptFromOthers() throws {
         put("a.so", "1", "/x")
         put("b.so", "1", "/y")
         put("c.so", "1", "/z")
         _ = try reloader.reload()
-        // a wants what b gives up; but b wants what c keeps, and so nothing moves.
+        // a wants what b gives up; but b wants what c keeps, so nothing changes.
         put("a.so", "2", "/y")
         put("b.so", "2", "/z")
         #expect(
@@ -160,7 +160,7 @@ final class ReloaderTests: ReloadingStage {
         #expect(images.shutdowns.sorted() == ["a.so 2", "b.so 2"])
     }
 
-    @Test("a renamed file of the same content goes on serving, and so do two that swap their names")
+    @Test("a renamed file with the same content keeps serving, and so do two that swap their names")
     func renamed() throws {
         put("a.so", "1", plugin: "one", "/x")
         put("b.so", "2", plugin: "two", "/y")
@@ -176,7 +176,7 @@ final class ReloaderTests: ReloadingStage {
         #expect(try reloader.reload() == expected)
         #expect(serving("/x") == "one 1" && serving("/y") == "two 1")
         #expect(images.loads.count == 2 && images.shutdowns.isEmpty)
-        // The new name is the one that counts from here on.
+        // From now on, the new name counts.
         put("b.so", "3", plugin: "one", "/x")
         #expect(try reloader.reload() == report(replaced: ["one"], unchanged: 1))
         // A copy is another plugin, and its name is taken.
@@ -184,7 +184,7 @@ final class ReloaderTests: ReloadingStage {
         #expect(try reloader.reload().refusals == ["d.so: c.so has the same name"])
     }
 
-    @Test("tells what serves and what drains")
+    @Test("reports what serves and what drains")
     func figures() throws {
         put("a.so", "1", "/a")
         put("b.so", "1", "/b")
@@ -201,7 +201,7 @@ final class ReloaderTests: ReloadingStage {
         #expect(reloader.figures().generations.count == 2)
     }
 
-    @Test("who takes a name or a route of another is refused, and shut down; the other goes on")
+    @Test("a file that takes a name or a route of another is refused, and shut down; the other continues")
     func conflicts() throws {
         put("b.so", "1", "/b")
         _ = try reloader.reload()
@@ -212,14 +212,14 @@ final class ReloaderTests: ReloadingStage {
         #expect(refused == report(unchanged: 1, refusals: ["a.so: b.so has route /b", "c.so: b.so has the same name"]))
         #expect(images.shutdowns == ["a.so 1", "c.so 5"])
         #expect(serving("/b") == "b 1" && serving("/c") == nil)
-        // When the other gives the route up, it is free.
+        // When the other gives up the route, it is free.
         put("b.so", "2", "/b2")
         let free = try reloader.reload()
         #expect(free.replaced == ["b"] && free.loaded == ["a"])
         #expect(serving("/b") == "a 1" && serving("/b2") == "b 2")
     }
 
-    @Test("two new files that want the same: the first has it")
+    @Test("two new files want the same: the first gets it")
     func bothNew() throws {
         put("a.so", "1", "/x")
         put("b.so", "1", "/x")
@@ -236,7 +236,7 @@ final class ReloaderTests: ReloadingStage {
         #expect(serving("/p") == "p 2")
     }
 
-    @Test("open streams of what was replaced go on until their time is over, then end with the true reason")
+    @Test("open streams of a replaced plugin continue to their deadline, then end for the right reason")
     func drain() async throws {
         put("a.so", "1", "/a")
         put("b.so", "1", "/b")
@@ -272,7 +272,7 @@ final class ReloaderTests: ReloadingStage {
         #expect(stage.isIdle)
     }
 
-    @Test("at the end of the server every generation is shut down, once")
+    @Test("at the end of the server, every generation is shut down, once")
     func retireAll() async throws {
         put("a.so", "1", "/a")
         put("b.so", "1", "/b")
@@ -301,7 +301,7 @@ final class ReloaderTests: ReloadingStage {
         for path in ["/a", "/b"] {
             let visitor = try stage.open(stage.runtime.route(for: path)!.entry)
             stage.turn()
-            // With a stream open the shutdown comes later.
+            // With an open stream, the shutdown comes later.
             images[String(path.dropFirst()) + ".so"] = nil
             _ = try reloader.reload()
             visitor.leave()

@@ -1,6 +1,6 @@
 @testable import StreamRuntime
 
-/// What suites about reloads begin with: a reloader of plugins that the test makes up.
+/// The base of suites about reloads: a reloader of plugins that the test defines.
 class ReloadingStage {
     let stage = Stage()
     let images = FakeImages()
@@ -10,6 +10,6 @@ class ReloadingStage {
         reloader = Reloader(runtime: stage.runtime, source: images, logger: stage.log.logger, shuttingDown: atOnce)
     }
 
-    // A generation keeps its reloader, to tell it of the end.
+    // A generation keeps its reloader alive, to notify it of the end.
     deinit { _ = reloader.retireAll(deadline: 0) }
 }

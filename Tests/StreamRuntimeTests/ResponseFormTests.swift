@@ -35,7 +35,7 @@ struct ResponseFormTests {
         #expect(isComplete)
     }
 
-    @Test("a client that does not reconnect gets no reconnection time and no mark of the end, but the empty chunk")
+    @Test("a client that does not reconnect gets no reconnection time and no end mark, but the empty chunk")
     func once() throws {
         let stage = Stage()
         let complete = try subscribe(stage, FakeProducer([.event("a"), .end]), .chunked)
@@ -46,7 +46,7 @@ struct ResponseFormTests {
         #expect(text(plain) == ": sluice\n" + frame("a"))
     }
 
-    @Test("the server ends what does not reconnect: the response is left without an end", arguments: [true, false])
+    @Test("if the server ends a stream that does not reconnect, the response is incomplete", arguments: [true, false])
     func cutOff(isConnected: Bool) throws {
         let stage = Stage()
         let visitor = try stage.open(FakeProducer([.event("a", wait: -1)]))
@@ -63,7 +63,7 @@ struct ResponseFormTests {
         #expect(visitor.socket.isShutDown)
     }
 
-    @Test("a connection that is dropped is left without an end, too")
+    @Test("a connection that is dropped is left incomplete, too")
     func dropped() throws {
         var limits = Limits()
         limits.writeDeadline = 1_000_000_000
@@ -76,7 +76,7 @@ struct ResponseFormTests {
     }
 
     @Test(
-        "the reconnection time of a producer is not replaced by the server's when the stream ends",
+        "a producer's reconnection time is not replaced with the server's when the stream ends",
         arguments: [true, false])
     func producersRetry(isGiven: Bool) throws {
         let stage = Stage()
@@ -94,7 +94,7 @@ struct ResponseFormTests {
         #expect(frames.dropFirst(2).allSatisfy { $0.hasPrefix("retry: ") })
     }
 
-    @Test("a shared stream tells newcomers the reconnection time that its producer gave, and no other one at the end")
+    @Test("a shared stream gives new subscribers its producer's reconnection time, and no other one at the end")
     func sharedRetry() throws {
         let stage = HubStage(loops: 2)
         let entry = stage.entry(HubOpeningTests.producer())
@@ -112,7 +112,7 @@ struct ResponseFormTests {
         #expect(decoder.isComplete)
     }
 
-    @Test("subscribers of a shared stream over HTTP/1.0 get the same frames bare, wherever a write is cut")
+    @Test("subscribers of a shared stream over HTTP/1.0 get the same frames without chunks, wherever a write is split")
     func plainMembers() throws {
         for room in 0..<160 {
             let stage = HubStage(loops: 1 + room % 2)
@@ -152,7 +152,7 @@ struct ResponseFormTests {
     // MARK: The place in a history
 
     @Test(
-        "a newcomer is told its place, and misses nothing if it returns with that before its first event",
+        "a new subscriber gets its place, and misses nothing if it reconnects with that before its first event",
         arguments: [1, 2])
     func anchor(_ loops: Int) throws {
         let stage = HubStage(loops: loops)
@@ -176,7 +176,7 @@ struct ResponseFormTests {
         }
     }
 
-    @Test("the setting of a hub switches it off; a response that tells no place is complete without")
+    @Test("a hub's setting disables it; a response without a place is complete")
     func unanchored() throws {
         let stage = HubStage(.hubs { $0.isAnchored = false })
         let visitor = try stage.join(stage.entry(HubOpeningTests.producer()))
@@ -186,7 +186,7 @@ struct ResponseFormTests {
 
     // MARK: A peer that ends its sending side
 
-    @Test("a FIN is answered by one comment, and the stream goes on to its end", arguments: [true, false])
+    @Test("a FIN is answered with one comment, and the stream continues to its end", arguments: [true, false])
     func halfClosed(isShared: Bool) throws {
         let stage = HubStage()
         let producer = FakeProducer(isShared: isShared, hasNext: false)
@@ -195,7 +195,7 @@ struct ResponseFormTests {
         stage.systems[0].halfClose(visitor.descriptor)
         stage.turn()
         #expect(visitor.story == ["keep-alive"])
-        // Whatever makes the socket ready again, it is not asked for its input again, nor answered.
+        // Whatever makes the socket ready again, its input is not read again, and not answered.
         stage.systems[0].halfClose(visitor.descriptor)
         stage.turn()
         stage.emit(entry, data: "a")
@@ -219,7 +219,7 @@ struct ResponseFormTests {
         #expect(visitor.socket.isShutDown && visitor.socket.isClosed && stage.isIdle)
     }
 
-    @Test("with bytes that wait for it, a half-closed peer gets those instead of a comment")
+    @Test("if bytes wait for a half-closed peer, it gets those instead of a comment")
     func halfClosedWhileFull() throws {
         let stage = Stage()
         let visitor = try stage.subscribe(FakeProducer([.event("a", wait: -1)]), room: 25)

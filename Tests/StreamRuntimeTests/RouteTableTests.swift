@@ -11,7 +11,7 @@ struct RouteTableTests {
             routes.map { ProducerEntry(producer: FakeProducer(route: $0), generation: generation) })
     }
 
-    /// The route that answers, and the values of its placeholders.
+    /// The route that matches, and the values of its placeholders.
     func match(_ table: RouteTable, _ path: String) -> String? {
         table.match(path).map { match in
             ([match.producer.description.route] + match.values.map { "\($0.name)=\($0.value)" }).joined(separator: " ")
@@ -19,7 +19,7 @@ struct RouteTableTests {
     }
 
     @Test(
-        "a literal route answers on its own path only",
+        "a literal route matches only its own path",
         arguments: ["/a/b/", "/a", "a/b", "/a//b", "/A/b", "/a/b/c", "", "/", "//a/b"])
     func literal(_ other: String) {
         let table = table("/a/b")
@@ -27,7 +27,7 @@ struct RouteTableTests {
         #expect(match(table, other) == nil)
     }
 
-    @Test("placeholders take whole segments that are not empty")
+    @Test("placeholders match whole segments that are not empty")
     func placeholders() {
         let table = table("/ticker/{symbol}", "/{a}/{b}/{c}")
         #expect(match(table, "/ticker/ACME") == "/ticker/{symbol} symbol=ACME")
@@ -67,7 +67,7 @@ struct RouteTableTests {
     }
 
     @Test(
-        "a broken escape and what is no UTF-8 match nothing",
+        "a broken escape and invalid UTF-8 match nothing",
         arguments: ["%", "%4", "%4g", "%zz", "a%", "%C3", "%FF", "%ED%A0%80"])
     func broken(_ segment: String) {
         #expect(match(table("/ticker/{symbol}"), "/ticker/" + segment) == nil)

@@ -10,7 +10,7 @@ struct ScheduledCallsTests {
     func model() {
         var random = SeededRandom.fromEnvironment(test: "ScheduledCalls")
         var calls = ScheduledCalls()
-        // Each call is known by the number that it has for a context.
+        // Each call is identified by the number in its context.
         var model: [(due: Int64, number: UInt, stream: StreamToken)] = []
         var next: UInt = 1
         let streams = (1...5).map { StreamToken(loop: 0, slot: $0, epoch: 1) }

@@ -9,7 +9,7 @@ import Testing
 struct SchedulingTests {
     let stage = Stage()
 
-    /// What a scheduled call leaves behind; kept by the test.
+    /// Records a scheduled call; the test keeps it.
     final class Call: Sendable {
         private let made: FakeCall
 
@@ -82,7 +82,7 @@ struct SchedulingTests {
         withExtendedLifetime(calls) {}
     }
 
-    @Test("behind closed, and behind an opened that refuses, no call starts: not even one that is due in the same turn")
+    @Test("after closed, and after an opened that rejects, no call starts, even if it is due in the same turn")
     func silence() throws {
         let closing = FakeProducer([.end], closing: { _, _ in false })
         let closed = try stage.subscribe(closing)
@@ -108,7 +108,7 @@ struct SchedulingTests {
         withExtendedLifetime(calls) {}
     }
 
-    @Test("a call may schedule the next, and wake and emit; a timer set to now again and again does not hold the loop")
+    @Test("a call can schedule the next, wake and emit; a timer repeatedly set to now does not block the loop")
     func chain() throws {
         let stage = stage
         unowned let runtime = stage.runtime
@@ -140,7 +140,7 @@ struct SchedulingTests {
         holder.withLock { $0 = nil }
     }
 
-    @Test("calls of streams that ended are cleared away, those of others stay")
+    @Test("calls of streams that ended are removed, those of others stay")
     func cleared() throws {
         let log = CallLog()
         var kept: [Call] = []
@@ -164,7 +164,7 @@ struct SchedulingTests {
         withExtendedLifetime(kept) {}
     }
 
-    @Test("scheduled calls that stall the loop have their producer moved to threads, and no other")
+    @Test("scheduled calls that stall the loop move their producer to threads, and no other")
     func stalls() throws {
         let stage = stage
         nonisolated(unsafe) let system = stage.system

@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Sinks of a shared stream")
 struct SharedSinkTests {
-    /// A subscriber whose connection is a sink that takes more.
+    /// A subscriber whose connection is a sink that is ready for more.
     private func join(
         _ stage: HubStage, _ entry: ProducerEntry, _ sink: FakeSink, history: String? = nil
     ) throws -> HubVisitor {
@@ -36,7 +36,7 @@ struct SharedSinkTests {
         let memory = Set(sinks.map { ObjectIdentifier($0.shared.last!.shared) })
         #expect(memory.count == 1)
         #expect(sinks.allSatisfy { story(of: Array($0.batches.joined())) == ["1:a", "2:b"] })
-        // Each of the loops has some of the sinks of each thread.
+        // Each loop has some of the sinks of each thread.
         #expect(zip(carriers, before).allSatisfy { $0.messages == $1 + loops })
         stage.runtime.sinksDrained(visitors.map(\.token))
         stage.turn()
@@ -44,7 +44,7 @@ struct SharedSinkTests {
         #expect(sinks.allSatisfy { story(of: Array($0.batches.joined())) == ["1:a", "2:b", "3:c"] })
     }
 
-    @Test("what a busy one missed follows as it lies in the history, or, from several batches, as one copy")
+    @Test("what a busy one missed follows directly from the history, or, from several batches, as one copy")
     func catchingUp() throws {
         let stage = HubStage()
         let entry = stage.entry(HubOpeningTests.producer())
@@ -64,7 +64,7 @@ struct SharedSinkTests {
         for sink in [quick, slow] { #expect(story(of: Array(sink.batches.joined())) == ["1:a", "2:b", "3:c", "4:d"]) }
     }
 
-    @Test("one that comes into the middle of a batch gets the rest of it")
+    @Test("one that joins in the middle of a batch gets the rest of it")
     func middle() throws {
         let stage = HubStage()
         let entry = stage.entry(HubOpeningTests.producer())
@@ -77,7 +77,7 @@ struct SharedSinkTests {
         #expect(late.shared.last!.shared === first.shared.last!.shared)
     }
 
-    @Test("another form of shared bytes is made once")
+    @Test("shared bytes in another form are created once")
     func form() {
         let bytes = SharedBytes(copying: UnsafeRawBufferPointer(start: nil, count: 0))
         let made = Mutex(0)

@@ -9,7 +9,7 @@ struct ShutdownTests {
     let stage = Stage()
 
     @Test(
-        "a connected stream: what was produced, a farewell, a half-close",
+        "a connected stream: the produced events, a farewell, a half-close",
         arguments: [CloseReason.reloaded, .removed, .shutdown])
     func connected(_ reason: CloseReason) throws {
         let generation = Generation(plugin: "fakes", number: 1)
@@ -43,7 +43,7 @@ struct ShutdownTests {
         #expect(producers.map(\.only.closeReasons) == [[.reloaded], []])
     }
 
-    @Test("a request that is posted but not opened yet is turned away, and nothing is opened")
+    @Test("a request that is posted but not opened yet is refused, and nothing is opened")
     func beforeOpen() throws {
         let producer = FakeProducer()
         stage.runtime.end(nil, .shutdown)
@@ -54,7 +54,7 @@ struct ShutdownTests {
         #expect(stage.isIdle)
     }
 
-    @Test("a pending open: told to hurry; once it succeeds it is closed, and the subscriber gets a farewell")
+    @Test("a pending open: told to hurry; when it succeeds, it is closed, and the subscriber gets a farewell")
     func pending() throws {
         let producer = FakeProducer(opening: { _ in .pending })
         let visitor = try stage.open(producer)
@@ -95,7 +95,7 @@ struct ShutdownTests {
         #expect(stage.isIdle)
     }
 
-    @Test("what was emitted before there is a connection is kept for it", arguments: [true, false])
+    @Test("events emitted before there is a connection are kept for it", arguments: [true, false])
     func emittedBefore(_ isPending: Bool) throws {
         let producer = FakeProducer(opening: { _ in isPending ? .pending : .opened(headers: []) })
         let visitor = try stage.open(producer)
@@ -115,7 +115,7 @@ struct ShutdownTests {
         #expect(stage.isIdle)
     }
 
-    @Test("bytes that wait are sent first; the farewell follows them")
+    @Test("waiting bytes are sent first; the farewell follows them")
     func pendingBytes() throws {
         let producer = FakeProducer([.event("a", wait: -1)])
         let visitor = try stage.subscribe(producer, room: 40)
@@ -132,7 +132,7 @@ struct ShutdownTests {
         #expect(visitor.socket.isShutDown)
     }
 
-    @Test("a stream that is over already is left alone")
+    @Test("a stream that has already ended is left alone")
     func lingering() throws {
         let producer = FakeProducer([.end])
         let visitor = try stage.subscribe(producer)
@@ -161,7 +161,7 @@ struct ShutdownTests {
         #expect(stage.isIdle)
     }
 
-    @Test("the reconnection time of a farewell is the configured one, a quarter more or less")
+    @Test("a farewell's reconnection time is the configured one, plus or minus a quarter")
     func retry() throws {
         for _ in 0..<50 {
             let visitor = try stage.subscribe(FakeProducer())
@@ -174,7 +174,7 @@ struct ShutdownTests {
         }
     }
 
-    @Test("a hub's subscriber that reads nothing is dropped at the write deadline that holds while the server stops")
+    @Test("a hub's subscriber that reads nothing is dropped at the write deadline that applies while the server stops")
     func stuckMember() throws {
         let stage = HubStage(loops: 2)
         let entry = stage.entry(FakeProducer(isShared: true))

@@ -5,7 +5,7 @@ import TestSupport
 
 @testable import StreamRuntime
 
-/// A stream of the simulation: what was done to it, and what may therefore be seen of it.
+/// A stream of the simulation: what was done to it, and what may therefore be observed.
 final class SimulatedStream: SimulatedSubscriber {
     let entry: ProducerEntry
     var fake: FakeStream?
@@ -17,9 +17,9 @@ final class SimulatedStream: SimulatedSubscriber {
     var pullEnd: CloseReason?
     var closeReason: CloseReason?
     var openedAt: Int64 = 0
-    /// When the subscriber last had the chance to take a byte.
+    /// The last time at which the subscriber had the chance to take a byte.
     var lastProgress: Int64 = 0
-    /// Bytes that it sent after its request.
+    /// The number of bytes that it sent after its request.
     var received = 0
     var produced = 0
     var emitted = 0
@@ -29,14 +29,14 @@ final class SimulatedStream: SimulatedSubscriber {
         super.init(stage, token, door)
     }
 
-    /// Nothing follows any more on the connection, because everything was sent.
+    /// Whether nothing more follows on the connection, because everything was sent.
     var isWhole: Bool {
         if let sink { return sink.ends == ["finish"] }
         return isAttached && socket.isShutDown
     }
 
-    /// What is wrong with the bytes that the subscriber got: they must be what was produced, in order, and all of it if the stream
-    /// came to a clean end.
+    /// The violation in the bytes that the subscriber received: they must be the produced ones, in order, and all of
+    /// them if the stream ended cleanly.
     func fault() -> String? {
         var decoder = ChunkDecoder()
         var blocks = decoder.feed(bytes).map(block(of:))

@@ -6,19 +6,19 @@ import Testing
 
 @testable import StreamRuntime
 
-/// Loops on virtual time in which everything happens at random, and an account of what may follow from it.
+/// Loops on virtual time in which everything happens at random, and a model of the allowed results.
 protocol SimulatedWorld: AnyObject {
     var random: SeededRandom { get set }
     var stage: HubStage { get }
-    /// What must never be seen, and was.
+    /// Everything that was observed although it must not happen.
     var violations: [String] { get set }
     var allEntries: [ProducerEntry] { get }
 
-    /// One random thing.
+    /// Takes one random step.
     func step()
-    /// Chance decides how long it takes until everything has happened that can.
+    /// Whether everything that can happen has happened; chance decides how long that takes.
     var hasSeenEverything: Bool { get }
-    /// Brings everything to its end.
+    /// Ends everything.
     func finish()
 }
 
@@ -33,13 +33,14 @@ extension SimulatedWorld {
     }
     func violate(_ what: String) { violations.append(what) }
 
-    /// Lets time pass on all loops alike, from timer to timer.
+    /// Lets time pass on all loops equally, from timer to timer.
     func pass(_ nanoseconds: Int64) { stage.pass(nanoseconds: nanoseconds, turns: 1) }
 
-    /// Takes random steps, and then brings all to its end: nothing may be left, and each generation was told what its producers were.
+    /// Takes random steps, and then ends everything: nothing may be left, and each generation must know what its
+    /// producers know.
     /// - Parameters:
-    ///   - steps: at least so many.
-    ///   - most: not more, though something has not happened yet.
+    ///   - steps: the least number of steps.
+    ///   - most: the greatest number, even if something has not happened yet.
     func run(steps: Int, atMost most: Int) {
         var count = 0
         while count < steps || count < most && !hasSeenEverything {
@@ -69,21 +70,21 @@ extension SimulatedWorld {
 
 /// A subscriber of a simulation.
 class SimulatedSubscriber: VirtualSubscriber {
-    /// It gave the stream up.
+    /// Whether it gave the stream up.
     var hasLeft = false
-    /// Batches of its sink that were reported as sent.
+    /// The sink's batches that were reported as sent.
     private var drained = 0
 
     init(_ stage: HubStage, _ token: StreamToken, _ door: FakeDoor) {
         super.init(stage.runtime, stage.systems, token, door)
     }
 
-    /// Nothing can come any more.
+    /// Whether nothing more can arrive.
     var isClosed: Bool { sink.map { !$0.ends.isEmpty } ?? (isAttached && socket.isClosed) }
-    /// All that it got.
+    /// Everything that it received.
     var bytes: [UInt8] { sink.map { Array($0.batches.joined()) } ?? (isAttached ? socket.sent : []) }
 
-    /// A connection that the stream has at once.
+    /// Creates a connection and gives it to the stream at once.
     func attach(room: Int) {
         connect(room: room)
         hand(form: [.chunked, .reconnects])
@@ -102,8 +103,8 @@ class SimulatedSubscriber: VirtualSubscriber {
         runtime.sinkClosed(token)
     }
 
-    /// Sends what its sink was given.
-    /// - Returns: `false` if that was nothing.
+    /// Sends the batches in its sink.
+    /// - Returns: `false` if there were none.
     @discardableResult
     func drainSink() -> Bool {
         guard let sink, sink.batches.count > drained else { return false }

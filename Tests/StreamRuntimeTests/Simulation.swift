@@ -5,17 +5,17 @@ import TestSupport
 
 @testable import StreamRuntime
 
-/// A world on virtual time in which everything happens at random: what producers answer, what subscribers do, how much time passes.
-/// It keeps its own account of what may follow from that, and notes whatever does not.
+/// A world on virtual time in which everything happens at random: what producers answer, what subscribers do, how much
+/// time passes. It has its own model of the allowed results, and records violations.
 final class Simulation: SimulatedWorld, @unchecked Sendable {
-    // Unchecked: everything happens on one thread, also what producers do.
+    // Unchecked: everything happens on one thread, including the producers' calls.
     var random: SeededRandom
     let stage: HubStage
     let limits: Limits
     var generations: [Generation] = []
     var entries: [ProducerEntry] = []
     var actors: [StreamToken: SimulatedStream] = [:]
-    /// The same, in an order that a seed repeats.
+    /// The same, in an order that is the same for the same seed.
     var order: [SimulatedStream] = []
     var ended: [Int: CloseReason] = [:]
     var violations: [String] = []
@@ -37,7 +37,7 @@ final class Simulation: SimulatedWorld, @unchecked Sendable {
 
     var allEntries: [ProducerEntry] { entries }
 
-    /// New code for all producers: the old generation's streams end now or later.
+    /// Loads new code for all producers: the old generation's streams end now or later.
     func reload() {
         let generation = Generation(plugin: "fakes", number: generations.count + 1)
         if let old = generations.last { old.retire() }
@@ -91,7 +91,7 @@ final class Simulation: SimulatedWorld, @unchecked Sendable {
         if !runtime.opened(actor.token, outcome) { violate("\(actor.token): an answer to a pending open was refused") }
     }
 
-    /// What a producer may call at any time, whether that makes sense or not.
+    /// Makes a call that a producer can make at any time, whether it is meaningful or not.
     private func meddle(_ token: StreamToken) {
         switch number(0...19) {
         case 0: runtime.wake(token)
@@ -153,7 +153,7 @@ final class Simulation: SimulatedWorld, @unchecked Sendable {
         if !runtime.closed(actor.token) { violate("\(actor.token): the end of its close was refused") }
     }
 
-    /// Whether that is a reason of this stream's.
+    /// Whether this can be the reason of the stream's close.
     private func mayClose(_ actor: SimulatedStream, _ reason: CloseReason) -> Bool {
         if let end = actor.pullEnd { return reason == end }
         switch reason {

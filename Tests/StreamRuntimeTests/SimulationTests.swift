@@ -8,7 +8,7 @@ import Testing
 @Suite("Simulation", .timeLimit(.minutes(5)))
 struct SimulationTests {
     @Test(
-        "whatever happens in whatever order, every stream is closed once, for the true reason, and nothing is lost or left"
+        "in whatever order things happen, every stream is closed once, for the right reason; nothing is lost or left"
     )
     func simulate() {
         let simulation = Simulation(random: .fromEnvironment(test: "Simulation"))
@@ -55,7 +55,7 @@ extension Simulation {
         for streams in runtime.loops { streams.loop.turn(waitingAtMost: 0) }
         guard chance(1, in: 30) else { return }
         order.removeAll { actor in
-            // Over, when its record is gone.
+            // It has ended when its record is gone.
             let isOver =
                 !runtime.isLive(actor.token) && runtime.loops[actor.token.loop].slot(actor.token) == nil
             guard isOver || chance(1, in: 50) else { return false }
@@ -105,7 +105,7 @@ extension Simulation {
                 system.failuresToAdd += 1
             }
             actor.hand(form: [.chunked, .reconnects])
-            // So that the failure is this connection's.
+            // So that the failure hits this connection.
             turn()
         }
     }

@@ -42,7 +42,7 @@ struct SinkTests {
         #expect(stage.isIdle)
     }
 
-    @Test("drained without having been busy means nothing")
+    @Test("a drained report without a batch has no effect")
     func drainedTwice() throws {
         let producer = FakeProducer([.event("a", wait: -1), .event("b")])
         let visitor = try subscribe(producer)
@@ -109,7 +109,7 @@ struct SinkTests {
         #expect(sink.text.withoutPreamble == ":\n" && sink.batches.count == 2)
     }
 
-    @Test("a sink for a stream that is over already is aborted; for one that ended meanwhile it gets a farewell")
+    @Test("a sink for a stream that has ended already is aborted; for one that ended meanwhile, it gets a farewell")
     func attachedLate() throws {
         let over = try stage.open(FakeProducer())
         over.leave()

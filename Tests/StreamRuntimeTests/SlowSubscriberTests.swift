@@ -8,7 +8,7 @@ import Testing
 struct SlowSubscriberTests {
     let stage = Stage()
 
-    @Test("bytes arrive complete and in order wherever a write is cut")
+    @Test("bytes arrive completely and in order wherever a write is split")
     func everyBoundary() throws {
         let expected = frame("first") + frame("second") + finished
         for room in 0..<120 {
@@ -47,7 +47,7 @@ struct SlowSubscriberTests {
         #expect(turns == visitor.socket.sent.count, "each byte was sent as soon as there was room for it")
     }
 
-    @Test("a peer that answers but takes nothing is slow, at the write deadline and not before")
+    @Test("a peer that answers but takes nothing is slow, at the write deadline and not earlier")
     func slow() throws {
         let producer = FakeProducer([.event("a").repeated()])
         let visitor = try stage.subscribe(producer, room: 1000)
@@ -70,7 +70,7 @@ struct SlowSubscriberTests {
         #expect(stage.log.contains("info: subscriber vanished"))
     }
 
-    @Test("whatever a slow peer takes gives it the whole deadline again")
+    @Test("any bytes that a slow peer takes restart its deadline")
     func progress() throws {
         let producer = FakeProducer([.event("a").repeated()])
         let visitor = try stage.subscribe(producer, room: 1000)
@@ -101,7 +101,7 @@ struct SlowSubscriberTests {
     }
 
     @Test(
-        "a peer that takes what the kernel holds is not slow, though there is no room yet; once it takes nothing, it is"
+        "a peer that takes what the kernel holds is not slow, even without room yet; once it takes nothing, it is"
     )
     func trickle() throws {
         let producer = FakeProducer([.event("a").repeated()])
@@ -117,7 +117,7 @@ struct SlowSubscriberTests {
         #expect(visitor.socket.isClosed && stage.isIdle)
     }
 
-    @Test("a keep-alive that stays unsent finds the peer that has vanished")
+    @Test("a keep-alive that stays unsent detects a peer that has vanished")
     func keepAliveFinds() throws {
         let producer = FakeProducer()
         let visitor = try stage.subscribe(producer, room: 1000)
@@ -128,7 +128,7 @@ struct SlowSubscriberTests {
         #expect(stage.isIdle)
     }
 
-    @Test("a time-out of the system's means slow if the peer still answers, gone otherwise", arguments: [100, 60_000])
+    @Test("a system timeout means slow if the peer still answers, gone otherwise", arguments: [100, 60_000])
     func systemTimeOut(_ silence: Int64) throws {
         let producer = FakeProducer([.event("a").repeated()])
         let visitor = try stage.subscribe(producer, room: 1000)
@@ -138,7 +138,7 @@ struct SlowSubscriberTests {
         #expect(producer.only.closeReasons == [silence < 1000 ? .slow : .disconnected])
     }
 
-    @Test("the rest of a stream that has ended is dropped at the write deadline; it was completed all the same")
+    @Test("the rest of a stream that has ended is dropped at the write deadline; it counts as completed")
     func endNeverRead() throws {
         let producer = FakeProducer([.wait(-1), .event("a"), .end])
         let visitor = try stage.subscribe(producer, room: 100)
@@ -152,6 +152,6 @@ struct SlowSubscriberTests {
 }
 
 extension Visitor {
-    /// The socket takes nothing any more.
+    /// Makes the socket full.
     func fillUp() { stage.system.makeRoom(descriptor, -socket.room) }
 }

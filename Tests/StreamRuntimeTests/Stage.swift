@@ -4,7 +4,7 @@ import StreamLoop
 
 @testable import StreamRuntime
 
-/// A runtime with one loop on virtual time, and subscribers that the test plays.
+/// A runtime with one loop on virtual time, and subscribers that the test drives.
 final class Stage {
     let system = VirtualSystem()
     let log = FakeLog()
@@ -14,12 +14,12 @@ final class Stage {
         runtime = Runtime(systems: [system], limits: limits, logger: log.logger)
     }
 
-    // What was posted and never ran would keep the loop, and itself.
+    // Posted work that never ran would keep the loop, and itself, alive.
     deinit { turn() }
 
     var streams: LoopStreams { runtime.loops[0] }
 
-    /// A request for a stream of this entry.
+    /// Requests a stream of this entry.
     func open(_ entry: ProducerEntry) throws(Overload) -> Visitor {
         let door = FakeDoor()
         let token = try runtime.open(RouteMatch(entry: entry, values: []), .plain, answering: door)
@@ -28,7 +28,7 @@ final class Stage {
 
     func open(_ producer: FakeProducer) throws(Overload) -> Visitor { try open(entry(producer)) }
 
-    /// An opened stream with its connection.
+    /// Opens a stream with its connection.
     func subscribe(_ producer: FakeProducer, room: Int = .max) throws(Overload) -> Visitor {
         let visitor = try open(producer)
         turn()
@@ -43,7 +43,7 @@ final class Stage {
         ProducerEntry(producer: producer, generation: generation)
     }
 
-    /// Turns until nothing can follow any more without time passing.
+    /// Turns until nothing more can happen without time passing.
     func turn(_ times: Int = 8) {
         for _ in 0..<times { runtime.turn() }
     }
@@ -55,7 +55,7 @@ final class Stage {
         turn()
     }
 
-    /// Nothing is left: no record, no place, no thread.
+    /// Whether nothing is left: no record, no place, no thread.
     var isIdle: Bool {
         runtime.rowsInUse == 0 && runtime.figures().streams.open == 0 && runtime.figures().streams.threads == 0
     }
@@ -71,7 +71,7 @@ final class Visitor: VirtualSubscriber {
         super.init(stage.runtime, [stage.system], token, door)
     }
 
-    /// - Parameter form: not in chunks, so that what was sent can be compared with the frames themselves.
+    /// - Parameter form: without chunks, so that what was sent can be compared with the frames themselves.
     func attach(room: Int = .max, head: String = "", form: ResponseForm = .reconnects) {
         connect(room: room)
         hand(head: head, form: form)
@@ -79,13 +79,13 @@ final class Visitor: VirtualSubscriber {
 
     func hangUp(timedOut: Bool = false) { system.hangUp(descriptor, timedOut: timedOut) }
 
-    /// All that was sent, but for the preamble (after how long to come back, and a comment).
+    /// Everything that was sent, except the preamble (the reconnection time, and a comment).
     var text: String { String(decoding: socket.sent, as: UTF8.self).withoutPreamble }
     var slot: UInt32? { stage.streams.slot(token) }
 }
 
 extension String {
-    /// What follows the first frame, with which a subscriber of a hub is told its place.
+    /// The text after the first frame, which tells a hub's subscriber its place.
     var withoutPreamble: String {
         guard hasPrefix("retry: "), let end = firstRange(of: ": sluice\n") else { return self }
         let rest = self[end.upperBound...]
@@ -95,7 +95,7 @@ extension String {
         return String(rest[anchor.upperBound...])
     }
 
-    /// Without its last frame, if that is a farewell: "retry: …".
+    /// The text without its last frame, if that is a farewell: "retry: …".
     var withoutFarewell: String? {
         guard hasSuffix("\n") else { return nil }
         let lines = dropLast(1).split(separator: "\n", omittingEmptySubsequences: false)

@@ -6,10 +6,11 @@ import Testing
 
 @testable import StreamRuntime
 
-/// What threads of a plugin may call between its last word about a stream and the moment at which the stream's loop has heard it.
-@Suite("Handles of streams that are over", .timeLimit(.minutes(5)))
+/// The calls that a plugin's threads can make between its last call about a stream and the moment when the stream's
+/// loop knows.
+@Suite("Handles of streams that have ended", .timeLimit(.minutes(5)))
 struct StaleHandleTests {
-    @Test("behind closed no service answers, even while the loop does not know", arguments: Home.allCases)
+    @Test("after closed, no service answers, even while the loop does not know", arguments: Home.allCases)
     func closed(_ home: Home) async throws {
         let homed = HomedStream(home, closing: { _, _ in false })
         let visitor = try await homed.live()
@@ -24,7 +25,7 @@ struct StaleHandleTests {
         #expect(homed.producer.violations == [])
     }
 
-    @Test("behind a refusal that came later no service answers either", arguments: Home.pending)
+    @Test("after a later rejection, no service answers", arguments: Home.pending)
     func refused(_ home: Home) async throws {
         let homed = HomedStream(home, opening: { _ in .pending })
         let visitor = try await homed.begin()
@@ -37,7 +38,7 @@ struct StaleHandleTests {
         #expect(homed.stream.calls == ["open"])
     }
 
-    @Test("once close has returned on the stream's thread no service answers", arguments: Home.threads)
+    @Test("after close has returned on the stream's thread, no service answers", arguments: Home.threads)
     func closedOnItsThread(_ home: Home) async throws {
         let homed = HomedStream(home)
         let visitor = try await homed.live()
@@ -52,7 +53,7 @@ struct StaleHandleTests {
     }
 
     @Test(
-        "a call that reaches the loop behind the end of a stream whose connection is still there is dropped",
+        "a call that reaches the loop after the end of a stream whose connection still exists is dropped",
         arguments: [Home.loop, .thread, .demoted, .fallenBack])
     func scheduledLate(_ home: Home) async throws {
         let homed = HomedStream(home)
@@ -70,7 +71,7 @@ struct StaleHandleTests {
     }
 
     @Test(
-        "threads that schedule until they are told otherwise do not keep streams from ending", arguments: [true, false])
+        "threads that schedule until they are stopped do not prevent streams from ending", arguments: [true, false])
     func hammering(isNonblocking: Bool) async throws {
         let stage = ThreadStage()
         unowned let runtime = stage.runtime

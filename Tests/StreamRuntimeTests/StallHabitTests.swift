@@ -8,7 +8,7 @@ import Testing
 struct StallHabitTests {
     private let second: Int64 = 1_000_000_000
 
-    @Test("some stalls within ten seconds are a habit, and as many within a longer time are not")
+    @Test("several stalls within ten seconds are a habit; as many in a longer time are not")
     func habit() {
         var habit = StallHabit()
         #expect(habit.stalled(at: 100 * second) == nil && habit.stalled(at: 105 * second) == nil)
@@ -17,7 +17,7 @@ struct StallHabitTests {
         #expect(habit.stalled(at: 114 * second) == 60 * second && habit.end == 174 * second)
     }
 
-    @Test("who comes back soon has threads for twice as long, up to an hour; who does not, begins anew")
+    @Test("a producer that soon stalls again has threads for twice as long, up to an hour; otherwise it starts anew")
     func penalties() {
         var habit = StallHabit()
         var now = 100 * second
@@ -57,7 +57,7 @@ struct StallHabitTests {
         stage.turn()
     }
 
-    @Test("after its time a producer's newcomers live on loops again")
+    @Test("after its time, a producer's new streams are on loops again")
     func forgiven() throws {
         let stage = Stage()
         let entry = stage.entry(FakeProducer([.event("a", wait: -1)]))

@@ -4,10 +4,10 @@ import Testing
 
 @testable import StreamRuntime
 
-/// Whatever else happens without pause, what is due comes.
-@Suite("Nothing starves")
+/// Whatever else happens without pause, due work is done.
+@Suite("No starvation")
 struct StarvationTests {
-    /// Wakes a stream in every turn, for so long.
+    /// Wakes a stream in every turn, for some time.
     private func wake(_ visitor: Visitor, seconds: Int, until isReached: () -> Bool = { false }) {
         for _ in 0..<seconds * 100 where !isReached() {
             visitor.stage.runtime.wake(visitor.token)
@@ -16,7 +16,7 @@ struct StarvationTests {
         }
     }
 
-    @Test("a stream that is woken in every turn and has nothing to say gets its keep-alives")
+    @Test("a stream that is woken in every turn and has nothing to send gets its keep-alives")
     func keepAlive() throws {
         let stage = Stage()
         let visitor = try stage.subscribe(FakeProducer([.wait(-1).repeated()]))
@@ -24,7 +24,7 @@ struct StarvationTests {
         #expect(visitor.text == ":\n:\n:\n:\n")
     }
 
-    @Test("and none in the middle of what it says")
+    @Test("and none in the middle of its events")
     func noKeepAlive() throws {
         let stage = Stage()
         let visitor = try stage.subscribe(FakeProducer([.event("a", wait: -1).repeated()]))
@@ -61,7 +61,7 @@ struct StarvationTests {
         #expect(producer.only.closeReasons == [.disconnected] && stage.isIdle)
     }
 
-    @Test("a stream has so many calls scheduled at a time, and those of others run in between")
+    @Test("a stream's scheduled calls are limited, and those of others run in between")
     func scheduledCalls() throws {
         var limits = Limits()
         limits.maxScheduledCalls = 100

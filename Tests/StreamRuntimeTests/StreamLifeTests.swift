@@ -5,12 +5,12 @@ import Testing
 
 @Suite("The life of a stream")
 struct StreamLifeTests {
-    /// What may happen to a stream, in any order.
+    /// What can happen to a stream, in any order.
     private enum Step: CaseIterable {
         case hurry, opened, neverOpened, end, threadCloses, movesToThread, callsClose, closed
     }
 
-    /// Whether the loop or the thread would come to that in this phase.
+    /// Whether the loop or the thread would do that in this phase.
     private static func isPossible(_ step: Step, in life: StreamLife, _ isThreaded: Bool) -> Bool {
         switch step {
         case .opened, .neverOpened: life.phase == .opening
@@ -44,7 +44,7 @@ struct StreamLifeTests {
         }
     }
 
-    @Test("whatever happens in whatever order, one that has opened is closed once, and one that has not is not")
+    @Test("in whatever order things happen, an opened stream is closed once, and one that was not opened is not")
     func exactlyOnce() {
         var ended = 0
         func explore(_ life: StreamLife, _ isThreaded: Bool, _ seen: Seen, depth: Int) {
@@ -69,7 +69,7 @@ struct StreamLifeTests {
         #expect(ended > 100)
     }
 
-    @Test("its reason is the first one; but what its thread has told close is the true one")
+    @Test("its reason is the first one; but the one that its thread passed to close is the true one")
     func reasons() {
         var life = StreamLife()
         life.begin()

@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Stream table")
 struct StreamTableTests {
-    @Test("slots are given out once at a time, from 1 on, and again when they are free")
+    @Test("slots are used once at a time, from 1 on, and again when they are free")
     func slots() {
         let table = StreamTable()
         let slots = (0..<1000).map { _ in table.allocate()! }
@@ -17,7 +17,7 @@ struct StreamTableTests {
         #expect(table.release(1000) == 0 && table.inUse == 0 && table.end == 1001)
     }
 
-    @Test("a row stays where it is, however the table grows")
+    @Test("a row does not move, however the table grows")
     func addresses() {
         let table = StreamTable()
         let first = table[table.allocate()!]
@@ -26,7 +26,7 @@ struct StreamTableTests {
         #expect(table.row(ifAllocated: 1) == first)
     }
 
-    @Test("a slot that nobody gave out has no row, or one that is nobody's")
+    @Test("a slot that was never used has no row, or an unowned one")
     func strangers() {
         let table = StreamTable()
         #expect(table.row(ifAllocated: 0) == nil)
@@ -45,7 +45,7 @@ struct StreamTableTests {
         #expect(MemoryLayout<HubReplica.Member>.stride == 16)
     }
 
-    @Test("the epoch of a slot never becomes 0, also when it wraps")
+    @Test("the epoch of a slot never becomes 0, even when it wraps")
     func epochs() throws {
         let stage = Stage()
         let first = try stage.open(FakeProducer(opening: { _ in .ended() }))
@@ -57,7 +57,7 @@ struct StreamTableTests {
         #expect(second.door.answers == ["stream"])
     }
 
-    @Test("streams go around all loops, and a token tells which is its own")
+    @Test("streams are distributed over all loops, and a token contains its loop")
     func loops() throws {
         let systems = (0..<3).map { _ in VirtualSystem() }
         let runtime = Runtime(systems: systems, limits: Limits(), logger: FakeLog().logger)

@@ -26,7 +26,7 @@ struct StreamThreadTests {
         #expect(entry.ledger.reasons == [.disconnected: 4])
     }
 
-    @Test("a refusal on a thread has the headers that were added, at once or later", arguments: [true, false])
+    @Test("a rejection on a thread has the headers that were added, at once or later", arguments: [true, false])
     func refusalHeaders(isPending: Bool) async throws {
         let stage = ThreadStage()
         let refusal = OpenOutcome.rejected(status: 401, message: "who?", headers: [.init("WWW-Authenticate", "Bearer")])
@@ -62,7 +62,7 @@ struct StreamThreadTests {
         #expect(stage.runtime.figures().streams.stuck == 0 && producer.only.closeReasons == [.disconnected])
     }
 
-    @Test("a non-blocking producer that stalls goes on, on threads, and loses nothing")
+    @Test("a non-blocking producer that stalls continues on threads, and loses nothing")
     func movesToThread() async throws {
         var limits = Limits()
         limits.stallLimit = 5_000_000

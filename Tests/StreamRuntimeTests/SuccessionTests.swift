@@ -13,7 +13,7 @@ struct SuccessionTests {
         Succession.Old(isThreaded: isThreaded, savesState: savesState, isPlaced: isPlaced)
     }
 
-    @Test("only a thread whose place is not known exactly, or that has something to save, is waited for")
+    @Test("only a thread whose place is not known exactly, or that has state to save, is waited for")
     func begins() {
         #expect(succession.begins(old()) == .here)
         #expect(succession.begins(old(savesState: true)) == .here)
@@ -22,14 +22,14 @@ struct SuccessionTests {
         #expect(succession.begins(old(isThreaded: true, savesState: true, isPlaced: true)) == .onThread)
     }
 
-    @Test("of a thread's rests, the one that was asked for counts")
+    @Test("of a thread's rests, the requested one counts")
     func rests() {
         #expect(!succession.isAwaited(1))
         succession.awaitsRest(2)
         #expect(!succession.isAwaited(1) && succession.isAwaited(2))
     }
 
-    @Test("at rest: an end comes first, then what is to be saved, then the open")
+    @Test("at rest: an end comes first, then saving, then the open")
     func rested() {
         #expect(succession.rested(old(savesState: true), hasEnded: true) == .ended)
         #expect(succession.rested(old(savesState: true), hasEnded: false) == .save)
@@ -37,7 +37,7 @@ struct SuccessionTests {
         #expect(succession.rested(old(isThreaded: true, isPlaced: true), hasEnded: false) == .open)
         #expect(succession.rested(old(isThreaded: true), hasEnded: false) == .restOnThread)
         succession.awaitsRest(1)
-        // On its thread it has been asked already, and said what it saves.
+        // On its thread, it has already been asked, and has saved.
         #expect(succession.rested(old(isThreaded: true, savesState: true), hasEnded: false) == .open)
     }
 
@@ -54,7 +54,7 @@ struct SuccessionTests {
         }
     }
 
-    @Test("it is given up once, and ends as the old one does, but for ends of its own")
+    @Test("it is given up once, and ends as the old one does, except for its own ends")
     func ends() {
         succession.opens(StreamToken(loop: 0, slot: 2, epoch: 1), saved: [1], deadline: 100)
         #expect(succession.new?.slot == 2 && succession.saved == [1] && succession.deadline == 100)

@@ -6,7 +6,7 @@ import TestSupport
 
 @testable import StreamRuntime
 
-/// A runtime with loops and threads of its own, and real sockets.
+/// A runtime with its own loops and threads, and real sockets.
 final class ThreadStage: Sendable {
     let log = FakeLog()
     let runtime: Runtime
@@ -20,7 +20,7 @@ final class ThreadStage: Sendable {
         for streams in runtime.loops { streams.loop.post { streams.loop.stop() } }
     }
 
-    /// What only a loop's own thread may look at.
+    /// Reads state that only a loop's own thread may read.
     func onLoop<Value: Sendable>(_ index: Int = 0, _ look: @escaping @Sendable (LoopStreams) -> Value) async -> Value {
         let streams = runtime.loops[index]
         return await withCheckedContinuation { seen in streams.loop.post { seen.resume(returning: look(streams)) } }
@@ -38,7 +38,7 @@ final class ThreadStage: Sendable {
         return RealVisitor(self, token, door)
     }
 
-    /// An opened stream with its connection.
+    /// Opens a stream with its connection.
     func subscribe(_ entry: ProducerEntry, tcp: Bool = false) async throws -> RealVisitor {
         let visitor = try open(entry)
         guard await eventually({ !visitor.door.answers.isEmpty }) else {
@@ -58,7 +58,7 @@ final class ThreadStage: Sendable {
 
 /// A subscriber over a real socket. For one task at a time.
 final class RealVisitor: @unchecked Sendable {
-    // Unchecked: used by one task at a time, as it says.
+    // Unchecked: only one task at a time uses it.
     let stage: ThreadStage
     let token: StreamToken
     let door: FakeDoor
@@ -83,7 +83,7 @@ final class RealVisitor: @unchecked Sendable {
     func hangUp() { pair = nil }
     func reset() { pair?.resetPeer() }
 
-    /// All that has come so far.
+    /// Everything that has arrived so far.
     @discardableResult
     func bytes() -> [UInt8] {
         if let pair {
@@ -96,27 +96,27 @@ final class RealVisitor: @unchecked Sendable {
         return received
     }
 
-    /// Makes room in the socket, and no more than so many bytes.
+    /// Makes room in the socket by reading at most this many bytes.
     func read(atMost bytes: Int) {
         if let pair { received += pair.peerReads(atMost: bytes) }
     }
 
-    /// How much was read so far.
+    /// The number of bytes read so far.
     var receivedBytes: Int { received.count }
 
-    /// All that has come so far, but for the preamble.
+    /// Everything that has arrived so far, except the preamble.
     func text() -> String {
         bytes()
         return String(decoding: received, as: UTF8.self).withoutPreamble
     }
 
-    /// The first frame has come whole, so the stream has its connection.
+    /// Whether the first frame has arrived completely, so the stream has its connection.
     var hasPreamble: Bool {
         bytes()
         return String(decoding: received, as: UTF8.self).contains(": sluice\n")
     }
 
-    /// Waits for a text.
+    /// Waits until the received text is equal to `expected`.
     func receives(_ expected: String, within limit: Duration = .seconds(20)) async -> Bool {
         await eventually(within: limit) { text() == expected }
     }

@@ -9,7 +9,7 @@ import Testing
 
 @Suite("Storms on real threads", .timeLimit(.minutes(5)))
 struct ThreadStormTests {
-    @Test("thousands of short streams, blocking and not: each is opened and closed once, with the reason that is true")
+    @Test("thousands of short streams, blocking and not: each is opened and closed once, for the right reason")
     func shortStreams() async throws {
         var random = SeededRandom.fromEnvironment(test: "ThreadStorm")
         var limits = Limits()
@@ -65,7 +65,7 @@ struct ThreadStormTests {
                 #expect(error.limit == "max-threads")
             }
             if round % 7 == 0 || visitors.count > 60 {
-                // Some of those under way: leave, attach, read, break.
+                // Some of the current ones: leave, attach, read, break.
                 for _ in 0..<20 where !visitors.isEmpty {
                     let index = Int.random(in: 0..<visitors.count, using: &random)
                     let visitor = visitors[index]
@@ -94,7 +94,7 @@ struct ThreadStormTests {
             let closed = producer.streams.filter { !$0.closeReasons.isEmpty }
             #expect(closed.allSatisfy { $0.closeReasons.count == 1 })
             #expect(entry.ledger.closes == closed.count)
-            // The ledger and the producers were told the same.
+            // The ledger and the producers must have the same counts.
             for reason in CloseReason.allCases {
                 #expect(entry.ledger.reasons[reason, default: 0] == closed.count { $0.closeReasons == [reason] })
             }
@@ -102,7 +102,7 @@ struct ThreadStormTests {
         #expect(opened > 500)
     }
 
-    @Test("emits from many threads: what was accepted is delivered, each thread's in its order")
+    @Test("emits from many threads: accepted events are delivered, in the order of each thread")
     func emitters() async throws {
         let stage = ThreadStage(loops: 2)
         for isNonblocking in [true, false] {
@@ -147,7 +147,7 @@ struct ThreadStormTests {
         #expect(await stage.isIdle())
     }
 
-    @Test("emits while the stream is ended from outside: what was accepted is delivered")
+    @Test("emits while the stream is ended from outside: accepted events are delivered")
     func emitsAtTheEnd() async throws {
         let stage = ThreadStage(loops: 2)
         for round in 0..<100 {
@@ -217,7 +217,7 @@ struct ThreadStormTests {
 }
 
 extension RealVisitor {
-    /// Ends it from the subscriber's side, wherever it is.
+    /// Ends it from the subscriber's side, in whatever phase it is.
     func leaveOrHangUp(reset isReset: Bool) {
         if isAttached {
             if isReset { reset() }

@@ -7,12 +7,12 @@ import Testing
 
 @testable import StreamRuntime
 
-@Suite("Taking back a generation that fails", .timeLimit(.minutes(5)))
+@Suite("Rolling back a generation that fails", .timeLimit(.minutes(5)))
 final class TrialTests {
     let stage = Stage()
     let images = FakeImages()
     let reloader: Reloader
-    /// How often the reloader asked for attention.
+    /// How often the reloader requested attention.
     let calls = Mutex(0)
 
     init() {
@@ -53,7 +53,7 @@ final class TrialTests {
         return reloader.endRetired(after: 30_000_000_000)
     }
 
-    @Test("three failures and no success: the generation before serves again, and the content is not tried again")
+    @Test("three failures and no success: the previous generation serves again, and the content is not tried again")
     func rolledBack() throws {
         put("1")
         _ = try reloader.reload()
@@ -61,7 +61,7 @@ final class TrialTests {
         put("2", steps: [.fail("oh")])
         #expect(try reloader.reload().replaced == ["a"])
         stage.turn()
-        // The one that was continued fails, and so do two that come anew: all of them go on in the generation before.
+        // The continued stream fails, and so do two new ones: all of them continue in the previous generation.
         let newcomers = try (0..<2).map { _ in try subscribe() }
         #expect(serving == 2)
         #expect(images.shutdowns == [], "the old one is held")
@@ -87,13 +87,13 @@ final class TrialTests {
         stage.turn()
     }
 
-    @Test("streams that the candidate does not continue stay, count as failures, and are there when it is taken back")
+    @Test("streams that the candidate does not continue stay, count as failures, and still exist after the rollback")
     func refusals() throws {
         put("1")
         _ = try reloader.reload()
         let visitors = try (0..<4).map { _ in try subscribe() }
         put("2", steps: [.act { _ in nil }])
-        // Its opens fail, as the ids that the old one gave mean nothing to it.
+        // Its opens fail, because it does not understand the old one's ids.
         images.opening = { $0.request.lastEventID == nil ? .opened(headers: []) : .failed(log: "what is that?") }
         _ = try reloader.reload()
         images.opening = nil
@@ -111,7 +111,7 @@ final class TrialTests {
     }
 
     @Test(
-        "a request that fails in the generation before, too, counts for nothing, however often it is made",
+        "a request that also fails in the previous generation does not count, however often it is made",
         arguments: [true, false])
     func wrongRequests(isResumable: Bool) throws {
         put("1", steps: [.fail("no such thing")], isResumable: isResumable)
@@ -128,7 +128,7 @@ final class TrialTests {
     }
 
     @Test(
-        "streams that are not resumable fall back, too, and what the generation before makes of them counts",
+        "streams that are not resumable fall back, too, and their outcome in the previous generation counts",
         arguments: ["an event", "a wait", "an end"])
     func notResumable(answer: String) throws {
         let steps: [String: [FakeProducer.Step]] = [
@@ -149,7 +149,7 @@ final class TrialTests {
         #expect(stage.runtime.figures().streams.keptRequestBytes == 0)
     }
 
-    @Test("an open that breaks its contract is answered by the generation before, and counts if that opens")
+    @Test("an open that breaks its contract is answered by the previous generation, and counts if that opens")
     func failingOpens() throws {
         put("1", steps: [.event("fine", wait: -1)], isResumable: false)
         _ = try reloader.reload()
@@ -169,7 +169,7 @@ final class TrialTests {
     }
 
     @Test(
-        "a peer that leaves while the generation before opens its stream leaves nothing behind",
+        "a peer that disconnects while the previous generation opens its stream leaves nothing behind",
         arguments: [true, false])
     func leavesMeanwhile(isAnswered: Bool) throws {
         let old = Mutex(OpenOutcome.opened(headers: []))
@@ -197,7 +197,7 @@ final class TrialTests {
         #expect(stage.runtime.figures().streams.open == 0 && stage.runtime.rowsInUse == 0)
     }
 
-    @Test("what was taken back is taken up by force, without a trial")
+    @Test("a forced reload loads what was rolled back, without a trial")
     func forced() throws {
         put("1")
         _ = try reloader.reload()
@@ -213,7 +213,7 @@ final class TrialTests {
         #expect(!reloader.figures().generations.contains { $0.trial != nil } && serving == 3)
     }
 
-    @Test("a success settles it: failures that follow are ordinary, and the old generation shuts down")
+    @Test("a success settles it: later failures are ordinary, and the old generation shuts down")
     func passed() throws {
         put("1")
         _ = try reloader.reload()
@@ -230,7 +230,7 @@ final class TrialTests {
         #expect(visitor.text.contains("event: stream-error"))
     }
 
-    @Test("the time of the trial is over: what comes then does not count, and the old generation shuts down")
+    @Test("after the trial period, failures do not count, and the old generation shuts down")
     func timeOver() throws {
         put("1")
         _ = try reloader.reload()
@@ -248,7 +248,7 @@ final class TrialTests {
         #expect(serving == 2)
     }
 
-    @Test("the numbers are settings: what comes next follows the new ones, and 0 of either means no trial")
+    @Test("the numbers are settings: later trials use the new ones, and 0 of either means no trial")
     func rules() throws {
         put("1")
         _ = try reloader.reload()
@@ -273,7 +273,7 @@ final class TrialTests {
         #expect(serving == 3)
     }
 
-    @Test("what is on trial, how it stands, and what is held for it are told")
+    @Test("trials, their state, and the generations held for them are reported")
     func figures() throws {
         put("1")
         _ = try reloader.reload()
@@ -295,7 +295,7 @@ final class TrialTests {
         #expect(reloader.figures().generations.map(\.number) == [2] && reloader.figures().generations[0].trial == nil)
     }
 
-    @Test("another reload within the time: what it replaces is what would serve again")
+    @Test("another reload during the trial: the generation that it replaces would serve again")
     func twice() throws {
         put("1")
         _ = try reloader.reload()
@@ -312,7 +312,7 @@ final class TrialTests {
         #expect(attend() == nil)
     }
 
-    @Test("what the old generation would need is taken: it is not brought back")
+    @Test("something that the old generation needs is taken: it is not restored")
     func conflict() throws {
         images["a.so"] = FakeImages.File(
             content: "1", plugin: "a", routes: ["/a", "/b"], steps: [.event("b", wait: -1)])

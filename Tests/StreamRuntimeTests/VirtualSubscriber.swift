@@ -6,11 +6,11 @@ import StreamLoop
 /// The subscriber's side of a stream on virtual time: its request, and its connection, once it has one.
 class VirtualSubscriber {
     let runtime: Runtime
-    /// That of the loop that its stream is on.
+    /// The system of its stream's loop.
     let system: VirtualSystem
     let token: StreamToken
     let door: FakeDoor
-    /// -1 as long as it has none.
+    /// -1 as long as there is none.
     private(set) var descriptor: Int32 = -1
     private(set) var sink: FakeSink?
 
@@ -24,7 +24,7 @@ class VirtualSubscriber {
     var isAttached: Bool { descriptor >= 0 || sink != nil }
     var socket: VirtualSystem.Socket { system.sockets[descriptor]! }
 
-    /// Makes its connection, which the stream does not have yet.
+    /// Creates its connection, without giving it to the stream.
     @discardableResult
     func connect(room: Int) -> Int32 {
         descriptor = system.makeSocket(room: room)

@@ -8,7 +8,7 @@ import Testing
 
 @Suite("Marks of wakes", .onTestThreads)
 struct WakeMarkTests {
-    /// A table with one stream on it, as `StreamOpening.openGate` makes one.
+    /// A table with one stream, created like in `StreamOpening.openGate`.
     private static func table(isThreaded: Bool = false) -> (StreamTable, StreamToken) {
         let table = StreamTable()
         let slot = table.allocate()!
@@ -22,7 +22,7 @@ struct WakeMarkTests {
         return gate
     }
 
-    @Test("the loop is told once, until it has looked")
+    @Test("the loop is notified once, until it has looked")
     func once() {
         let (table, token) = Self.table()
         #expect(table.markWoken(token) == .first)
@@ -32,7 +32,7 @@ struct WakeMarkTests {
         #expect(table.markWoken(token) == .first)
     }
 
-    @Test("a stream that is over, and one with a thread, is not marked")
+    @Test("a stream that has ended, and one with a thread, is not marked")
     func notDirect() {
         let (table, token) = Self.table()
         table.withGate(token.slot) { $0.isThreaded = true }
@@ -46,7 +46,7 @@ struct WakeMarkTests {
         #expect(threads.markWoken(threaded) == .notDirect)
     }
 
-    @Test("a new use of the slot begins without a mark, and an old token marks nothing")
+    @Test("a reused slot begins without a mark, and an old token marks nothing")
     func nextUse() {
         let (table, old) = Self.table()
         #expect(table.markWoken(old) == .first)
@@ -57,7 +57,7 @@ struct WakeMarkTests {
         #expect(table.markWoken(new) == .first)
     }
 
-    @Test("what was written before a wake is seen by who takes its mark away")
+    @Test("data written before a wake is visible after its mark is removed")
     func nothingLost() {
         let (table, token) = Self.table()
         let total = 10_000
@@ -71,7 +71,7 @@ struct WakeMarkTests {
                 }
             }
         }
-        // As the loop: looks only when it was told. With a wake lost, it would not be told of the last values.
+        // Like the loop: it only looks when notified. If a wake were lost, it would miss the last values.
         var seen = 0
         while seen < total * written.count {
             let isTold: Void? = messages.wait(.seconds(60)) { $0 > 0 ? () : nil }
