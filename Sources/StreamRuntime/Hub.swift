@@ -99,7 +99,7 @@ struct HubKey: Hashable, Sendable {
 /// The home loop's view of another loop.
 final class HubLink: Sendable {
     let loop: Int
-    /// Batches that the loop has delivered, and the home loop has sent.
+    /// Batches that the loop has delivered, and batches that the home loop has sent to it.
     let delivered = Atomic<Int>(0)
     let sent = Atomic<Int>(0)
     /// The home loop is waiting for this loop.

@@ -108,7 +108,7 @@ struct HubLife {
 
     /// The last user has left.
     /// - Parameters:
-    ///   - end: of the linger time.
+    ///   - end: when the linger time ends.
     mutating func unused(lingeringUntil end: MonotonicNanoseconds) -> Unused {
         switch phase {
         case .open:

@@ -20,13 +20,13 @@ package struct Limits: Sendable {
     package var hubs: [String: HubSettings] = [:]
     /// Bytes that may wait between a thread (or `emit`) and the stream's loop.
     package var handoffBytes = 64 * 1024
-    /// A comment is sent after this much silence, reduced by up to a tenth at random.
+    /// A comment is sent after this much silence, less a jitter of up to a tenth.
     package var keepAlive: Nanoseconds = 15_000_000_000
     /// How long a subscriber may go without taking a byte.
     package var writeDeadline: Nanoseconds = 30_000_000_000
     /// Maximum age of a stream; 0: unlimited.
     package var maxAge: Nanoseconds = 0
-    /// The reconnection time that subscribers are given, varied by up to a quarter either way. Milliseconds.
+    /// The reconnection time that subscribers are given, with a jitter of up to a quarter either way. Milliseconds.
     package var retryMilliseconds: Int64 = 2_000
     /// A non-blocking producer that holds its loop for this long is moved to threads.
     package var stallLimit: Nanoseconds = 50_000_000

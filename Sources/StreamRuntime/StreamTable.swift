@@ -128,7 +128,7 @@ final class StreamTable: @unchecked Sendable {
     }
 
     /// Any thread.
-    /// - Returns: `nil` when there are 2^24 streams.
+    /// - Returns: `nil` if all 2^24 - 1 slots are in use.
     func allocate() -> UInt32? {
         free.withLock { free in
             if let slot = free.slots.popLast() {
