@@ -178,7 +178,7 @@ package final class Reloader: Sendable {
     package var unfinished: [String] { live.names }
 
     /// Retires everything when the server ends, and waits for each plugin's `shutdown`.
-    /// - Returns: the plugins whose `shutdown` has not returned.
+    /// - Returns: the names of the generations whose `shutdown` has not returned.
     package func retireAll(deadline: MonotonicNanoseconds) -> [String] {
         GenerationTrials(reloader: self).endAll()
         let serving = state.withLock { state in
