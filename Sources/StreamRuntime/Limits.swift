@@ -20,7 +20,7 @@ package struct Limits: Sendable {
     package var hubs: [String: HubSettings] = [:]
     /// Bytes that may wait between a thread (or `emit`) and the stream's loop.
     package var handoffBytes = 64 * 1024
-    /// A comment is sent after this much silence, less a jitter of up to a tenth.
+    /// A comment is sent after this much silence; that of a stream with one subscriber less a jitter of up to a tenth.
     package var keepAlive: Nanoseconds = 15_000_000_000
     /// How long a subscriber may go without taking a byte.
     package var writeDeadline: Nanoseconds = 30_000_000_000
