@@ -126,7 +126,7 @@ let package = Package(
         .target(
             name: "Settings", dependencies: ["SystemCalls", .product(name: "Yams", package: "Yams")],
             swiftSettings: settings),
-        .target(name: "Locks", dependencies: ["CLinux"], swiftSettings: settings),
+        .target(name: "Locks", dependencies: ["CLinux", "SystemCalls"], swiftSettings: settings),
         .target(name: "CommandOutput", swiftSettings: settings),
         .target(name: "Files", dependencies: ["CLinux", "CommandOutput", "SystemCalls"], swiftSettings: settings),
         .target(name: "Processes", dependencies: ["CLinux", "CommandOutput", "SystemCalls"], swiftSettings: settings),

@@ -1,4 +1,4 @@
-// chat: a room for each name. Who listens shares one stream with all others in the room; what is sent to it, by POST, reaches them all.
+// chat: a room for each name. All listeners of a room share one stream; a message that is posted reaches each of them.
 import Sluice
 import Synchronization
 
@@ -24,7 +24,7 @@ enum Rooms {
 
 struct Chat: Producer {
     static let route = "/chat/{room}"
-    static let summary = "What is said in a room"
+    static let summary = "The messages of a room"
     static let options: ProducerOptions = [.shared]
     @Parameter var room: String
 
@@ -35,7 +35,7 @@ struct Chat: Producer {
 /// Answered with 204 once the room has heard it: there is nothing to stream.
 struct Say: PollingProducer {
     static let route = "/chat/{room}/say"
-    static let summary = "Says the body of a POST in a room"
+    static let summary = "Posts a message to a room"
     static let options: ProducerOptions = [.body]
     @Parameter var room: String
     @Parameter var from = "somebody"
@@ -44,7 +44,7 @@ struct Say: PollingProducer {
 
     mutating func open(_ request: Request) throws {
         guard let text = String(validating: request.body, as: UTF8.self), !text.isEmpty else {
-            throw Reject(status: 400, message: "say something: a POST whose body is text")
+            throw Reject(status: 400, message: "expected a POST with text as its body")
         }
         let message = try MessageEvent(json: Line(from: from, text: text))
         guard Rooms.say(message, in: room) else { throw Reject(status: 404, message: "nobody is in \(room)") }

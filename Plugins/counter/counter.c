@@ -1,9 +1,9 @@
 /*
  * counter: counts from one number to another, one event each.
  *
- * What it teaches: typed parameters of every sort (a `str?` is NULL when absent, and lent only for the time of open); ids, from
- * which a returning subscriber is resumed; the two ways of saying "that was all" (SLUICE_NEXT_END behind the last event, and
- * SLUICE_OPEN_END for who comes back after it); and bytes that are lent to the host, with their length, instead of copied.
+ * What it teaches: typed parameters of every kind (a `str?` is NULL when absent, and valid only during open); IDs, after which
+ * a subscriber that reconnects is resumed; the two ways to end a stream (SLUICE_NEXT_END after the last event, and
+ * SLUICE_OPEN_END for a subscriber that reconnects after it); and bytes that are lent to the host, with their length, not copied.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -17,7 +17,7 @@ enum { NAME_MAX_BYTES = 64 };
 static const sluice_host *host;
 
 struct counter {
-    int64_t number; /* the next to be sent */
+    int64_t number; /* the next one to send */
     int64_t last;   /* reached exactly: `number` steps onto it, never past it */
     int64_t step;
     int64_t interval_ms;
@@ -32,7 +32,7 @@ static int32_t refuse(sluice_stream *stream, int32_t status, const char *message
     return SLUICE_OPEN_REJECT;
 }
 
-/* The last number that is counted. Unsigned arithmetic wraps, so that even from INT64_MIN to INT64_MAX nothing overflows. */
+/* The last number of the count. Unsigned arithmetic wraps, so that even from INT64_MIN to INT64_MAX nothing overflows. */
 static int64_t last_number(int64_t from, int64_t to, int64_t step)
 {
     uint64_t span = step > 0 ? (uint64_t)to - (uint64_t)from : (uint64_t)from - (uint64_t)to;
@@ -48,7 +48,7 @@ static bool is_counted(int64_t number, int64_t from, int64_t last, int64_t step)
         && last_number(from, number, step) == number;
 }
 
-/* Reads an id that `counter_next` wrote: a whole number, as this program would spell it. */
+/* Reads an id that `counter_next` wrote: a whole number, written as this program would write it. */
 static bool parse_id(const char *id, int64_t *number)
 {
     char spelled[32];
@@ -63,7 +63,7 @@ static int32_t counter_open(sluice_stream *stream, void **state, int64_t from, i
 {
     if (step == 0)
         return refuse(stream, 400, "step: any whole number but 0");
-    if (interval > 0 && interval < 0.001) /* what a range cannot say */
+    if (interval > 0 && interval < 0.001) /* a range cannot express this */
         return refuse(stream, 400, "interval: at least 0.001 seconds; or 0, as fast as the subscriber reads");
     if (name == NULL)
         name = "";
@@ -79,7 +79,7 @@ static int32_t counter_open(sluice_stream *stream, void **state, int64_t from, i
         if (!parse_id(id, &number) || !is_counted(number, from, last, step))
             return refuse(stream, 400, "Last-Event-ID: a number of this count");
         if (number == last)
-            return SLUICE_OPEN_END; /* seen to the end: 204, and the browser stops asking */
+            return SLUICE_OPEN_END; /* it has seen the end: 204, and the browser stops reconnecting */
         number += step;
     }
 
@@ -87,7 +87,7 @@ static int32_t counter_open(sluice_stream *stream, void **state, int64_t from, i
     if (counter == NULL)
         return refuse(stream, 503, "out of memory");
     *counter = (struct counter){.number = number, .last = last, .step = step, .interval_ms = (int64_t)(interval * 1000)};
-    memcpy(counter->name, name, name_size); /* the parameter's own bytes are gone once open has answered */
+    memcpy(counter->name, name, name_size); /* the parameter's own bytes are not valid once open has answered */
     *state = counter;
     return SLUICE_OPEN_OK;
 }
@@ -126,7 +126,7 @@ static const sluice_producer counter = {
     .struct_size = sizeof(sluice_producer),
     .flags = SLUICE_NONBLOCKING | SLUICE_RESUMABLE,
     .name = "counter",
-    .description = "Counts from one number to another, and ends; a subscriber that returns goes on where it was",
+    .description = "Counts from one number to another, then ends; a subscriber that reconnects resumes where it was",
     .parameters = "from: i64 = 1, to: i64 = 10, step: i64 = 1, interval: f64 in 0...86400 = 0.1, name: str?",
     .open = SLUICE_OPEN(counter_open),
     .next = counter_next,

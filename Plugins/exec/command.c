@@ -1,6 +1,6 @@
 /*
  * A process that has ended keeps its number, and with it that of its group, until it is waited for. So the group is signalled
- * first, and the process waited for last: no number can belong to somebody else by then.
+ * first, and the process waited for last: no number can belong to another process by then.
  */
 #define _GNU_SOURCE
 #include "command.h"
@@ -85,8 +85,8 @@ static int spawn(pid_t *pid, char *const words[], char *const variables[], int o
 }
 
 /*
- * A server raises its limit of open files, for its connections; many programs do worse with a high one (select(2), or closing each
- * descriptor that there may be). posix_spawn(3) has no attribute for it, so the command gets its own a moment after it began.
+ * A server raises its limit of open files for its connections, but many programs run worse with a high limit (with select(2), or when
+ * they close all possible descriptors). posix_spawn(3) has no attribute for it, so the command gets its own limit just after its start.
  */
 static void restore_limit(pid_t pid)
 {
@@ -149,7 +149,7 @@ struct command_end command_finish(struct command *command)
     /* A process that ignores SIGCHLD, or waits for children that are not its own, takes the status away. */
     if (waited != 0) {
         struct command_end lost = {.succeeded = false};
-        snprintf(lost.text, sizeof lost.text, "exit status lost, was SIGCHLD ignored?");
+        snprintf(lost.text, sizeof lost.text, "exit status unknown; is SIGCHLD ignored?");
         return lost;
     }
     struct command_end end = {.succeeded = info.si_code == CLD_EXITED && info.si_status == 0};

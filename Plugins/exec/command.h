@@ -1,4 +1,4 @@
-/* command: a child process with a process group of its own, and what it writes. Knows nothing of Sluice. */
+/* command: a child process with a process group of its own, and what it writes. Independent of Sluice. */
 #ifndef EXEC_COMMAND_H
 #define EXEC_COMMAND_H
 

@@ -1,10 +1,10 @@
 /*
  * exec: the lines that a command writes, one command for all its subscribers.
  *
- * What it teaches: a shared producer with a process behind it. The operator says which commands there are; a request only
- * chooses one by its name, and what else it asks arrives there as variables of the environment, never on a command line and never
- * in a shell. `next` sleeps in poll() until the command writes, ends, or the stream must; `close` asks the command to end,
- * waits for it, and makes it end if it does not.
+ * What it teaches: a shared producer that runs a process. The operator configures the commands; a request only chooses one by
+ * its name, and passes parameters as environment variables, never on a command line and never to a shell. `next` sleeps in
+ * poll() until the command writes or ends, or the stream must end; `close` asks the command to end, waits for it, and kills it
+ * if it does not.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -35,8 +35,8 @@ struct exec {
     char **words, **variables;
     struct command command;
     struct lines output, errors;
-    bool ended;          /* the process has, and what it wrote is not all read yet */
-    int64_t started_ms;  /* when it was started last, or is to be started again */
+    bool ended;          /* the process has ended, but its output is not completely read yet */
+    int64_t started_ms;  /* when it was started last, or will be started again */
     int64_t delay_ms;    /* before it is started again after the next failure */
     int stop;            /* eventfd; readable once `interrupt` was called, for ever */
     char note[40];
@@ -65,7 +65,7 @@ static int32_t refuse(sluice_stream *stream, int32_t status, const char *message
     return SLUICE_OPEN_REJECT;
 }
 
-/* What the operator has to mend is in the log, and not in the answer. */
+/* What the operator has to correct is in the log, not in the answer. */
 static int32_t refuse_configuration(sluice_stream *stream, const char *key, const char *detail, const char *fault)
 {
     char message[256];
@@ -79,10 +79,10 @@ static int32_t refuse_variables(sluice_stream *stream, int error, const char *al
     char message[256];
     switch (error) {
     case EPERM:
-        snprintf(message, sizeof message, "set: the command takes %.200s", allowed[0] != '\0' ? allowed : "nothing");
+        snprintf(message, sizeof message, "set: the command accepts %.200s", allowed[0] != '\0' ? allowed : "nothing");
         return refuse(stream, 400, message);
     case E2BIG: return refuse(stream, 400, "set: too many names");
-    case EEXIST: return refuse(stream, 400, "set: a name is there twice");
+    case EEXIST: return refuse(stream, 400, "set: a name is given twice");
     case EINVAL: return refuse(stream, 400, "set: expected \"name:value,name:value\"");
     }
     return refuse(stream, 503, "out of memory");
@@ -177,7 +177,7 @@ static bool put_line(struct exec *exec, enum line_kind kind, sluice_event *event
     return true;
 }
 
-/* A line of standard error; of a long one the beginning. */
+/* A line of standard error; only the beginning of a long one. */
 static void log_line(struct exec *exec, enum line_kind kind)
 {
     if (kind != LINE_WHOLE && kind != LINE_BEGINNING)
@@ -206,7 +206,7 @@ static bool read_more(int *descriptor, struct lines *lines)
     return count > 0 || (count < 0 && was_open);
 }
 
-/* Logs the standard error that is there, a bounded part of it at a time. */
+/* Logs the standard error that is available, a limited amount at a time. */
 static bool read_errors(struct exec *exec)
 {
     bool came = read_more(&exec->command.errors, &exec->errors);
@@ -227,13 +227,13 @@ static void wait_for_command(struct exec *exec, int stop, int timeout_ms)
     };
     if (poll(sources, 4, timeout_ms) > 0 && sources[3].revents != 0) {
         exec->ended = true;
-        command_signal(&exec->command, SIGKILL); /* what it left behind; so what can still be read has an end */
+        command_signal(&exec->command, SIGKILL); /* processes that it left behind; so the output has an end */
     }
 }
 
 /* ---------------------------------------------------------------------------------------------------------------- The end */
 
-/* All that the command wrote has been sent: what its end means for the stream. */
+/* All output of the command has been sent: decides what its end means for the stream. */
 static int32_t finish(struct exec *exec)
 {
     int64_t ran_ms = now_ms() - exec->started_ms;
@@ -257,7 +257,7 @@ static int32_t finish(struct exec *exec)
     return SLUICE_NEXT_WAIT;
 }
 
-/* Starts it again if it is time: 0; otherwise in so many milliseconds. */
+/* Starts it again if it is time, and returns 0; otherwise the milliseconds until then. */
 static int64_t start_again(struct exec *exec)
 {
     int64_t left = exec->started_ms - now_ms();
@@ -297,14 +297,14 @@ static int32_t exec_next(void *state, sluice_event *event)
     return SLUICE_NEXT_WAIT; /* the stream must end: close comes next */
 }
 
-/* Comes from another thread, while `exec_next` waits. */
+/* Called on another thread, while `exec_next` waits. */
 static void exec_interrupt(void *state)
 {
     struct exec *exec = state;
     eventfd_write(exec->stop, 1);
 }
 
-/* Asks the command to end, and waits for that, as it may have something to put in order; its last words are logged. */
+/* Asks the command to end, and waits, because it may have to clean up; its last output is logged. */
 static void stop_command(struct exec *exec)
 {
     command_signal(&exec->command, SIGTERM);
@@ -313,7 +313,7 @@ static void stop_command(struct exec *exec)
     while (!exec->ended && (left = deadline - now_ms()) > 0) {
         wait_for_command(exec, -1, (int)left);
         while (read_more(&exec->command.output, &exec->output) && now_ms() < deadline)
-            exec->output.begin = exec->output.end; /* for nobody */
+            exec->output.begin = exec->output.end; /* nobody gets it */
         read_errors(exec);
     }
     bool in_time = exec->ended;
@@ -345,4 +345,4 @@ static const sluice_producer exec = {
     .interrupt = exec_interrupt,
 };
 
-SLUICE_PLUGIN(host, "exec", "1.0.0", "Runs commands of the operator's", &exec)
+SLUICE_PLUGIN(host, "exec", "1.0.0", "Runs configured commands", &exec)

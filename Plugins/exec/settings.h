@@ -1,4 +1,4 @@
-/* settings: what the operator decides for commands, beside the commands themselves. */
+/* settings: what the operator configures for commands, other than the commands themselves. */
 #ifndef EXEC_SETTINGS_H
 #define EXEC_SETTINGS_H
 

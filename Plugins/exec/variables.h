@@ -1,4 +1,4 @@
-/* variables: what a request asks, as variables of a command's environment. The only way in which anything of it gets there. */
+/* variables: the parameters of a request, as environment variables of a command. Nothing else of a request gets there. */
 #ifndef EXEC_VARIABLES_H
 #define EXEC_VARIABLES_H
 

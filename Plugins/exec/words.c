@@ -47,7 +47,7 @@ char **words_split(const char *line, const char **fault)
         words[count++] = text;
         line = take_word(line, &text);
         if (line == NULL) {
-            *fault = "a quote or backslash has no end";
+            *fault = "a quote or backslash is not closed";
             free(words);
             return NULL;
         }

@@ -3,7 +3,7 @@
 #define EXEC_WORDS_H
 
 /**
- * Splits `line` at blanks. "…" and '…' group; a backslash takes the next character as it is, except within '…'.
+ * Splits `line` at blanks. "…" and '…' group; a backslash quotes the next character, except within '…'.
  * Returns an array that ends with NULL, to be freed as one, or NULL with `*fault` saying what is wrong with the line.
  */
 char **words_split(const char *line, const char **fault);

@@ -1,10 +1,10 @@
-/* hello: {"hello":"world"} every `interval` seconds, for ever. The smallest producer that does something: copy it to start. */
+/* hello: {"hello":"world"} every `interval` seconds, for ever. The smallest useful producer: copy it to start. */
 #include <sluice.h>
 #include <stdlib.h>
 
 static const sluice_host *host;
 
-struct hello { /* what one stream knows; each subscriber gets its own */
+struct hello { /* the state of one stream; each subscriber has its own */
     int64_t interval_ms;
     bool started;
 };
@@ -43,7 +43,7 @@ static int32_t hello_close(void *state, int32_t reason) /* exactly once for each
 static const sluice_producer hello = {
     .struct_size = sizeof(sluice_producer), .flags = SLUICE_NONBLOCKING, .name = "hello",
     .description = "{\"hello\":\"world\"} every `interval` seconds",
-    .parameters = "interval: f64 in 0.001...86400 = 1.0", /* all else is answered with 400 */
+    .parameters = "interval: f64 in 0.001...86400 = 1.0", /* other values are answered with 400 */
     .open = SLUICE_OPEN(hello_open), .next = hello_next, .close = hello_close};
 
 SLUICE_PLUGIN(host, "hello", "1.0.0", "Says hello to the world, again and again", &hello)

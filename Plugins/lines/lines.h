@@ -36,7 +36,7 @@ enum line_kind lines_take(struct lines *lines);
 /** Where to read to, and from which place (of a file); what was read is then added to `end`. Only after LINE_NONE. */
 char *lines_room(struct lines *lines, size_t *size, off_t *position);
 
-/** What is read begins again, or another file does: what is held of a line is all that will ever come of it, and is given. */
+/** Reading starts again, or with another file: the incomplete line is all that will ever come of it, and is given. */
 enum line_kind lines_restart(struct lines *lines);
 
 #endif

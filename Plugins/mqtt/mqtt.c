@@ -1,9 +1,9 @@
 /*
  * mqtt: the messages of an MQTT topic, from a broker that the operator configures.
  *
- * What it teaches: a library with a thread of its own, which connects, and connects again. Its callbacks are bound to the
- * stream; the one for messages hands them on to a callback of the host's, which makes the JSON. `close` stops the thread before it
- * frees what the handlers use: only then is it certain that none of them is running.
+ * What it teaches: a library with its own thread, which connects and reconnects. Its callbacks are bound to the stream; the one
+ * for messages passes them to a callback of the host, which creates the JSON. `close` stops the thread before it frees what the
+ * handlers use: only then is it certain that none of them is running.
  */
 #define _GNU_SOURCE
 #include <mosquitto.h>
@@ -36,7 +36,7 @@ struct subscription {
     char topic[];
 };
 
-/* A comment: seen in the stream by people, not by scripts. */
+/* A comment: people see it in the stream, scripts do not. */
 static void say(struct subscription *subscription, int32_t level, const char *what)
 {
     host->log(subscription->stream, level, what);
@@ -57,7 +57,7 @@ static void connected(struct subscription *subscription, struct mosquitto *clien
         say(subscription, SLUICE_LOG_WARNING, what);
         return;
     }
-    /* Each time anew: a broker that comes back may have forgotten what was asked of it. */
+    /* After each connection: a broker that was restarted may have forgotten the subscription. */
     status = mosquitto_subscribe(client, NULL, subscription->topic, subscription->qos);
     if (status != MOSQ_ERR_SUCCESS) {
         snprintf(what, sizeof what, "cannot subscribe: %s", mosquitto_strerror(status));
@@ -78,7 +78,7 @@ static void disconnected(struct subscription *subscription, struct mosquitto *cl
 {
     (void)client, (void)unused;
     if (status != 0)
-        say(subscription, SLUICE_LOG_WARNING, "the broker is gone; connecting again");
+        say(subscription, SLUICE_LOG_WARNING, "the connection to the broker is lost; reconnecting");
 }
 
 static void received(struct subscription *subscription, struct mosquitto *client, void *unused,
@@ -115,7 +115,7 @@ static int32_t mqtt_close(void *state, int32_t reason)
     struct subscription *subscription = state;
     if (subscription->client != NULL) {
         mosquitto_disconnect(subscription->client);
-        mosquitto_loop_stop(subscription->client, false); /* waits for its thread: no handler runs behind it */
+        mosquitto_loop_stop(subscription->client, false); /* waits for its thread: no handler runs after it */
         mosquitto_destroy(subscription->client);
     }
     free(subscription->broker);
@@ -140,7 +140,7 @@ static size_t parse_address(const char *address, int *port)
     return (size_t)(colon - address);
 }
 
-/* The library's functions, made for this subscription. */
+/* The library's functions, created for this subscription. */
 static bool bind_callbacks(struct subscription *subscription)
 {
     sluice_stream *stream = subscription->stream;
@@ -174,11 +174,11 @@ static int32_t mqtt_open(sluice_stream *stream, void **state, const char *topic,
     const char *broker = host->config(stream, "broker"), *user = host->config(stream, "user");
     int port = 0;
     if (broker == NULL)
-        return refuse(stream, 403, "mqtt shows nothing before its \"broker\" is configured");
+        return refuse(stream, 403, "mqtt needs its \"broker\" to be configured");
     size_t length = parse_address(broker, &port);
     if (length == 0) {
         host->log(stream, SLUICE_LOG_ERROR, "\"broker\" must be a host, or host:port");
-        return refuse(stream, 500, "\"broker\" is not configured well");
+        return refuse(stream, 500, "\"broker\" is configured with an invalid value");
     }
     if (mosquitto_sub_topic_check(topic) != MOSQ_ERR_SUCCESS)
         return refuse(stream, 400, "topic: not a topic, nor a filter with + and #");
@@ -199,14 +199,14 @@ static int32_t mqtt_open(sluice_stream *stream, void **state, const char *topic,
         || (user != NULL
             && mosquitto_username_pw_set(subscription->client, user, host->config(stream, "password")) != MOSQ_ERR_SUCCESS)) {
         mqtt_close(subscription, 0);
-        return refuse(stream, 503, "no client can be made now");
+        return refuse(stream, 503, "no client can be created now");
     }
     mosquitto_reconnect_delay_set(subscription->client, RETRY_SECONDS, RETRY_SECONDS_MAX, true);
     *state = subscription;
     return SLUICE_OPEN_OK;
 }
 
-/* Connects. The library's thread does so again later, but not before it has been connected once. */
+/* Connects. The library's thread reconnects later, but only after the first connection. */
 static int32_t mqtt_next(void *state, sluice_event *event)
 {
     struct subscription *subscription = state;
@@ -224,7 +224,7 @@ static int32_t mqtt_next(void *state, sluice_event *event)
     }
     event->wait_ms = subscription->retry_ms;
     if (subscription->retry_ms == 1000 * RETRY_SECONDS)
-        say(subscription, SLUICE_LOG_WARNING, "the broker is not there; trying again");
+        say(subscription, SLUICE_LOG_WARNING, "the broker cannot be reached; trying again");
     if (subscription->retry_ms < 1000 * RETRY_SECONDS_MAX)
         subscription->retry_ms *= 2;
     return SLUICE_NEXT_WAIT;

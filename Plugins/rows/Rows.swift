@@ -1,4 +1,4 @@
-// rows: the new rows of an SQLite table, each an event with its rowid as id; who comes back gets those that were added meanwhile.
+// rows: the new rows of an SQLite table, each an event with its rowid as ID; who reconnects gets those added meanwhile.
 import CSQLite
 import Sluice
 

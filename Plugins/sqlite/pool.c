@@ -28,7 +28,7 @@ static struct database *open_database(const char *path, char **message)
     database->users = 0;
     strcpy(database->path, path);
     int status = sqlite3_open_v2(path, &database->connection, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, NULL);
-    /* The file is only looked into by the first statement. */
+    /* Only the first statement reads the file. */
     if (status == SQLITE_OK)
         status = sqlite3_busy_timeout(database->connection, BUSY_MS);
     if (status == SQLITE_OK)

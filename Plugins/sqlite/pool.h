@@ -7,7 +7,7 @@
 struct database;
 
 /**
- * A connection to an existing file, opened for the first who asks, in SQLite's serialized mode. NULL if it cannot be opened;
+ * A connection to an existing file, opened on the first request, in SQLite's serialized mode. NULL if it cannot be opened;
  * `*message` then says why, and is freed with sqlite3_free.
  */
 struct database *pool_take(const char *path, char **message);

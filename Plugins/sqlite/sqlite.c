@@ -1,10 +1,10 @@
 /*
- * sqlite: what changes in a database file, as it changes.
+ * sqlite: the changes in a database file, as they happen.
  *
  * What it teaches: a callback that is an event source, without a handler. SQLite calls the update hook of a connection for each row that
- * the connection changes; the host makes a function of that very signature, each call of which is an event. What other processes
- * change no hook tells, so a counter is polled beside it. Also: two producers in one plugin that share something of the generation's
- * (pool.c), and one that takes what a subscriber posts.
+ * the connection changes; the host creates a function with exactly that signature, whose every call becomes an event. No hook reports
+ * changes by other processes, so a counter is polled as well. Also: two producers in one plugin that share state of the generation
+ * (pool.c), and a producer that accepts what a subscriber posts.
  */
 #include <sluice.h>
 #include <stdio.h>
@@ -26,7 +26,7 @@ static struct database *take_database(sluice_stream *stream)
 {
     const char *path = host->config(stream, "database");
     if (path == NULL) {
-        refuse(stream, 403, "nothing is shown before \"database\" is configured");
+        refuse(stream, 403, "\"database\" is not configured");
         return NULL;
     }
     char *message = NULL;
@@ -77,7 +77,7 @@ static int32_t watch_close(void *state, int32_t reason)
 {
     (void)reason;
     struct watch *watch = state;
-    /* Waits for a statement that is running; from here on nobody calls the function. */
+    /* Waits for a statement that is running; after this, nobody calls the function. */
     sqlite3_update_hook(pool_connection(watch->database), NULL, NULL);
     sqlite3_finalize(watch->version_query);
     pool_give_back(watch->database);
@@ -90,7 +90,7 @@ static int32_t watch_open(sluice_stream *stream, void **state)
     int64_t poll_ms = configured_poll(stream);
     if (poll_ms < 0) {
         host->log(stream, SLUICE_LOG_ERROR, "\"poll\" must be seconds, from 0.01 to 3600");
-        return refuse(stream, 500, "\"poll\" is not configured well");
+        return refuse(stream, 500, "\"poll\" is configured with an invalid value");
     }
     struct watch *watch = calloc(1, sizeof *watch);
     if (watch == NULL)
@@ -116,7 +116,7 @@ static int32_t watch_open(sluice_stream *stream, void **state)
     return SLUICE_OPEN_OK;
 }
 
-/* The rows come by themselves; this tells only that another process has written. */
+/* The rows come by themselves; this only reports that another process has written. */
 static int32_t watch_next(void *state, sluice_event *event)
 {
     struct watch *watch = state;
@@ -148,7 +148,7 @@ struct outcome {
 static int run(sqlite3 *connection, const char *statement, const void *text, size_t length, struct outcome *outcome)
 {
     sqlite3_stmt *prepared = NULL;
-    /* What is asked after the statement is the connection's, so nobody may come in between. */
+    /* What is read after the statement belongs to the connection, so no other thread may run a statement in between. */
     sqlite3_mutex_enter(sqlite3_db_mutex(connection));
     int status = sqlite3_prepare_v2(connection, statement, -1, &prepared, NULL);
     if (status == SQLITE_OK && sqlite3_bind_parameter_count(prepared) > 0)
@@ -168,11 +168,11 @@ static int32_t run_open(sluice_stream *stream, void **state)
 {
     const char *statement = host->config(stream, "statement");
     if (statement == NULL)
-        return refuse(stream, 403, "nothing is run before \"statement\" is configured");
+        return refuse(stream, 403, "\"statement\" is not configured");
     size_t length = 0;
     const void *body = host->body(stream, &length);
     if (body == NULL)
-        return refuse(stream, 400, "POST the text that the statement is to have");
+        return refuse(stream, 400, "POST the text for the statement");
     struct outcome *outcome = calloc(1, sizeof *outcome);
     if (outcome == NULL)
         return refuse(stream, 503, "out of memory");
@@ -217,7 +217,7 @@ static const sluice_producer watch = {
     .struct_size = sizeof(sluice_producer),
     .flags = SLUICE_SHARED,
     .name = "sqlite",
-    .description = "The rows that change in a database file",
+    .description = "Rows that change in a database file",
     .open = SLUICE_OPEN(watch_open),
     .next = watch_next,
     .close = watch_close,
@@ -228,7 +228,7 @@ static const sluice_producer statement = {
     .flags = SLUICE_BODY,
     .name = "sqlite-run",
     .route = "/sqlite/run",
-    .description = "Runs the configured statement with the text that is posted",
+    .description = "Runs the configured statement with the posted text",
     .open = SLUICE_OPEN(run_open),
     .next = run_next,
     .close = run_close,

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Per cent, with one decimal. Some kernels let a core's time go backwards a little. */
+/* Percentage with one decimal. Some kernels let a core's time go backwards a little. */
 static void write_percent(FILE *out, struct cpu_time before, struct cpu_time now)
 {
     if (before.total == 0 || now.total <= before.total) {
@@ -41,7 +41,7 @@ static void write_load(FILE *out, const unsigned hundredths[3])
     fputc(']', out);
 }
 
-/* Who named an interface may have used any byte but a blank, a slash and a colon. */
+/* The name of an interface can contain any byte but a space, a slash and a colon. */
 static void write_name(FILE *out, const char *name)
 {
     fputc('"', out);

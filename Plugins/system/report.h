@@ -6,7 +6,7 @@
 
 #include "sample.h"
 
-/** Writes what is so `now`, and the rates since `before`; without it (NULL), and wherever there is none, a rate is null. */
+/** Writes the state at `now`, and the rates since `before`; a rate is null if `before` is NULL or lacks the value. */
 void report_write(FILE *out, const struct sample *before, const struct sample *now);
 
 #endif

@@ -47,7 +47,7 @@ static size_t read_numbers(const char *text, uint64_t *numbers, size_t count)
 static bool take_cpu(struct sample *sample, char *line)
 {
     if (strncmp(line, "cpu", 3) != 0)
-        return false; /* they are the first lines, and much follows that is of no use here */
+        return false; /* these are the first lines; the rest is not needed */
     struct cpu_time *time = &sample->cpu;
     char *rest = line + 3;
     if (isdigit((unsigned char)*rest)) {
@@ -92,7 +92,7 @@ static bool take_memory(struct sample *sample, char *line)
     return true;
 }
 
-/* "0.34 0.20 0.18 1/80 11206"; read as whole numbers, as the decimal point is the locale's business elsewhere. */
+/* "0.34 0.20 0.18 1/80 11206"; read as whole numbers, because the locale decides the decimal point elsewhere. */
 static bool take_load(struct sample *sample, char *line)
 {
     unsigned whole[3], hundredths[3];

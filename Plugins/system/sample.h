@@ -1,4 +1,4 @@
-/* sample: what /proc says at one moment. Knows nothing of Sluice, nor of JSON. */
+/* sample: what /proc says at one moment. Independent of Sluice and JSON. */
 #ifndef SYSTEM_SAMPLE_H
 #define SYSTEM_SAMPLE_H
 
@@ -25,7 +25,7 @@ struct memory {
     uint64_t total, available, swap_total, swap_free;
 };
 
-/** A part that cannot be read, or that reads like nothing known, is absent; the others are there all the same. */
+/** A part that cannot be read, or has an unknown format, is absent; the others are still there. */
 struct sample {
     int64_t time_ns; /**< monotonic */
     bool has_cpu, has_memory, has_load, has_links;

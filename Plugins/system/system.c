@@ -1,10 +1,9 @@
 /*
- * system: how the machine is: CPU, memory, load and network, as one JSON object every `interval` seconds.
+ * system: the state of the machine: CPU, memory, load and network, as one JSON object every `interval` seconds.
  *
- * What it teaches: a non-blocking producer that makes its events from files. Reading /proc takes some tens of microseconds and
- * waits for nothing, so it may be done on the host's loop; the wait between two events is the host's. Also: a place that the
- * operator may configure (and a test does), and data that is built in memory of its own for each event, which the host has read
- * by the time of the next call.
+ * What it teaches: a non-blocking producer that creates its events from files. Reading /proc takes some tens of microseconds and
+ * never waits, so it can be done on the host's loop; the host waits between two events. Also: a directory that the operator can
+ * configure (and a test does), and data that is allocated for each event, which the host has read by the time of the next call.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -99,4 +98,4 @@ static const sluice_producer system_producer = {
     .close = system_close,
 };
 
-SLUICE_PLUGIN(host, "system", "1.0.0", "Reports how the machine is", &system_producer)
+SLUICE_PLUGIN(host, "system", "1.0.0", "Reports the state of the machine", &system_producer)

@@ -1,4 +1,4 @@
-/* beneath: files beneath a directory, and nothing else, whatever the path that a stranger gives. */
+/* beneath: files beneath a directory, and nothing else, whatever path a request has. */
 #ifndef TAIL_BENEATH_H
 #define TAIL_BENEATH_H
 

@@ -81,7 +81,7 @@ static int open_rotated(const struct follow *follow, const struct file_id *wante
     return file;
 }
 
-/* Opens what is to be read first. */
+/* Opens the file to read first. */
 static int open_first(const struct follow *follow, const struct file_id *wanted)
 {
     int named = beneath_file(follow->directory, follow->name);
@@ -130,7 +130,7 @@ ssize_t follow_read(const struct follow *follow, void *buffer, size_t size, off_
     return count;
 }
 
-/* Goes over to the file that has the name now. One that cannot be opened (yet) is waited for: its mode may be about to change. */
+/* Switches to the file that has the name now. If it cannot be opened (yet), waits for it: its mode may be about to change. */
 static enum follow_state take_over(struct follow *follow)
 {
     struct file_id id;
@@ -151,9 +151,9 @@ static enum follow_state take_over(struct follow *follow)
 }
 
 /*
- * Another file may have the name now. While it is empty the old one is still read: who writes a log goes on for a while in the
- * file that was renamed, until told to open the new one. Once the new one has content, the old one is read to its end a last
- * time, and left.
+ * Another file may have the name now. While it is empty, the old one is still read: the writer of a log continues for a while in
+ * the renamed file, until it is told to open the new one. Once the new one has content, the old one is read to its end for the
+ * last time, and closed.
  */
 static enum follow_state look_for_next(struct follow *follow)
 {

@@ -1,4 +1,4 @@
-/* follow: a file followed by its name, through rotation, truncation, deletion and re-creation. Knows nothing of Sluice. */
+/* follow: a file followed by its name, through rotation, truncation, deletion and recreation. Independent of Sluice. */
 #ifndef TAIL_FOLLOW_H
 #define TAIL_FOLLOW_H
 

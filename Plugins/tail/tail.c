@@ -1,10 +1,10 @@
 /*
  * tail: the lines of a growing file.
  *
- * What it teaches: a producer that blocks. Its `next` sleeps in poll() until the file grows, on a thread that the host gives
- * it, and `interrupt` ends that sleep through an eventfd from another thread. Also: a root that the operator configures, to which
- * a stranger's path is confined (beneath.c); ids that find the place again after the file was rotated; an event without data,
- * which gives a browser an id to return with before there is anything to read; and text of unknown origin made fit for an event.
+ * What it teaches: a producer that blocks. Its `next` sleeps in poll() until the file grows, on a thread of its own, and
+ * `interrupt` ends that sleep through an eventfd from another thread. Also: a root that the operator configures, to which a
+ * request's path is confined (beneath.c); IDs that find the position again after the file was rotated; an event without data,
+ * which gives a browser an ID to reconnect with before there is anything to read; and text of unknown origin made valid for an event.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -37,7 +37,7 @@ struct tail {
 
 /* ------------------------------------------------------------------------------------------------------------------ Ids */
 
-/* An id is the place to go on at, the file's inode and birth in hexadecimal and the offset: "2a01.18bd5c3e90f1a2b4-512". */
+/* An ID is the position to resume at: the file's inode and creation time in hexadecimal, and the offset: "2a01.18bd5c3e90f1a2b4-512". */
 static void put_id(struct tail *tail, sluice_event *event)
 {
     snprintf(tail->id, sizeof tail->id, "%" PRIx64 ".%" PRIx64 "-%jd", tail->follow.id.inode, tail->follow.id.birth_ns,
@@ -71,13 +71,13 @@ static void complain(sluice_stream *stream, int32_t level, const char *what, int
     host->log(stream, level, message);
 }
 
-/* The subscriber is told what concerns it; what the operator has to mend is in the log. */
+/* The subscriber is told what concerns it; what the operator has to correct is in the log. */
 static int32_t refuse_file(sluice_stream *stream, int error)
 {
     switch (error) {
     case EINVAL:
     case ENAMETOOLONG:
-        return refuse(stream, 400, "path: names from the root down, as \"app/app.log\", without \".\" and \"..\"");
+        return refuse(stream, 400, "path: expected a path below the root, such as \"app/app.log\"");
     case ENOENT:
     case ENOTDIR:
         return refuse(stream, 404, "path: no such file");
@@ -95,7 +95,7 @@ static int32_t refuse_file(sluice_stream *stream, int error)
     return refuse(stream, 503, "the file cannot be followed now");
 }
 
-/* Starts behind the last newline: a line that is being written is sent as a whole, later; of one that is long already, nothing. */
+/* Starts after the last newline: a line that is being written is sent as a whole, later; one that is already too long, not at all. */
 static void start_at_end(struct tail *tail)
 {
     struct lines *lines = &tail->lines;
@@ -108,7 +108,7 @@ static void start_at_end(struct tail *tail)
     lines->offset = newline != NULL ? from + (newline + 1 - lines->bytes) : lines->skipping ? status.st_size : 0;
 }
 
-/* Starts at `offset`, unless no line does: then the file was written anew since the id was made, and all of it is news. */
+/* Starts at `offset`, unless no line starts there: then the file was rewritten since the ID was sent, and all of it is new. */
 static void start_at(struct tail *tail, off_t offset)
 {
     char before;
@@ -120,7 +120,7 @@ static int32_t tail_open(sluice_stream *stream, void **state, const char *path, 
 {
     const char *root = host->config(stream, "root");
     if (root == NULL)
-        return refuse(stream, 403, "tail shows nothing before its \"root\" is configured");
+        return refuse(stream, 403, "tail needs its \"root\" to be configured");
     bool at_start = strcmp(from, "start") == 0;
     if (!at_start && strcmp(from, "end") != 0)
         return refuse(stream, 400, "from: \"start\" or \"end\"");
@@ -182,7 +182,7 @@ static bool put_line(struct tail *tail, enum line_kind kind, sluice_event *event
         event->data_length = (size_t)snprintf(tail->note, sizeof tail->note, "{\"omitted\":%" PRIu64 "}", tail->lines.omitted);
     }
     if (kind != LINE_BEGINNING)
-        put_id(tail, event); /* into the middle of a line nobody can come back */
+        put_id(tail, event); /* nobody can resume in the middle of a line */
     return true;
 }
 
@@ -198,7 +198,7 @@ static int32_t tail_next(void *state, sluice_event *event)
     if (!tail->announced) {
         tail->announced = true;
         if (!tail->lines.skipping) {
-            put_id(tail, event); /* without data: nobody is told, but a browser remembers it */
+            put_id(tail, event); /* without data: no script sees it, but a browser remembers the ID */
             return SLUICE_NEXT_EVENT;
         }
     }
@@ -234,7 +234,7 @@ static int32_t tail_next(void *state, sluice_event *event)
     return SLUICE_NEXT_WAIT; /* the stream must end: close comes next */
 }
 
-/* Comes from another thread, while `tail_next` waits. */
+/* Called on another thread, while `tail_next` waits. */
 static void tail_interrupt(void *state)
 {
     struct tail *tail = state;

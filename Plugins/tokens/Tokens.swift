@@ -4,7 +4,7 @@ import Sluice
 
 struct Tokens: Producer {
     static let route = "/v1/completions"
-    static let summary = "Goes on where a prompt ends, token by token"
+    static let summary = "Continues a prompt, token by token"
     static let options: ProducerOptions = [.body]
 
     @Parameter("max_tokens", min: 1, max: 100_000) var limit = 64

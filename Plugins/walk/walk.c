@@ -1,7 +1,7 @@
 /*
  * walk: the files below a directory, one event each, found by nftw(3).
  *
- * What it teaches: to wrap a C library that reports through a callback. nftw's carries no pointer of ours, so `bind` makes a
+ * What it teaches: wrapping a C library that reports through a callback. nftw's carries no pointer of ours, so `bind` creates a
  * function that does. The chapter in README.md builds this file step by step.
  */
 #define _GNU_SOURCE
@@ -14,26 +14,26 @@
 
 static const sluice_host *host;
 
-/* What nftw calls; "(str, ptr, i32, ptr) -> i32" in the words of `bind`. */
+/* What nftw calls; "(str, ptr, i32, ptr) -> i32" for `bind`. */
 typedef int visit_function(const char *path, const struct stat *status, int type, struct FTW *place);
 
-struct walk { /* what one stream knows */
+struct walk { /* the state of one stream */
     sluice_stream *stream;
-    visit_function *visit;  /* made by `bind`: calls walk_visit with this struct */
+    visit_function *visit;  /* created by `bind`: calls walk_visit with this struct */
     int64_t entries, failures;
-    size_t root_length;     /* of the path that strangers are not shown */
+    size_t root_length;     /* of the part of the path that is not shown */
     char start[PATH_MAX];
 };
 
 /* ------------------------------------------------------------------------------------------------------------ Sending */
 
-/* Sends an event. The queue has an end: if it is full, waits until there is room. False when the stream must end. */
+/* Sends an event. The queue is bounded: if it is full, waits until there is room. False when the stream must end. */
 static bool send(struct walk *walk, const sluice_event *event)
 {
     while (!host->is_cancelled(walk->stream)) {
         if (host->emit(walk->stream, event) != SLUICE_EMIT_FULL)
             return true;
-        host->sleep(walk->stream, 1000); /* shorter if there is room earlier: then the host wakes it */
+        host->sleep(walk->stream, 1000); /* less if there is room earlier: then the host wakes it */
     }
     return false;
 }
@@ -48,7 +48,7 @@ static bool send_comment(struct walk *walk)
     return send(walk, &event);
 }
 
-/* A name may hold any byte but '/' and NUL. As in a URL, what is not plain becomes %XX: nothing is lost, and it is always JSON. */
+/* A name may contain any byte but '/' and NUL. As in a URL, special bytes become %XX: nothing is lost, and it is JSON. */
 static void encode(const char *path, char *text)
 {
     static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._-~";
@@ -74,11 +74,11 @@ static const char *type_name(int type, const struct stat *status)
     }
 }
 
-/* The handler: nftw's arguments, with the walk before them. Anything but 0 ends the walk. */
+/* The handler: gets the walk, then nftw's arguments. Any result but 0 ends the walk. */
 static int walk_visit(struct walk *walk, const char *path, const struct stat *status, int type, struct FTW *place)
 {
     if (place->level == 0)
-        return 0; /* where it starts */
+        return 0; /* the start of the walk */
     if (strlen(path) >= PATH_MAX) { /* nftw goes deeper than the kernel can name */
         walk->failures++;
         return 0;
@@ -110,7 +110,7 @@ static int32_t walk_open(sluice_stream *stream, void **state, const char *path)
 {
     const char *configured = host->config(stream, "root");
     if (configured == NULL)
-        return refuse(stream, 403, "walk shows nothing before its \"root\" is configured");
+        return refuse(stream, 403, "walk needs its \"root\" to be configured");
     struct walk *walk = calloc(1, sizeof *walk);
     if (walk == NULL)
         return refuse(stream, 503, "out of memory");
@@ -138,13 +138,13 @@ static int32_t walk_open(sluice_stream *stream, void **state, const char *path)
     walk->visit = (visit_function *)host->bind(stream, "(str, ptr, i32, ptr) -> i32", (sluice_function)walk_visit, walk);
     if (walk->visit == NULL) { /* the log says why */
         free(walk);
-        return refuse(stream, 503, "no function can be made now");
+        return refuse(stream, 503, "no function can be created now");
     }
     *state = walk;
     return SLUICE_OPEN_OK;
 }
 
-/* One call walks it all, on the thread that the host gives a stream without SLUICE_NONBLOCKING. */
+/* One call walks everything, on the thread that the host gives to a stream without SLUICE_NONBLOCKING. */
 static int32_t walk_next(void *state, sluice_event *event)
 {
     struct walk *walk = state;
@@ -169,7 +169,7 @@ static int32_t walk_next(void *state, sluice_event *event)
 static int32_t walk_close(void *state, int32_t reason)
 {
     (void)reason;
-    free(state); /* nftw has returned, so nobody calls walk->visit any more; if somebody did, it would do nothing */
+    free(state); /* nftw has returned, so walk->visit is not called any more; a call would do nothing */
     return SLUICE_CLOSED;
 }
 

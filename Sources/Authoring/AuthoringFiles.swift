@@ -33,9 +33,9 @@ package struct AuthoringFiles: Sendable, Equatable {
             tree = Self.parent(of: tree)
         }
         throw CommandFailure(
-            "sluice.h and the library for Swift are not there: looked for include/ and Sluice/ in \(share), and for a tree of "
-                + "Sluice (Package.swift, include/, Sources/Sluice/) in \(folder) and the folders above it; put them beside the "
-                + "executable, or run it from its tree")
+            "sluice.h and the Swift library were not found: looked for include/ and Sluice/ in \(share), and for a source tree of "
+                + "Sluice (Package.swift, include/, Sources/Sluice/) in \(folder) and the directories above it; put them beside the "
+                + "executable, or run it from its source tree")
     }
 
     /// Those of this process.

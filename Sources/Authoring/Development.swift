@@ -183,7 +183,7 @@ package final class Development: Sendable {
             } while watch.waitForChange()
             isOver.post()
         }
-        guard isStarted else { throw CommandFailure("the system has no thread to give (ulimit -u?)") }
+        guard isStarted else { throw CommandFailure("no thread can be started (ulimit -u?)") }
         state.withLock { $0.isWatching = true }
     }
 

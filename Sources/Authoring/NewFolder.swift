@@ -40,8 +40,8 @@ package struct NewFolder: Sendable {
     package func write(to path: String) throws(CommandFailure) {
         guard mkdir(path, 0o755) == 0 else {
             throw errno == EEXIST
-                ? CommandFailure("\(path) is there already: nothing is overwritten; choose another name, or --dir")
-                : CommandFailure("\(path) can't be made: \(systemError())")
+                ? CommandFailure("\(path) already exists, and nothing is overwritten; choose another name or --dir")
+                : CommandFailure("\(path) can't be created: \(systemError())")
         }
         do throws(CommandFailure) {
             for file in files { try writeNewFile(file.text, to: "\(path)/\(file.name)") }
@@ -66,7 +66,7 @@ package struct NewFolder: Sendable {
             }
 
             func finalize(_ reason: CloseReason) {
-                // The last act of each stream, however it ended.
+                // Runs last for each stream, however it ended.
             }
         }
 
@@ -86,7 +86,7 @@ package struct NewFolder: Sendable {
 
             static const sluice_host *host;
 
-            struct \(c)_stream { /* what one stream knows; each subscriber gets its own */
+            struct \(c)_stream { /* the state of one stream; each subscriber has its own */
                 int64_t interval_ms;
             };
 
@@ -122,7 +122,7 @@ package struct NewFolder: Sendable {
                 .flags = SLUICE_NONBLOCKING,
                 .name = "\(name.text)",
                 .description = "{\\"hello\\":\\"world\\"} every `interval` seconds",
-                .parameters = "interval: f64 in 0.001...86400 = 1.0", /* seconds; all else is answered with 400 */
+                .parameters = "interval: f64 in 0.001...86400 = 1.0", /* seconds; other values are answered with 400 */
                 .open = SLUICE_OPEN(\(c)_open),
                 .next = \(c)_next,
                 .close = \(c)_close,
@@ -153,7 +153,7 @@ package struct NewFolder: Sendable {
           source.onopen = () => byId("state").textContent = "listening"
           source.onerror = () => byId("state").textContent = "reconnecting"
 
-          // From `sluice dev` only: what became of the source that was saved.
+          // Sent only by `sluice dev`: the result of building the saved source.
           source.addEventListener("sluice-build", event => {
             const build = JSON.parse(event.data)
             byId("build").textContent = build.file + (build.ok ? " is built\\n" : " is not built\\n") + build.text
@@ -205,15 +205,16 @@ package struct NewFolder: Sendable {
     private var readme: String {
         let other =
             switch language {
-            case .c: "`make` builds it without Sluice's command; `make SLUICE_INCLUDE=…` says where `sluice.h` is."
+            case .c:
+                "`make` builds it without the `sluice` command; `make SLUICE_INCLUDE=…` sets the directory of `sluice.h`."
             case .swift:
-                "`swift build` builds it, too, as `.build/debug/lib\(name.text).so`; `SLUICE_PACKAGE` says where the sources of "
+                "`swift build` builds it, too, as `.build/debug/lib\(name.text).so`; `SLUICE_PACKAGE` sets the directory of the sources of "
                     + "Sluice are."
             }
         let commands = [
-            ("sluice run \(sourceName) interval=0.5", "one stream, here"),
-            ("sluice dev .", "serve it; what is saved is built and taken up at once"),
-            ("sluice build \(sourceName)", "\(name.text).so, to be put where a server finds its plugins"),
+            ("sluice run \(sourceName) interval=0.5", "print one stream"),
+            ("sluice dev .", "serve it, and rebuild it when a file is saved"),
+            ("sluice build \(sourceName)", "create \(name.text).so, for a server's plugin directory"),
         ]
         let width = commands.map(\.0.count).max() ?? 0
         let lines = commands.map { $0 + String(repeating: " ", count: width - $0.count) + "  # \($1)" }

@@ -106,8 +106,8 @@ package final class PluginBuilder: Sendable {
                 scratch: scratch)
             guard ending.status == 0 else {
                 throw CommandFailure(
-                    "\(file): the compiler does not say what it reads (-M fails with status \(ending.status)), so nobody knows who "
-                        + "could change it; use another compiler, or pass --insecure-plugins")
+                    "\(file): the compiler does not list the files that it reads (-M fails with status \(ending.status)), so it is unknown who "
+                        + "can change them; use another compiler, or pass --insecure-plugins")
             }
             found.formUnion(MakeRule.prerequisites(in: String(decoding: try contents(of: list), as: UTF8.self)))
         }
@@ -119,17 +119,17 @@ package final class PluginBuilder: Sendable {
     ) throws(CommandFailure) -> [String] {
         let compiler = try toolchain.swiftCompiler()
         guard let cache else {
-            throw CommandFailure("no folder to keep the compiled library in: set HOME or XDG_CACHE_HOME")
+            throw CommandFailure("no directory to cache the compiled library in: set HOME or XDG_CACHE_HOME")
         }
         let kept = try Self.made(cache)
         if !choices.acceptsInsecureFiles, let objection = WriteAccess.ofThisProcess.objection(to: kept) {
             throw CommandFailure(
-                "\(kept), where the compiled library for Swift is kept: \(objection)")
+                "\(kept), the cache of the compiled Swift library: \(objection)")
         }
         let words = CompilerWords(include: files.include, choices: choices, headerCache: "\(kept)/headers")
         let library = SwiftLibrary(files: files, words: words, compiler: compiler, cache: kept, scratch: scratch)
         let folder = try library.folder { command throws(CommandFailure) in
-            let note = "sluice: compiling the library for Swift first, once for this compiler (kept in \(kept))\n"
+            let note = "sluice: compiling the Swift library first, once for this compiler (cached in \(kept))\n"
             writeFully(note, to: STDERR_FILENO)
             let ending = try run(command, scratch: scratch)
             // Not the author's errors, but whoever reads on needs them.
@@ -164,7 +164,7 @@ package final class PluginBuilder: Sendable {
         if isEnded { program.end() }
         defer { running.withLock { $0.program = nil } }
         let ending = try program.run()
-        guard !self.isEnded else { throw CommandFailure("interrupted, and nothing is built") }
+        guard !self.isEnded else { throw CommandFailure("interrupted; nothing was built") }
         return ending
     }
 

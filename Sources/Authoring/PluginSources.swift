@@ -29,12 +29,12 @@ package struct PluginSources: Sendable, Equatable {
             guard status.st_mode & S_IFMT == S_IFDIR else { continue }
             guard arguments.count == 1 else {
                 throw UsageError(
-                    "\(argument) is a folder: name either one folder or files; each call builds one plugin")
+                    "\(argument) is a directory: give either one directory or files; each call builds one plugin")
             }
             files = try Self.sources(in: argument)
             name = Self.folderName(argument)
             guard !files.isEmpty else {
-                throw CommandFailure("\(argument): there is no .c or .swift file in it")
+                throw CommandFailure("\(argument): it contains no .c or .swift file")
             }
         }
         try self.init(files: files, name: name)
@@ -51,7 +51,7 @@ package struct PluginSources: Sendable, Equatable {
         guard let language = languages.first else { throw UsageError("no file to build") }
         if let other = zip(files, languages).first(where: { $1 != language }) {
             throw UsageError(
-                "\(files[0]) and \(other.0): a plugin is in one language; keep C and Swift in folders of their own, or use SwiftPM, "
+                "\(files[0]) and \(other.0): a plugin is written in one language; keep C and Swift in separate directories, or use SwiftPM, "
                     + "which builds both")
         }
         self.language = language

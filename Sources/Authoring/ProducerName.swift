@@ -5,7 +5,7 @@ package struct ProducerName: Sendable, Equatable {
     let text: String
 
     static let rule =
-        "a name is 1 to 64 lower-case letters, digits and, inside, '-', '_' or '.', and begins with a letter: my-ticker"
+        "a name has at most 64 characters: a lower-case letter, then lower-case letters and digits, and '-', '_' or '.' between them, as in my-ticker"
 
     /// - Throws: what is wrong with it.
     package init(_ text: String) throws(UsageError) {

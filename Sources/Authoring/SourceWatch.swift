@@ -14,7 +14,7 @@ final class SourceWatch: Sendable {
     init() throws(CommandFailure) {
         var ends: [Int32] = [-1, -1]
         guard let kernel = KernelWatch(), sluice_pipe(&ends) == 0 else {
-            throw CommandFailure("no folder can be watched: \(systemError()) (fs.inotify.max_user_instances?)")
+            throw CommandFailure("directories can't be watched: \(systemError()) (fs.inotify.max_user_instances?)")
         }
         self.kernel = kernel
         (stopReading, stopWriting) = (ends[0], ends[1])
@@ -26,9 +26,15 @@ final class SourceWatch: Sendable {
     func add(_ folder: String) throws(CommandFailure) {
         for step in PathSteps(folder) { kernel.add(step.directory, KernelWatch.names) }
         guard kernel.add(folder) >= 0 else {
-            throw CommandFailure(
-                "\(folder) can't be watched: \(systemError())"
-                    + (errno == ENOSPC ? "; raise fs.inotify.max_user_watches" : ""))
+            let (code, reason) = (errno, systemError())
+            switch code {
+            case ENOENT, ENOTDIR:
+                throw CommandFailure(
+                    "\(folder): the directory can't be read (\(reason)); create it, or name another one")
+            case ENOSPC:
+                throw CommandFailure("\(folder) can't be watched: \(reason); raise fs.inotify.max_user_watches")
+            default: throw CommandFailure("\(folder) can't be watched: \(reason)")
+            }
         }
     }
 
@@ -41,14 +47,14 @@ final class SourceWatch: Sendable {
 
     /// Waits for a change, and then until nothing more happens: editors and compilers save in several steps.
     /// - Parameters:
-    ///   - quiet: how long nothing must happen. Milliseconds.
-    ///   - most: after so long a change is told although more happens. Milliseconds.
+    ///   - quietMilliseconds: how long nothing must happen.
+    ///   - mostMilliseconds: after so long a change is told although more happens.
     /// - Returns: `false` once `stop` was called.
-    func waitForChange(quiet: Int32 = 30, most: Int32 = 500) -> Bool {
+    func waitForChange(quietMilliseconds: Int32 = 30, mostMilliseconds: Int32 = 500) -> Bool {
         guard wait(-1) else { return false }
-        for _ in 0..<max(1, most / max(1, quiet)) {
+        for _ in 0..<max(1, mostMilliseconds / max(1, quietMilliseconds)) {
             guard kernel.drain() else { return wait(0) }
-            guard wait(quiet) else { return false }
+            guard wait(quietMilliseconds) else { return false }
         }
         return true
     }

@@ -21,7 +21,7 @@ struct SwiftLibrary {
     static func cacheFolder(environment: [String: String]) throws(CommandFailure) -> String {
         if let folder = environment["XDG_CACHE_HOME"], folder.hasPrefix("/") { return "\(folder)/sluice" }
         guard let home = environment["HOME"], home.hasPrefix("/") else {
-            throw CommandFailure("no folder to keep the compiled library in: set HOME or XDG_CACHE_HOME")
+            throw CommandFailure("no directory to cache the compiled library in: set HOME or XDG_CACHE_HOME")
         }
         return "\(home)/.cache/sluice"
     }
@@ -66,11 +66,11 @@ struct SwiftLibrary {
         let ending = try run(words.swiftLibrary(compiler: compiler, files: paths, folder: partial))
         guard ending.status == 0 else {
             throw CommandFailure(
-                "the library Sluice in \(files.library) does not compile with \(compiler[0]); Swift 6.3 or later is needed"
+                "the Swift library in \(files.library) does not compile with \(compiler[0]); Swift 6.3 or later is needed"
             )
         }
         if rename(partial, folder) != 0, access("\(folder)/\(Self.objectName)", R_OK) != 0 {
-            throw CommandFailure("\(folder) can't be made: \(systemError())")
+            throw CommandFailure("\(folder) can't be created: \(systemError())")
         }
         return folder
     }

@@ -38,7 +38,7 @@ struct Toolchain: Sendable {
         if let name = named.first {
             guard let found = find(name) else {
                 throw CommandFailure(
-                    "\(variable) names '\(name)', which is not there; correct it, or unset \(variable)")
+                    "\(variable) names '\(name)', which does not exist; correct it, or unset \(variable)")
             }
             return [found] + named.dropFirst()
         }

@@ -119,7 +119,7 @@ static void tell(const struct fatal *signal, int number, const siginfo_t *info, 
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     line_begin(&line, log_is_json, now.tv_sec, now.tv_nsec,
-        is_sent || !signal->is_own ? "the server is killed by a signal"
+        is_sent || !signal->is_own ? "the server was killed by a signal"
         : is_in_call               ? "the server crashed in a call of a plugin"
         : place.plugin             ? "the server crashed in code of a plugin, on a thread that is in no call"
                                    : "the server crashed");

@@ -69,7 +69,7 @@ final class CallTimes: Sendable {
     /// The first so many are kept.
     private static let samplesMax = 20_000
 
-    func add(_ function: Function, _ nanoseconds: Int64) {
+    func add(_ function: Function, _ nanoseconds: Nanoseconds) {
         samples.withLock { all in
             all[function, default: Samples()].count += 1
             if all[function]!.nanoseconds.count < Self.samplesMax { all[function]!.nanoseconds.append(nanoseconds) }
@@ -78,10 +78,9 @@ final class CallTimes: Sendable {
 
     struct Summary {
         let count: Int
-        /// Nanoseconds.
-        let median: Int64
-        /// Nine of ten calls were faster, so that a machine which is busy elsewhere accuses nobody. Nanoseconds.
-        let ninth: Int64
+        let median: Nanoseconds
+        /// Nine of ten calls were faster, so that a machine which is busy elsewhere accuses nobody.
+        let ninth: Nanoseconds
     }
 
     func summary(of function: Function) -> Summary? {

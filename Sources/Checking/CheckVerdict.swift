@@ -19,11 +19,11 @@ struct CheckVerdict {
 
     private struct Producer: Encodable {
         let name: String
-        var trials: [Trial] = []
+        var scenarios: [ScenarioRecord] = []
     }
 
-    private struct Trial: Encodable {
-        let trial: String
+    private struct ScenarioRecord: Encodable {
+        let scenario: String
         let verdict: String
         @OrNull var skipped: String?
         let findings: [Finding]
@@ -42,7 +42,7 @@ struct CheckVerdict {
         if !writesJSON { say("\(file), seed \(seed)") }
     }
 
-    mutating func take(_ outcome: TrialRun.Outcome, of trial: CheckTrial, producer: String) {
+    mutating func take(_ outcome: ScenarioRun.Outcome, of scenario: Scenario, producer: String) {
         if producers.last?.name != producer {
             producers.append(Producer(name: producer))
             if !writesJSON { say("\n\(producer)") }
@@ -50,9 +50,10 @@ struct CheckVerdict {
         findingCount += outcome.findings.count
         let word = outcome.skipped != nil ? "skipped" : outcome.findings.isEmpty ? "good" : "BAD"
         if writesJSON {
-            producers[producers.count - 1].trials.append(Self.record(outcome, trial, word))
+            producers[producers.count - 1].scenarios.append(Self.record(outcome, scenario, word))
         } else {
-            say("  \(padded(trial.rawValue, 11)) \(padded(word, 8)) \(outcome.skipped ?? trial.title)")
+            let shown = ["good": "passed", "BAD": "FAILED"][word] ?? word
+            say("  \(padded(scenario.rawValue, 11)) \(padded(shown, 8)) \(outcome.skipped ?? scenario.title)")
             for finding in outcome.findings { say("      \(finding.kind.rawValue): \(finding.text)") }
             for figure in outcome.figures { say("      \(figure.name): \(figure.value)") }
         }
@@ -63,19 +64,20 @@ struct CheckVerdict {
         guard writesJSON else {
             return say(
                 findingCount == 0
-                    ? "\ngood: nothing was found"
-                    : "\nbad: \(findingCount) finding\(findingCount == 1 ? "" : "s"); --seed \(seed) tries the same again"
+                    ? "\npassed: nothing was found"
+                    : "\nfailed: \(findingCount) finding\(findingCount == 1 ? "" : "s"); --seed \(seed) repeats this run"
             )
         }
         let summary = Summary(file: file, seed: "\(seed)", verdict: verdict, producers: producers)
         writeFully(JSONText.pretty(summary), to: STDOUT_FILENO)
     }
 
-    private static func record(_ outcome: TrialRun.Outcome, _ trial: CheckTrial, _ word: String) -> Trial {
-        Trial(
-            trial: trial.rawValue, verdict: word.lowercased(), skipped: outcome.skipped, findings: outcome.findings,
+    private static func record(_ outcome: ScenarioRun.Outcome, _ scenario: Scenario, _ word: String) -> ScenarioRecord {
+        ScenarioRecord(
+            scenario: scenario.rawValue, verdict: word.lowercased(), skipped: outcome.skipped,
+            findings: outcome.findings,
             figures: Dictionary(outcome.figures.map { ($0.name, $0.value) }) { first, _ in first },
-            milliseconds: "\(outcome.duration)")
+            milliseconds: "\(outcome.durationMilliseconds)")
     }
 
     private func padded(_ text: String, _ width: Int) -> String {

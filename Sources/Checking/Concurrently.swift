@@ -12,7 +12,7 @@ func concurrently<Item: Sendable>(_ items: [Item], threads: Int, _ body: @escapi
     let done = Semaphore()
     var others = 0
     for _ in 1..<max(2, min(threads, items.count)) where items.count > 1 && threads > 1 {
-        let isStarted = startThread(named: "sluice-trial", stackBytes: 512 * 1024) {
+        let isStarted = startThread(named: "sluice-scenario", stackBytes: 512 * 1024) {
             work()
             done.post()
         }

@@ -10,24 +10,24 @@ package import ProducerInterface
 package struct PluginCheck {
     private let file: String
     private let producers: [String]
-    private let trials: [CheckTrial]
+    private let scenarios: [Scenario]
     private let values: [StreamRequest.Field]
     private let options: [String]
     private let isInsecure: Bool
 
     /// - Parameters:
     ///   - producers: only these; empty: all.
-    ///   - trials: only these; empty: all.
+    ///   - scenarios: only these; empty: all.
     ///   - values: of parameters, for the producers that have them.
     ///   - configuration: the file with the producers' sections.
     ///   - isInsecure: the plugin is also loaded if others could change it.
     package init(
-        of file: String, producers: [String], trials: [CheckTrial], values: [StreamRequest.Field],
+        of file: String, producers: [String], scenarios: [Scenario], values: [StreamRequest.Field],
         configuration: String?, isInsecure: Bool
     ) {
         self.file = file
         self.producers = producers
-        self.trials = trials.isEmpty ? CheckTrial.allCases : trials
+        self.scenarios = scenarios.isEmpty ? Scenario.allCases : scenarios
         self.values = values
         options = (configuration.map { ["--config", $0] } ?? []) + (isInsecure ? ["--insecure-plugins"] : [])
         self.isInsecure = isInsecure
@@ -46,17 +46,17 @@ package struct PluginCheck {
         try checkNames(declaration)
         var verdict = CheckVerdict(file: file, seed: seed, writesJSON: writesJSON)
         verdict.begin()
-        // Of a crash only the signal matters here; the runtime's own report would take longer than the trial.
+        // Of a crash only the signal matters here; the runtime's own report would take longer than the scenario.
         setenv("SWIFT_BACKTRACE", "enable=no", 1)
         for each in declaration.producers where producers.isEmpty || producers.contains(each.description.name) {
             let own = values.filter { value in each.signature.parameters.contains { $0.name == value.name } }
-            for trial in CheckTrial.allCases where trials.contains(trial) {
-                let run = TrialRun(
-                    file: file, producer: each.description.name, trial: trial, seed: seed,
+            for scenario in Scenario.allCases where scenarios.contains(scenario) {
+                let run = ScenarioRun(
+                    file: file, producer: each.description.name, scenario: scenario, seed: seed,
                     words: own.map { "\($0.name)=\($0.value)" } + options)
                 let outcome = try Termination.noting(during: run.run)
                 guard !Termination.isRequested else { throw CommandFailure("interrupted") }
-                verdict.take(outcome, of: trial, producer: each.description.name)
+                verdict.take(outcome, of: scenario, producer: each.description.name)
             }
         }
         verdict.end()

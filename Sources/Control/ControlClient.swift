@@ -23,10 +23,11 @@ package struct ControlClient {
         else {
             throw CommandFailure(
                 monotonicNanoseconds() >= deadline
-                    ? "the server did not answer within \(seconds) s" : "the server hung up without an answer")
+                    ? "the server did not answer within \(seconds) s"
+                    : "the server closed the connection without an answer")
         }
         guard let head = JSONText.decoded(ControlAnswer.Head.self, from: line) else { throw Self.foreignAnswer }
-        guard head.ok else { throw CommandFailure(head.error ?? "the server refuses, and says no more") }
+        guard head.ok else { throw CommandFailure(head.error ?? "the server refused, without a reason") }
         return line
     }
 
@@ -39,6 +40,6 @@ package struct ControlClient {
     }
 
     private static var foreignAnswer: CommandFailure {
-        CommandFailure("the server's answer is not of this protocol")
+        CommandFailure("the server's answer does not follow the protocol")
     }
 }

@@ -63,14 +63,15 @@ package enum ControlPath {
     /// Makes the standard directory, and checks that it is nobody else's.
     package static func prepare(_ directory: String) throws(CommandFailure) {
         guard mkdir(directory, 0o700) == 0 || errno == EEXIST else {
-            throw CommandFailure("\(directory): cannot be made (\(systemError()))")
+            throw CommandFailure("\(directory): can't be created (\(systemError()))")
         }
         var status = stat()
         guard lstat(directory, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, status.st_uid == geteuid(),
             status.st_mode & 0o077 == 0
         else {
             throw CommandFailure(
-                "\(directory): is not a directory of this user's (\(geteuid())) that only they can enter")
+                "\(directory): must be a directory that belongs to this user (\(geteuid())) and that no one else can enter"
+            )
         }
     }
 

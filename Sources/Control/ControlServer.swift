@@ -18,11 +18,10 @@ package final class ControlServer: Sendable {
 
     /// Clients at a time.
     static let clientsMax = 16
-    /// How long a client may take to send a request, and to read its answer. Nanoseconds.
-    static let patience: Int64 = 5_000_000_000
+    /// How long a client may take to send a request, and to read its answer.
+    static let patience: Nanoseconds = 5_000_000_000
     /// How long one that is turned away may take to ask, and to take the answer: nobody else is let in meanwhile.
-    /// Nanoseconds.
-    private static let turnAwayPatience: Int64 = 100_000_000
+    private static let turnAwayPatience: Nanoseconds = 100_000_000
 
     package init(_ socket: ControlSocket, logger: Logger, answering answer: @escaping Answering) {
         self.socket = socket
@@ -30,7 +29,7 @@ package final class ControlServer: Sendable {
         self.answer = answer
     }
 
-    /// - Returns: `false` if the system has no thread to give.
+    /// - Returns: `false` if no thread can be started.
     package func start() -> Bool {
         startThread(named: "sluice-control", stackBytes: 512 * 1024) { [self] in accept() }
     }
@@ -64,7 +63,7 @@ package final class ControlServer: Sendable {
         }
         guard clients.add(1, ordering: .relaxed).newValue <= Self.clientsMax else {
             clients.subtract(1, ordering: .relaxed)
-            return turnAway(client, "\(Self.clientsMax) clients are here already; try again")
+            return turnAway(client, "\(Self.clientsMax) clients are already connected; try again")
         }
         let isStarted = startThread(named: "sluice-client", stackBytes: 1 << 20) { [self] in
             serve(client)
@@ -72,7 +71,7 @@ package final class ControlServer: Sendable {
         }
         if !isStarted {
             clients.subtract(1, ordering: .relaxed)
-            turnAway(client, "the system has no thread to give")
+            turnAway(client, "no thread can be started")
         }
     }
 
@@ -111,7 +110,9 @@ package final class ControlServer: Sendable {
 
     /// - Returns: `false` if the client is gone, or does not read.
     @discardableResult
-    private func send(_ answer: ControlAnswer, to client: UnixSocket, within nanoseconds: Int64 = patience) -> Bool {
+    private func send(_ answer: ControlAnswer, to client: UnixSocket, within nanoseconds: Nanoseconds = patience)
+        -> Bool
+    {
         client.write(
             answer.line + [UInt8(ascii: "\n")], deadline: monotonicNanoseconds() + nanoseconds,
             now: monotonicNanoseconds)

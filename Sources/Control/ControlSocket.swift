@@ -39,7 +39,7 @@ package final class ControlSocket: Sendable {
         do {
             socket = try bound.get()
         } catch {
-            throw CommandFailure("control socket \(path): \(error); name another place with --control")
+            throw CommandFailure("control socket \(path): \(error); choose another path with --control")
         }
         var status = stat()
         guard listen(socket.descriptor, Self.backlog) == 0, lstat(path, &status) == 0 else {
@@ -56,14 +56,14 @@ package final class ControlSocket: Sendable {
         var status = stat()
         guard lstat(path, &status) == 0 else { return true }
         guard status.st_mode & S_IFMT == S_IFSOCK else {
-            throw CommandFailure("control socket \(path): there is a file of that name; name another with --control")
+            throw CommandFailure("control socket \(path): a file of that name exists; choose another with --control")
         }
         switch UnixSocket.connect(to: path) {
         case .success(let socket):
             socket.close()
             throw CommandFailure(
-                "control socket \(path): another server uses it; stop that one, or name another socket with --control, "
-                    + "or none with --control none")
+                "a server already serves this directory, or uses this control socket (\(path)); stop it, run 'sluice reload', "
+                    + "or choose another socket with --control")
         case .failure(let error): return error.code == ECONNREFUSED || error.code == ENOENT
         }
     }

@@ -42,7 +42,7 @@ package struct ReloadOutcome: Codable, Sendable, Equatable {
         add("removed", removed)
         add("renamed", renamed)
         add("settings", changedSettings)
-        add("not now", fixedSettings, ": needs a new start of the server")
+        add("not now", fixedSettings, ": needs a restart of the server")
         lines.append("unchanged  \(unchanged ?? 0)")
         for refusal in refusals ?? [] { add("refused", [refusal]) }
         // The texts are the plugins': none of them may drive the terminal.

@@ -9,8 +9,10 @@ package import CommandOutput
 package struct ServerStatus: Codable, Sendable {
     @OrNull package var version: String?
     @OrNull package var pid: Int?
-    /// "127.0.0.1:8080".
+    /// Of the first listener: "127.0.0.1:8080".
     @OrNull package var address: String?
+    /// Of all listeners: "http://127.0.0.1:8080".
+    @OrNull package var urls: [String]?
     /// Of the plugins.
     @OrNull package var directory: String?
     @OrNull package var uptimeSeconds: Double?
@@ -21,14 +23,17 @@ package struct ServerStatus: Codable, Sendable {
     @OrNull package var isReloading: Bool?
 
     @OrNull package var openStreams: Int?
-    /// Of those, the ones that should have ended and have not.
+    @OrNull package var sharedStreams: Int?
+    /// Of the open streams, the ones that should have ended and have not.
     @OrNull package var stuckStreams: Int?
     @OrNull package var threads: Int?
     @OrNull package var refusedRequests: Int?
     @OrNull package var connections: Int?
     /// What the requests of resumable streams take, which are kept for a reload.
     @OrNull package var keptRequestBytes: Int?
-    /// Calls that do not return, and whose loops go on without them.
+    /// In the order of the loops' numbers.
+    @OrNull package var loops: [Loop]?
+    /// Calls that do not return, and whose loops continue without them.
     @OrNull package var hangingCalls: [HangingCall]?
 
     /// Every image that was ever loaded stays mapped: how many, and how much address space they have.
@@ -41,6 +46,11 @@ package struct ServerStatus: Codable, Sendable {
     @OrNull package var refusals: [Refusal]?
 
     package init() {}
+
+    package struct Loop: Codable, Sendable {
+        /// Streams and connections in its table.
+        @OrNull package var rows: Int?
+    }
 
     package struct HangingCall: Codable, Sendable {
         @OrNull package var plugin: String?

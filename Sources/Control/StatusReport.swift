@@ -1,135 +1,114 @@
 import EventStream
 import Glibc
 import ProducerInterface
-package import StreamRuntime
-import SystemCalls
+import StreamRuntime
+package import SystemCalls
 
-/// Looks at a running server, and says how it stands.
+/// Says how a running server stands.
 package struct StatusReport: Sendable {
-    /// What a status tells that is not the runtime's own.
-    package struct Surroundings: Sendable {
+    /// What a status tells that does not change while the server runs.
+    package struct Identity: Sendable {
         let version: String
-        /// "127.0.0.1:8080".
-        let address: String
+        /// Of the first listener: "127.0.0.1:8080".
+        let address: String?
+        /// Of all listeners: "http://127.0.0.1:8080".
+        let urls: [String]
         /// Of the plugins.
         let directory: String
-        /// Monotonic nanoseconds.
-        let startedAt: Int64
-        let connectionCount: @Sendable () -> Int
-        let images: @Sendable () -> ImageSpace
-        let changedLibraries: @Sendable () -> [ServerStatus.ChangedLibrary]
+        let startedAt: MonotonicNanoseconds
 
         package init(
-            version: String, address: String, directory: String, startedAt: Int64,
-            connectionCount: @escaping @Sendable () -> Int, images: @escaping @Sendable () -> ImageSpace,
-            changedLibraries: @escaping @Sendable () -> [ServerStatus.ChangedLibrary]
+            version: String, address: String?, urls: [String], directory: String, startedAt: MonotonicNanoseconds
         ) {
             self.version = version
             self.address = address
+            self.urls = urls
             self.directory = directory
             self.startedAt = startedAt
-            self.connectionCount = connectionCount
-            self.images = images
-            self.changedLibraries = changedLibraries
         }
     }
 
-    /// How much address space the images of plugins have.
-    package struct ImageSpace: Sendable {
-        let count: Int
-        let bytes: Int
-        let bytesOfImage: @Sendable (LoadedImage) -> Int
-
-        package init(count: Int, bytes: Int, of bytesOfImage: @escaping @Sendable (LoadedImage) -> Int) {
-            self.count = count
-            self.bytes = bytes
-            self.bytesOfImage = bytesOfImage
-        }
-    }
-
-    private let runtime: Runtime
-    private let reloader: Reloader
+    private let identity: Identity
     private let desk: ReloadDesk
-    private let surroundings: Surroundings
+    private let figures: @Sendable () -> ServerFigures
 
-    /// A loop that a producer holds up is not waited for any longer.
-    private static let surveySeconds = 2
-
-    package init(runtime: Runtime, reloader: Reloader, desk: ReloadDesk, surroundings: Surroundings) {
-        self.runtime = runtime
-        self.reloader = reloader
+    /// - Parameter figures: is asked from the threads that `status` is called on, and may take some milliseconds.
+    package init(_ identity: Identity, desk: ReloadDesk, figures: @escaping @Sendable () -> ServerFigures) {
+        self.identity = identity
         self.desk = desk
-        self.surroundings = surroundings
+        self.figures = figures
     }
 
     /// How it stands now. Any thread but the loops'; takes some milliseconds.
     package func status() -> ServerStatus {
-        let survey = survey()
-        let images = surroundings.images()
+        let figures = figures()
+        let streams = figures.runtime.streams
         let now = monotonicNanoseconds()
         let record = desk.record
         var status = ServerStatus()
-        status.version = surroundings.version
+        status.version = identity.version
         status.pid = Int(getpid())
-        status.address = surroundings.address
-        status.directory = surroundings.directory
-        status.uptimeSeconds = Self.seconds(now - surroundings.startedAt)
+        status.address = identity.address
+        status.urls = identity.urls
+        status.directory = identity.directory
+        status.uptimeSeconds = Self.seconds(now - identity.startedAt)
         status.reloads = record.count
         status.lastReload = record.lastAt.map { Int($0) }
         status.isReloading = record.isReloading
-        status.openStreams = runtime.openStreams
-        status.stuckStreams = runtime.stuckStreams
-        status.threads = runtime.usedThreads
-        status.refusedRequests = runtime.refusedRequests
-        status.connections = surroundings.connectionCount()
-        status.keptRequestBytes = runtime.keptRequestBytes
-        status.hangingCalls = runtime.hangingCalls.map { Self.hangingCall($0, now) }
-        status.images = images.count
-        status.imageBytes = images.bytes
-        status.generations = reloader.standings.map { Self.generation($0, survey, images, now) }
-        status.changedLibraries = surroundings.changedLibraries()
+        status.openStreams = streams.open
+        status.sharedStreams = figures.runtime.hubs.open
+        status.stuckStreams = streams.stuck
+        status.threads = streams.threads
+        status.refusedRequests = streams.refusedRequests
+        status.connections = figures.connections.open
+        status.keptRequestBytes = streams.keptRequestBytes
+        status.loops = figures.runtime.loops.map { ServerStatus.Loop(rows: $0.rows) }
+        status.hangingCalls = figures.runtime.hangingCalls.map { Self.hangingCall($0, now) }
+        status.images = figures.images?.count
+        status.imageBytes = figures.images?.bytes
+        status.generations = figures.runtime.generations.map { Self.generation($0, figures.images, now) }
+        status.changedLibraries = figures.images?.changedLibraries
         status.refusals = record.refusals.map { ServerStatus.Refusal(at: Int($0.at), error: $0.error) }
         return status
     }
 
     private static func generation(
-        _ standing: Reloader.Standing, _ survey: StreamSurvey?, _ images: ImageSpace, _ now: Int64
+        _ figures: GenerationFigures, _ images: ServerFigures.ImageFigures?, _ now: MonotonicNanoseconds
     ) -> ServerStatus.Generation {
-        let share = survey?.share(of: standing.generation)
+        let holders = figures.streams?.holders ?? []
         var generation = ServerStatus.Generation()
-        generation.plugin = standing.generation.plugin
-        generation.generation = standing.generation.number
-        generation.state = standing.retired == nil ? "serving" : "draining"
-        generation.reason = standing.retired?.reason.name
-        generation.file = standing.image.path
-        generation.content = standing.image.content
-        generation.ageSeconds = seconds(now - standing.loadedAt)
-        generation.drainingSeconds = standing.retired.map { seconds(now - $0.at) }
-        generation.imageBytes = images.bytesOfImage(standing.image)
-        generation.openStreams = standing.generation.liveStreams
-        generation.subscribers = share?.subscribers
-        generation.oldestStreamSeconds = share?.holders.first.map { seconds($0.ageNanoseconds) }
-        generation.trial = standing.trial.map { trial in
+        generation.plugin = figures.image.plugin
+        generation.generation = figures.number
+        generation.state = figures.retired == nil ? "serving" : "draining"
+        generation.reason = figures.retired?.reason.name
+        generation.file = figures.image.path
+        generation.content = figures.image.content
+        generation.ageSeconds = seconds(now - figures.loadedAt)
+        generation.drainingSeconds = figures.retired.map { seconds(now - $0.at) }
+        generation.imageBytes = images?.bytesOfImage(figures.image)
+        generation.openStreams = figures.openStreams
+        generation.subscribers = figures.streams?.subscribers
+        generation.oldestStreamSeconds = holders.first.map { seconds($0.age) }
+        generation.trial = figures.trial.map { trial in
             ServerStatus.Trial(
                 failures: trial.failures, failuresMax: trial.failuresMax,
                 secondsLeft: seconds(max(0, trial.until - now)))
         }
-        generation.heldForGeneration = standing.heldFor
-        generation.producers = standing.entries.map { entry in
-            let ledger = entry.ledger
-            return ServerStatus.Producer(
-                name: entry.description.name, route: entry.description.route, opens: ledger.opens,
-                closes: ledger.closes, open: ledger.open)
+        generation.heldForGeneration = figures.heldFor
+        generation.producers = figures.producers.map { producer in
+            ServerStatus.Producer(
+                name: producer.description.name, route: producer.description.route, opens: producer.ledger.opens,
+                closes: producer.ledger.closes, open: producer.ledger.open)
         }
-        generation.holders = (share?.holders ?? []).map { holder in
+        generation.holders = holders.map { holder in
             ServerStatus.Holder(
                 stream: "\(holder.stream)", producer: holder.producer, shared: holder.isShared, peer: holder.peer,
-                ageSeconds: seconds(holder.ageNanoseconds))
+                ageSeconds: seconds(holder.age))
         }
         return generation
     }
 
-    private static func hangingCall(_ call: HangingCall, _ now: Int64) -> ServerStatus.HangingCall {
+    private static func hangingCall(_ call: HangingCall, _ now: MonotonicNanoseconds) -> ServerStatus.HangingCall {
         var hanging = ServerStatus.HangingCall()
         hanging.plugin = call.plugin
         hanging.producer = call.producer
@@ -138,12 +117,6 @@ package struct StatusReport: Sendable {
         hanging.stream = "\(call.stream)"
         hanging.seconds = seconds(now - call.since)
         return hanging
-    }
-
-    private func survey() -> StreamSurvey? {
-        let answer = SurveyAnswer()
-        runtime.survey { answer.take($0) }
-        return answer.wait(seconds: Self.surveySeconds)
     }
 
     /// To the millisecond.

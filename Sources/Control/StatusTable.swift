@@ -20,7 +20,7 @@ package struct StatusTable {
         var lines = head + [""] + Self.aligned(rows)
         let trials = trials
         if !trials.isEmpty {
-            lines += ["", "on trial, and taken back if their streams fail"] + Self.aligned(trials).map { "  " + $0 }
+            lines += ["", "on trial, and rolled back if their streams fail"] + Self.aligned(trials).map { "  " + $0 }
         }
         let hanging = hangingCalls
         if !hanging.isEmpty {
@@ -34,7 +34,7 @@ package struct StatusTable {
             "  \(changed.library ?? "?")  \((changed.plugins ?? []).joined(separator: ", "))"
         }
         if !libraries.isEmpty {
-            lines += ["", "changed on disk, and loaded by the next start of the server"] + libraries
+            lines += ["", "changed on disk; a restart of the server loads them"] + libraries
         }
         let refusals = (status.refusals ?? []).map { refusal in
             "  \(utcDate(seconds: refusal.at ?? 0))Z  \(refusal.error ?? "")"
@@ -50,12 +50,17 @@ package struct StatusTable {
         let stuck = stuckStreams > 0 ? " (\(stuckStreams) stuck)" : ""
         return [
             "sluice \(status.version ?? "?"), process \(status.pid ?? 0), up \(Self.age(status.uptimeSeconds)), "
-                + "http://\(status.address ?? "?"), plugins in \(status.directory ?? "?")",
+                + "\(urls), plugins in \(status.directory ?? "?")",
             "streams \(status.openStreams ?? 0)\(stuck), threads \(status.threads ?? 0), connections "
                 + "\(status.connections ?? 0), refused requests \(status.refusedRequests ?? 0), kept requests "
                 + "\(Self.size(status.keptRequestBytes)); reloads \(status.reloads ?? 0)"
                 + "\(running); images \(status.images ?? 0), \(Self.size(status.imageBytes))",
         ]
+    }
+
+    /// Servers before 0.2 named their only listener by its address.
+    private var urls: String {
+        status.urls?.joined(separator: " ") ?? "http://\(status.address ?? "?")"
     }
 
     private var rows: [[String]] {

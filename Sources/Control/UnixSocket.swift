@@ -75,9 +75,10 @@ package struct UnixSocket: Sendable {
     }
 
     /// Reads up to a newline, which is not part of the answer.
-    /// - Parameter deadline: monotonic nanoseconds.
     /// - Returns: `nil` at the end, when the time is up, or when the line is longer than that.
-    func readLine(bytesMax: Int, rest: inout [UInt8], deadline: Int64, now: () -> Int64) -> [UInt8]? {
+    func readLine(bytesMax: Int, rest: inout [UInt8], deadline: MonotonicNanoseconds, now: () -> MonotonicNanoseconds)
+        -> [UInt8]?
+    {
         var chunk = [UInt8](repeating: 0, count: 16 * 1024)
         var searched = 0
         while true {
@@ -99,9 +100,8 @@ package struct UnixSocket: Sendable {
         }
     }
 
-    /// - Parameter deadline: monotonic nanoseconds.
     /// - Returns: `false` if the other end is gone, or does not read.
-    func write(_ bytes: [UInt8], deadline: Int64, now: () -> Int64) -> Bool {
+    func write(_ bytes: [UInt8], deadline: MonotonicNanoseconds, now: () -> MonotonicNanoseconds) -> Bool {
         var rest = bytes[...]
         while !rest.isEmpty {
             let left = deadline - now()

@@ -25,11 +25,11 @@ extension EncodingFault: CustomStringConvertible {
     /// As an operator reads it, after the name of the producer.
     package var description: String {
         switch self {
-        case .empty: "the event has no field at all"
-        case .newline(let field): "\(field.rawValue) holds a newline"
-        case .nul(let field): "\(field.rawValue) holds a NUL"
+        case .empty: "the event has no fields"
+        case .newline(let field): "\(field.rawValue) contains a newline"
+        case .nul(let field): "\(field.rawValue) contains a NUL"
         case .invalidUTF8(let field, let offset): "\(field.rawValue) is not valid UTF-8 at byte \(offset)"
-        case .reservedID: "id is \"\(EventID.finished)\", which is the host's own"
+        case .reservedID: "id is \"\(EventID.finished)\", which is reserved for the host"
         case .idTooLong: "id is longer than \(EventID.maximumBytes) bytes"
         case .tooLong(let limit): "the event's data, type, id and comment are longer than \(limit) bytes"
         }

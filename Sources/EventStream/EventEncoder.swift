@@ -24,7 +24,7 @@ package struct EventEncoder: Sendable {
         }
         frames.endFrame(
             from: start, idAt: idAt, idLength: fields.id?.count, isEvent: fields.data != nil,
-            retry: fields.retryMilliseconds)
+            retryMilliseconds: fields.retryMilliseconds)
     }
 
     @inline(__always)

@@ -30,7 +30,7 @@ extension EventEncoder {
             throw .tooLong(limit: maximumEventBytes)
         }
         FieldLines.writeBlankLine(to: &frames)
-        frames.endFrame(from: start, idAt: idAt, idLength: idLength, isEvent: true, retry: -1)
+        frames.endFrame(from: start, idAt: idAt, idLength: idLength, isEvent: true, retryMilliseconds: -1)
     }
 
     private func isReserved(_ id: Slice<UnsafeRawBufferPointer>) -> Bool {

@@ -55,7 +55,7 @@ package struct FrameBuffer: ~Copyable {
     }
 
     /// The newest reconnection time that a producer gave in what is held here, in milliseconds; -1: none did.
-    package var newestRetry: Int64 { places.newestRetry }
+    package var newestRetryMilliseconds: Int64 { places.newestRetryMilliseconds }
 
     /// Appends what another buffer holds: frames, marks, and which id and which reconnection time are the newest.
     package mutating func append(framesOf other: borrowing FrameBuffer) {
@@ -108,11 +108,11 @@ package struct FrameBuffer: ~Copyable {
     ///   - idAt: the offset of its id line, or where one would be.
     ///   - idLength: the bytes of the id itself; `nil` if it has none.
     ///   - isEvent: it has data.
-    ///   - retry: the reconnection time in it; negative: none.
+    ///   - retryMilliseconds: the reconnection time in it; negative: none.
     @inline(__always)
-    mutating func endFrame(from start: Int, idAt: Int, idLength: Int?, isEvent: Bool, retry: Int64) {
+    mutating func endFrame(from start: Int, idAt: Int, idLength: Int?, isEvent: Bool, retryMilliseconds: Int64) {
         endFrame(from: start)
-        if retry >= 0 { places.noteRetry(retry, at: start) }
+        if retryMilliseconds >= 0 { places.noteRetry(retryMilliseconds, at: start) }
         if let idLength { places.noteID(at: idAt &+ LineStart.id.count, count: idLength) }
         if isMarked {
             places.marks.append(FrameMark(end: count, idAt: idAt, idLength: idLength, isEvent: isEvent))

@@ -7,7 +7,7 @@ struct FramePlaces {
     /// Of the newest frame that gives a reconnection time; -1: none does.
     private var retryStart = -1
     /// That time, in milliseconds; -1: none.
-    private(set) var newestRetry: Int64 = -1
+    private(set) var newestRetryMilliseconds: Int64 = -1
 
     var newestID: Range<Int>? { idStart < 0 ? nil : idStart..<idStart + idCount }
 
@@ -19,17 +19,17 @@ struct FramePlaces {
         idCount = count
     }
 
-    /// The newest frame, which begins at `start`, gives a reconnection time. Milliseconds.
-    mutating func noteRetry(_ retry: Int64, at start: Int) {
+    /// The newest frame, which begins at `start`, gives a reconnection time.
+    mutating func noteRetry(_ retryMilliseconds: Int64, at start: Int) {
         retryStart = start
-        newestRetry = retry
+        newestRetryMilliseconds = retryMilliseconds
     }
 
     /// Adds those of another buffer, whose bytes lie behind the first `offset` of this one.
     mutating func append(_ others: FramePlaces, movedBy offset: Int) {
         for mark in others.marks { marks.append(mark.moved(by: offset)) }
         if others.idStart >= 0 { noteID(at: offset + others.idStart, count: others.idCount) }
-        if others.retryStart >= 0 { noteRetry(others.newestRetry, at: offset + others.retryStart) }
+        if others.retryStart >= 0 { noteRetry(others.newestRetryMilliseconds, at: offset + others.retryStart) }
     }
 
     /// The first `cut` bytes, which are whole frames, are gone.
@@ -39,13 +39,13 @@ struct FramePlaces {
         // The id and the time of a frame that was dropped were never sent.
         idStart = idStart < cut ? -1 : idStart - cut
         retryStart = retryStart < cut ? -1 : retryStart - cut
-        if retryStart < 0 { newestRetry = -1 }
+        if retryStart < 0 { newestRetryMilliseconds = -1 }
     }
 
     mutating func removeAll() {
         marks.removeAll(keepingCapacity: true)
         idStart = -1
         retryStart = -1
-        newestRetry = -1
+        newestRetryMilliseconds = -1
     }
 }

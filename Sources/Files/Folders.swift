@@ -32,7 +32,7 @@ package func makeFolders(_ path: String) throws(CommandFailure) {
     for part in path.split(separator: "/") {
         made += "/\(part)"
         guard mkdir(made, 0o755) == 0 || errno == EEXIST else {
-            throw CommandFailure("\(made) can't be made: \(systemError())")
+            throw CommandFailure("\(made) can't be created: \(systemError())")
         }
     }
 }

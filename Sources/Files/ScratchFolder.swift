@@ -31,7 +31,7 @@ package struct ScratchFolder: ~Copyable {
             }
         }
         let reasons = failures.map(\.description).joined(separator: "; ")
-        throw CommandFailure("no temporary folder can be made (\(reasons)); \(TemporaryPlaces.remedy)")
+        throw CommandFailure("cannot create a temporary directory (\(reasons)); \(TemporaryPlaces.remedy)")
     }
 
     /// - Returns: an `errno`, or 0.

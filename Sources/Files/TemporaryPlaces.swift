@@ -23,5 +23,5 @@ package enum TemporaryPlaces {
     }
 
     /// What to do when there is none.
-    package static let remedy = "set TMPDIR to a directory of this user's that has room"
+    package static let remedy = "set TMPDIR to a directory that belongs to this user and has free space"
 }

@@ -1,7 +1,7 @@
 import CFFI
 import Glibc
 import Synchronization
-import SystemCalls
+package import SystemCalls
 
 /// A C function made at run time: its code is libffi's, its calls reach the target of its family.
 ///
@@ -20,8 +20,8 @@ package final class Closure: @unchecked Sendable {
     private let state = Atomic(State.arming)
     /// Calls between their entry and their return.
     private let inside = Atomic(0)
-    /// Of the last call of a tombstone, or when it became one: monotonic nanoseconds.
-    private let lastUse = Atomic<Int64>(0)
+    /// Of the last call of a tombstone, or when it became one.
+    private let lastUse = Atomic<MonotonicNanoseconds>(0)
     private var words = ClosureWords()
 
     private enum State: UInt8, AtomicRepresentable {
@@ -65,7 +65,7 @@ package final class Closure: @unchecked Sendable {
 
     /// Makes a tombstone of it: no call that comes from now on reaches the target's `call`. One that runs on another thread goes on.
     /// - Returns: `false` if it was one already.
-    package func bury(now: Int64) -> Bool {
+    package func bury(now: MonotonicNanoseconds) -> Bool {
         guard state.load(ordering: .relaxed) == .live else { return false }
         lastUse.store(now, ordering: .relaxed)
         return state.compareExchange(expected: .live, desired: .tombstone, ordering: .sequentiallyConsistent).exchanged
@@ -82,7 +82,7 @@ package final class Closure: @unchecked Sendable {
     ///
     /// A call adds itself to `inside` before it looks at the state, and here the state is looked at before `inside`, all in one
     /// order: so a call that is not seen here will see a state other than `.live`, until the new words are there.
-    func startArming(restingSince limit: Int64) -> Readiness {
+    func startArming(restingSince limit: MonotonicNanoseconds) -> Readiness {
         let last = lastUse.load(ordering: .relaxed)
         guard last <= limit else { return .usedAt(last) }
         guard inside.load(ordering: .sequentiallyConsistent) == 0 else { return .busy }
@@ -121,8 +121,8 @@ package enum ClosureError: Error, Sendable, Equatable, CustomStringConvertible {
         switch self {
         case .memoryRefused:
             "the system refuses executable memory (SELinux, PR_SET_MDWE, seccomp or a full address space may be why)"
-        case .refused(let status): "libffi cannot make a function of this signature (status \(status))"
-        case .limit(let limit): "there are \(limit) functions already, and none has rested long enough to be reused"
+        case .refused(let status): "libffi cannot create a function of this signature (status \(status))"
+        case .limit(let limit): "there are already \(limit) functions, and none can be reused yet"
         }
     }
 }

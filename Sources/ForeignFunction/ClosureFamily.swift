@@ -1,5 +1,5 @@
 import Synchronization
-import SystemCalls
+package import SystemCalls
 
 /// Closures of one signature and one target, and the tombstones among them that wait to be reused.
 ///
@@ -18,12 +18,12 @@ package final class ClosureFamily: Sendable {
     private let resting = Mutex(Queue())
 
     private struct Queue {
-        private var entries: [(closure: Closure, since: Int64)] = []
+        private var entries: [(closure: Closure, since: MonotonicNanoseconds)] = []
         private var start = 0
 
-        var first: (closure: Closure, since: Int64)? { start < entries.count ? entries[start] : nil }
+        var first: (closure: Closure, since: MonotonicNanoseconds)? { start < entries.count ? entries[start] : nil }
 
-        mutating func append(_ closure: Closure, since: Int64) { entries.append((closure, since)) }
+        mutating func append(_ closure: Closure, since: MonotonicNanoseconds) { entries.append((closure, since)) }
 
         mutating func removeFirst() {
             start += 1
@@ -91,12 +91,12 @@ package final class ClosureBudget: Sendable {
     package static let shared = ClosureBudget(limit: 1 << 16, rest: 60_000_000_000)
 
     package let limit: Int
-    /// How long a tombstone must not have been called before it is reused. Nanoseconds.
-    package let rest: Int64
+    /// How long a tombstone must not have been called before it is reused.
+    package let rest: Nanoseconds
     private let made = Atomic(0)
     private let tombstones = Atomic(0)
 
-    package init(limit: Int, rest: Int64) {
+    package init(limit: Int, rest: Nanoseconds) {
         self.limit = limit
         self.rest = rest
     }

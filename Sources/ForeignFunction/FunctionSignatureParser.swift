@@ -38,7 +38,7 @@ struct FunctionSignatureParser {
                 try checkCount(arguments)
                 let argument = try parseArgument(isFirst: arguments.isEmpty)
                 guard argument.name == "_" || !arguments.contains(where: { $0.name == argument.name }) else {
-                    throw scanner.error("a second argument is named '\(argument.name)'", at: argument.offset)
+                    throw scanner.error("two arguments are named '\(argument.name)'", at: argument.offset)
                 }
                 arguments.append(argument)
                 scanner.skipBlanks()

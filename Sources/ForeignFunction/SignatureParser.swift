@@ -11,7 +11,7 @@ struct SignatureParser {
             let start = scanner.position
             let parameter = try parseParameter(after: parameters.last)
             guard !parameters.contains(where: { $0.name == parameter.name }) else {
-                throw scanner.error("a second parameter is named '\(parameter.name)'", at: start)
+                throw scanner.error("two parameters are named '\(parameter.name)'", at: start)
             }
             guard parameters.count < Signature.parameterCountMax else {
                 throw scanner.error("expected at most \(Signature.parameterCountMax) parameters", at: start)
@@ -121,7 +121,7 @@ struct SignatureParser {
 
     private mutating func parseText() throws(SignatureError) -> Value {
         let start = scanner.position
-        guard scanner.take("\"") else { throw scanner.error("expected a text in double quotes after '='") }
+        guard scanner.take("\"") else { throw scanner.error("expected text in double quotes after '='") }
         var content: [UInt8] = []
         while let byte = scanner.takeByte() {
             switch byte {
@@ -131,7 +131,7 @@ struct SignatureParser {
             default: content.append(byte)
             }
         }
-        throw scanner.error("expected a '\"' that ends the text", at: start)
+        throw scanner.error("expected a closing '\"'", at: start)
     }
 
     private mutating func parseEscape() throws(SignatureError) -> UInt8 {

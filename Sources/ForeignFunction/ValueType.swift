@@ -69,7 +69,7 @@ extension ValueType {
         case .i8, .i16, .i32, .i64, .u8, .u16, .u32, .u64:
             ValueRange(least: wholeBounds?.least, greatest: nil).expectation
         case .f32, .f64: "a number"
-        case .str: "text without NUL"
+        case .str: "text"
         case .ptr: "an address"
         }
     }

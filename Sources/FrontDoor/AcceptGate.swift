@@ -60,7 +60,7 @@ final class AcceptGate: ChannelDuplexHandler {
         case .none:
             isReadHeld = true
             fullness.warn(
-                "accepting is paused: the front door is full", ["limit": "max-connections=\(counts.limit)"])
+                "accepting is paused: there are too many connections", ["limit": "max-connections=\(counts.limit)"])
         }
     }
 
@@ -76,7 +76,7 @@ final class AcceptGate: ChannelDuplexHandler {
             pauseAccepting(on: context, for: Self.makingRoomTime)
         case EMFILE, ENFILE, ENOBUFS, ENOMEM:
             exhaustion.warn(
-                "accepting is paused: no descriptor or memory is left",
+                "accepting is paused: out of descriptors or memory",
                 [
                     "error": "\(systemError(error.errnoCode))",
                     "pause": "\(pause.nanoseconds / 1_000_000) ms",

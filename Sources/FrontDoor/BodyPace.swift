@@ -18,8 +18,8 @@ struct BodyPace {
     /// What is wrong if the last deadline passes.
     var fault: String {
         isForRate
-            ? "The request's body came too slowly: at least \(bytesPerSecond) bytes a second are expected."
-            : "The request's body took too long to arrive: nothing came for \(pauseLimit.nanoseconds / 1_000_000) ms."
+            ? "The request body arrived too slowly: expected at least \(bytesPerSecond) bytes per second."
+            : "The request body took too long to arrive: nothing was received for \(pauseLimit.nanoseconds / 1_000_000) ms."
     }
 
     /// Of a request without a body.

@@ -14,7 +14,7 @@ enum FieldRules {
     /// RFC 9110 §5.5.
     private static func problem(withValuesOf head: HTTPRequestHead) -> Problem? {
         for header in head.headers where header.value.utf8.contains(where: { $0 < 0x20 && $0 != tab || $0 == 0x7f }) {
-            return Problem(400, "The header \(header.name) holds a control character.")
+            return Problem(400, "The header \(header.name) contains a control character.")
         }
         return nil
     }
@@ -23,10 +23,10 @@ enum FieldRules {
     private static func problem(withHostOf head: HTTPRequestHead) -> Problem? {
         let hosts = head.headers["host"]
         if hosts.count > 1 || (hosts.isEmpty && head.version != .http1_0) {
-            return Problem(400, "A request of HTTP/1.1 has exactly one Host header.")
+            return Problem(400, "An HTTP/1.1 request must have exactly one Host header.")
         }
         if let host = hosts.first, !isAuthority(host[...]) {
-            return Problem(400, "The Host header is not a host, or a host and a port.")
+            return Problem(400, "The Host header must be a host, or a host and a port.")
         }
         return nil
     }
@@ -35,17 +35,17 @@ enum FieldRules {
     private static func problem(withFramingOf head: HTTPRequestHead) -> Problem? {
         let lengths = head.headers["content-length"]
         if lengths.count > 1 || lengths.contains(where: { $0.isEmpty || !$0.utf8.allSatisfy(isDigit) }) {
-            return Problem(400, "Content-Length must be given once, as a number of bytes.")
+            return Problem(400, "There must be one Content-Length, and it must be a number of bytes.")
         }
         guard head.headers.contains(name: "transfer-encoding") else { return nil }
         if head.version == .http1_0 { return Problem(400, "Transfer-Encoding is not part of HTTP/1.0.") }
-        if !lengths.isEmpty { return Problem(400, "A request has either Content-Length or Transfer-Encoding.") }
+        if !lengths.isEmpty { return Problem(400, "A request cannot have both Content-Length and Transfer-Encoding.") }
         let codings = head.headers["transfer-encoding"].flatMap { $0.utf8.split(separator: comma) }
             .map { String(Substring($0)).trimmed.lowercased() }.filter { !$0.isEmpty }
         guard codings.last == "chunked", !codings.dropLast().contains("chunked") else {
-            return Problem(400, "The last of the transfer codings must be chunked, and only that.")
+            return Problem(400, "The last transfer coding must be chunked, and no other can be.")
         }
-        return codings.count == 1 ? nil : Problem(501, "The only transfer coding that this server knows is chunked.")
+        return codings.count == 1 ? nil : Problem(501, "The only transfer coding that this server supports is chunked.")
     }
 
     /// RFC 9110 §10.1.1; in HTTP/1.0 it says nothing.
@@ -53,7 +53,7 @@ enum FieldRules {
         guard head.version != .http1_0,
             head.headers[canonicalForm: "expect"].contains(where: { !$0.isEmpty && $0.lowercased() != "100-continue" })
         else { return nil }
-        return Problem(417, "The only expectation that this server knows is 100-continue.")
+        return Problem(417, "The only expectation that this server supports is 100-continue.")
     }
 
     /// RFC 3986 §3.2, without user information, which HTTP does not allow (RFC 9110 §4.2.4). May be empty.

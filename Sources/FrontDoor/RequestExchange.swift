@@ -98,7 +98,7 @@ struct RequestExchange {
         let request = connection.request
         connections.counts.turnedAway()
         connections.shedding.warn(
-            "a subscriber was turned away", ["reason": "\(why.reason)", "peer": "\(connection.remoteAddress)"])
+            "a subscriber was refused", ["reason": "\(why.reason)", "peer": "\(connection.remoteAddress)"])
         // EventSource has no other method than GET; a client that sends a POST would take an empty stream for the
         // answer.
         let isEventSource =

@@ -94,8 +94,8 @@ enum Refusal {
         ).response
     }
 
-    static let headTooSlow = Problem(408, "The request's head took too long to arrive.").response
+    static let headTooSlow = Problem(408, "The request headers took too long to arrive.").response
     static let malformed = Problem(400, "The request is not well-formed HTTP/1.1.").response
-    static let unknownVersion = Problem(505, "This server speaks HTTP/1.1 and HTTP/1.0.").response
-    static let unknownMethod = Problem(501, "This server does not know the request's method.").response
+    static let unknownVersion = Problem(505, "This server supports only HTTP/1.1 and HTTP/1.0.").response
+    static let unknownMethod = Problem(501, "This server does not support the request's method.").response
 }

@@ -32,7 +32,7 @@ struct RequestRules {
         on head: HTTPRequestHead, body: @autoclosure () -> [UInt8], from address: @autoclosure () -> String
     ) -> Verdict {
         // Its target is none of those that all the other methods have.
-        if head.method == .CONNECT { return .respond(Problem(501, "This server is no proxy.").response) }
+        if head.method == .CONNECT { return .respond(Problem(501, "This server is not a proxy.").response) }
         let target: RequestTarget
         do throws(TargetFault) {
             target = try RequestTarget(head.uri)
@@ -61,7 +61,7 @@ struct RequestRules {
         case .GET, .HEAD: break
         case .POST where acceptsBody: break
         default:
-            var problem = Problem(405, "This route does not answer \(head.method.rawValue).")
+            var problem = Problem(405, "This route does not accept \(head.method.rawValue).")
             problem.headers = [.init("Allow", allowed)]
             return .respond(problem.response)
         }

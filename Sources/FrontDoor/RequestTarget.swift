@@ -76,11 +76,11 @@ enum TargetFault: Error, Equatable, CustomStringConvertible {
 
     var description: String {
         switch self {
-        case .badCharacter: "The request target holds a character that must be percent-encoded."
+        case .badCharacter: "The request target contains a character that must be percent-encoded."
         case .noPath: "The request target must begin with a slash."
         case .badAuthority: "The request target has no host, or one that is malformed."
-        case .dotSegment: "The path must not hold the segments “.” and “..”."
-        case .nulInPath: "The path must not hold NUL."
+        case .dotSegment: "The path must not contain the segments “.” and “..”."
+        case .nulInPath: "The path must not contain NUL."
         case .badEscape(let escape): "“\(escape)” is not a percent-escape; a literal “%” is written “%25”."
         case .notUTF8(let text): "“\(text)” does not decode to UTF-8."
         }

@@ -37,12 +37,12 @@ enum SocketOptions {
 
     /// Lets the kernel ask whether the peer is still there, and end the connection if it is not: tcp(7).
     /// - Parameters:
-    ///   - silence: before the first question, in seconds.
-    ///   - interval: between two questions, in seconds.
+    ///   - silenceSeconds: before the first question.
+    ///   - intervalSeconds: between two questions.
     ///   - attempts: unanswered, after which the peer is gone.
-    static func probePeer(_ socket: Int32, after silence: Int32, every interval: Int32, attempts: Int32) {
-        set(socket, Int32(IPPROTO_TCP), TCP_KEEPIDLE, silence)
-        set(socket, Int32(IPPROTO_TCP), TCP_KEEPINTVL, interval)
+    static func probePeer(_ socket: Int32, after silenceSeconds: Int32, every intervalSeconds: Int32, attempts: Int32) {
+        set(socket, Int32(IPPROTO_TCP), TCP_KEEPIDLE, silenceSeconds)
+        set(socket, Int32(IPPROTO_TCP), TCP_KEEPINTVL, intervalSeconds)
         set(socket, Int32(IPPROTO_TCP), TCP_KEEPCNT, attempts)
         set(socket, SOL_SOCKET, SO_KEEPALIVE, 1)
     }

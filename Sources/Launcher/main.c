@@ -60,6 +60,6 @@ int main(int count, char **words)
     }
     strcpy(strrchr(path, '/'), name);
     execv(path, words);
-    fprintf(stderr, "sluice: cannot start %s: %s; it belongs beside sluice\n", path, strerror(errno));
+    fprintf(stderr, "sluice: cannot start %s: %s; it must be in the same directory as sluice\n", path, strerror(errno));
     return 1;
 }

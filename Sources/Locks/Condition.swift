@@ -1,5 +1,6 @@
 import CLinux
 import Synchronization
+package import SystemCalls
 
 /// A lock with a condition on the monotonic clock: what `Synchronization` does not have, and what a thread needs that waits for
 /// room, for time, or for the end of its stream, whichever comes first.
@@ -28,8 +29,7 @@ package final class Condition: @unchecked Sendable {
     }
 
     /// Waits, with the lock held, for a `broadcast` or until the time; may return early.
-    /// - Parameter deadline: monotonic nanoseconds; `Int64.max`: none.
-    package func wait(until deadline: Int64) {
+    package func wait(until deadline: MonotonicNanoseconds) {
         let seen = broadcasts.load(ordering: .relaxed)
         waiting += 1
         unlock()

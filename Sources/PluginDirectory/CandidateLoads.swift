@@ -4,7 +4,7 @@ import PluginHost
 import ProducerInterface
 import StreamLoop
 import Synchronization
-import SystemCalls
+package import SystemCalls
 
 /// Probes and loads candidates side by side, each on a thread of its own. One that hangs delays only itself, and costs
 /// a thread if it hangs in this process.
@@ -15,8 +15,8 @@ struct CandidateLoads {
     let patience: LoadSchedule.Patience
     let isAbandoned: @Sendable () -> Bool
 
-    /// How often one looks who works, and whether anybody still waits; who finishes is noticed at once. Nanoseconds.
-    private static let looking: Int64 = 20_000_000
+    /// How often one looks who works, and whether anybody still waits; who finishes is noticed at once.
+    private static let looking: Nanoseconds = 20_000_000
 
     /// Returns when all are decided, or given up.
     /// - Parameters:
@@ -64,7 +64,7 @@ struct CandidateLoads {
 private final class CandidateLoad: Sendable {
     private enum Phase {
         case probing
-        case loading(since: Int64, PluginLoader.LoadStage)
+        case loading(since: MonotonicNanoseconds, PluginLoader.LoadStage)
         case finished(Result<LoadedPlugin, PluginRefusal>)
         /// Nobody wants the result.
         case over
@@ -84,14 +84,14 @@ private final class CandidateLoad: Sendable {
     }
 
     /// What the file's code has used of a processor; `nil` if that is not known, or none of it runs.
-    var processorTime: Int64? { clock.withLock { $0?.nanoseconds } }
+    var processorTime: Nanoseconds? { clock.withLock { $0?.used } }
 
     /// - Returns: why it does not.
     func begin() -> PluginRefusal? {
         // As much stack as a main thread usually has: constructors and entries are used to it.
         if startThread(named: "sluice-load", stackBytes: 8 << 20, { [self] in run() }) { return nil }
         return PluginRefusal(
-            file: file.path, rule: "it can't be loaded: the system has no thread to give",
+            file: file.path, rule: "it can't be loaded: no thread can be started",
             remedy: "raise the limit of threads (ulimit -u), and reload", cause: .moment)
     }
 
@@ -121,9 +121,9 @@ private final class CandidateLoad: Sendable {
         whenFinished()
     }
 
-    /// - Parameter limit: how long its code may run in this process; a probe knows its own end. Nanoseconds.
+    /// - Parameter limit: how long its code may run in this process; a probe knows its own end.
     /// - Returns: the result, once.
-    func take(givingUpAfter limit: Int64) -> Result<LoadedPlugin, PluginRefusal>? {
+    func take(givingUpAfter limit: Nanoseconds) -> Result<LoadedPlugin, PluginRefusal>? {
         let late = phase.withLock { phase -> (Result<LoadedPlugin, PluginRefusal>?, PluginLoader.LoadStage?) in
             switch phase {
             case .finished(let result):
@@ -138,13 +138,13 @@ private final class CandidateLoad: Sendable {
         return late.0 ?? late.1.map { .failure(refusal(in: $0, after: limit)) }
     }
 
-    private func refusal(in stage: PluginLoader.LoadStage, after limit: Int64) -> PluginRefusal {
+    private func refusal(in stage: PluginLoader.LoadStage, after limit: Nanoseconds) -> PluginRefusal {
         let time = "\(limit / 1_000_000) ms"
         switch stage {
         case .entry:
             return PluginRefusal(
-                file: file.path, rule: "its entry did not return within \(time), as it did in its probe",
-                remedy: "do only what is needed for declaring producers; its thread is left to it", cause: .surroundings
+                file: file.path, rule: "its entry did not return within \(time), although it did in its probe",
+                remedy: "do only what declaring producers needs; its thread is abandoned", cause: .surroundings
             )
         case .constructors:
             let holder = DynamicLoader.giveUp()
@@ -152,8 +152,8 @@ private final class CandidateLoad: Sendable {
                 return DynamicLoader.refusal(of: file.path, heldUpBy: holder)
             }
             return PluginRefusal(
-                file: file.path, rule: "its constructors did not return within \(time), as they did in its probe",
-                remedy: "remove it, and start the server again: nothing else can be loaded until they do",
+                file: file.path, rule: "its constructors did not return within \(time), although they did in its probe",
+                remedy: "remove it, and restart the server: nothing else can be loaded until they do",
                 cause: .surroundings)
         }
     }
@@ -192,9 +192,8 @@ package enum RunningLoads {
     package static var files: [String] { state.withLock { $0.files.values.sorted() } }
 
     /// Waits until there are none, or until the time.
-    /// - Parameter deadline: monotonic nanoseconds.
     /// - Returns: those that there still are.
-    package static func waitForEnd(until deadline: Int64) -> [String] {
+    package static func waitForEnd(until deadline: MonotonicNanoseconds) -> [String] {
         // Those that ended before make it look again, and no more.
         while !files.isEmpty, case let rest = deadline - monotonicNanoseconds(), rest > 0 {
             _ = oneEnded.wait(nanoseconds: rest)

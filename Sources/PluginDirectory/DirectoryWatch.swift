@@ -17,12 +17,12 @@ package struct DirectoryWatch: Sendable {
     private let first: DirectorySample
     private let firstPaths: FollowedPaths?
 
-    /// How long everything must look the same. Nanoseconds.
-    static let rest: Int64 = 200_000_000
-    /// How often it is looked at when the kernel says nothing. Nanoseconds.
-    private static let interval: Int64 = 5_000_000_000
+    /// How long everything must look the same.
+    static let rest: Nanoseconds = 200_000_000
+    /// How often it is looked at when the kernel says nothing.
+    private static let interval: Nanoseconds = 5_000_000_000
     /// The same where the kernel can't say anything.
-    private static let intervalUnwatched: Int64 = 500_000_000
+    private static let intervalUnwatched: Nanoseconds = 500_000_000
 
     /// Takes a first look: what changes from now on is told once it is started.
     /// - Parameter others: files elsewhere that matter as well, whether they are there or not.
@@ -31,7 +31,7 @@ package struct DirectoryWatch: Sendable {
         kernel = KernelWatch()
         if kernel == nil {
             logger.warning(
-                "the kernel watches no directory for this process: it is looked at twice a second",
+                "the directory can't be watched; checking it twice a second instead",
                 metadata: ["error": "\(systemError())"])
         }
         var paths = kernel.map(FollowedPaths.init)
@@ -40,7 +40,7 @@ package struct DirectoryWatch: Sendable {
         first = DirectorySample(directory, others: others)
     }
 
-    /// - Returns: `false` if the system has no thread to give.
+    /// - Returns: `false` if no thread can be started.
     package func start() -> Bool {
         startThread(named: "sluice-watch", stackBytes: 512 * 1024) {
             var paths = firstPaths
@@ -66,7 +66,7 @@ package struct DirectoryWatch: Sendable {
     }
 
     /// May return early, with nothing: much that the kernel says is about other files.
-    private func waitForNews(until due: Int64, _ paths: FollowedPaths?) -> FollowedPaths.News {
+    private func waitForNews(until due: MonotonicNanoseconds, _ paths: FollowedPaths?) -> FollowedPaths.News {
         let milliseconds = Int32(clamping: max(0, due - monotonicNanoseconds()) / 1_000_000 + 1)
         guard let kernel, let paths else {
             poll(nil, 0, milliseconds)

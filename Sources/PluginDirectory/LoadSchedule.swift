@@ -1,5 +1,7 @@
+import SystemCalls
+
 /// When candidates begin, and when those that are decided may serve. Candidates are numbers here, in the order in which
-/// they go before each other; times are monotonic nanoseconds.
+/// they go before each other.
 struct LoadSchedule {
     struct Patience: Sendable {
         /// Candidates at a time that use a processor.
@@ -8,20 +10,20 @@ struct LoadSchedule {
         /// own.
         var threadsMax = 64
         /// One that has hardly used a processor for so long only waits, and another begins beside it.
-        var waiting: Int64 = 50_000_000
+        var waiting: Nanoseconds = 50_000_000
         /// After so long a candidate counts as one that hangs, whatever it does: others begin beside it, and those that
         /// are ready no longer wait for it.
-        var hanging: Int64 = 1_000_000_000
+        var hanging: Nanoseconds = 1_000_000_000
     }
 
     private struct Running {
         let candidate: Int
-        let begun: Int64
+        let begun: MonotonicNanoseconds
         /// What its clock showed at a moment not long ago.
-        var used: Int64?
-        var usedSince: Int64
+        var used: Nanoseconds?
+        var usedSince: MonotonicNanoseconds
         /// When it was last known to work.
-        var workedAt: Int64
+        var workedAt: MonotonicNanoseconds
     }
 
     /// Who uses a smaller part of a processor than one in so many only waits: runtimes have threads that look around
@@ -33,7 +35,7 @@ struct LoadSchedule {
     private var next = 0
     private var running: [Running] = []
     /// Not taken yet, and when they were decided.
-    private var decided: [Int: Int64] = [:]
+    private var decided: [Int: MonotonicNanoseconds] = [:]
 
     init(count: Int, _ patience: Patience) {
         self.count = count
@@ -44,7 +46,7 @@ struct LoadSchedule {
     var isOver: Bool { next == count && running.isEmpty }
 
     /// Takes the next in line, if one may begin now.
-    mutating func begin(now: Int64) -> Int? {
+    mutating func begin(now: MonotonicNanoseconds) -> Int? {
         let working = running.count { now - $0.workedAt < patience.waiting && !isHanging($0, now) }
         guard next < count, working < patience.working, running.count < patience.threadsMax else { return nil }
         running.append(Running(candidate: next, begun: now, used: nil, usedSince: now, workedAt: now))
@@ -52,9 +54,9 @@ struct LoadSchedule {
         return next - 1
     }
 
-    /// - Parameter used: by the candidate so far, of a processor, in nanoseconds; `nil`: nobody knows, so it counts as
+    /// - Parameter used: by the candidate so far, of a processor; `nil`: nobody knows, so it counts as
     ///   one that works.
-    mutating func note(_ candidate: Int, used: Int64?, now: Int64) {
+    mutating func note(_ candidate: Int, used: Nanoseconds?, now: MonotonicNanoseconds) {
         guard let index = running.firstIndex(where: { $0.candidate == candidate }) else { return }
         let one = running[index]
         var works = true
@@ -69,7 +71,7 @@ struct LoadSchedule {
         if works { running[index].workedAt = now }
     }
 
-    mutating func decide(_ candidate: Int, now: Int64) {
+    mutating func decide(_ candidate: Int, now: MonotonicNanoseconds) {
         running.removeAll { $0.candidate == candidate }
         decided[candidate] = now
     }
@@ -79,7 +81,7 @@ struct LoadSchedule {
     ///
     /// They are taken together as far as possible, so that two may swap their routes, and none is taken before one that
     /// goes before it and does not hang: who gets a route that two want must not depend on who is faster.
-    mutating func takeReady(now: Int64) -> Set<Int> {
+    mutating func takeReady(now: MonotonicNanoseconds) -> Set<Int> {
         guard !isOver, let oldest = decided.values.min() else { return [] }
         let answering = running.filter { !isHanging($0, now) }
         guard answering.isEmpty || now - oldest >= patience.hanging else { return [] }
@@ -89,5 +91,5 @@ struct LoadSchedule {
         return Set(ready)
     }
 
-    private func isHanging(_ one: Running, _ now: Int64) -> Bool { now - one.begun >= patience.hanging }
+    private func isHanging(_ one: Running, _ now: MonotonicNanoseconds) -> Bool { now - one.begun >= patience.hanging }
 }

@@ -22,7 +22,7 @@ package final class BoundFunction: ClosureTarget {
         } catch let error as SignatureError {
             throw .place(error)
         } catch {
-            throw .sentence("cannot make such a function: \(error)")
+            throw .sentence("cannot create such a function: \(error)")
         }
     }
 

@@ -27,7 +27,7 @@ package enum DynamicLoader {
     private static func defect(heldUpBy holder: String) -> Defect {
         Defect(
             "the constructors of \(holder) do not return, and nothing can be loaded until they do",
-            remedy: "remove that file, and start the server again", cause: .moment)
+            remedy: "remove that file, and restart the server", cause: .moment)
     }
 
     /// Of a file that does not get past the constructors of another.

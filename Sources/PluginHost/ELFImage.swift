@@ -21,18 +21,18 @@ enum ELFImage {
     }
 
     private static let magic: [UInt8] = [0x7f, 0x45, 0x4c, 0x46]
-    private static let rebuild = "build one with cc -shared -fPIC"
+    private static let rebuild = "build one from its source, for example: sluice build hello.c"
 
     private static func checkIdentity(of header: Header) throws(Defect) {
         guard header.fileClass == 2 else {
-            throw Defect("it is a 32-bit image, and this host is a 64-bit one", remedy: "build it for \(Machine.own)")
+            throw Defect("it is a 32-bit image, but this host is 64-bit", remedy: "build it for \(Machine.own)")
         }
         guard header.byteOrder == 1 else {
             throw Defect("it is a big-endian image", remedy: "build it for \(Machine.own)")
         }
         guard header.machine == Machine.own else {
             throw Defect(
-                "it is built for \(header.machine), and this host is \(Machine.own)",
+                "it is built for \(header.machine), but this host is \(Machine.own)",
                 remedy: "build it for \(Machine.own)")
         }
         guard header.identVersion == 1, header.version == 1, header.headerSize == Header.size else {
@@ -40,7 +40,7 @@ enum ELFImage {
         }
         switch header.type {
         case 3: break
-        case 1: throw Defect("it is an object file (.o) that was never linked", remedy: rebuild)
+        case 1: throw Defect("it is an object file (.o) that has not been linked", remedy: rebuild)
         case 2: throw Defect("it is an executable, not a shared object", remedy: rebuild)
         default: throw Defect("it is an ELF file of type \(header.type), not a shared object", remedy: rebuild)
         }
@@ -65,7 +65,7 @@ enum ELFImage {
             }
         }
         guard kinds.contains(Segment.load), kinds.contains(Segment.dynamic) else {
-            throw Defect("it has nothing to load dynamically", remedy: rebuild)
+            throw Defect("it has no dynamic section", remedy: rebuild)
         }
         if kinds.contains(Segment.interpreter) && header.entry != 0 {
             throw Defect("it is an executable (PIE), not a shared object", remedy: rebuild)
@@ -99,10 +99,10 @@ enum ELFImage {
     }
 
     private static func truncated(_ size: Int, _ what: String, end: UInt64? = nil) -> Defect {
-        let should = end.map { "at byte \($0)" } ?? "far beyond it"
+        let should = end.map { "at byte \($0)" } ?? "far beyond that"
         return Defect(
-            "it is cut off: the file ends at byte \(size), and \(what) \(should)",
-            remedy: "copy it again, to another name first, and then rename it")
+            "it is truncated: the file ends at byte \(size), but \(what) ends \(should)",
+            remedy: "copy it again under a temporary name, then rename it")
     }
 }
 

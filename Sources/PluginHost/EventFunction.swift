@@ -55,7 +55,7 @@ package final class EventFunction: ClosureTarget, @unchecked Sendable {
         } catch let error as SignatureError {
             throw .place(error)
         } catch {
-            throw .sentence("cannot make such a function: \(error)")
+            throw .sentence("cannot create such a function: \(error)")
         }
     }
 

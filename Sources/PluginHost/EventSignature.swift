@@ -47,14 +47,14 @@ struct EventSignature {
             case "full":
                 guard let named = Self.policy(option.value) else {
                     throw SignatureError(
-                        message: "there is no way '\(option.value)'; full is drop-newest, drop-oldest or fail",
+                        message: "there is no policy '\(option.value)'; full is drop-newest, drop-oldest or fail",
                         offset: option.valueOffset, text: text)
                 }
                 policy = named
             case "type":
                 guard typeArgument == nil else {
                     throw SignatureError(
-                        message: "the type is that of the argument '@type' already", offset: option.nameOffset,
+                        message: "the type is already given by the argument '@type'", offset: option.nameOffset,
                         text: text)
                 }
                 constantType = option.value

@@ -18,9 +18,9 @@ enum HandleLookUp {
             HostLog.stale(function, stream: stream)
             return nil
         }
-        if let opening = StreamTables.opening[token] { return opening }
+        if let opening = StreamMaps.opening[token] { return opening }
         if liveToken(stream, function) != nil {
-            HostLog.misuse(function, "was called after open was answered", stream: token)
+            HostLog.misuse(function, "was called after open had answered", stream: token)
         }
         return nil
     }

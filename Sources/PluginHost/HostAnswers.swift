@@ -55,7 +55,7 @@ enum HostAnswers {
             return nil
         case .outcome(let outcome):
             // Before the runtime is told, which may call the plugin at once.
-            StreamTables.opening.remove(token)
+            StreamMaps.opening.remove(token)
             if !outcome.isOpened { StreamClosures.retire(token) }
             return outcome
         }
@@ -95,7 +95,7 @@ enum HostAnswers {
             return false
         }
         // In one step, as another thread may ask for it just when `save` returns.
-        guard StreamTables.saving.replace(token, with: Array(UnsafeRawBufferPointer(start: bytes, count: length)))
+        guard StreamMaps.saving.replace(token, with: Array(UnsafeRawBufferPointer(start: bytes, count: length)))
         else {
             HostLog.misuse("save", "was called outside of save", stream: token)
             return false

@@ -81,7 +81,7 @@ enum HostBind {
         } catch let problem as SignatureProblem {
             report(problem, function, token)
         } catch {
-            let problem = "made no function: \(error)"
+            let problem = "created no function: \(error)"
             HostLog.misuse(function, problem, stream: token)
         }
         return nil

@@ -15,7 +15,7 @@ enum HostEmit {
             return closed
         }
         guard let event, UInt(bitPattern: event) % 8 == 0, event.pointee.struct_size >= 8 else {
-            HostLog.misuse("emit", "was given an event that sluice_event_init never saw", stream: token)
+            HostLog.misuse("emit", "was given an event without sluice_event_init", stream: token)
             return invalid
         }
         // What a plugin of an older sluice.h does not have stays unset.

@@ -88,7 +88,8 @@ package enum HostLog {
     /// There was no room for so many lines.
     static func countedDropped(_ count: Int) {
         current.withLock(\.self)?.warning(
-            "log lines dropped: plugins wrote them faster than they could be taken", metadata: ["count": "\(count)"])
+            "log lines dropped: plugins wrote them faster than they could be processed", metadata: ["count": "\(count)"]
+        )
     }
 
     private static let limit = LogLimit()
@@ -174,7 +175,7 @@ final class LogLimit: Sendable {
 
     private struct Kind {
         var name: UInt = 0
-        var periodStart: Int64 = 0
+        var periodStart: MonotonicNanoseconds = 0
         var written = 0
         var unwritten = 0
     }
@@ -196,7 +197,7 @@ final class LogLimit: Sendable {
     deinit { kinds.withLock { $0.memory.deallocate() } }
 
     /// - Returns: `nil` if the line is one too many, else how many of the kind were one too many since the last that was not.
-    func admit(_ name: UInt, now: Int64) -> Int? {
+    func admit(_ name: UInt, now: MonotonicNanoseconds) -> Int? {
         kinds.withLock { kinds in
             var index = 0
             while index < kinds.count, kinds.memory[index].name != name { index += 1 }

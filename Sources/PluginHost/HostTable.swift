@@ -63,14 +63,14 @@ enum HostTable {
             }
             if outcome == .tooMany {
                 HostLog.misuse(
-                    "schedule", "was refused: the stream has as many calls scheduled as it may (max-scheduled-calls)",
+                    "schedule", "was refused: the stream has reached max-scheduled-calls",
                     stream: token)
             }
             return outcome == .accepted
         }
         host.fail = { stream, message in
             guard let token = HandleLookUp.liveToken(stream, "fail") else { return }
-            HostThread.shared.withRoom { StreamTables.keepFailure(PluginText.message(message) ?? "", of: token) }
+            HostThread.shared.withRoom { StreamMaps.keepFailure(PluginText.message(message) ?? "", of: token) }
         }
     }
 

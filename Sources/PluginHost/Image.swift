@@ -76,14 +76,15 @@ struct Image {
         guard let address = dlsym(handle, entryName) else {
             throw Defect(
                 "it exports no symbol \(entryName)",
-                remedy: "define it with SLUICE_PLUGIN(…) or SLUICE_EXPORT, see sluice.h")
+                remedy:
+                    "in C, define it with SLUICE_PLUGIN(…); in Swift, with @c(sluice_plugin_entry) and export(_:to:)")
         }
         // A search by handle also finds the symbols of the libraries that the file depends on.
         var origin = sluice_address_origin()
         guard sluice_dladdr(address, &origin) != 0, let name = origin.file_name, String(cString: name) == path else {
             let other = origin.file_name.map { String(cString: $0) } ?? "another file"
             throw Defect(
-                "the \(entryName) that it finds lies in \(other)",
+                "the \(entryName) that was found is in \(other)",
                 remedy: "define the entry in the plugin itself, and link no other plugin")
         }
         return unsafeBitCast(address, to: Entry.self)
@@ -100,9 +101,9 @@ struct Image {
     private static func loadingFailed(_ reason: String) -> Defect {
         let remedy =
             if reason.contains("undefined symbol") {
-                "link it with what defines the symbol (-Wl,-z,defs finds such gaps when it is built)"
+                "link the library that defines it (the linker flag -Wl,-z,defs reports this at build time)"
             } else if reason.contains("cannot open shared object file") {
-                "install that library, or say where it is with -Wl,-rpath (an absolute path: the plugin is loaded from a copy)"
+                "install that library, or give its directory with -Wl,-rpath (an absolute path: the plugin is loaded from a copy)"
             } else if reason.contains("failed to map segment") {
                 "set TMPDIR to a directory that is not mounted noexec"
             } else {

@@ -76,7 +76,7 @@ package func conflicts(among plugins: [LoadedPlugin]) -> [PluginRefusal] {
         if let other = names[plugin.name] {
             refusals.append(
                 PluginRefusal(
-                    file: plugin.file, rule: "its name, \(plugin.name), is also that of \(other.file)",
+                    file: plugin.file, rule: "its name, \(plugin.name), is already used by \(other.file)",
                     remedy: "rename one of the two plugins, or remove one"))
         } else {
             names[plugin.name] = plugin
@@ -87,7 +87,7 @@ package func conflicts(among plugins: [LoadedPlugin]) -> [PluginRefusal] {
                     PluginRefusal(
                         file: plugin.file,
                         rule:
-                            "its producer \(producer.description.name) has the route \(producer.description.route), which is that of "
+                            "its producer \(producer.description.name) has the route \(producer.description.route), which conflicts with "
                             + "\(other.producer.description.name) (\(other.producer.description.route)) in \(other.plugin.file)",
                         remedy: "change one of the two routes, or remove one plugin"))
             } else {

@@ -1,5 +1,6 @@
 import Logging
 import Synchronization
+import SystemCalls
 
 /// How many lines one speaker may write a second. What is over is counted, and told in one line when the second is over: a plugin that
 /// logs in each `next` would fill a disk.
@@ -8,7 +9,7 @@ final class LogBudget: Sendable {
     static let periodNanoseconds: Int64 = 1_000_000_000
 
     private struct State {
-        var periodStart: Int64 = 0
+        var periodStart: MonotonicNanoseconds = 0
         var written = 0
         var leftOut = 0
     }
@@ -16,7 +17,7 @@ final class LogBudget: Sendable {
     private let state = Mutex(State())
 
     /// - Returns: `false` if the line is one too many. Otherwise `leftOut` is how many were, in seconds before, and is to be told now.
-    func admit(now: Int64) -> (isAdmitted: Bool, leftOut: Int) {
+    func admit(now: MonotonicNanoseconds) -> (isAdmitted: Bool, leftOut: Int) {
         state.withLock { state in
             if now &- state.periodStart >= Self.periodNanoseconds {
                 let leftOut = state.leftOut
@@ -33,7 +34,7 @@ final class LogBudget: Sendable {
     }
 
     /// What was left out and has not been told; `nil` as long as its second is not over.
-    func takeLeftOut(now: Int64) -> Int? {
+    func takeLeftOut(now: MonotonicNanoseconds) -> Int? {
         state.withLock { state in
             guard now &- state.periodStart >= Self.periodNanoseconds else { return nil }
             defer { state.leftOut = 0 }

@@ -22,7 +22,7 @@ struct Manifest {
         let magic = raw.load(as: UInt32.self)
         guard magic == Manifest.magic else {
             throw Defect(
-                "its sluice_plugin begins with \(hexadecimal(magic)), not with SLUICE_MAGIC (\(hexadecimal(Manifest.magic)))",
+                "its sluice_plugin begins with \(hexadecimal(magic)), instead of SLUICE_MAGIC (\(hexadecimal(Manifest.magic)))",
                 remedy: "build it with this host's sluice.h")
         }
         let major = raw.load(fromByteOffset: 4, as: UInt32.self)
@@ -64,7 +64,7 @@ struct Manifest {
     private static func checkVersion(major: UInt32, minor: UInt32) throws(Defect) {
         guard major == Self.major, minor <= Self.minor else {
             throw Defect(
-                "it is built for version \(major).\(minor) of the interface, and this host speaks \(Self.major).\(Self.minor)",
+                "it is built for version \(major).\(minor) of the interface, but this host supports \(Self.major).\(Self.minor)",
                 remedy: major > Self.major || (major == Self.major && minor > Self.minor)
                     ? "update the host, or build the plugin with this host's sluice.h"
                     : "build it with this host's sluice.h")
@@ -77,7 +77,7 @@ struct Manifest {
         }
         guard plugin.producer_count <= producersMax else {
             throw Defect(
-                "it declares \(UInt(bitPattern: plugin.producer_count)) producers, and \(producersMax) are the most",
+                "it declares \(UInt(bitPattern: plugin.producer_count)) producers; the maximum is \(producersMax)",
                 remedy: "check producer_count")
         }
         try SizedStruct.checkAlignment(of: UnsafeRawPointer(pointers), "sluice_plugin.producers")
@@ -107,7 +107,7 @@ enum SizedStruct {
         let size = Int(source.load(fromByteOffset: sizeOffset, as: UInt32.self))
         guard size >= required else {
             throw Defect(
-                "\(what) says that it has \(size) bytes, and at least \(required) are needed",
+                "\(what) has a struct_size of \(size), but at least \(required) is needed",
                 remedy: "set struct_size to the sizeof of the struct")
         }
         return overlay(source, bytes: size, on: zeroed)

@@ -174,7 +174,7 @@ final class OpeningStream: Sendable {
                 status: state.rejection?.status ?? 500,
                 message: state.rejection?.message ?? "The producer refused the request.", headers: state.headers)
         default:
-            return .failed(log: "open answered \(status), which is none of SLUICE_OPEN_…")
+            return .failed(log: "open answered \(status), which is not one of SLUICE_OPEN_…")
         }
     }
 }

@@ -59,10 +59,10 @@ package struct PluginFile: Sendable {
 
         let before = try FileStatus(of: descriptor)
         guard before.isRegular else {
-            throw Defect("it is not a regular file", remedy: "put a shared object there, or another name")
+            throw Defect("it is not a regular file", remedy: "put a shared object there, or use another name")
         }
         guard before.size > 0 else {
-            throw Defect("it is empty", remedy: "copy it again, to another name first, and then rename it")
+            throw Defect("it is empty", remedy: "copy it again under a temporary name, then rename it")
         }
         guard before.size <= bytesMax else {
             throw Defect("it has more than \(bytesMax >> 20) MiB", remedy: "strip it (strip --strip-unneeded)")
@@ -70,12 +70,12 @@ package struct PluginFile: Sendable {
         // One byte more than expected, so that a file that grew is noticed.
         let (bytes, failure) = readBytes(from: descriptor, atMost: Int(before.size) + 1)
         guard failure == 0 else {
-            throw Defect("it can't be read (\(systemError(failure)))", remedy: "look at its file system")
+            throw Defect("it can't be read (\(systemError(failure)))", remedy: "check its file system")
         }
         // Something that is still copying writes in place: what was read may be half of one version and half of the next.
         guard bytes.count == before.size, try FileStatus(of: descriptor).isUnchanged(since: before) else {
             throw Defect(
-                "it changed while it was read", remedy: "copy it to another name first, and then rename it; then reload"
+                "it changed while it was read", remedy: "copy it under a temporary name, then rename it and reload"
             )
         }
         return (bytes, before.stamp)
@@ -85,8 +85,8 @@ package struct PluginFile: Sendable {
         let remedy =
             switch code {
             case EACCES, EPERM: "let the server's user (\(geteuid())) read it"
-            case ENOENT, ENOTDIR, ELOOP: "check the path, and where its links lead"
-            default: "reload when that is over"
+            case ENOENT, ENOTDIR, ELOOP: "check the path, and the targets of its links"
+            default: "resolve that, then reload"
             }
         return Defect("it can't be opened (\(systemError(code)))", remedy: remedy)
     }
@@ -99,7 +99,7 @@ private struct FileStatus {
     init(of descriptor: Int32) throws(Defect) {
         var raw = stat()
         guard fstat(descriptor, &raw) == 0 else {
-            throw Defect("it can't be looked at (\(systemError()))", remedy: "look at its file system")
+            throw Defect("it can't be examined (\(systemError()))", remedy: "check its file system")
         }
         self.raw = raw
     }

@@ -4,7 +4,7 @@ import Glibc
 package import Logging
 import ProducerInterface
 import Synchronization
-import SystemCalls
+package import SystemCalls
 
 /// Loads plugins: from a path to producers that can be served, or to one line that says why not.
 package final class PluginLoader: Sendable {
@@ -126,8 +126,8 @@ package final class PluginLoader: Sendable {
             let manifest = try Manifest(reading: image.declared(logger: entryLogger))
             guard plugin.declaration == nil || plugin.declaration == manifest.declaration else {
                 throw Defect(
-                    "it declares something else here than in its probe",
-                    remedy: "let the entry declare the same each time that it is called")
+                    "it declares something different here than in its probe",
+                    remedy: "make the entry declare the same on every call")
             }
             let encoder = settings.withLock(\.encoder)
             var producers: [PluginProducer] = []
@@ -154,8 +154,8 @@ package final class PluginLoader: Sendable {
         return "\(file.stamp) \(limits) \(sections) \(libraries)"
     }
 
-    /// How long a plugin may take to be loaded. Nanoseconds.
-    package var loadDeadline: Int64 {
+    /// How long a plugin may take to be loaded.
+    package var loadDeadline: Nanoseconds {
         settings.withLock(\.prober)?.settings.deadlineNanoseconds ?? Prober.Settings().deadlineNanoseconds
     }
 

@@ -44,7 +44,7 @@ extension PluginProducer {
             do throws(EventFault) {
                 try encoder.encode(event, into: &frames)
             } catch {
-                return broken("next gave an event in which \(error)")
+                return broken("next returned an event in which \(error)")
             }
             if wait > 0 { return .wait(milliseconds: wait) }
 
@@ -71,11 +71,11 @@ extension PluginProducer {
         case NextAnswer.end:
             return .ended
         case NextAnswer.error:
-            let message = StreamTables.failure.remove(stream)
+            let message = StreamMaps.failure.remove(stream)
             return .failed(
-                StreamFailure(message: message, log: message ?? "next answered SLUICE_NEXT_ERROR, and gave no reason"))
+                StreamFailure(message: message, log: message ?? "next answered SLUICE_NEXT_ERROR without a reason"))
         default:
-            return broken("next answered \(answer), which is none of SLUICE_NEXT_…")
+            return broken("next answered \(answer), which is not one of SLUICE_NEXT_…")
         }
     }
 

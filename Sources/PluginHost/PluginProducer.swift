@@ -15,6 +15,7 @@ package final class PluginProducer: EventProducer {
     let functions: ProducerFunctions
     let declaration: ProducerDeclaration
     let callbacks: ProducerCallbacks
+    package var callbackCounts: CallbackCounts { callbacks.counts }
     let callee: PluginCallee
     /// How `open` is called with its parameters; `nil` for one without typed arguments.
     private let openCall: TypedCall?
@@ -76,12 +77,13 @@ package final class PluginProducer: EventProducer {
             configured: { [configuration, description] key in
                 configuration.value(of: key, plugin: description.plugin, producer: description.name)
             })
-        StreamTables.opening[stream] = opening
+        StreamMaps.opening[stream] = opening
         let outcome = opening.returned(call(stream, opening, &state)) {
-            HostLog.misuse("opened", "was called by an open that answers by itself", stream: stream)
+            HostLog.misuse(
+                "opened", "was called by an open that then did not answer SLUICE_OPEN_PENDING", stream: stream)
         }
         if case .pending = outcome { return .pending }
-        StreamTables.opening.remove(stream)
+        StreamMaps.opening.remove(stream)
         if !outcome.isOpened { StreamClosures.retire(stream) }
         return outcome
     }
@@ -110,9 +112,9 @@ package final class PluginProducer: EventProducer {
 
     package func save(_ stream: StreamToken, state: ProducerState) -> [UInt8]? {
         guard let save = functions.save else { return nil }
-        StreamTables.saving[stream] = .some(nil)
+        StreamMaps.saving[stream] = .some(nil)
         callee.call(.save, of: stream) { save(state.pointer, stream.handle) }
-        return StreamTables.saving.remove(stream) ?? nil
+        return StreamMaps.saving.remove(stream) ?? nil
     }
 
     package func adopt(_ parameters: any ResolvedParameters) -> (any ResolvedParameters)? {
@@ -125,7 +127,7 @@ package final class PluginProducer: EventProducer {
         StreamClosures.beginClose(of: stream)
         let isOver =
             callee.call(.close, of: stream) { functions.close(state.pointer, reason.rawValue) } != Int32(SLUICE_CLOSING)
-        StreamTables.failure.remove(stream)
+        StreamMaps.failure.remove(stream)
         if isOver { StreamClosures.retire(stream) }
         return isOver
     }
@@ -144,7 +146,7 @@ package final class PluginProducer: EventProducer {
 
     package func forget(_ stream: StreamToken) {
         StreamClosures.forget(stream)
-        StreamTables.failure.remove(stream)
+        StreamMaps.failure.remove(stream)
     }
 }
 

@@ -35,7 +35,7 @@ enum PluginText {
             throw Defect("\(what) is not valid UTF-8", remedy: "write it in UTF-8")
         }
         guard !text.unicodeScalars.contains(where: isControl) else {
-            throw Defect("\(what) holds a newline or another control character", remedy: "write it on one line")
+            throw Defect("\(what) contains a newline or another control character", remedy: "write it on one line")
         }
         return text
     }

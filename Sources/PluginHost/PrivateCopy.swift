@@ -55,7 +55,7 @@ final class PrivateCopy: Sendable {
         case .failure(let failure):
             let reasons = (failures + [failure]).map(\.description).joined(separator: "; ")
             throw Defect(
-                "there is no place for a private copy of it (\(reasons))",
+                "a private copy of it can't be created (\(reasons))",
                 remedy: "\(TemporaryPlaces.remedy) and is not mounted noexec", cause: .moment)
         }
     }

@@ -61,7 +61,7 @@ package enum Probe {
         // ECHILD, unless the plugin started a process that is still there (or was never waited for).
         guard waitpid(-1, nil, WNOHANG) < 0 else {
             throw Defect(
-                "its code starts a process while it is loaded, and leaves it there",
+                "it starts a process while it is loaded, and leaves it running",
                 remedy: "start it when a stream opens, and end it with the stream")
         }
         return manifest

@@ -26,13 +26,13 @@ struct ProbeOutcome {
     func declaration(ofContent content: String) throws(Defect) -> String {
         guard !report.isGarbage else {
             throw Defect(
-                "its code writes into a descriptor that is not its own", remedy: "find the write, and remove it")
+                "it writes to a descriptor that it did not open", remedy: "remove that write")
         }
         switch report.verdict {
         case .refused(let defect): throw defect
         case .accepted(content, let declaration): return declaration
         case .accepted:
-            throw Defect("its private copy was changed while it was probed", remedy: "remove what does that")
+            throw Defect("its private copy was changed while it was probed", remedy: "find out what changes it")
         case nil:
             // Time and memory are for the operator to give.
             throw Defect(
@@ -57,7 +57,7 @@ struct ProbeOutcome {
         return switch ending {
         case .late:
             report.stage == .starting
-                ? "the probe did not begin within \(seconds)" : "\(culprit) did not answer within \(seconds)"
+                ? "the probe did not start within \(seconds)" : "\(culprit) did not finish within \(seconds)"
         case .signal(let number): "\(culprit) ended the probe (\(Self.name(ofSignal: number)))"
         case .status(Probe.mute): "\(culprit) closed the descriptors of the process"
         case .status(let status): "\(culprit) ended the process (exit status \(status))"
@@ -78,14 +78,14 @@ struct ProbeOutcome {
         if report.isOutOfMemory { return "allocate when a stream opens, or raise --probe-memory" }
         if report.stage == .starting {
             return ending == .late
-                ? "raise --probe-deadline, if the machine is that busy"
-                : "look into the system's log, and at the limits of the server"
+                ? "raise --probe-deadline if the machine is busy"
+                : "check the system log and the server's limits"
         }
         return switch ending {
-        case .late: "do only what is needed for declaring producers, or raise --probe-deadline"
+        case .late: "do only what declaring producers needs, or raise --probe-deadline"
         case .status(Probe.mute): "close only what the plugin itself opened"
-        case .status: "return NULL from the entry to refuse, with host->log to say why"
-        case .signal, .unknown: "mend it: gdb --args sluice probe FILE.so shows where it happens"
+        case .status: "to refuse, return NULL from the entry, and give the reason with host->log"
+        case .signal, .unknown: "gdb --args sluice probe FILE.so shows where it happens"
         }
     }
 

@@ -65,7 +65,7 @@ package struct Prober: Sendable {
     }
 
     private static let abandonment = Defect(
-        "its probe was given up: the server stops", remedy: "start the server again", cause: .moment)
+        "its probe was abandoned: the server is stopping", remedy: "restart the server", cause: .moment)
 
     private func spawn(_ copy: String, report: Int32, output: Int32) throws(Defect) -> pid_t {
         let seconds = settings.deadlineNanoseconds / 1_000_000_000 + 1
@@ -86,14 +86,14 @@ package struct Prober: Sendable {
             return try program.start()
         } catch {
             throw Defect(
-                "it can't be probed: the system starts no process (\(error))",
+                "it can't be probed: no process can be started (\(error))",
                 remedy: "raise the limit of processes (ulimit -u), and reload", cause: .moment)
         }
     }
 
     /// Reads what comes until there is a verdict, the process is gone, or the time is up.
     private func watch(
-        _ pid: pid_t, _ process: Int32, _ report: Int32, _ output: Int32, until deadline: Int64,
+        _ pid: pid_t, _ process: Int32, _ report: Int32, _ output: Int32, until deadline: MonotonicNanoseconds,
         _ outcome: inout ProbeOutcome
     ) {
         var wanted = [report, output, process].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
@@ -163,7 +163,7 @@ private struct PipeEnds: ~Copyable {
         var ends: [Int32] = [-1, -1]
         guard sluice_pipe(&ends) == 0 else {
             throw Defect(
-                "it can't be probed: the system has no pipe to give (\(systemError()))",
+                "it can't be probed: no pipe can be created (\(systemError()))",
                 remedy: "raise the limit of descriptors (ulimit -n), and reload", cause: .moment)
         }
         reading = ends[0]

@@ -57,7 +57,8 @@ package final class ProcessState: Sendable {
         guard let unwritten = limit.admit(UInt(bitPattern: what.hashValue), now: monotonicNanoseconds()) else { return }
         var metadata: Logger.Metadata = ["changed": "\(what)", "loaded_last": "\(lastLoaded ?? "a plugin")"]
         if unwritten > 0 { metadata["suppressed"] = "\(unwritten)" }
-        logger.warning("a plugin changed what belongs to the whole process; it is put back", metadata: metadata)
+        logger.warning(
+            "a plugin changed something that the whole process shares; it has been restored", metadata: metadata)
     }
 }
 

@@ -1,5 +1,6 @@
 package import CLinux
 import Glibc
+package import SystemCalls
 
 /// How much of a processor somebody has used. One that stands still belongs to somebody who waits.
 package struct ProcessorClock: Sendable {
@@ -20,7 +21,7 @@ package struct ProcessorClock: Sendable {
     private init(id: clockid_t) { self.id = id }
 
     /// `nil` where it can't be known, as that of a process that is gone.
-    package var nanoseconds: Int64? {
+    package var used: Nanoseconds? {
         var used = timespec()
         guard clock_gettime(id, &used) == 0 else { return nil }
         return Int64(used.tv_sec) * 1_000_000_000 + Int64(used.tv_nsec)

@@ -86,10 +86,9 @@ package final class ProducerCallbacks: Sendable {
         return family
     }
 
-    /// Calls of functions whose stream was over, since the process began.
-    var lateCalls: Int { late.load(ordering: .relaxed) }
-    /// Events that were not sent because a stream's queue was full.
-    var droppedEvents: Int { dropped.load(ordering: .relaxed) }
+    var counts: CallbackCounts {
+        CallbackCounts(late: late.load(ordering: .relaxed), dropped: dropped.load(ordering: .relaxed))
+    }
 
     // What follows runs on threads of plugins and libraries, with their locks held: it takes none but short ones of the host's own, under
     // which nothing of a plugin's is called.
@@ -130,7 +129,7 @@ struct SparseLine: ~Copyable, Sendable {
     private let last = Atomic<Int64>(0)
 
     /// `true` for one caller at a time.
-    func isDue(now: Int64) -> Bool {
+    func isDue(now: MonotonicNanoseconds) -> Bool {
         let last = last.load(ordering: .relaxed)
         guard last == 0 || now &- last >= Self.pauseNanoseconds else { return false }
         return self.last.compareExchange(expected: last, desired: now, ordering: .relaxed).exchanged

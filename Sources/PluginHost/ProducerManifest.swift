@@ -14,11 +14,13 @@ struct ProducerManifest {
     init(reading producer: UnsafePointer<sluice_producer>, index: Int, plugin: String) throws(Defect) {
         let raw = UnsafeRawPointer(producer)
         declaration = ProducerDeclaration(pointer: producer)
-        try SizedStruct.checkAlignment(of: raw, "its producer \(index)")
+        let place = index == 0 ? "its first producer" : "its producer number \(index + 1)"
+        try SizedStruct.checkAlignment(of: raw, place)
         let declared = try SizedStruct.copy(
             raw, into: sluice_producer(), sizeOffset: 0,
-            upTo: MemoryLayout<sluice_producer>.offset(of: \.interrupt)!, "its producer \(index)")
-        let name = try PluginText.declaredName(declared.name, "the name of its producer \(index)")
+            upTo: MemoryLayout<sluice_producer>.offset(of: \.interrupt)!, place)
+        guard declared.name != nil else { throw Defect("\(place) has no name", remedy: "give it one") }
+        let name = try PluginText.declaredName(declared.name, "the name of \(place)")
         do throws(Defect) {
             let flags = ProducerFlags(rawValue: declared.flags)
             try Self.check(flags)
@@ -64,12 +66,12 @@ struct ProducerManifest {
         guard reserved.isEmpty else {
             throw Defect(
                 "sets the reserved flags 0x\(String(reserved.rawValue, radix: 16))",
-                remedy: "set none but the SLUICE_… flags of this host's sluice.h")
+                remedy: "set only the SLUICE_… flags of this host's sluice.h")
         }
         guard !flags.contains([.shared, .body]) else {
             throw Defect(
-                "sets SLUICE_BODY and SLUICE_SHARED, and a stream that belongs to nobody has no request",
-                remedy: "leave one out; a second producer can take what subscribers send")
+                "sets both SLUICE_BODY and SLUICE_SHARED, but a shared stream has no request of its own",
+                remedy: "remove one of them; a second producer can accept bodies")
         }
     }
 

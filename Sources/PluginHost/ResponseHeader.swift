@@ -15,7 +15,7 @@ enum ResponseHeader {
             return "was given a name that HTTP forbids"
         }
         guard !HeaderRules.serverOwned.contains(name.lowercased()) else {
-            return "was called for \(name), which the server itself decides"
+            return "was called for \(name), which only the server sets"
         }
         guard value.utf8.count <= valueBytesMax, value.utf8.allSatisfy(isValueByte), !isBlank(value.utf8.first),
             !isBlank(value.utf8.last)

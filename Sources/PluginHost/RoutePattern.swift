@@ -50,16 +50,16 @@ struct RoutePattern: Equatable {
     private static func segment(_ part: Substring.UTF8View.SubSequence, of text: String) throws(Defect) -> Segment {
         let name = String(Substring(part))
         if name.isEmpty { throw defect(text, "has an empty segment") }
-        if name == "." || name == ".." { throw defect(text, "has the segment \"\(name)\", which clients resolve away") }
+        if name == "." || name == ".." { throw defect(text, "has the segment \"\(name)\", which clients remove") }
         if name.hasPrefix("{") && name.hasSuffix("}") && name.utf8.count > 2 {
             let inner = String(name.dropFirst().dropLast())
             guard inner.utf8.allSatisfy({ isLetterOrDigit($0) || $0 == UInt8(ascii: "_") }) else {
-                throw defect(text, "has a placeholder {\(inner)} that no parameter can be named after")
+                throw defect(text, "has the placeholder {\(inner)}, which cannot be a parameter's name")
             }
             return .placeholder(inner)
         }
         guard name.utf8.allSatisfy({ isLetterOrDigit($0) || literalPunctuation.contains($0) }) else {
-            throw defect(text, "has the segment \"\(name)\", which is neither {placeholder} nor plain text of a path")
+            throw defect(text, "has the segment \"\(name)\", which is neither a {placeholder} nor plain path text")
         }
         return .literal(name)
     }

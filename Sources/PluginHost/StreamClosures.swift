@@ -44,7 +44,7 @@ final class StreamClosures: Sendable {
 
     // MARK: - All streams
 
-    private static let table = StreamTable<StreamClosures>()
+    private static let table = StreamMap<StreamClosures>()
 
     /// Gives a stream a new function, which lives as long as it does.
     /// - Returns: `nil` if the stream is over: then the function is a tombstone already.

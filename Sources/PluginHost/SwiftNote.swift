@@ -47,7 +47,7 @@ struct SwiftNote: Equatable, CustomStringConvertible {
     func check() throws(Defect) {
         guard self == Self.host else {
             throw Defect(
-                "it is built with Swift \(self), and this host with Swift \(Self.host)",
+                "it is built with Swift \(self), but this host with Swift \(Self.host)",
                 remedy: "build it with the host's compiler (sluice build)")
         }
     }

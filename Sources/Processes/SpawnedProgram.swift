@@ -58,7 +58,7 @@ package final class SpawnedProgram: Sendable {
         let pid = try state.withLock { state throws(CommandFailure) -> pid_t in
             defer { if ends[1] >= 0 { close(ends[1]) } }
             guard !state.isEnded, !Termination.isRequested else {
-                throw CommandFailure("\(words[0]): not started, as all ends")
+                throw CommandFailure("\(words[0]): not started, because this process is ending")
             }
             let pid = try start(writingTo: ends[1])
             state.group = pid
@@ -76,7 +76,8 @@ package final class SpawnedProgram: Sendable {
             // Not taken for a success.
             guard let end = ProgramEnd.reap(pid) else {
                 throw CommandFailure(
-                    "\(words[0]): its exit status is lost (\(systemError())); was SIGCHLD ignored?")
+                    "\(words[0]): its exit status is unknown (\(systemError())); is SIGCHLD ignored?"
+                )
             }
             return Ending(status: end.shellStatus, output: text.text)
         }
@@ -142,7 +143,7 @@ private struct KeptText {
     private(set) var isCut = false
 
     var text: String {
-        String(decoding: kept, as: UTF8.self) + (isCut ? "\n(and more, left out here)\n" : "")
+        String(decoding: kept, as: UTF8.self) + (isCut ? "\n(the rest is left out)\n" : "")
     }
 
     /// Reads once.

@@ -49,8 +49,24 @@ package protocol EventProducer: AnyObject, Sendable {
     /// Makes a call that the producer has scheduled: where its stream lives.
     func perform(_ stream: StreamToken, _ call: ProducerCall)
 
+    /// What became of the C functions that were made for it, all generations and streams. Any thread.
+    var callbackCounts: CallbackCounts { get }
+
     /// The stream is over, or never opened, and its token stale: nothing more is kept for it. Once for each token.
     func forget(_ stream: StreamToken)
+}
+
+/// Since the process began.
+package struct CallbackCounts: Sendable, Equatable {
+    /// Calls of functions whose stream was over.
+    package let late: Int
+    /// Events that were not sent because a stream's queue was full.
+    package let dropped: Int
+
+    package init(late: Int = 0, dropped: Int = 0) {
+        self.late = late
+        self.dropped = dropped
+    }
 }
 
 extension EventProducer {
@@ -59,6 +75,7 @@ extension EventProducer {
     package func perform(_ stream: StreamToken, _ call: ProducerCall) {
         preconditionFailure("a producer that schedules calls performs them")
     }
+    package var callbackCounts: CallbackCounts { CallbackCounts() }
     package func forget(_ stream: StreamToken) {}
     package var hasInterrupt: Bool { true }
 }

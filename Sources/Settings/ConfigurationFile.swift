@@ -139,7 +139,7 @@ package struct ConfigurationFile: Sendable, Equatable {
         for (producer, values) in try entries(of: node, what: section) {
             let producer = mention(producer, in: section)
             var found: [String: Entry] = [:]
-            for (key, value) in try entries(of: values, what: "what '\(section)' says of producer '\(producer)'") {
+            for (key, value) in try entries(of: values, what: "the section of producer '\(producer)' in '\(section)'") {
                 guard let name = key.string, known.contains(name) else {
                     throw problem(
                         key.mark?.line,

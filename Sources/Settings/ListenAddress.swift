@@ -5,7 +5,7 @@ package struct ListenAddress: Sendable, Equatable, CustomStringConvertible {
     /// 0: any that is free.
     package let port: Int
 
-    package static let expectation = "HOST:PORT, as 127.0.0.1:8080, [::1]:8080 or :8080 (port 0: any free one)"
+    package static let expectation = "HOST:PORT, such as 127.0.0.1:8080, [::1]:8080 or :8080 (port 0: any free port)"
 
     package init(host: String, port: Int) {
         self.host = host

@@ -28,19 +28,19 @@ package struct SettingRows: Sendable {
         "The directory of plugins; the same as DIR.")
     package let listen = Setting(
         "listen", .address, initial: "127.0.0.1:8080", in: .general, needsRestart: true,
-        "Where to listen: an address or name and a port; port 0 is any free one, which is printed.")
+        "Address or host name, and port, to listen on; port 0 chooses a free port, which is printed.")
     /// 0: one for each core.
     package let loops = Setting(
         "loops", .count(1...255), initialValue: 0, described: "one per core", in: .general, needsRestart: true,
-        "Threads that streams run on.")
+        "Number of threads that run event loops.")
     package let insecurePlugins = Setting(
         "insecure-plugins", .flag, initial: "false", in: .general,
-        "Accept plugins and a configuration file that others could change; in that file itself: plugins only.")
+        "Accept plugins and a configuration file that others can change; set in that file, it applies to plugins only.")
     /// Empty: the standard place for the directory of plugins.
     package let control = Setting(
         "control", .socketPath, initialValue: "",
         described: "one for each directory of plugins, in $XDG_RUNTIME_DIR/sluice or /tmp/sluice-UID", in: .general,
-        needsRestart: true, "The control socket, for 'sluice reload' and 'sluice status'; none: there is none.")
+        needsRestart: true, "The control socket for 'sluice reload' and 'sluice status'; 'none' disables it.")
     package let watch = Setting(
         "watch", .flag, initial: "false", in: .general, needsRestart: true,
         "Reload automatically when a plugin has changed and is no longer being written.")
@@ -49,129 +49,130 @@ package struct SettingRows: Sendable {
 
     package let probeDeadline = Setting(
         "probe-deadline", .time(.milliseconds(100)...(.seconds(600))), initial: "5s", in: .probe,
-        "How long a plugin may take to be loaded in its probe.")
+        "How long a plugin may take to load in its probe.")
     package let probeMemory = Setting(
         "probe-memory", .bytes((16 << 20)...(1 << 40)), initial: "1G", in: .probe,
         "How much memory a plugin may allocate in its probe.")
 
     package let trialFailures = Setting(
         "trial-failures", .count(0...1_000_000), initial: "3", in: .trial,
-        "A new generation is taken back when this many of its streams fail and none has succeeded; 0: never.")
+        "A new generation is rolled back when this many of its streams fail and none has succeeded; 0: never.")
     package let trialPeriod = Setting(
         "trial-period", .time(.milliseconds(10)...(.seconds(3600)), zero: "no trial"), initial: "10s", in: .trial,
-        "How long after a reload it may be taken back; until then the old generation is kept ready. 0: not at all.")
+        "How long after a reload it can be rolled back; the old generation is kept ready until then. 0: never.")
 
     // MARK: The log
 
     package let logLevel = Setting<LogLevel>(
         "log-level", .oneOf(placeholder: "level"), initial: "info", in: .log,
-        "The least important lines that are still logged.")
+        "The lowest level that is logged.")
     package let logFormat = Setting<LogFormat>(
         "log-format", .oneOf(placeholder: "format"), initial: "text", in: .log, needsRestart: true,
-        "How lines are written to standard error.")
+        "The format of the log on standard error.")
 
     // MARK: Limits
 
     package let maxConnections = Setting(
         "max-connections", .count(1...10_000_000), initial: "4096", in: .limits,
-        "Connections at a time that are not streams; one more replaces the one that has waited longest for its client.")
+        "Concurrent connections that are not streams; a new one replaces the one that has waited longest for its client."
+    )
     package let maxStreams = Setting(
-        "max-streams", .count(1...10_000_000), initial: "100000", in: .limits, "Open streams at a time.")
+        "max-streams", .count(1...10_000_000), initial: "100000", in: .limits, "Concurrent streams.")
     package let maxStreamsPerProducer = Setting(
         "max-streams-per-producer", .count(1...10_000_000), initial: "100000", in: .limits,
-        "Open streams of one producer at a time.")
+        "Concurrent streams of one producer.")
     package let maxThreads = Setting(
         "max-threads", .count(1...32_768), initial: "256", in: .limits,
-        "Open streams of blocking producers at a time: each has a thread.")
+        "Concurrent streams of blocking producers; each has a thread.")
     package let stackSize = Setting(
         "stack-size", .bytes((256 << 10)...(1 << 30)), initial: "8M", in: .limits,
-        "The stack of such a thread: address space, which takes memory only as it is used.")
+        "Stack size of such a thread: address space, which takes memory only when used.")
     package let maxScheduledCalls = Setting(
         "max-scheduled-calls", .count(1...65_535), initial: "10000", in: .limits,
-        "Calls that a plugin has scheduled for one stream and that have not run yet.")
+        "Scheduled calls of one stream that have not run yet.")
     package let maxEventBytes = Setting(
-        "max-event-bytes", .bytes(64...(64 << 20)), initial: "1M", in: .limits, "The size of one event.")
+        "max-event-bytes", .bytes(64...(64 << 20)), initial: "1M", in: .limits, "Maximum size of one event.")
     package let maxBodyBytes = Setting(
-        "max-body-bytes", .bytes(0...(64 << 20)), initial: "1M", in: .limits, "The size of a request's body.")
+        "max-body-bytes", .bytes(0...(64 << 20)), initial: "1M", in: .limits, "Maximum size of a request body.")
     package let maxArrivingBytes = Setting(
         "max-arriving-bytes", .bytes((64 << 10)...(1 << 40)), initial: "64M", in: .limits,
-        "What all request bodies may take together while they arrive.")
+        "Maximum total size of the request bodies that are arriving.")
     package let minBodyRate = Setting(
         "min-body-rate", .bytes(0...(1 << 30)), initial: "240", in: .limits,
         """
-        Bytes per second at which a request's body must arrive on average once body-grace is over, its longest pause \
-        not counted; 0: any.
+        Bytes per second at which a request body must arrive on average once body-grace is over, not counting its \
+        longest pause; 0: any.
         """)
     package let maxHubsPerProducer = Setting(
         "max-hubs-per-producer", .count(1...1_000_000), initial: "1000", in: .limits,
-        "Shared streams of one producer at a time, each with its own parameters; one that lingers unused makes room.")
+        "Concurrent shared streams of one producer, each with its own parameters; one that lingers unused makes room.")
     package let maxKeptRequestBytes = Setting(
         "max-kept-request-bytes", .bytes((1 << 20)...(1 << 40)), initial: "256M", in: .limits,
-        "What the requests of resumable streams, headers and bodies, may take together; they are kept for a reload.")
+        "Maximum total size of the requests of resumable streams, headers and bodies, which are kept for a reload.")
     package let handoffBytes = Setting(
         "handoff-bytes", .bytes(4096...(64 << 20)), initial: "64k", in: .limits,
-        "Events of one stream that may wait between a thread and the stream's loop.")
+        "Maximum size of one stream's events that wait between a thread and the stream's loop.")
 
     // MARK: Shared streams
 
     package let historyEvents = Setting(
         "history-events", .count(1...1_000_000), initial: "1024", in: .sharedStreams, perProducer: "hubs",
-        "Events that a shared stream holds for subscribers that reconnect.")
+        "Events that a shared stream keeps for subscribers that reconnect.")
     package let historyBytes = Setting(
         "history-bytes", .bytes(0...(1 << 30)), initial: "1M", in: .sharedStreams, perProducer: "hubs",
-        "The most that these events may take.")
+        "Maximum total size of these events.")
     package let linger = Setting(
         "linger", .timeOrForever(.seconds(365 * 86400)), initial: "5s", in: .sharedStreams, perProducer: "hubs",
         "How long a shared stream stays open without subscribers.")
     package let slowPolicy = Setting<SlowPolicy>(
         "slow-policy", .oneOf(placeholder: "policy"), initial: "disconnect", in: .sharedStreams, perProducer: "hubs",
-        "What happens to a subscriber whose next event a shared stream no longer holds.")
+        "What happens to a subscriber whose next event is no longer in the history of its shared stream.")
     package let anchor = Setting(
         "anchor", .choice, initial: "true", in: .sharedStreams, perProducer: "hubs",
         """
-        Whether a shared stream begins with an event sluice-open: a subscriber that is cut off before its first event \
-        resumes from its id.
+        Whether a shared stream begins with an event sluice-open, so that a subscriber that is disconnected before its \
+        first event can resume from that ID.
         """)
 
     // MARK: Times
 
     package let keepAlive = Setting(
         "keep-alive", .time(.milliseconds(10)...(.seconds(3600))), initial: "15s", in: .times,
-        "A comment is sent after this much silence.")
+        "Send a comment after this much silence.")
     package let writeDeadline = Setting(
         "write-deadline", .time(.milliseconds(10)...(.seconds(3600))), initial: "30s", in: .times,
-        "A subscriber that reads nothing for this long is dropped.")
+        "A subscriber that reads nothing for this long is disconnected.")
     package let maxAge = Setting(
         "max-age", .time(.milliseconds(10)...(.seconds(365 * 86400)), zero: "never"), initial: "0", in: .times,
-        "A stream ends at this age; 0: never.")
+        "Maximum age of a stream; 0: unlimited.")
     package let retry = Setting(
         "retry", .time(.milliseconds(1)...(.seconds(600)), zero: "at once"), initial: "2s", in: .times,
-        "How long subscribers are told to wait before they reconnect, jittered.")
+        "How long subscribers are told to wait before they reconnect; each gets a random variation.")
     package let stallLimit = Setting(
         "stall-limit", .time(.milliseconds(1)...(.seconds(10))), initial: "50ms", in: .times,
         """
-        A call of a non-blocking producer that takes longer is logged; after three within 10 s, its streams get \
+        A call of a non-blocking producer that takes longer is logged; after three within 10 s, its streams run on \
         threads for a while.
         """)
     package let callDeadline = Setting(
         "call-deadline", .time(.milliseconds(100)...(.seconds(600))), initial: "1s", in: .times,
-        "A call of a non-blocking producer that has not returned by then is named, and its loop continues without it.")
+        "A call of a non-blocking producer that takes longer is reported, and its loop continues without it.")
     package let drainDeadline = Setting(
         "drain-deadline", .time(.milliseconds(10)...(.seconds(3600)), zero: "at once"), initial: "30s", in: .times,
-        "How long streams of old code may continue after a reload.")
+        "How long streams may continue in old code after a reload.")
     package let shutdownDeadline = Setting(
         "shutdown-deadline", .time(.milliseconds(10)...(.seconds(3600)), zero: "at once"), initial: "4s", in: .times,
-        "How long streams may take to end after SIGTERM; the whole end takes at most 4 s more.")
+        "How long streams may take to end after SIGTERM; the process then ends within 4 s.")
     package let headTimeout = Setting(
         "head-timeout", .time(.milliseconds(10)...(.seconds(600))), initial: "10s", in: .times,
-        "How long a request line and its headers may take.")
+        "How long a request line and its headers may take to arrive.")
     package let bodyTimeout = Setting(
         "body-timeout", .time(.milliseconds(10)...(.seconds(600))), initial: "30s", in: .times,
-        "How long a request's body may pause, wherever in it that is.")
+        "The longest pause within a request body.")
     package let bodyGrace = Setting(
         "body-grace", .time(.milliseconds(10)...(.seconds(3600)), zero: "none"), initial: "10s", in: .times,
-        "How long a request's body may arrive more slowly than min-body-rate, its longest pause not counted.")
+        "How long a request body may arrive more slowly than min-body-rate, not counting its longest pause.")
     package let idleTimeout = Setting(
         "idle-timeout", .time(.milliseconds(10)...(.seconds(3600))), initial: "60s", in: .times,
-        "How long a connection may be without a request.")
+        "How long a connection may stay open without a request.")
 }

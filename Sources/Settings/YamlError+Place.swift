@@ -11,9 +11,9 @@ extension YamlError {
             // The mark is that of the first of the two.
             let key = keys.min() ?? ""
             guard let second = Self.repetition(of: key, after: context.mark, in: text) else {
-                return (context.mark.line, "the key '\(key)' is there twice")
+                return (context.mark.line, "duplicate key '\(key)'")
             }
-            return (second, "the key '\(key)' is there already, in line \(context.mark.line)")
+            return (second, "duplicate key '\(key)', which is already in line \(context.mark.line)")
         case .reader(let problem, _, _, _): return (nil, "not YAML: \(problem)")
         default: return (nil, description.split(separator: "\n").joined(separator: " "))
         }

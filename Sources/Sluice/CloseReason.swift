@@ -1,8 +1,8 @@
 import CSluice
 
-/// Why a stream ends, as `finalize` is told. The raw values are those of `SLUICE_CLOSE_…`, but for `unknown`.
+/// Why a stream ended, as passed to `finalize`. The raw values are those of `SLUICE_CLOSE_…`, except for `unknown`.
 public enum CloseReason: Int32, Sendable, CaseIterable {
-    /// One that a newer server has and this library does not know.
+    /// A reason of a newer server that this library does not know.
     case unknown = 0
     /// The sequence ended.
     case completed = 1
@@ -18,6 +18,6 @@ public enum CloseReason: Int32, Sendable, CaseIterable {
     case reloaded = 6
     /// The plugin's file is gone.
     case removed = 7
-    /// The server stops.
+    /// The server is stopping.
     case shutdown = 8
 }

@@ -1,4 +1,4 @@
-/// Refuses a request with a status of HTTP: thrown from `init`, `events(for:)` or `open(_:)`.
+/// Refuses a request with an HTTP status: throw it from `init`, `events(for:)` or `open(_:)`.
 public struct Reject: Error, Sendable, Equatable, CustomStringConvertible {
     /// 400 to 599.
     public let status: Int
@@ -13,13 +13,13 @@ public struct Reject: Error, Sendable, Equatable, CustomStringConvertible {
     public var description: String { "\(status): \(message)" }
 }
 
-/// There is nothing (more) to send: thrown from `init`, `events(for:)` or `open(_:)`, it is answered with 204, at which a browser
-/// stops coming back.
+/// There is nothing (more) to send: throw it from `init`, `events(for:)` or `open(_:)`. The answer is 204, after which a browser
+/// stops reconnecting.
 public struct Finished: Error, Sendable, Equatable {
     public init() {}
 }
 
-/// Ends a stream as failed, and tells the subscriber why. Other errors are told to the log only.
+/// Ends a stream as failed, and tells the subscriber why. Other errors are only logged.
 public struct StreamFailure: Error, Sendable, Equatable, CustomStringConvertible {
     /// What the subscriber is told.
     public let message: String

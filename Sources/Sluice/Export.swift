@@ -9,11 +9,11 @@
 ///
 /// - Parameters:
 ///   - producers: `Producer`s and `PollingProducer`s.
-///   - plugin: the plugin's name, unique among those that a server loads; by default that of its first producer.
-///   - version: for people.
-///   - summary: one line for people.
-///   - host: what the entry was given.
-/// - Returns: `nil`, after a line in the server's log, if something about the producers cannot be served.
+///   - plugin: the plugin's name, unique among those that a server loads; by default, the name of its first producer.
+///   - version: the plugin's version, for people.
+///   - summary: one line that describes the plugin, for people.
+///   - host: the argument of the entry.
+/// - Returns: `nil` if the producers cannot be served; the server's log has the reason.
 public func export(
     _ producers: any ProducerDeclaration.Type..., plugin: String? = nil, version: String? = nil, summary: String? = nil,
     to host: UnsafePointer<sluice_host>

@@ -2,19 +2,19 @@ import FoundationEssentials
 
 /// One event as a browser's `EventSource` receives it: the fields of a Server-Sent Event (WHATWG HTML, section 9.2.6).
 ///
-/// Each line of `data` becomes a line of the stream; an event without `data` is not dispatched by browsers, but its `id` is kept. The
-/// server refuses what would break the stream: a line end or NUL in `type` or `id`, an `id` of more than 1024 bytes, or more bytes
-/// than its limit in all. Then the stream ends as failed, and the log names the rule.
+/// Each line of `data` becomes a line of the stream. Browsers do not dispatch an event without `data`, but remember its `id`. The
+/// server refuses an event that would break the stream: with a line end or NUL in `type` or `id`, an `id` of more than 1024 bytes,
+/// or more bytes in total than its limit. The stream then ends as failed, and the log names the rule.
 public struct MessageEvent: Sendable, Equatable {
-    /// The payload; any text, also of several lines.
+    /// The payload: any text, which may have several lines.
     public var data: String?
     /// The event's name for `addEventListener`; `nil` means "message".
     public var type: String?
-    /// What a returning subscriber sends as `Last-Event-ID`. Short and plain ASCII is best.
+    /// What a subscriber sends as `Last-Event-ID` when it reconnects. Short ASCII text is best.
     public var id: String?
-    /// How long a subscriber that lost its connection should wait before it comes back.
+    /// How long a subscriber that lost its connection should wait before it reconnects.
     public var retry: Duration?
-    /// A comment, which scripts do not see.
+    /// A comment, which browsers do not pass to scripts.
     public var comment: String?
 
     public init(
@@ -27,7 +27,7 @@ public struct MessageEvent: Sendable, Equatable {
         self.comment = comment
     }
 
-    /// An event whose data is the JSON of a value, in one line, its keys sorted.
+    /// An event whose data is a value as JSON, on one line, with sorted keys.
     /// - Throws: what the value's `encode(to:)` throws; `EncodingError` for a number that JSON does not have.
     public init(
         json value: some Encodable, type: String? = nil, id: String? = nil, retry: Duration? = nil,
@@ -37,14 +37,14 @@ public struct MessageEvent: Sendable, Equatable {
         self.init(String(decoding: json, as: UTF8.self), type: type, id: id, retry: retry, comment: comment)
     }
 
-    /// An event whose data is the text that the bytes stand for.
+    /// An event whose data is the bytes as UTF-8 text.
     /// - Throws: `InvalidText` if they are not UTF-8.
     public init(utf8 bytes: some Collection<UInt8>, type: String? = nil, id: String? = nil) throws {
         guard let text = String(validating: bytes, as: UTF8.self) else { throw InvalidText() }
         self.init(text, type: type, id: id)
     }
 
-    /// Bytes that were to be an event's data are not UTF-8.
+    /// The bytes for an event's data are not UTF-8.
     public struct InvalidText: Error, Equatable, CustomStringConvertible {
         public var description: String { "the bytes are not UTF-8 text" }
     }

@@ -1,13 +1,13 @@
-/// A value that a request gives to a producer: in a placeholder of the route, or in the query.
+/// A value from the request: from a placeholder of the route, or from the query.
 ///
 ///     @Parameter var symbol: String                  // required
 ///     @Parameter(min: 0.001, max: 86_400) var interval = 1.0      // ?interval=0.5
-///     @Parameter("max_tokens") var limit = 256       // named otherwise than the property
+///     @Parameter("max_tokens") var limit = 256       // has another name than the property
 ///     @Parameter var note: String?                   // may be left out
 ///
 /// Names, types, bounds and defaults become the signature that the server checks before any code of the plugin runs, and that `sluice
-/// inspect` shows. A value that is missing or wrong is answered with 400 and a text that says what was expected. A signature that contradicts
-/// itself, as by a default that is out of its bounds, is refused when the plugin is loaded.
+/// inspect` shows. A value that is missing or invalid is answered with 400 and a text that says what was expected. A plugin whose signature
+/// contradicts itself, for example with a default outside its bounds, is refused when it is loaded.
 @propertyWrapper
 public struct Parameter<Value: ParameterValue> {
     public let wrappedValue: Value
@@ -18,34 +18,34 @@ public struct Parameter<Value: ParameterValue> {
             ParameterBinding.current?.next(name: name, default: value, range: range) ?? value ?? Value.placeholder
     }
 
-    /// One that has a default.
+    /// A parameter with a default.
     public init(wrappedValue: Value, _ name: String? = nil) {
         self.init(name: name, default: wrappedValue, range: nil)
     }
 
-    /// One that is required, or optional if its type is.
+    /// A required parameter, or an optional one if its type is optional.
     public init() {
         self.init(name: nil, default: nil, range: nil)
     }
 
-    /// One that is required, or optional if its type is.
+    /// A required parameter, or an optional one if its type is optional.
     public init(_ name: String) {
         self.init(name: name, default: nil, range: nil)
     }
 }
 
 extension Parameter where Value: ParameterNumber {
-    /// One that has a default and bounds, both inclusive.
+    /// A parameter with a default and bounds, both inclusive.
     public init(wrappedValue: Value, _ name: String? = nil, min: Value? = nil, max: Value? = nil) {
         self.init(name: name, default: wrappedValue, range: Self.range(min, max))
     }
 
-    /// A required one with bounds.
+    /// A required parameter with bounds.
     public init(_ name: String? = nil, min: Value?, max: Value? = nil) {
         self.init(name: name, default: nil, range: Self.range(min, max))
     }
 
-    /// A required one with an upper bound.
+    /// A required parameter with an upper bound.
     public init(_ name: String? = nil, max: Value?) {
         self.init(name: name, default: nil, range: Self.range(nil, max))
     }
@@ -63,27 +63,27 @@ extension Parameter: Sendable where Value: Sendable {}
 protocol AnyParameter {}
 extension Parameter: AnyParameter {}
 
-/// A type that a request's values can have: those of a signature (`Bool`, whole numbers, `Float`, `Double`, `String`), `String?`,
+/// A type that a parameter can have: those of a signature (`Bool`, integers, `Float`, `Double`, `String`), `String?`,
 /// and enumerations of strings.
 public protocol ParameterValue {
     /// How a signature spells the type: `i64`, `str?`.
     static var signatureType: String { get }
-    /// What stands there while a producer is only looked at.
+    /// The value of the property while a producer's declaration is only read.
     static var placeholder: Self { get }
     /// Reads what the server has checked.
-    /// - Parameter text: `nil` if the request leaves out an optional one.
+    /// - Parameter text: `nil` if the request leaves out an optional parameter.
     /// - Throws: `InvalidParameter` if it is not one of the type's values.
     init(parameterText text: String?) throws(InvalidParameter)
-    /// The value as a signature spells a default, or a bound; `nil` where there can be none.
+    /// The value as a signature writes a default or a bound; `nil` if the type can have none.
     var signatureDefault: String? { get }
-    /// What a value must be, for the answer to one that is not.
+    /// What a value must be, for the answer to an invalid one.
     static var expectation: String { get }
 }
 
-/// A value that may have bounds: its `signatureType` is a number's. Whole numbers, `Float` and `Double` are such.
+/// A value that may have bounds: its `signatureType` is a number. Integers, `Float` and `Double` conform.
 public protocol ParameterNumber: ParameterValue {}
 
-/// A request's text is none of the values of the parameter's type; it is answered with 400 and the type's `expectation`.
+/// A request's text is not a value of the parameter's type; it is answered with 400 and the type's `expectation`.
 public struct InvalidParameter: Error, Sendable {
     public init() {}
 }

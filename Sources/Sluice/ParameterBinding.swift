@@ -70,7 +70,7 @@ final class ParameterBinding: @unchecked Sendable {
             let properties = Mirror(reflecting: producer).children.filter { $0.value is any AnyParameter }
             guard properties.count == binding.declarations.count else {
                 throw ParametersUnknown(
-                    "each @Parameter must be a stored property of \(P.self) itself, with its value set by nobody else")
+                    "each @Parameter must be a stored property of \(P.self) itself, and nothing else may set its value")
             }
             // A wrapped property is stored with a leading underscore.
             names = zip(properties, binding.declarations).map {
@@ -81,7 +81,7 @@ final class ParameterBinding: @unchecked Sendable {
             names = binding.declarations.compactMap(\.explicitName)
             guard names.count == binding.declarations.count else {
                 throw ParametersUnknown(
-                    "the init of \(P.self) throws when it is made without a request (\(error)): give its parameters names, as @Parameter(\"limit\"), or move what throws to events(for:)"
+                    "the init of \(P.self) throws when it is called without a request (\(error)): name its parameters, as in @Parameter(\"limit\"), or move the code that throws to events(for:)"
                 )
             }
         }

@@ -1,21 +1,21 @@
 import CSluice
 
-/// What a stream was asked for with.
+/// The request that opened a stream.
 ///
-/// Path, method, address, id and body are copies. `query`, `header` and `config` ask the server, which answers until the request is
-/// decided: until `init`, `events(for:)` or `open(_:)` has returned. What is needed later is to be kept.
+/// Path, method, address, ID and body are copies. `query`, `header` and `config` ask the server, which answers only until `init`,
+/// `events(for:)` or `open(_:)` has returned. Keep what you need later.
 public struct Request: Sendable {
-    /// As sent, without the query.
+    /// The path as sent, without the query.
     public let path: String
-    /// "GET", or "POST" for a producer that takes a body.
+    /// "GET", or "POST" for a producer that accepts a body.
     public let method: String
-    /// The peer's address without port; `nil` for a shared stream, which belongs to nobody.
+    /// The peer's address without port; `nil` for a shared stream, which belongs to no single subscriber.
     public let remoteAddress: String?
-    /// The id of the last event that a returning subscriber saw.
+    /// The ID of the last event that a reconnecting subscriber received.
     public let lastEventID: String?
     /// The body of a POST; empty without one.
     public let body: [UInt8]
-    /// The stream, to be woken or written of in the log; good for ever.
+    /// A handle to wake the stream or to log for it; it may be kept for ever.
     public let stream: StreamHandle
 
     init(_ stream: OpaquePointer) {
@@ -33,15 +33,15 @@ public struct Request: Sendable {
     /// The first value of that name in the query.
     public func query(_ name: String) -> String? { String(lent: Host.table.pointee.query(stream.raw, name)) }
 
-    /// A header, its name in any case; several of one name are joined with ", ".
+    /// A header; the name is case-insensitive. Several of one name are joined with ", ".
     public func header(_ name: String) -> String? { String(lent: Host.table.pointee.header(stream.raw, name)) }
 
     /// The value of a key in the operator's configuration for this producer.
     public func config(_ key: String) -> String? { String(lent: Host.table.pointee.config(stream.raw, key)) }
 
-    /// Sets a header of the response, be it a stream or a refusal. The same name again replaces the value; only WWW-Authenticate and
-    /// Set-Cookie are added once more.
-    /// - Returns: `false` for one that HTTP or the server forbids, which the log then names.
+    /// Sets a header of the response, whether a stream or a refusal. Setting a name again replaces the value; only WWW-Authenticate and
+    /// Set-Cookie are added.
+    /// - Returns: `false` for a header that HTTP or the server forbids; the log names it.
     @discardableResult public func setResponseHeader(_ name: String, _ value: String) -> Bool {
         Host.table.pointee.set_header(stream.raw, name, value)
     }
@@ -49,7 +49,7 @@ public struct Request: Sendable {
     public var log: Log { Log(stream.raw) }
 }
 
-/// Names a stream for ever: used after it is over, it does nothing, and the log says so.
+/// A handle of a stream, which may be kept for ever: after the stream is over, it does nothing, and the log says so.
 public struct StreamHandle: Sendable, Hashable {
     // A handle is a number that the server gives out; nobody looks where it points.
     private let number: UInt
@@ -58,7 +58,7 @@ public struct StreamHandle: Sendable, Hashable {
 
     var raw: OpaquePointer { OpaquePointer(bitPattern: number).unsafelyUnwrapped }
 
-    /// Asks a `PollingProducer` for its next event soon. Cheap, from any thread; many calls become one.
+    /// Tells the server to ask a `PollingProducer` for its next event soon. Cheap, and allowed on any thread; many calls become one.
     public func wake() { Host.table.pointee.wake(raw) }
 }
 
@@ -68,7 +68,7 @@ public struct Log: Sendable {
 
     init(_ stream: OpaquePointer?) { self.stream = stream.map(StreamHandle.init) }
 
-    /// Of the plugin as a whole; a stream's own is `Request.log`.
+    /// The log of the plugin as a whole; for a stream, use `Request.log`.
     public static let plugin = Log(nil)
 
     public func debug(_ message: String) { write(message, SLUICE_LOG_DEBUG) }

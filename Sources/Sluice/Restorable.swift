@@ -1,18 +1,18 @@
 import CSluice
 import FoundationEssentials
 
-/// A producer that hands on what it knows when a newer build of its plugin takes over a stream.
+/// A producer that passes on its state when a newer build of its plugin takes over a stream.
 ///
-/// Together with `.resumable`: the new build's producer is made, is given what the old one saved, and then starts as usual. The old
-/// one and the new one may be of different builds, so `Saved` should only ever get optional members. What the new build cannot read
-/// refuses the hand-over, and the stream stays with the old build.
+/// Use it together with `.resumable`: the new build's producer is created, is given what the old one saved, and then starts as usual.
+/// The two builds may define `Saved` differently, so only ever add optional members to it. If the new build cannot read the saved
+/// state, the stream stays with the old build.
 public protocol Restorable: ProducerDeclaration {
     associatedtype Saved: Codable
 
-    /// What the new build should know; `nil` for nothing. Runs where the stream lives, between two events.
+    /// The state for the new build; `nil` for none. Called between two events, on the stream's own loop or thread.
     func save() -> Saved?
 
-    /// Takes over what another build saved, before the stream starts.
+    /// Restores what another build saved, before the stream starts.
     mutating func restore(_ saved: Saved) throws
 }
 
@@ -23,7 +23,7 @@ extension Restorable {
             let bytes = Array(try JSONEncoder().encode(saved))
             if !Host.table.pointee.save(stream, bytes, bytes.count) {
                 Host.log(
-                    "save: \(bytes.count) bytes are more than the server keeps", level: SLUICE_LOG_WARNING,
+                    "save: \(bytes.count) bytes are more than the server accepts", level: SLUICE_LOG_WARNING,
                     stream: stream)
             }
         } catch {

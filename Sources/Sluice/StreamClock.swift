@@ -1,6 +1,6 @@
-/// The clock of a stream's home loop: to sleep on it costs a timer there, and no change of thread.
+/// The clock of a stream's event loop: a sleep on it costs a timer of that loop, and no change of thread.
 ///
-/// Its time is that of `ContinuousClock`, whose resolution for sleeps is a millisecond here. Outside of a stream's tasks, it sleeps as that does.
+/// Its time is that of `ContinuousClock`. Sleeps have a resolution of one millisecond; outside a stream's tasks, they are those of that clock.
 public struct StreamClock: Clock {
     public typealias Instant = ContinuousClock.Instant
 
@@ -28,9 +28,9 @@ extension Clock where Self == StreamClock {
     public static var stream: StreamClock { StreamClock() }
 }
 
-/// The moments that lie `interval` apart, from one interval from now on.
+/// Ticks at a fixed interval; the first comes after one interval.
 ///
-/// Delays do not add up; moments that nobody could be told of in time are left out. It ends when the task is cancelled.
+/// Delays do not add up; ticks that could not be delivered in time are skipped. The sequence ends when the task is cancelled.
 public func ticks(every interval: Duration) -> Ticks { Ticks(interval: max(interval, .milliseconds(1))) }
 
 /// See `ticks(every:)`.

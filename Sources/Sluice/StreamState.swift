@@ -34,7 +34,7 @@ class StreamState {
         case let reject as Reject:
             Host.table.pointee.reject(stream, Int32(clamping: reject.status), reject.message)
         case is CancellationError:
-            Host.table.pointee.reject(stream, 503, "The request was given up.")
+            Host.table.pointee.reject(stream, 503, "The request was cancelled.")
         default:
             // What went wrong inside is nobody's business but the operator's.
             Host.log("open: \(error)", level: SLUICE_LOG_ERROR, stream: stream)

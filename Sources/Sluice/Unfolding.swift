@@ -1,4 +1,4 @@
-/// Events that are made one after the other, each from what the one before left.
+/// A sequence of events, each created from a state that the previous one left.
 ///
 ///     unfold(3) { count in
 ///         defer { count -= 1 }
@@ -6,8 +6,8 @@
 ///     }
 ///
 /// - Parameters:
-///   - state: what the first event is made from; nobody else has it.
-///   - next: makes the next event; `nil` ends the sequence.
+///   - state: the state for the first event; nothing else may share it.
+///   - next: returns the next event; `nil` ends the sequence.
 public func unfold<State>(
     _ state: State, next: @escaping (inout State) async throws -> MessageEvent?
 ) -> Unfolding<State> {

@@ -66,7 +66,7 @@ struct ControlEvents: Sendable {
 
     /// Has something done at the second request to terminate, on a thread that does nothing else: whatever the others
     /// are busy with, it comes at once. At the third the process is gone, if it still is there.
-    /// - Returns: `false` if the system has no thread to give.
+    /// - Returns: `false` if no thread can be started.
     func whenUrged(_ body: @escaping @Sendable () -> Void) -> Bool {
         startThread(named: "sluice-signals", stackBytes: 512 * 1024) {
             var wanted = pollfd(fd: urgency.read, events: Int16(POLLIN), revents: 0)
@@ -78,11 +78,11 @@ struct ControlEvents: Sendable {
     func post(_ event: Event) { arrive(event) }
 
     /// Waits for the next events.
-    /// - Parameter deadline: monotonic nanoseconds, or `nil` for none.
+    /// - Parameter deadline: `nil` for none.
     /// - Returns: what has come since the last call: each kind once, but a request to terminate as often as it came,
     ///   and first; empty when
     ///   the deadline came first.
-    func next(until deadline: Int64?, now: () -> Int64) -> [Event] {
+    func next(until deadline: MonotonicNanoseconds?, now: () -> MonotonicNanoseconds) -> [Event] {
         while true {
             let timeout = deadline.map { Int32(clamping: max(0, $0 - now() + 999_999) / 1_000_000) } ?? -1
             var wanted = pollfd(fd: readEnd, events: Int16(POLLIN), revents: 0)

@@ -9,7 +9,7 @@ struct ControlOptions: ParsableArguments {
     @Argument(help: ArgumentHelp("The directory that the server serves.", valueName: "dir"))
     var directory: String?
 
-    @Option(help: ArgumentHelp("The server's control socket, if it was given one.", valueName: "path"))
+    @Option(help: ArgumentHelp("The server's control socket, if it was started with --control.", valueName: "path"))
     var control: String?
 
     @Option(

@@ -20,7 +20,7 @@ enum DescriptorRoom {
             let descriptor = open("/dev/null", O_RDONLY | O_CLOEXEC)
             guard descriptor >= 0 else {
                 throw CommandFailure(
-                    "the system gives only \(taken.count) descriptors (\(systemError())), and \(needed) are needed at least: raise the "
+                    "only \(taken.count) descriptors are available (\(systemError())), but at least \(needed) are needed: raise the "
                         + "limit of descriptors (ulimit -n)")
             }
             taken.append(descriptor)

@@ -13,7 +13,7 @@ struct DevCommand: AsyncParsableCommand {
             is rebuilt and reloaded, and open pages continue with the new code. If it does not compile, the errors are \
             shown and the old version keeps serving. DIR/index.html is served at /. Nothing is written to DIR.
 
-            Subscribers get an event 'sluice-build' for each build of their plugin; its data is
+            Subscribers get an event 'sluice-build' for each build of their plugin, with the data \
             {"file":…,"ok":true|false,"text":…}.
 
             All options of 'serve' are allowed. Streams of the old version end at once, and clients reconnect after \

@@ -3,10 +3,9 @@ import SystemCalls
 
 /// What a server looks after once a second, whatever else it does.
 struct HousekeepingRound {
-    private static let interval: Int64 = 1_000_000_000
+    private static let interval: Nanoseconds = 1_000_000_000
 
-    /// Monotonic nanoseconds.
-    private(set) var due = monotonicNanoseconds() + interval
+    private(set) var due: MonotonicNanoseconds = monotonicNanoseconds() + interval
 
     mutating func makeIfDue() {
         let now = monotonicNanoseconds()

@@ -1,49 +1,22 @@
-import FrontDoor
+import Control
 import Logging
-import PluginHost
 import ProducerInterface
 import StreamRuntime
 
 /// Logs what became of all streams. Any thread.
 struct LedgerLog: Sendable {
-    let runtime: Runtime
-    let reloader: Reloader
-    let door: Server
+    let figures: FiguresGatherer
     let logger: Logger
 
     /// One line for each producer and generation, and one for the generations of a producer that are over: when nothing is open,
     /// opens equal closes. `leaves` are the subscribers of its shared streams.
-    func write() { account().write() }
-
-    /// What there is to be told, with the numbers of the moment when it is told.
-    func account() -> Account {
-        Account(log: self, entries: reloader.allEntries, past: reloader.pastLedgers)
-    }
-
-    struct Account {
-        fileprivate let log: LedgerLog
-        fileprivate let entries: [ProducerEntry]
-        fileprivate let past: [PastLedger]
-
-        func write() { log.write(entries, past) }
-    }
-
-    private func write(_ entries: [ProducerEntry], _ past: [PastLedger]) {
-        for entry in entries {
-            let ledger = entry.ledger
-            let calls = CallbackFigures.calls(of: entry.producer)
-            logger.info(
-                "ledger",
-                metadata: [
-                    "plugin": "\(entry.description.plugin)", "producer": "\(entry.description.name)",
-                    "generation": "\(entry.generation.number)", "opens": "\(ledger.opens)",
-                    "closes": "\(ledger.closes)", "open": "\(ledger.open)", "reasons": "\(text(of: ledger.reasons))",
-                    "leaves": "\(text(of: entry.leavesByReason))",
-                    "late_calls": "\(calls.late)", "dropped": "\(calls.dropped)",
-                    "superseded": "\(entry.supersededEvents)",
-                ])
+    /// - Parameter generations: those that there were at an earlier moment; `nil`: those that there are.
+    func write(_ generations: GenerationList? = nil) {
+        let figures = figures.totals(of: generations ?? figures.reloader.generations)
+        for generation in figures.runtime.generations {
+            for producer in generation.producers { write(producer, generation.number) }
         }
-        for past in past {
+        for past in figures.runtime.past {
             logger.info(
                 "ledger of earlier generations",
                 metadata: [
@@ -52,18 +25,37 @@ struct LedgerLog: Sendable {
                     "leaves": "\(text(of: past.leaves))",
                 ])
         }
-        let functions = CallbackFigures.functions
+        writeTotals(figures)
+    }
+
+    private func write(_ producer: ProducerFigures, _ generation: Int) {
+        let ledger = producer.ledger
+        logger.info(
+            "ledger",
+            metadata: [
+                "plugin": "\(producer.description.plugin)", "producer": "\(producer.description.name)",
+                "generation": "\(generation)", "opens": "\(ledger.opens)",
+                "closes": "\(ledger.closes)", "open": "\(ledger.open)", "reasons": "\(text(of: ledger.reasons))",
+                "leaves": "\(text(of: producer.leaves))",
+                "late_calls": "\(producer.callbacks.late)", "dropped": "\(producer.callbacks.dropped)",
+                "superseded": "\(producer.supersededEvents)",
+            ])
+    }
+
+    private func writeTotals(_ figures: ServerFigures) {
+        let (functions, connections) = (figures.functions, figures.connections)
+        let (streams, hubs) = (figures.runtime.streams, figures.runtime.hubs)
         logger.info(
             "totals",
             metadata: [
                 "functions": "\(functions.live)", "tombstones": "\(functions.tombstones)",
                 "function_bytes": "\(functions.bytes)",
-                "open_streams": "\(runtime.openStreams)", "threads": "\(runtime.usedThreads)",
-                "stuck": "\(runtime.stuckStreams)", "hanging_calls": "\(runtime.hangingCalls.count)",
-                "refused": "\(runtime.refusedRequests)", "evicted": "\(runtime.evictedHubs)",
-                "connections": "\(door.connectionCount)", "turned_away": "\(door.turnedAwayCount)",
-                "made_room": "\(door.madeRoomCount)", "arriving_bytes": "\(door.arrivingBytes)",
-                "kept_request_bytes": "\(runtime.keptRequestBytes)",
+                "open_streams": "\(streams.open)", "shared_streams": "\(hubs.open)", "threads": "\(streams.threads)",
+                "stuck": "\(streams.stuck)", "hanging_calls": "\(figures.runtime.hangingCalls.count)",
+                "refused": "\(streams.refusedRequests)", "evicted": "\(hubs.evicted)",
+                "connections": "\(connections.open)", "turned_away": "\(connections.turnedAway)",
+                "made_room": "\(connections.madeRoom)", "arriving_bytes": "\(connections.arrivingBytes)",
+                "kept_request_bytes": "\(streams.keptRequestBytes)",
             ])
     }
 

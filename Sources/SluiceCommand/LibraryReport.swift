@@ -13,12 +13,12 @@ final class LibraryReport: Sendable {
 
     /// Looks at the libraries of what serves, and logs those that are not what stands on disk any more.
     func look(at reloader: Reloader, _ logger: Logger) {
-        let plugins = reloader.standings.filter { $0.retired == nil }.compactMap { $0.image.origin as? LoadedPlugin }
+        let plugins = reloader.servedImages.compactMap { $0.origin as? LoadedPlugin }
         let found = watch.look(at: plugins)
         last.withLock { $0 = found }
         for library in found {
             logger.warning(
-                "a library has changed on disk, and plugins go on with the one in memory; start the server anew to load it",
+                "a library has changed on disk, but plugins still use the one in memory; restart the server to load it",
                 metadata: ["library": "\(library.library)", "plugins": "\(library.plugins.joined(separator: ", "))"])
         }
     }

@@ -34,7 +34,7 @@ struct NewCommand: ParsableCommand {
         let path = dir == "." ? name : dir.hasSuffix("/") ? dir + name : "\(dir)/\(name)"
         try folder.write(to: path)
         let text = """
-            made \(path): \(folder.files.map(\.name).joined(separator: ", "))
+            created \(path): \(folder.files.map(\.name).joined(separator: ", "))
 
             try:  sluice run \(path)/\(folder.sourceName)
                   sluice dev \(path)

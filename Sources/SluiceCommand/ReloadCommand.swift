@@ -21,7 +21,7 @@ struct ReloadCommand: ParsableCommand {
 
     @OptionGroup var server: ControlOptions
 
-    @Flag(help: "Also load what was refused or rolled back before, and do not roll it back again.")
+    @Flag(help: "Also load plugins that were refused or rolled back before, and do not roll them back again.")
     var force = false
 
     @Flag(help: "Print the server's answer, one JSON object.")

@@ -18,10 +18,10 @@ struct RunCommand: ParsableCommand {
         abstract: "Open one stream without a server, and print its events.",
         discussion: """
             Opens a stream of a producer as a server would, and prints its frames as they would go over the wire. A .c \
-            or .swift file, or a folder of them, is built first. The log goes to standard error. Ctrl-C ends the \
+            or .swift file, or a directory of them, is compiled first. The log goes to standard error. Ctrl-C ends the \
             stream cleanly.
 
-            The exit status is 0 when the stream is complete, or ended as asked; 1 when it was rejected or failed.
+            The exit status is 0 if the stream completed or was ended as requested, and 1 if it was rejected or failed.
 
             Examples:
               sluice run hello.so interval=0.5
@@ -30,35 +30,36 @@ struct RunCommand: ParsableCommand {
               sluice run counter.so from=1 to=9 --last-event-id 5
             """)
 
-    @Argument(help: ArgumentHelp("The plugin, or its source: a file, or a folder of them.", valueName: "file.so"))
+    @Argument(help: ArgumentHelp("The plugin, or its source: a file or a directory.", valueName: "file.so"))
     var file: String
 
     @Argument(
         help: ArgumentHelp(
-            "The producer's name, if the plugin has several; then values of its parameters, as name=value.",
+            "The producer's name, if the plugin has several, followed by values of its parameters as name=value.",
             valueName: "producer|name=value"))
     var words: [String] = []
 
     @Option(
-        help: ArgumentHelp("The id of the last event that was seen: the stream resumes behind it.", valueName: "id"))
+        help: ArgumentHelp("The ID of the last event received; the stream resumes after it.", valueName: "id"))
     var lastEventID: String?
 
-    @Option(help: ArgumentHelp("A header of the request, as name=value; may be repeated.", valueName: "name=value"))
+    @Option(help: ArgumentHelp("A request header, as name=value; may be repeated.", valueName: "name=value"))
     var header: [String] = []
 
-    @Option(help: ArgumentHelp("Send the bytes of this file as a POST's body; - is standard input.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("Send this file as the body of a POST request; - means standard input.", valueName: "file"))
     var body: String?
 
-    @Option(help: ArgumentHelp("Leave after so many events.", valueName: "count"))
+    @Option(help: ArgumentHelp("Disconnect after this many events.", valueName: "count"))
     var maxEvents: Int?
 
     @Option(
         help: ArgumentHelp(
-            "The configuration file, for the producer's section (default: \(ConfigurationFile.defaultPath), if there is one).",
+            "The configuration file with the producer's section (default: \(ConfigurationFile.defaultPath), if there is one).",
             valueName: "file"))
     var config: String?
 
-    @Flag(help: "Load the plugin although others than its owner could change it.")
+    @Flag(help: "Load the plugin even if users other than its owner can change it.")
     var insecurePlugins = false
 
     @OptionGroup(title: "Log")

@@ -5,6 +5,7 @@ import Logging
 import PluginHost
 import Settings
 import StreamRuntime
+import SystemCalls
 
 /// How a serving process is asked, and told to reload, from outside.
 extension ServingProcess {
@@ -19,22 +20,19 @@ extension ServingProcess {
             try ControlPath.prepare(ControlPath.directory())
         } catch {
             logger.warning(
-                "no control socket: 'sluice reload' and 'sluice status' won't find this server; name another place with --control",
+                "no control socket: 'sluice reload' and 'sluice status' won't find this server; choose another path with --control",
                 metadata: ["error": "\(error)"])
             return nil
         }
         return try ControlSocket(listeningOn: ControlPath.standard(for: settings.plugins))
     }
 
-    mutating func startControl(_ socket: ControlSocket, address: String, startedAt: Int64) {
+    mutating func startControl(_ socket: ControlSocket, _ addresses: [ServerAddress], startedAt: MonotonicNanoseconds) {
         let report = StatusReport(
-            runtime: runtime, reloader: reloader, desk: desk,
-            surroundings: .init(
-                version: Sluice.version, address: address, directory: settings.plugins, startedAt: startedAt,
-                connectionCount: { [door] in door.connectionCount }, images: Self.imageSpace,
-                changedLibraries: { [libraries] in
-                    libraries.changed.map { .init(library: $0.library, plugins: $0.plugins) }
-                }))
+            .init(
+                version: Sluice.version, address: addresses.first?.description, urls: addresses.map(\.url),
+                directory: settings.plugins, startedAt: startedAt),
+            desk: desk, figures: figures.whole)
         let server = ControlServer(socket, logger: logger) { [desk, events] command in
             switch command {
             case .status: return ControlAnswer(report.status())
@@ -49,15 +47,7 @@ extension ServingProcess {
                 }
             }
         }
-        guard server.start() else { return logger.error("no control socket: the system has no thread to give") }
+        guard server.start() else { return logger.error("no control socket: no thread can be started") }
         control = server
-    }
-
-    /// What the images of plugins take of this process's address space.
-    private static func imageSpace() -> StatusReport.ImageSpace {
-        let images = MappedImages()
-        return .init(count: images.count, bytes: images.bytes) { image in
-            (image.origin as? LoadedPlugin).map { images.bytes(of: $0.mappedPath) } ?? 0
-        }
     }
 }

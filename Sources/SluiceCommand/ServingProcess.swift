@@ -29,17 +29,18 @@ struct ServingProcess {
     let reloader: Reloader
     let door: Server
     let desk = ReloadDesk()
+    let figures: FiguresGatherer
     let ledger: LedgerLog
     let notice = ServiceNotice()
     let libraries = LibraryReport()
     var control: ControlServer?
     let development: Development?
     var round = HousekeepingRound()
-    /// When the reloader wants to be looked after; monotonic nanoseconds.
-    private var attention: Int64?
+    /// When the reloader wants to be looked after.
+    private var attention: MonotonicNanoseconds?
 
-    /// How often the reloader is looked after while it reloads. Nanoseconds.
-    private static let attendingInterval: Int64 = 1_000_000_000
+    /// How often the reloader is looked after while it reloads.
+    private static let attendingInterval: Nanoseconds = 1_000_000_000
 
     /// - Parameter development: compiles what is served, and changes while it is.
     init(_ origin: SettingsOrigin, development: Development? = nil) throws {
@@ -75,7 +76,8 @@ struct ServingProcess {
             runtime: runtime, source: directory, logger: logger, trial: settings.trialRules,
             attention: { [events] in events.post(.settled) })
         door = Server(settings.frontDoor, pages: Self.pages(development), opener: runtime, logger: logger)
-        ledger = LedgerLog(runtime: runtime, reloader: reloader, door: door, logger: logger)
+        figures = FiguresGatherer(runtime: runtime, reloader: reloader, door: door, libraries: libraries)
+        ledger = LedgerLog(figures: figures, logger: logger)
     }
 
     /// What the server itself answers.
@@ -100,7 +102,7 @@ struct ServingProcess {
         defer { writer.finish() }
         let socket = try controlSocket()
         defer { socket?.shut() }
-        guard endAtOnceIfUrged(socket) else { throw CommandFailure("the system has no thread to give (ulimit -u?)") }
+        guard endAtOnceIfUrged(socket) else { throw CommandFailure("no thread can be started (ulimit -u?)") }
         let leftBehind = ScratchFolder.removeLeftBehind()
         if leftBehind > 0 {
             logger.info("removed what killed processes had left behind", metadata: ["folders": "\(leftBehind)"])
@@ -121,13 +123,13 @@ struct ServingProcess {
         guard !reloader.entries.isEmpty || development != nil else {
             throw CommandFailure(
                 report.refusals.isEmpty
-                    ? "\(settings.plugins): there is no plugin (*.so) in it; put one there: the README shows how to build it"
+                    ? "\(settings.plugins): it contains no plugin (*.so); put one there: the README shows how to build one"
                     : "\(settings.plugins): none of its plugins can be served; each refusal is above")
         }
         desk.note(report.refusals, at: Int64(time(nil)))
         libraries.look(at: reloader, logger)
         warnOfSettings()
-        guard runtime.start() else { throw CommandFailure("the system has no thread to give (ulimit -u?)") }
+        guard runtime.start() else { throw CommandFailure("no thread can be started (ulimit -u?)") }
         // Before anybody can listen: a subscriber is told of what is built while it is there.
         tell(built, refusals: report.refusals)
         let addresses: [ServerAddress]
@@ -143,8 +145,8 @@ struct ServingProcess {
                 "address": "\(addressText)", "routes": "\(reloader.entries.count)",
                 "control": "\(socket?.path ?? ControlPath.none)",
             ])
-        if let socket { startControl(socket, address: addressText, startedAt: startedAt) }
-        if let watch, !watch.start() { logger.error("not watching: the system has no thread to give") }
+        if let socket { startControl(socket, addresses, startedAt: startedAt) }
+        if let watch, !watch.start() { logger.error("not watching: no thread can be started") }
         let greeting = Greeting(urls: addresses.map(\.url), producers: reloader.entries.map(\.description))
         writeFully(greeting.text, to: STDOUT_FILENO)
         notice.ready()
@@ -233,8 +235,9 @@ struct ServingProcess {
     private var notices: BuildNotices {
         BuildNotices(
             served: { [reloader] file in
-                reloader.standings.first { $0.image.path == file }.map { standing in
-                    .init(plugin: standing.image.plugin, routes: standing.entries.map(\.description.route))
+                reloader.figures().generations.first { $0.image.path == file }.map { generation in
+                    .init(
+                        plugin: generation.image.plugin, routes: generation.producers.map(\.description.route))
                 }
             }, announce: { [runtime] frame, plugin in runtime.announce(frame, to: plugin) })
     }

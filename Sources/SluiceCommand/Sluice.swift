@@ -10,12 +10,12 @@ struct Sluice: AsyncParsableCommand {
 
     static let configuration = CommandConfiguration(
         commandName: "sluice",
-        abstract: "Turns shared objects into Server-Sent-Event streams.",
+        abstract: "Serve Server-Sent Events from shared objects.",
         version: version,
         subcommands: [
             ServeCommand.self, DevCommand.self, BuildCommand.self, NewCommand.self, RunCommand.self,
             InspectCommand.self, ReloadCommand.self, StatusCommand.self, CheckCommand.self, ProbeCommand.self,
-            TrialCommand.self,
+            ScenarioCommand.self,
         ])
 
     /// Runs the command; its errors become one line and an exit status: 2 for what the user got wrong, 1 for all else.
@@ -55,12 +55,27 @@ struct CommandEnd: Equatable {
             let code = Sluice.exitCode(for: error)
             switch code {
             case .success: (status, text) = (0, Sluice.fullMessage(for: error) + "\n")
-            case .validationFailure:
-                (status, text) = (2, Self.line(Sluice.message(for: error) + " (sluice --help explains)"))
+            case .validationFailure: (status, text) = (2, Self.line(Self.wrongUsage(error)))
             default:
                 (status, text) = (code.rawValue, error is ExitCode ? "" : Self.line(Sluice.message(for: error)))
             }
         }
+    }
+
+    /// What is wrong with the command line, and which help to read. ArgumentParser says the latter in its full message
+    /// alone: "See 'sluice serve --help' for more information."
+    private static func wrongUsage(_ error: any Error) -> String {
+        let message = Sluice.message(for: error)
+        let help = Sluice.fullMessage(for: error).firstMatch(of: /See '([^']+)'/).map { String($0.output.1) }
+        let root = "\(Sluice.configuration.commandName ?? "sluice") --help"
+        if help == nil || help == root, let name = message.wholeMatch(of: /Unexpected argument '([^']+)'/)?.output.1 {
+            let verbs = Sluice.configuration.subcommands.compactMap { verb in
+                verb.configuration.shouldDisplay ? verb.configuration.commandName : nil
+            }
+            return "no subcommand '\(name)'"
+                + Suggestion.text(for: String(name), among: verbs, otherwise: " (see \(root))")
+        }
+        return "\(message) (see \(help ?? root))"
     }
 
     private static func line(_ text: String) -> String {

@@ -1,6 +1,6 @@
 import CLinux
 import Glibc
-import SystemCalls
+package import SystemCalls
 
 /// epoll(7), an eventfd(2) for wake-ups, and plain send(2).
 package final class EpollSystem: LoopSystem {
@@ -36,11 +36,11 @@ package final class EpollSystem: LoopSystem {
         scratch.deallocate()
     }
 
-    package override func now() -> Int64 { monotonicNanoseconds() }
+    package override func now() -> MonotonicNanoseconds { monotonicNanoseconds() }
 
-    package override func runDelay() -> Int64 { threadRunDelay() }
+    package override func runDelay() -> Nanoseconds { threadRunDelay() }
 
-    package override func processorTime() -> Int64 {
+    package override func processorTime() -> Nanoseconds {
         var time = timespec()
         clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
         return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
@@ -50,7 +50,7 @@ package final class EpollSystem: LoopSystem {
         _ call: @escaping @Sendable () -> Void, of owner: AnyObject, died: @escaping @Sendable () -> Void
     ) { SpareThreads.shared.run(call, of: owner, died: died) }
 
-    package override func wait(timeout: Int64, into events: UnsafeMutableBufferPointer<ReadyEvent>) -> Int {
+    package override func wait(timeout: Nanoseconds, into events: UnsafeMutableBufferPointer<ReadyEvent>) -> Int {
         // Rounded up: a turn that comes a little late finds its timers due; one that comes early would spin.
         let milliseconds =
             timeout < 0 ? -1 : Int32(clamping: timeout / 1_000_000 + (timeout % 1_000_000 > 0 ? 1 : 0))
@@ -149,11 +149,11 @@ package final class EpollSystem: LoopSystem {
         String(decoding: characters.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
     }
 
-    package override func silence(of descriptor: Int32) -> Int64? {
+    package override func silenceMilliseconds(of descriptor: Int32) -> Int64? {
         information(on: descriptor).map { Int64($0.tcpi_last_ack_recv) }
     }
 
-    package override func sendingPause(of descriptor: Int32) -> Int64? {
+    package override func sendingPauseMilliseconds(of descriptor: Int32) -> Int64? {
         information(on: descriptor).map { Int64($0.tcpi_last_data_sent) }
     }
 

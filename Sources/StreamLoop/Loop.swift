@@ -1,5 +1,6 @@
 import Glibc
 import Locks
+package import SystemCalls
 
 /// What a loop calls, on its thread.
 package protocol LoopHandler: AnyObject {
@@ -29,8 +30,8 @@ package final class Loop: @unchecked Sendable {
     package private(set) var timers = TimerHeap()
     /// While timers fire, the moment up to which they do; otherwise the beginning of time.
     private var firingUntil = Int64.min
-    /// The time at which the current turn began, or was last looked at; monotonic nanoseconds.
-    package private(set) var now: Int64
+    /// The time at which the current turn began, or was last looked at.
+    package private(set) var now: MonotonicNanoseconds
     /// Outlives the loop: whoever makes both keeps it.
     package unowned(unsafe) var handler: (any LoopHandler)!
 
@@ -99,7 +100,7 @@ package final class Loop: @unchecked Sendable {
     }
 
     /// Sets a slot's timer; `Int64.max` removes it. One that is set to a time that is over fires in the next turn.
-    package func setTimer(_ slot: UInt32, to deadline: Int64) {
+    package func setTimer(_ slot: UInt32, to deadline: MonotonicNanoseconds) {
         // While timers fire, it would fire again in the same turn.
         timers.set(slot, to: max(deadline, firingUntil == .min ? .min : firingUntil + 1))
     }
@@ -114,10 +115,10 @@ package final class Loop: @unchecked Sendable {
     }
 
     /// Waits for something to do and does it.
-    /// - Parameter limit: nanoseconds; negative: no limit but the earliest timer's.
+    /// - Parameter limit: negative: no limit but the earliest timer's.
     /// - Returns: `false` if another thread has taken the loop over.
     @discardableResult
-    package func turn(waitingAtMost limit: Int64) -> Bool {
+    package func turn(waitingAtMost limit: Nanoseconds) -> Bool {
         var timeout = hasMore ? 0 : limit
         if timeout != 0, timers.earliest != .max {
             let untilTimer = max(0, timers.earliest - system.now())
@@ -158,8 +159,8 @@ package final class Loop: @unchecked Sendable {
         return !isRest
     }
 
-    /// How long a turn may be at what others have posted. Nanoseconds.
-    private static let mailboxTime: Int64 = 2_000_000
+    /// How long a turn may be at what others have posted.
+    private static let mailboxTime: Nanoseconds = 2_000_000
 
     private func fireTimers() {
         // Only what was due when the turn began: a timer that is set to "now" again and again must not hold the loop.

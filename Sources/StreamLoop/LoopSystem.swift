@@ -1,3 +1,5 @@
+package import SystemCalls
+
 /// What became of bytes given to a socket.
 package enum SendOutcome: Equatable, Sendable {
     /// So many were taken, perhaps not all: then the socket is full until it becomes writable.
@@ -42,14 +44,13 @@ package enum InputOutcome: Sendable {
 package class LoopSystem {
     package init() {}
 
-    /// Monotonic nanoseconds.
-    package func now() -> Int64 { fatalError("abstract") }
+    package func now() -> MonotonicNanoseconds { fatalError("abstract") }
 
-    /// How long the loop's thread has waited for a processor in all, in nanoseconds; 0 where that is unknown.
-    package func runDelay() -> Int64 { fatalError("abstract") }
+    /// How long the loop's thread has waited for a processor in all; 0 where that is unknown.
+    package func runDelay() -> Nanoseconds { fatalError("abstract") }
 
-    /// How much of a processor's time the loop's thread has used in all, in nanoseconds.
-    package func processorTime() -> Int64 { fatalError("abstract") }
+    /// How much of a processor's time the loop's thread has used in all.
+    package func processorTime() -> Nanoseconds { fatalError("abstract") }
 
     /// Runs a call that may wait on another thread.
     /// - Parameters:
@@ -60,9 +61,9 @@ package class LoopSystem {
     ) { fatalError("abstract") }
 
     /// Waits until something is ready, `wakeUp` is called, or the time is over.
-    /// - Parameter timeout: nanoseconds; negative waits without limit.
+    /// - Parameter timeout: negative waits without limit.
     /// - Returns: how many events were written.
-    package func wait(timeout: Int64, into events: UnsafeMutableBufferPointer<ReadyEvent>) -> Int {
+    package func wait(timeout: Nanoseconds, into events: UnsafeMutableBufferPointer<ReadyEvent>) -> Int {
         fatalError("abstract")
     }
 
@@ -88,11 +89,11 @@ package class LoopSystem {
     package func peerName(of descriptor: Int32) -> String? { nil }
 
     /// Milliseconds since the peer was last heard of (tcp(7), TCP_INFO): tells a slow reader from one that vanished. `nil`: unknown.
-    package func silence(of descriptor: Int32) -> Int64? { fatalError("abstract") }
+    package func silenceMilliseconds(of descriptor: Int32) -> Int64? { fatalError("abstract") }
 
     /// Milliseconds since the kernel last sent the peer anything of what it holds (tcp(7), TCP_INFO): while it does, the peer takes
     /// bytes, though there may be no room for others yet. `nil`: unknown.
-    package func sendingPause(of descriptor: Int32) -> Int64? { fatalError("abstract") }
+    package func sendingPauseMilliseconds(of descriptor: Int32) -> Int64? { fatalError("abstract") }
 
     /// The connection broke because what was sent stayed unacknowledged for the write deadline. Asked once, after a hang-up.
     package func hasTimedOut(_ descriptor: Int32) -> Bool { fatalError("abstract") }

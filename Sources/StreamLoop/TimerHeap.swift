@@ -1,8 +1,10 @@
+package import SystemCalls
+
 /// One deadline per slot, the earliest first: a heap of arity four, in which each slot knows its place, so that a deadline is
 /// moved in place. 20 bytes per slot.
 package struct TimerHeap: ~Copyable {
     private struct Entry {
-        var deadline: Int64
+        var deadline: MonotonicNanoseconds
         var slot: UInt32
     }
 
@@ -29,10 +31,10 @@ package struct TimerHeap: ~Copyable {
     package var isEmpty: Bool { count == 0 }
 
     /// The earliest deadline, or `Int64.max`.
-    package var earliest: Int64 { count == 0 ? .max : entries[0].deadline }
+    package var earliest: MonotonicNanoseconds { count == 0 ? .max : entries[0].deadline }
 
     /// The slot whose deadline is the earliest, if that is not after `now`. It stays in the heap until it is set anew.
-    package func firstDue(at now: Int64) -> UInt32? {
+    package func firstDue(at now: MonotonicNanoseconds) -> UInt32? {
         count > 0 && entries[0].deadline <= now ? entries[0].slot : nil
     }
 
@@ -42,7 +44,7 @@ package struct TimerHeap: ~Copyable {
     }
 
     /// Sets a slot's deadline; `Int64.max` removes it.
-    package mutating func set(_ slot: UInt32, to deadline: Int64) {
+    package mutating func set(_ slot: UInt32, to deadline: MonotonicNanoseconds) {
         if Int(slot) >= slots { growPlaces(toHold: Int(slot)) }
         let place = places[Int(slot)]
         if deadline == .max {

@@ -1,4 +1,5 @@
 import Synchronization
+package import SystemCalls
 
 /// The twin of `EpollSystem` on virtual time, for tests: nothing sleeps, the clock jumps to the next deadline, and sockets are
 /// byte counters that a test fills, empties and breaks. For one thread.
@@ -17,7 +18,7 @@ package final class VirtualSystem: LoopSystem {
         package var isClosed = false
         package var silenceMilliseconds: Int64 = 0
         /// When the kernel last sent any of what it holds; `nil`: it holds nothing back.
-        var lastSent: Int64?
+        var lastSent: MonotonicNanoseconds?
         package var hasTimedOut = false
         /// What the peer sent, and nobody read. Bytes.
         package var input = 0
@@ -25,7 +26,7 @@ package final class VirtualSystem: LoopSystem {
         var wasFull = false
     }
 
-    package var time: Int64 { clock.load(ordering: .relaxed) }
+    package var time: MonotonicNanoseconds { clock.load(ordering: .relaxed) }
     // Atomic, because what a stream's real thread runs may let time pass, too.
     private let clock = Atomic<Int64>(1_000_000_000)
     package private(set) var sockets: [Int32: Socket] = [:]
@@ -97,17 +98,17 @@ package final class VirtualSystem: LoopSystem {
 
     // MARK: The loop's side
 
-    package override func now() -> Int64 { time }
+    package override func now() -> MonotonicNanoseconds { time }
 
-    package override func runDelay() -> Int64 { delay.load(ordering: .relaxed) }
+    package override func runDelay() -> Nanoseconds { delay.load(ordering: .relaxed) }
 
-    package override func processorTime() -> Int64 { 0 }
+    package override func processorTime() -> Nanoseconds { 0 }
 
     package override func runElsewhere(
         _ call: @escaping @Sendable () -> Void, of owner: AnyObject, died: @escaping @Sendable () -> Void
     ) { call() }
 
-    package override func wait(timeout: Int64, into events: UnsafeMutableBufferPointer<ReadyEvent>) -> Int {
+    package override func wait(timeout: Nanoseconds, into events: UnsafeMutableBufferPointer<ReadyEvent>) -> Int {
         if edges.isEmpty {
             let wasWoken = isWoken.exchange(false, ordering: .acquiring)
             if !wasWoken, timeout > 0 { clock.wrappingAdd(timeout, ordering: .relaxed) }
@@ -169,9 +170,11 @@ package final class VirtualSystem: LoopSystem {
 
     package override func setWriteDeadline(_ descriptor: Int32, milliseconds: Int64) {}
 
-    package override func silence(of descriptor: Int32) -> Int64? { sockets[descriptor]!.silenceMilliseconds }
+    package override func silenceMilliseconds(of descriptor: Int32) -> Int64? {
+        sockets[descriptor]!.silenceMilliseconds
+    }
 
-    package override func sendingPause(of descriptor: Int32) -> Int64? {
+    package override func sendingPauseMilliseconds(of descriptor: Int32) -> Int64? {
         sockets[descriptor]!.lastSent.map { (time - $0) / 1_000_000 }
     }
 

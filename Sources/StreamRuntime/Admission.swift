@@ -1,5 +1,6 @@
 import ProducerInterface
 import StreamLoop
+import SystemCalls
 
 /// What a stream, or a subscriber of a shared one, takes up while it lives: a place among all streams, one of its producer's, its generation,
 /// and its hub. The only code that takes them, and that gives them back: what is held at the end of the value goes back with it.
@@ -56,14 +57,14 @@ struct Admission: ~Copyable {
 
     /// - Returns: `false` if there are as many streams as there may be.
     mutating func takeStream() -> Bool {
-        guard streams.census.takeStream() else { return false }
+        guard streams.counts.takeStream() else { return false }
         held.insert(.stream)
         return true
     }
 
     /// The places of a stream that continues another, whatever the limits say: it takes those of that one in a moment.
     mutating func addPlaces() {
-        streams.census.addStream()
+        streams.counts.addStream()
         entry.addPlace()
         held.formUnion([.stream, .producer])
     }
@@ -117,7 +118,7 @@ struct Admission: ~Copyable {
     private func free(_ places: Held) {
         let freed = held.intersection(places)
         if freed.contains(.producer) { entry.freePlace() }
-        if freed.contains(.stream) { streams.census.streamIsOver() }
+        if freed.contains(.stream) { streams.counts.streamIsOver() }
     }
 
     /// All of it, now.
@@ -126,29 +127,31 @@ struct Admission: ~Copyable {
 
 /// A thread among those that streams may have; free again when the value ends.
 struct ThreadPlace: ~Copyable {
-    private let census: Census
+    private let counts: StreamCounts
 
     /// - Returns: `nil` if there are as many as there may be.
-    static func take(in census: Census) -> ThreadPlace? {
-        census.takeThread() ? ThreadPlace(counted: census) : nil
+    static func take(in counts: StreamCounts) -> ThreadPlace? {
+        counts.takeThread() ? ThreadPlace(counted: counts) : nil
     }
 
     /// For a stream whose producer's streams live on threads.
     /// - Returns: `nil` if it needs none, or can do without.
-    static func take(for entry: ProducerEntry, in census: Census, at now: Int64) throws(Overload) -> ThreadPlace? {
+    static func take(for entry: ProducerEntry, in counts: StreamCounts, at now: MonotonicNanoseconds) throws(Overload)
+        -> ThreadPlace?
+    {
         guard entry.usesThreads(at: now) else { return nil }
-        if census.takeThread() { return ThreadPlace(counted: census) }
+        if counts.takeThread() { return ThreadPlace(counted: counts) }
         guard entry.needsThreads(at: now) else { return nil }
         throw Overload(limit: "max-threads")
     }
 
     /// For a stream that continues another: beyond the limit, until the other's thread is free. A loop has few of them at a time.
-    static func add(in census: Census) -> ThreadPlace {
-        census.addThread()
-        return ThreadPlace(counted: census)
+    static func add(in counts: StreamCounts) -> ThreadPlace {
+        counts.addThread()
+        return ThreadPlace(counted: counts)
     }
 
-    private init(counted census: Census) { self.census = census }
+    private init(counted counts: StreamCounts) { self.counts = counts }
 
-    deinit { census.threadIsFree() }
+    deinit { counts.threadIsFree() }
 }

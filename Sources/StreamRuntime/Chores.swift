@@ -1,6 +1,7 @@
 import DequeModule
 import ProducerInterface
 import StreamLoop
+import SystemCalls
 
 /// What a loop does for many streams one after the other, at the ends of its turns and in portions, so that no event has to wait for all
 /// of it.
@@ -18,8 +19,8 @@ final class Chores {
 
     /// Successors that may open at a time, where that takes a while.
     private static let successorsOpeningMax = 32
-    /// How long the chores of one turn may take. Nanoseconds.
-    private static let time: Int64 = 1_000_000
+    /// How long the chores of one turn may take.
+    private static let time: Nanoseconds = 1_000_000
     private static let countPerTurn = 64
 
     var isEmpty: Bool { queue.isEmpty }

@@ -1,6 +1,7 @@
 import EventStream
 import ProducerInterface
 import StreamLoop
+import SystemCalls
 
 /// The connection of a subscriber: from its arrival at the loop to its last byte. What it carries is not its business.
 struct Connection: RowView {
@@ -11,8 +12,8 @@ struct Connection: RowView {
 
     /// What a peer may send after its request before it counts as hostile. Bytes; a record counts no further.
     private static let inputLimit = Int(UInt16.max)
-    /// How long the peer has to close its side after the end. Nanoseconds.
-    static let lingerTime: Int64 = 2_000_000_000
+    /// How long the peer has to close its side after the end.
+    static let lingerTime: Nanoseconds = 2_000_000_000
 
     // MARK: Arriving
 
@@ -43,7 +44,8 @@ struct Connection: RowView {
         output.removeAll()
         head.withUnsafeBytes { output.append($0) }
         if row.pointee.role == .hubSubscriber { return HubSubscriber(self).attached(behind: head.count) }
-        HostFrames.writePreamble(to: &output, retryMilliseconds: form.contains(.reconnects) ? jitteredRetry : nil)
+        HostFrames.writePreamble(
+            to: &output, retryMilliseconds: form.contains(.reconnects) ? jitteredRetryMilliseconds : nil)
         ExclusiveStream(self).attached(behind: head.count)
     }
 
@@ -55,13 +57,13 @@ struct Connection: RowView {
 
     /// What subscribers are told as their reconnection time, in milliseconds: a quarter more or less than configured, so that they don't
     /// come together.
-    var jitteredRetry: Int64 {
+    var jitteredRetryMilliseconds: Int64 {
         let quarter = limits.retryMilliseconds / 4
         return quarter == 0 ? limits.retryMilliseconds : limits.retryMilliseconds + Int64.random(in: -quarter...quarter)
     }
 
     /// Up to a tenth earlier than asked for, by slot, so that streams which began together don't all speak together.
-    var keepAliveDue: Int64 {
+    var keepAliveDue: MonotonicNanoseconds {
         let jitter = limits.keepAlive / 1000 * Int64(((slot &* 2_654_435_761) >> 16) % 100)
         return connection.lastActivity + limits.keepAlive - jitter
     }
@@ -215,13 +217,14 @@ struct Connection: RowView {
 
     /// The peer was heard of lately: it is slow; otherwise it has vanished.
     private var isPeerAlive: Bool {
-        guard let silence = loop.system.silence(of: connection.descriptor) else { return true }
+        guard let silence = loop.system.silenceMilliseconds(of: connection.descriptor) else { return true }
         return silence < limits.writeDeadline / 1_000_000 * 3 / 4
     }
 
-    /// When the peer last took something of what the kernel holds. Monotonic nanoseconds.
-    private var lastTaken: Int64? {
-        guard connection.descriptor >= 0, let pause = loop.system.sendingPause(of: connection.descriptor) else {
+    /// When the peer last took something of what the kernel holds.
+    private var lastTaken: MonotonicNanoseconds? {
+        guard connection.descriptor >= 0, let pause = loop.system.sendingPauseMilliseconds(of: connection.descriptor)
+        else {
             return nil
         }
         return loop.now - pause * 1_000_000
@@ -328,7 +331,7 @@ struct Connection: RowView {
     func appendFarewell() {
         guard connection.form.contains(.reconnects) else { return }
         if !connection.form.contains(.hasProducersRetry) {
-            HostFrames.writeFarewell(to: &output, retryMilliseconds: jitteredRetry)
+            HostFrames.writeFarewell(to: &output, retryMilliseconds: jitteredRetryMilliseconds)
         }
         appendLastChunk()
     }

@@ -2,6 +2,7 @@ import Logging
 import ProducerInterface
 import StreamLoop
 import Synchronization
+import SystemCalls
 
 /// A generation that has just replaced another shows whether its streams live; if they fail one after the other, the one before it
 /// serves again.
@@ -13,8 +14,7 @@ import Synchronization
 struct GenerationTrials {
     let reloader: Reloader
 
-    /// - Parameter duration: nanoseconds.
-    func begin(_ candidate: ServingGeneration, insteadOf fallback: ServingGeneration, for duration: Int64) {
+    func begin(_ candidate: ServingGeneration, insteadOf fallback: ServingGeneration, for duration: Nanoseconds) {
         let trial = GenerationOnTrial(
             candidate: candidate, fallback: fallback, until: reloader.clock().addingSaturating(duration))
         trial.begin()
@@ -25,7 +25,7 @@ struct GenerationTrials {
 
     /// Ends the trials that are decided, or whose time is over.
     /// - Returns: when the next one is over.
-    func settle() -> Int64? {
+    func settle() -> MonotonicNanoseconds? {
         let now = reloader.clock()
         for (plugin, trial) in reloader.state.withLock(\.trials).sorted(by: { $0.key < $1.key }) {
             switch trial.candidate.generation.trial?.verdict {
@@ -56,7 +56,7 @@ struct GenerationTrials {
         var serving = reloader.state.withLock(\.serving)
         guard let path = serving.first(where: { $0.value.generation === candidate.generation })?.key else { return }
         let text =
-            "\(path): \(candidate.generation.trial?.failureCount ?? 0) of its streams failed at once, and none succeeded; see the log for their errors"
+            "\(path): \(candidate.generation.trial?.failureCount ?? 0) of its streams failed immediately, and none succeeded; the log has their errors"
         let others = serving.filter { $0.key != path }.map(\.value.image).sorted { $0.path < $1.path }
         var metadata: Logger.Metadata = [
             "plugin": "\(candidate.image.plugin)", "from_generation": "\(candidate.generation.number)",
@@ -64,7 +64,8 @@ struct GenerationTrials {
         ]
         if let conflict = reloader.source.conflict(of: fallback.image, with: others) {
             metadata["conflict"] = "\(conflict)"
-            return reloader.logger.error("plugin not rolled back: another has taken what it needs", metadata: metadata)
+            return reloader.logger.error(
+                "plugin not rolled back: another plugin now has its name or a route of it", metadata: metadata)
         }
         reloader.logger.error("plugin rolled back", metadata: metadata)
         serving[path] = fallback.moved(to: path)
@@ -84,8 +85,7 @@ struct GenerationOnTrial: Sendable {
     let candidate: ServingGeneration
     /// What served before; held.
     let fallback: ServingGeneration
-    /// Monotonic nanoseconds.
-    let until: Int64
+    let until: MonotonicNanoseconds
 
     func begin() {
         fallback.generation.hold()

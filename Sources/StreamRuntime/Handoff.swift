@@ -35,7 +35,7 @@ final class Handoff: @unchecked Sendable {
     private var openAnswer: OpenOutcome?
     private var calls = ScheduledCalls()
 
-    /// How a source ended by itself.
+    /// How a producer ended its stream by itself.
     enum Finish {
         case ended
         case failed(StreamFailure)
@@ -115,7 +115,7 @@ final class Handoff: @unchecked Sendable {
         }
     }
 
-    func schedule(due: Int64, stream: StreamToken, _ call: ProducerCall) {
+    func schedule(due: MonotonicNanoseconds, stream: StreamToken, _ call: ProducerCall) {
         condition.withLock {
             calls.insert(due: due, stream: stream, call)
             condition.broadcast()
@@ -178,7 +178,7 @@ final class Handoff: @unchecked Sendable {
     }
 
     /// Moves all frames behind those in `output`. From now on the frames of its thread stay here, and there is no room for others.
-    /// - Returns: how the source ended, if it has.
+    /// - Returns: how the stream ended, if it has.
     func hold(into output: inout FrameBuffer) -> Finish? {
         condition.withLock {
             isHeld = true
@@ -236,7 +236,7 @@ final class Handoff: @unchecked Sendable {
     }
 
     /// Waits for the deadline, a wake, a scheduled call that is due, or the end.
-    func wait(until deadline: Int64) -> Wake {
+    func wait(until deadline: MonotonicNanoseconds) -> Wake {
         condition.withLock {
             while true {
                 if let cancelReason { return .cancelled(cancelReason) }
@@ -321,7 +321,7 @@ final class Handoff: @unchecked Sendable {
         }
     }
 
-    /// The source ended by itself.
+    /// The producer ended its stream by itself.
     /// - Returns: the reason that the loop had given before, if there is one: then that is the true one.
     func finish(_ end: Finish) -> CloseReason? {
         condition.withLock {

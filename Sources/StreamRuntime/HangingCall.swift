@@ -1,6 +1,7 @@
 import Locks
 package import ProducerInterface
 import Synchronization
+package import SystemCalls
 
 /// A call of a non-blocking producer that has not returned for so long that its loop went on without it.
 package struct HangingCall: Sendable {
@@ -10,8 +11,36 @@ package struct HangingCall: Sendable {
     /// "next".
     package let function: String
     package let stream: StreamToken
-    /// Monotonic nanoseconds.
-    package let since: Int64
+    package let since: MonotonicNanoseconds
+}
+
+/// The calls that hang now; any thread.
+final class HangingCalls: Sendable {
+    private struct State {
+        var calls: [HangingCall] = []
+        var tell: @Sendable ([HangingCall]) -> Void = { _ in }
+    }
+
+    private let state = Mutex(State())
+
+    /// The oldest first.
+    var all: [HangingCall] { state.withLock(\.calls) }
+
+    func add(_ call: HangingCall) { change { $0.append(call) } }
+
+    func remove(_ stream: StreamToken) { change { $0.removeAll { $0.stream == stream } } }
+
+    /// - Parameter tell: is called with all of them whenever one is added or removed, in the order of the changes.
+    func observe(_ tell: @escaping @Sendable ([HangingCall]) -> Void) { state.withLock { $0.tell = tell } }
+
+    /// Tells within the lock, so that what is told keeps its order.
+    private func change(_ change: (inout [HangingCall]) -> Void) {
+        state.withLock { state in
+            let before = state.calls.count
+            change(&state.calls)
+            if state.calls.count != before { state.tell(state.calls) }
+        }
+    }
 }
 
 /// What a loop leaves to the thread that has lost it: with this that thread goes on as the stream's own, once its call returns.
@@ -51,13 +80,13 @@ final class LeftStream {
     let phase: StreamLife.Phase
     /// What `close` was told.
     let reason: CloseReason?
-    /// When the call began. Monotonic nanoseconds.
-    let since: Int64
+    /// When the call began.
+    let since: MonotonicNanoseconds
     private var place: ThreadPlace?
 
     init(
         token: StreamToken, entry: ProducerEntry, function: CallMark.Function, handoff: Handoff, frames: EncodedFrames?,
-        state: ProducerState, phase: StreamLife.Phase, reason: CloseReason?, since: Int64,
+        state: ProducerState, phase: StreamLife.Phase, reason: CloseReason?, since: MonotonicNanoseconds,
         place: consuming ThreadPlace?
     ) {
         self.token = token

@@ -13,6 +13,8 @@ final class Hub: @unchecked Sendable {
     private(set) var entry: ProducerEntry
     let home: Int
     let settings: HubSettings
+    /// A history without events.
+    let emptyHistory: any EventHistory
     /// The first part of its ids.
     let epoch: String
     /// What `open` of its stream is given: parameters, and nothing of any subscriber but an id that the producer itself made.
@@ -50,20 +52,21 @@ final class Hub: @unchecked Sendable {
     var isHeld = false
 
     init(
-        key: HubKey, entry: ProducerEntry, home: Int, settings: HubSettings, request: StreamRequest, predecessor: Hub?,
-        epoch: String
+        key: HubKey, entry: ProducerEntry, home: Int, settings: HubSettings, history: any EventHistory,
+        request: StreamRequest, predecessor: Hub?, epoch: String
     ) {
         self.key = key
         self.entry = entry
         self.home = home
         self.settings = settings
+        emptyHistory = history
         self.request = request
         parameters = request.parameters
         self.predecessor = predecessor
         isFirst = predecessor == nil
         self.epoch = predecessor?.epoch ?? epoch
         numbering = HubNumbering(epoch: self.epoch)
-        master = HubReplica(epoch: numbering, settings: settings, serial: 0, entry: entry)
+        master = HubReplica(epoch: numbering, settings: settings, history: history, serial: 0, entry: entry)
     }
 
     /// Behind the lock of the directory.

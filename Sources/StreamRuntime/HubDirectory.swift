@@ -24,9 +24,13 @@ final class HubDirectory: Sendable {
 
     private let state = Mutex(State())
     private let startMicroseconds: UInt64
+    private let makeHistory: HistoryMaking
 
     /// - Parameter startMicroseconds: of the wall clock; makes ids of this process differ from those of the one before.
-    init(startMicroseconds: UInt64) { self.startMicroseconds = startMicroseconds }
+    init(startMicroseconds: UInt64, history: @escaping HistoryMaking) {
+        self.startMicroseconds = startMicroseconds
+        makeHistory = history
+    }
 
     /// Adds a user to the hub of the key, which is made if there is none for this entry.
     /// - Parameter limit: of hubs of one producer. When it is reached, the hub that was unused for the longest time makes room.
@@ -60,7 +64,8 @@ final class HubDirectory: Sendable {
             } else {
                 state.serial += 1
                 hub = Hub(
-                    key: key, entry: entry, home: existing?.home ?? home, settings: settings, request: request(),
+                    key: key, entry: entry, home: existing?.home ?? home, settings: settings,
+                    history: makeHistory(settings), request: request(),
                     predecessor: existing,
                     epoch: HubNumbering.newEpoch(microseconds: startMicroseconds, serial: state.serial))
                 state.hubs[key] = hub

@@ -81,7 +81,7 @@ struct HubHome {
         guard admission.takeStream() else { return exceeds("max-streams", admission) }
         var place: ThreadPlace?
         do {
-            place = try ThreadPlace.take(for: entry, in: streams.census, at: loop.now)
+            place = try ThreadPlace.take(for: entry, in: streams.counts, at: loop.now)
         } catch {
             return exceeds(error.limit, admission)
         }
@@ -106,7 +106,7 @@ struct HubHome {
 
     /// A limit does not let the stream open: those who wait are turned away, as by any other limit.
     private func exceeds(_ limit: String, _ admission: consuming Admission) {
-        streams.census.countRefused()
+        streams.counts.countRefused()
         streams.log.hubExceeds(limit, hub.entry)
         admission.giveBack()
         refused(.unavailable)

@@ -1,4 +1,5 @@
 import ProducerInterface
+import SystemCalls
 
 /// The life of a hub, as its home loop decides on it: when its stream is opened, and when that is closed again for want of subscribers.
 struct HubLife {
@@ -13,8 +14,8 @@ struct HubLife {
     }
 
     private(set) var phase = Phase.idle
-    /// When the stream closes unless somebody comes; `Int64.max`: somebody is there. Monotonic nanoseconds.
-    private(set) var lingerUntil = Int64.max
+    /// When the stream closes unless somebody comes; `Int64.max`: somebody is there.
+    private(set) var lingerUntil = MonotonicNanoseconds.max
     /// The producer has refused to open behind the id that it was given: now it opens without.
     private(set) var isIDRefused = false
     /// The stream has failed on trial, and one of the generation before opens in its place: how the hub ends if that does not.
@@ -107,7 +108,7 @@ struct HubLife {
     /// The last user has left.
     /// - Parameters:
     ///   - end: of the linger time.
-    mutating func unused(lingeringUntil end: Int64) -> Unused {
+    mutating func unused(lingeringUntil end: MonotonicNanoseconds) -> Unused {
         switch phase {
         case .open:
             lingerUntil = end
@@ -118,7 +119,7 @@ struct HubLife {
     }
 
     /// - Returns: whether the linger time is over, which it is once.
-    mutating func hasLingered(at now: Int64) -> Bool {
+    mutating func hasLingered(at now: MonotonicNanoseconds) -> Bool {
         guard phase == .open, now >= lingerUntil else { return false }
         lingerUntil = .max
         return true

@@ -1,4 +1,5 @@
 import ProducerInterface
+import SystemCalls
 
 /// What one loop knows of a hub: the history, and the subscribers that live on this loop.
 ///
@@ -38,7 +39,7 @@ final class HubReplica {
     let isAnchored: Bool
     /// Whose stream the hub has.
     var entry: ProducerEntry
-    var history: History
+    var history: any EventHistory
     /// The epoch of the hub's ids, and the number of the newest.
     var numbering: HubNumbering
     /// The stream is open, and the history is here.
@@ -48,11 +49,11 @@ final class HubReplica {
     /// Subscribers whose request waits for the stream to open.
     var waiting: [StreamToken] = []
     /// Subscribers on this loop, those without a connection yet included.
-    var population = 0
+    var subscriberCount = 0
     /// The slot whose timer is the one of the keep-alive; 0: none.
     var clock: UInt32 = 0
-    /// When something was last sent to all. Monotonic nanoseconds.
-    var lastSent: Int64 = 0
+    /// When something was last sent to all.
+    var lastSent: MonotonicNanoseconds = 0
     /// No blocked member is further behind than this; `Int64.max`: none is blocked.
     var rearmost = Int64.max
 
@@ -60,13 +61,15 @@ final class HubReplica {
     private(set) var count = 0
     private var capacity = 16
 
-    init(epoch: HubNumbering, settings: HubSettings, serial: UInt64, entry: ProducerEntry) {
+    init(
+        epoch: HubNumbering, settings: HubSettings, history: any EventHistory, serial: UInt64, entry: ProducerEntry
+    ) {
         self.serial = serial
         self.entry = entry
         slowPolicy = settings.slowPolicy
         isAnchored = settings.isAnchored
         numbering = epoch
-        history = History(maxEvents: settings.historyEvents, maxBytes: settings.historyBytes)
+        self.history = history
         members = .allocate(capacity: capacity)
     }
 

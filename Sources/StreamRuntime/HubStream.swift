@@ -2,6 +2,7 @@ import EventStream
 import ProducerInterface
 import StreamLoop
 import Synchronization
+import SystemCalls
 
 /// The stream of a hub, on its home loop: from the producer's events to the history and the loops that have subscribers.
 struct HubStream: RowView {
@@ -145,8 +146,8 @@ struct HubStream: RowView {
         reschedule()
     }
 
-    /// When its linger time ends, or its producer is to be asked. Monotonic nanoseconds.
-    var deadline: Int64 {
+    /// When its linger time ends, or its producer is to be asked.
+    var deadline: MonotonicNanoseconds {
         let (hub, isIdle) = (hub, stream.isThreaded || row.pointee.isQueued || stream.isResting)
         guard stream.phase == .open else { return .max }
         return isIdle || hub.isHeld ? hub.life.lingerUntil : min(hub.life.lingerUntil, stream.nextDue)

@@ -57,7 +57,7 @@ struct HubSubscriber: RowView {
     func attached(behind headCount: Int) {
         guard connection.membership == .joined else {
             // It ended before it could begin: it still gets a proper response, and comes back.
-            let retry = connection.form.contains(.reconnects) ? connected.jitteredRetry : nil
+            let retry = connection.form.contains(.reconnects) ? connected.jitteredRetryMilliseconds : nil
             HostFrames.writePreamble(to: &output, retryMilliseconds: retry)
             connected.appendFarewell()
             connection.link = .ending
@@ -65,7 +65,7 @@ struct HubSubscriber: RowView {
             return
         }
         guard let replica else {
-            HostFrames.writePreamble(to: &output, retryMilliseconds: connected.jitteredRetry)
+            HostFrames.writePreamble(to: &output, retryMilliseconds: connected.jitteredRetryMilliseconds)
             if connected.transmit(behind: headCount) { end(.reloaded) }
             return
         }
@@ -74,7 +74,7 @@ struct HubSubscriber: RowView {
         row.pointee.opening = nil
         let start = start(of: opening, in: replica)
         let history = replica.history
-        let retry = history.retry >= 0 ? history.retry : connected.jitteredRetry
+        let retry = history.retryMilliseconds >= 0 ? history.retryMilliseconds : connected.jitteredRetryMilliseconds
         let cursor: Int64
         switch start {
         case .at(let place):
@@ -102,7 +102,7 @@ struct HubSubscriber: RowView {
     }
 
     /// Where in the history it begins.
-    private func start(of opening: Opening?, in replica: HubReplica) -> History.Start {
+    private func start(of opening: Opening?, in replica: HubReplica) -> HistoryStart {
         let history = replica.history
         guard let id = opening?.lastEventID else {
             // From when it was let in, not from when its connection came: nothing is missed of a stream that begins at once.
@@ -162,7 +162,7 @@ struct HubSubscriber: RowView {
     }
 
     private func leave(_ reason: CloseReason) {
-        if let replica, replica.history.retry >= 0 { connection.form.insert(.hasProducersRetry) }
+        if let replica, replica.history.retryMilliseconds >= 0 { connection.form.insert(.hasProducersRetry) }
         leaveHub()
         entry.countLeave(reason)
         log.left(token, entry, reason: reason, duration: loop.now - row.pointee.since)

@@ -38,14 +38,14 @@ struct HubSubscribers {
             hub.home == streams.loop.index
             ? hub.master
             : HubReplica(
-                epoch: HubNumbering(epoch: ""), settings: hub.settings, serial: streams.replicaSerial,
-                entry: subscriber.entry)
+                epoch: HubNumbering(epoch: ""), settings: hub.settings, history: hub.emptyHistory,
+                serial: streams.replicaSerial, entry: subscriber.entry)
         streams.replicas[ObjectIdentifier(hub)] = replica
         HubSubscribers(streams, hub, replica).add(subscriber, isNew: true)
     }
 
     private func add(_ subscriber: HubSubscriber, isNew: Bool) {
-        replica.population += 1
+        replica.subscriberCount += 1
         subscriber.connection.membership = .joining
         if replica.isLive, !isHome || hub.life.phase == .open { return subscriber.opened(replica) }
         replica.waiting.append(subscriber.token)
@@ -57,7 +57,8 @@ struct HubSubscribers {
 
     /// The history came from the home loop.
     func receive(
-        _ history: History, _ numbering: HubNumbering, _ opened: HubOpened, _ entry: ProducerEntry, _ serial: UInt64
+        _ history: any EventHistory, _ numbering: HubNumbering, _ opened: HubOpened, _ entry: ProducerEntry,
+        _ serial: UInt64
     ) {
         guard replica.serial == serial, !replica.isLive else { return }
         replica.entry = entry
@@ -112,8 +113,8 @@ struct HubSubscribers {
             let token = subscriber.token
             replica.waiting.removeAll { $0 == token }
         }
-        replica.population -= 1
-        if replica.population == 0 { abandon() }
+        replica.subscriberCount -= 1
+        if replica.subscriberCount == 0 { abandon() }
     }
 
     /// No subscriber of the hub is left on this loop.
@@ -139,7 +140,7 @@ struct HubSubscribers {
         replica.ending = ending
         // There is none where the stream was never open.
         forEachFree { $0.pump() }
-        if replica.population == 0 { streams.replicas[ObjectIdentifier(hub)] = nil }
+        if replica.subscriberCount == 0 { streams.replicas[ObjectIdentifier(hub)] = nil }
     }
 
     /// Backwards, as a subscriber that leaves has the last one take its place.

@@ -1,3 +1,5 @@
+package import SystemCalls
+
 /// What a running server never exceeds. Each has the name of its flag.
 package struct Limits: Sendable {
     /// Streams at a time, of all producers.
@@ -18,23 +20,23 @@ package struct Limits: Sendable {
     package var hubs: [String: HubSettings] = [:]
     /// Bytes that wait between a thread (or `emit`) and the stream's loop.
     package var handoffBytes = 64 * 1024
-    /// A comment is sent after so long a silence, jittered down by up to a tenth. Nanoseconds.
-    package var keepAlive: Int64 = 15_000_000_000
-    /// How long a subscriber may take no byte at all. Nanoseconds.
-    package var writeDeadline: Int64 = 30_000_000_000
-    /// A stream ends at this age; 0: never. Nanoseconds.
-    package var maxAge: Int64 = 0
+    /// A comment is sent after so long a silence, jittered down by up to a tenth.
+    package var keepAlive: Nanoseconds = 15_000_000_000
+    /// How long a subscriber may take no byte at all.
+    package var writeDeadline: Nanoseconds = 30_000_000_000
+    /// Maximum age of a stream; 0: unlimited.
+    package var maxAge: Nanoseconds = 0
     /// The reconnection time that subscribers are told, jittered by a quarter either way. Milliseconds.
     package var retryMilliseconds: Int64 = 2_000
-    /// A non-blocking producer that holds its loop for so long is moved to threads. Nanoseconds.
-    package var stallLimit: Int64 = 50_000_000
-    /// A call of a non-blocking producer that has not returned after so long loses its loop. Nanoseconds.
-    package var callDeadline: Int64 = 1_000_000_000
-    /// A stream that still runs so long after it should have ended is reported. Nanoseconds.
-    package var stuckReport: Int64 = 5_000_000_000
+    /// A non-blocking producer that holds its loop for so long is moved to threads.
+    package var stallLimit: Nanoseconds = 50_000_000
+    /// A call of a non-blocking producer that has not returned after so long loses its loop.
+    package var callDeadline: Nanoseconds = 1_000_000_000
+    /// A stream that still runs so long after it should have ended is reported.
+    package var stuckReport: Nanoseconds = 5_000_000_000
 
-    /// How long a stream that is to be continued by another generation rests while that one opens. Nanoseconds.
-    package var migrationDeadline: Int64 = 5_000_000_000
+    /// How long a stream that is to be continued by another generation rests while that one opens.
+    package var migrationDeadline: Nanoseconds = 5_000_000_000
 
     package init() {}
 }

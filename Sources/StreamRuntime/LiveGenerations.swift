@@ -11,7 +11,7 @@ final class LiveGenerations: Sendable {
     typealias Starting = @Sendable (@escaping @Sendable () -> Void) -> Bool
 
     private struct Ending {
-        let begun: Int64
+        let begun: MonotonicNanoseconds
         var isReported = false
     }
 
@@ -26,9 +26,9 @@ final class LiveGenerations: Sendable {
     private let state = Mutex(State())
     private let ended = Condition()
     private let start: Starting
-    private let clock: @Sendable () -> Int64
+    private let clock: @Sendable () -> MonotonicNanoseconds
 
-    init(start: @escaping Starting, clock: @escaping @Sendable () -> Int64) {
+    init(start: @escaping Starting, clock: @escaping @Sendable () -> MonotonicNanoseconds) {
         self.start = start
         self.clock = clock
     }
@@ -74,9 +74,8 @@ final class LiveGenerations: Sendable {
     }
 
     /// Those whose `shutdown` takes longer than that, each once.
-    /// - Parameter limit: nanoseconds.
-    /// - Returns: their names, and when to ask again, in monotonic nanoseconds; `nil` if none is ending.
-    func takeLate(after limit: Int64) -> (names: [String], next: Int64?) {
+    /// - Returns: their names, and when to ask again; `nil` if none is ending.
+    func takeLate(after limit: Nanoseconds) -> (names: [String], next: MonotonicNanoseconds?) {
         let now = clock()
         return state.withLock { state in
             let late = state.ending.filter { !$0.value.isReported && now >= $0.value.begun.addingSaturating(limit) }
@@ -87,9 +86,8 @@ final class LiveGenerations: Sendable {
     }
 
     /// Waits until there are none, or until the time.
-    /// - Parameter deadline: monotonic nanoseconds.
     /// - Returns: those that there still are.
-    func waitForEnd(until deadline: Int64) -> [String] {
+    func waitForEnd(until deadline: MonotonicNanoseconds) -> [String] {
         startWaiting()
         ended.withLock {
             while !state.withLock(\.names.isEmpty), monotonicNanoseconds() < deadline { ended.wait(until: deadline) }

@@ -1,5 +1,6 @@
 import ProducerInterface
 import StreamLoop
+import SystemCalls
 
 /// What producers have scheduled for streams that live on a loop, and the timer of the earliest of it.
 final class LoopSchedule {
@@ -11,13 +12,13 @@ final class LoopSchedule {
 
     /// The slot whose timer it is.
     static let slot: UInt32 = 0
-    /// How long a turn may be at these calls. Nanoseconds.
-    private static let time: Int64 = 2_000_000
+    /// How long a turn may be at these calls.
+    private static let time: Nanoseconds = 2_000_000
 
     var count: Int { calls.count }
 
     /// For a stream that the loop has.
-    func add(to view: some RowView, due: Int64, _ call: ProducerCall) {
+    func add(to view: some RowView, due: MonotonicNanoseconds, _ call: ProducerCall) {
         view.stream.calls += 1
         calls.insert(due: due, stream: view.token, call)
         setTimer(of: view.loop)

@@ -3,6 +3,7 @@ import EventStream
 import ProducerInterface
 import StreamLoop
 import Synchronization
+import SystemCalls
 
 /// The streams that live on one loop.
 ///
@@ -18,7 +19,7 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
     let table = StreamTable()
     private(set) var limits: Limits
     let log: StreamLog
-    let census: Census
+    let counts: StreamCounts
     let directory: HubDirectory
     /// This loop and the others.
     let peers: LoopSet
@@ -49,16 +50,16 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
     static let batchBytes = 48 * 1024
     /// Batches that a stream may send before the others have their turn.
     static let batchesPerTurn = 4
-    /// How long a turn may be at serving, before what is ready and what is due has its turn. Nanoseconds.
-    private static let servingTime: Int64 = 10_000_000
+    /// How long a turn may be at serving, before what is ready and what is due has its turn.
+    private static let servingTime: Nanoseconds = 10_000_000
 
     init(
-        loop: Loop, limits: Limits, log: StreamLog, census: Census, directory: HubDirectory, peers: LoopSet
+        loop: Loop, limits: Limits, log: StreamLog, counts: StreamCounts, directory: HubDirectory, peers: LoopSet
     ) {
         self.loop = loop
         self.limits = limits
         self.log = log
-        self.census = census
+        self.counts = counts
         self.directory = directory
         self.peers = peers
         loop.handler = self
@@ -121,7 +122,7 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
         loop.setTimer(slot, to: .max)
         if !moved.isEmpty, table[slot].pointee.role != .clock { moved.forgetSink(of: token(slot)) }
         table[slot].pointee = StreamRow()
-        if table.release(slot) == 0 { census.loopIsIdle() }
+        if table.release(slot) == 0 { counts.loopIsIdle() }
     }
 
     /// Any thread. Runs the body with the gate of a stream that is not over.
@@ -254,7 +255,7 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
         StreamEnding(self, slot).closed()
     }
 
-    func schedule(_ token: StreamToken, due: Int64, _ call: ProducerCall) {
+    func schedule(_ token: StreamToken, due: MonotonicNanoseconds, _ call: ProducerCall) {
         // It may have ended on the way to here, and still have its connection: then the call never runs.
         guard let slot = slot(token), table[slot].pointee.stream.phase != .over else { return }
         if table[slot].pointee.stream.isThreaded {

@@ -1,5 +1,6 @@
 import ProducerInterface
 import StreamLoop
+import SystemCalls
 
 /// A loop goes on without the thread that is in a call which hangs, or that a producer has ended.
 ///
@@ -74,14 +75,14 @@ struct LoopTakeover: Sendable {
             LeftStream(
                 token: hanging.stream, entry: entry, function: hanging.function, handoff: handoff, frames: frames,
                 state: move.stream.state, phase: phase, reason: reason, since: since,
-                place: ThreadPlace.add(in: streams.census)),
+                place: ThreadPlace.add(in: streams.counts)),
             to: hanging.number)
         move.reschedule()
     }
 
-    private func tell(of hanging: CallMark.Call, _ entry: ProducerEntry, since: Int64) {
+    private func tell(of hanging: CallMark.Call, _ entry: ProducerEntry, since: MonotonicNanoseconds) {
         streams.log.hangs(hanging.stream, entry, hanging.function.name, for: loop.updateNow() - since)
-        streams.census.hangs(
+        streams.counts.hangingCalls.add(
             HangingCall(
                 plugin: entry.description.plugin, producer: entry.description.name,
                 generation: entry.generation.number, function: hanging.function.name, stream: hanging.stream,
@@ -108,7 +109,7 @@ struct LoopTakeover: Sendable {
     /// The stream of a call that has ended its thread goes on with this one.
     private func goOn(_ heir: LoopSeat, _ call: UInt64) {
         let stream = calls.left.take(call)
-        streams.census.noLongerHangs(stream.token)
+        streams.counts.hangingCalls.remove(stream.token)
         streams.log.endedThread(stream.token, stream.entry, stream.function.name)
         let next = StreamThread.Beginning.behindDeath(
             in: stream.function, stream.phase, stream.state, stream.reason ?? .failed)

@@ -13,7 +13,7 @@ final class LoopWatch: Sendable {
 
     private struct State {
         var isStopped = false
-        var interval: Int64
+        var interval: Nanoseconds
         var seen: [(call: UInt64, looks: Int)]
     }
 
@@ -27,7 +27,7 @@ final class LoopWatch: Sendable {
 
     private static func interval(_ limits: Limits) -> Int64 { max(1, limits.callDeadline / Int64(looksPerDeadline)) }
 
-    /// - Returns: `false` if the system has no thread to give.
+    /// - Returns: `false` if no thread can be started.
     func start() -> Bool {
         startThread(named: "sluice-watch", stackBytes: 512 * 1024) { [self] in
             while rest() { look() }

@@ -107,11 +107,11 @@ struct Migration: RowView {
             isShared
             ? HubHome(streams, row.pointee.hub).successorRequest : row.pointee.resumption!.current
         guard let parameters = target.producer.adopt(request.parameters) else {
-            let text = "its parameters do not fit the new signature (\(target.description.parameters))"
+            let text = "its parameters do not match the new signature (\(target.description.parameters))"
             return keep(insteadOf: target, text, isFailure: false)
         }
         guard let new = StreamOpening.continuation(by: target, peer: request.remoteAddress, in: streams) else {
-            let text = "the new generation is over, or there is no place for another stream"
+            let text = "the new generation has ended, or a limit on streams is reached"
             return keep(insteadOf: target, text, isFailure: false)
         }
         request.parameters = parameters

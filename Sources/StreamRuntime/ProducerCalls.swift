@@ -16,8 +16,8 @@ final class ProducerCalls {
 
     /// The call that the loop is in.
     let mark = CallMark()
-    /// When it began, or the newest one did. Monotonic nanoseconds.
-    private(set) var began: Int64 = 0
+    /// When it began, or the newest one did.
+    private(set) var began: MonotonicNanoseconds = 0
     /// The thread that the loop is on.
     var seat = LoopSeat()
     /// What is left to threads that have lost the loop.
@@ -28,8 +28,8 @@ final class ProducerCalls {
     private var due: Deque<DueCall> = []
     private var stallWatch = StallWatch()
 
-    /// How long a turn may be at these calls, before what is ready and what is due has its turn. Nanoseconds.
-    private static let time: Int64 = 2_000_000
+    /// How long a turn may be at these calls, before what is ready and what is due has its turn.
+    private static let time: Nanoseconds = 2_000_000
 
     var isEmpty: Bool { due.isEmpty }
 
@@ -57,7 +57,7 @@ final class ProducerCalls {
         guard mark.end(number) else {
             let stream = left.take(number)
             streams.log.returned(token, entry, function.name, after: monotonicNanoseconds() - stream.since)
-            streams.census.noLongerHangs(token)
+            streams.counts.hangingCalls.remove(token)
             seat.stream = StreamThread(
                 token, entry, stream.handoff, streams, after(result, stream), on: stream.takePlace())
             nameThread(StreamThread.name)

@@ -1,5 +1,6 @@
 package import ProducerInterface
 import Synchronization
+package import SystemCalls
 
 /// One producer of one generation as the runtime keeps it: who it is, and the ledger of its streams.
 package final class ProducerEntry: Sendable {
@@ -31,12 +32,14 @@ package final class ProducerEntry: Sendable {
     }
 
     /// Its streams live on threads: because it says so, or because it makes a habit of stalling loops.
-    package func usesThreads(at now: Int64) -> Bool {
+    package func usesThreads(at now: MonotonicNanoseconds) -> Bool {
         !description.isNonblocking || now < distrustedUntil.load(ordering: .relaxed)
     }
 
     /// Its streams can't live on a loop, even where there is no thread for them.
-    func needsThreads(at now: Int64) -> Bool { !description.isNonblocking || now < hungUntil.load(ordering: .relaxed) }
+    func needsThreads(at now: MonotonicNanoseconds) -> Bool {
+        !description.isNonblocking || now < hungUntil.load(ordering: .relaxed)
+    }
 
     /// Where its streams are to go on, if they can; `nil` for an entry that serves, or whose streams can't be continued.
     var successor: ProducerEntry? { next.withLock { $0 } }
@@ -135,7 +138,7 @@ package final class ProducerEntry: Sendable {
 
     /// A call of it held its loop for too long.
     /// - Returns: for how long its streams get threads, if that is a habit.
-    func noteStall(at now: Int64) -> Int64? {
+    func noteStall(at now: MonotonicNanoseconds) -> Nanoseconds? {
         habit.withLock { habit in
             guard let penalty = habit.stalled(at: now) else { return nil }
             distrustedUntil.store(habit.end, ordering: .relaxed)
@@ -144,7 +147,7 @@ package final class ProducerEntry: Sendable {
     }
 
     /// A call of it does not return.
-    func noteHang(at now: Int64) {
+    func noteHang(at now: MonotonicNanoseconds) {
         habit.withLock { habit in
             habit.hung(at: now)
             distrustedUntil.store(habit.end, ordering: .relaxed)

@@ -101,11 +101,11 @@ struct ReloadRound {
             return nil
         }
         guard let surroundings = refused.surroundings else {
-            return refused.text + " (not tried again until the file changes)"
+            return refused.text + " (not retried until the file changes)"
         }
         guard surroundings == candidate.surroundings else { return nil }
         return refused.text
-            + " (not tried again until the file, a library that it needs, or the configuration changes; touch the file to have it tried)"
+            + " (not retried until the file, a library that it needs, or the configuration changes; touch the file to retry)"
     }
 
     /// Notes what became of candidates.

@@ -2,7 +2,7 @@ package import Logging
 import ProducerInterface
 import StreamLoop
 import Synchronization
-import SystemCalls
+package import SystemCalls
 
 /// Keeps what is served in step with a directory: loads what is new or changed, retires what is gone or replaced.
 ///
@@ -13,14 +13,14 @@ package final class Reloader: Sendable {
     let source: any ImageSource
     let logger: Logger
     let rules: Mutex<Trial.Rules>
-    let clock: @Sendable () -> Int64
+    let clock: @Sendable () -> MonotonicNanoseconds
     let attention: @Sendable () -> Void
     let state = Mutex(ServedGenerations())
     let live: LiveGenerations
 
     /// The server stops, and so does the reload.
     package struct Abandoned: Error, CustomStringConvertible {
-        package let description = "given up: the server stops"
+        package let description = "abandoned: the server is stopping"
     }
 
     /// What a reload did.
@@ -39,12 +39,12 @@ package final class Reloader: Sendable {
 
     /// - Parameters:
     ///   - trial: when a generation that replaced another is taken back.
-    ///   - clock: monotonic nanoseconds.
     ///   - attention: is called from any thread when `endRetired` should be called soon, whatever it has said before.
     ///   - shuttingDown: runs a plugin's `shutdown` on a thread of its own; `false` if there is none to be had now.
     package init(
         runtime: Runtime, source: any ImageSource, logger: Logger, trial: Trial.Rules = .none,
-        clock: @escaping @Sendable () -> Int64 = monotonicNanoseconds, attention: @escaping @Sendable () -> Void = {},
+        clock: @escaping @Sendable () -> MonotonicNanoseconds = monotonicNanoseconds,
+        attention: @escaping @Sendable () -> Void = {},
         shuttingDown: @escaping @Sendable (@escaping @Sendable () -> Void) -> Bool = {
             startThread(named: "sluice-shutdown", stackBytes: 8 << 20, $0)
         }
@@ -66,18 +66,9 @@ package final class Reloader: Sendable {
         state.withLock { state in state.serving.keys.sorted().flatMap { state.serving[$0]!.entries } }
     }
 
-    /// All entries that ever served and are not shut down, for the ledger.
-    package var allEntries: [ProducerEntry] {
-        entries + state.withLock { state in state.retired.filter { !$0.generation.isShutDown }.flatMap(\.entries) }
-    }
-
-    /// What producers did in generations that are shut down, by plugin and producer.
-    package var pastLedgers: [PastLedger] {
-        let past = state.withLock { state in
-            state.forgetShutDown()
-            return state.past
-        }
-        return past.sorted { $0.key < $1.key }.map(\.value)
+    /// The images that are served, in the order of their files.
+    package var servedImages: [LoadedImage] {
+        state.withLock { state in state.serving.sorted { $0.key < $1.key }.map(\.value.image) }
     }
 
     /// Brings what is served in step with the directory. Blocks while images load.
@@ -175,18 +166,19 @@ package final class Reloader: Sendable {
 
     /// Ends the streams of generations that have had their time to drain, and the trials whose time is over; names the plugins whose
     /// `shutdown` does not return.
-    /// - Parameter drain: that time, in nanoseconds.
-    /// - Returns: when to call again, in monotonic nanoseconds; `nil` when there is no retired generation with streams left, none on
+    /// - Parameter drain: that time.
+    /// - Returns: when to call again; `nil` when there is no retired generation with streams left, none on
     ///   trial, and no `shutdown` that runs.
-    package func endRetired(after drain: Int64) -> Int64? { Retirement(reloader: self).end(after: drain) }
+    package func endRetired(after drain: Nanoseconds) -> MonotonicNanoseconds? {
+        Retirement(reloader: self).end(after: drain)
+    }
 
     /// The generations whose `shutdown` has not returned, those that serve included; any thread.
     package var unfinished: [String] { live.names }
 
     /// Retires everything, for the end of the server, and waits for each plugin's `shutdown`.
-    /// - Parameter deadline: monotonic nanoseconds.
     /// - Returns: the plugins that did not come to their end.
-    package func retireAll(deadline: Int64) -> [String] {
+    package func retireAll(deadline: MonotonicNanoseconds) -> [String] {
         GenerationTrials(reloader: self).endAll()
         let serving = state.withLock { state in
             defer { state.serving = [:] }

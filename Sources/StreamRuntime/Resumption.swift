@@ -6,7 +6,7 @@ import ProducerInterface
 /// lives. All together are limited.
 final class Resumption {
     private let request: KeptRequest
-    private let census: Census
+    private let counts: StreamCounts
     private var lastID: [UInt8] = []
     /// `lastID` is the producer's.
     private(set) var hasGivenID = false
@@ -16,14 +16,14 @@ final class Resumption {
     var saved: [UInt8]?
 
     /// - Returns: `nil` if there is no room for the request.
-    init?(_ request: StreamRequest, in census: Census) {
+    init?(_ request: StreamRequest, in counts: StreamCounts) {
         let kept = KeptRequest(request)
-        guard census.takeKeptBytes(kept.byteCount) else { return nil }
+        guard counts.takeKeptBytes(kept.byteCount) else { return nil }
         self.request = kept
-        self.census = census
+        self.counts = counts
     }
 
-    deinit { census.freeKeptBytes(request.byteCount) }
+    deinit { counts.freeKeptBytes(request.byteCount) }
 
     /// Frames were produced.
     /// - Parameter id: the newest among them, if they have any.

@@ -3,6 +3,7 @@ import Logging
 import ProducerInterface
 import StreamLoop
 import Synchronization
+import SystemCalls
 
 /// The end of generations: their streams go on elsewhere, or have some time, and then end.
 struct Retirement {
@@ -35,10 +36,10 @@ struct Retirement {
 
     /// Ends the streams of generations that have had their time to drain, and the trials whose time is over; names the plugins whose
     /// `shutdown` does not return.
-    /// - Parameter drain: that time, in nanoseconds.
-    /// - Returns: when to call again, in monotonic nanoseconds; `nil` when there is no retired generation with streams left, none on
+    /// - Parameter drain: that time.
+    /// - Returns: when to call again; `nil` when there is no retired generation with streams left, none on
     ///   trial, and no `shutdown` that runs.
-    func end(after drain: Int64) -> Int64? {
+    func end(after drain: Nanoseconds) -> MonotonicNanoseconds? {
         let trialEnd = GenerationTrials(reloader: reloader).settle()
         let lateEnd = reportLate()
         let retired = reloader.state.withLock { state in
@@ -55,13 +56,13 @@ struct Retirement {
     }
 
     /// - Returns: when to look again.
-    private func reportLate() -> Int64? {
+    private func reportLate() -> MonotonicNanoseconds? {
         reloader.live.startWaiting()
         let limit = reloader.runtime.limits.stuckReport
         let (names, next) = reloader.live.takeLate(after: limit)
         for name in names {
             reloader.logger.error(
-                "a plugin's shutdown does not return; its thread is left to it",
+                "a plugin's shutdown does not return; its thread is abandoned",
                 metadata: ["plugin": "\(name)", "after_seconds": "\(limit / 1_000_000_000)"])
         }
         return next

@@ -1,5 +1,6 @@
 import ProducerInterface
 import StreamLoop
+import SystemCalls
 
 /// The one timer of a row: the next moment at which something is to be done for its stream or its connection, and what that is.
 struct RowTimer: RowView {
@@ -10,7 +11,7 @@ struct RowTimer: RowView {
 
     func set() { loop.setTimer(slot, to: deadline) }
 
-    private var deadline: Int64 {
+    private var deadline: MonotonicNanoseconds {
         var deadline = row.pointee.role == .hubStream ? HubStream(self).deadline : Int64.max
         switch connection.link {
         case .connected:
@@ -38,11 +39,13 @@ struct RowTimer: RowView {
     }
 
     /// When a stream that is open, or a subscriber that has joined one, has reached the age at which it ends.
-    private var endOfAge: Int64? {
+    private var endOfAge: MonotonicNanoseconds? {
         limits.maxAge > 0 && row.pointee.isOpen ? row.pointee.since + limits.maxAge : nil
     }
 
-    private var reportDue: Int64? { stream.reportDue(since: row.pointee.since, after: limits.stuckReport) }
+    private var reportDue: MonotonicNanoseconds? {
+        stream.reportDue(since: row.pointee.since, after: limits.stuckReport)
+    }
 
     func fired() {
         switch row.pointee.role {
@@ -86,6 +89,6 @@ struct RowTimer: RowView {
         }
         stream.reported = .stuck
         log.stuck(token, entry, streams.calls.running.function(of: token), reason: stream.reason, since: since)
-        census.countStuck()
+        counts.countStuck()
     }
 }

@@ -50,7 +50,7 @@ extension RowView {
     var table: StreamTable { streams.table }
     var limits: Limits { streams.limits }
     var log: StreamLog { streams.log }
-    var census: Census { streams.census }
+    var counts: StreamCounts { streams.counts }
 
     /// Sets the row's one timer to the next moment at which something is to be done for it.
     func reschedule() { RowTimer(self).set() }

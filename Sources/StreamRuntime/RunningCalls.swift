@@ -79,9 +79,8 @@ final class RunningCalls: @unchecked Sendable {
 
     /// Waits until no call of the stream runs, but for one that this is called from.
     /// - Parameters:
-    ///   - deadline: monotonic nanoseconds.
     ///   - late: is called once, behind the deadline, if there still is one; then the wait goes on.
-    func wait(for stream: StreamToken, deadline: Int64 = .max, late: () -> Void = {}) {
+    func wait(for stream: StreamToken, deadline: MonotonicNanoseconds = .max, late: () -> Void = {}) {
         if !wait(for: stream, until: deadline) {
             late()
             _ = wait(for: stream, until: .max)
@@ -89,7 +88,7 @@ final class RunningCalls: @unchecked Sendable {
     }
 
     /// - Returns: `false` if the deadline came first.
-    private func wait(for stream: StreamToken, until deadline: Int64) -> Bool {
+    private func wait(for stream: StreamToken, until deadline: MonotonicNanoseconds) -> Bool {
         let thread = pthread_self()
         return condition.withLock {
             waiting += 1

@@ -12,7 +12,7 @@ extension Runtime: StreamOpener {
         do {
             return try StreamRequestAdmission(runtime: self, door: door).admit(match.entry, request)
         } catch {
-            census.countRefused()
+            counts.countRefused()
             throw error
         }
     }

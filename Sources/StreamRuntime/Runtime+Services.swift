@@ -161,7 +161,7 @@ extension Runtime: StreamServices {
     package func schedule(
         _ stream: StreamToken, afterNanoseconds: Int64, _ call: ProducerCall
     ) -> ScheduleOutcome {
-        let limit = census.maxScheduledCalls
+        let limit = counts.maxScheduledCalls
         let isTaken = withGate(stream) { gate in
             guard gate.scheduledCalls < limit else { return false }
             gate.scheduledCalls += 1

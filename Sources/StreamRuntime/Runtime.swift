@@ -3,31 +3,39 @@ package import Logging
 package import ProducerInterface
 package import StreamLoop
 import Synchronization
-import SystemCalls
+package import SystemCalls
 
 /// All streams of a server: its loops, its routes, its counts. Everything here may be used from any thread.
 package final class Runtime: Sendable {
     let loops: [LoopStreams]
     private let currentLimits: Mutex<Limits>
-    let census: Census
+    let counts: StreamCounts
+    let directory: HubDirectory
     private let peers: LoopSet
     private let routes = Mutex(RouteTable())
     private let loopCounter = Atomic<Int>(0)
     let watch: LoopWatch
 
     /// - Parameter systems: one for each loop.
-    package init(systems: [LoopSystem], limits: Limits, logger: Logger) {
+    package convenience init(systems: [LoopSystem], limits: Limits, logger: Logger) {
+        self.init(systems: systems, limits: limits, logger: logger) { settings in
+            RingHistory(maxEvents: settings.historyEvents, maxBytes: settings.historyBytes)
+        }
+    }
+
+    init(systems: [LoopSystem], limits: Limits, logger: Logger, history: @escaping HistoryMaking) {
         precondition(!systems.isEmpty && systems.count <= 256, "a runtime has 1 to 256 loops")
-        let census = Census(limits: limits)
-        let directory = HubDirectory(startMicroseconds: wallClockMicroseconds())
+        let counts = StreamCounts(limits: limits)
+        let directory = HubDirectory(startMicroseconds: wallClockMicroseconds(), history: history)
         let peers = LoopSet()
         currentLimits = Mutex(limits)
-        self.census = census
+        self.counts = counts
+        self.directory = directory
         self.peers = peers
         loops = systems.enumerated().map { index, system in
             LoopStreams(
                 loop: Loop(index: index, system: system), limits: limits, log: StreamLog(logger: logger),
-                census: census,
+                counts: counts,
                 directory: directory, peers: peers)
         }
         peers.loops = loops
@@ -46,7 +54,7 @@ package final class Runtime: Sendable {
     }
 
     /// One turn of each loop on the calling thread, for tests on virtual time.
-    package func turn(waitingAtMost nanoseconds: Int64 = 0) {
+    package func turn(waitingAtMost nanoseconds: Nanoseconds = 0) {
         for streams in loops { streams.loop.turn(waitingAtMost: nanoseconds) }
     }
 
@@ -59,7 +67,7 @@ package final class Runtime: Sendable {
     /// From now on these hold, for open streams too. What a stream was given when it opened (the size of its handoff, its history) stays.
     package func replaceLimits(_ limits: Limits) {
         currentLimits.withLock { $0 = limits }
-        census.replaceLimits(limits)
+        counts.replaceLimits(limits)
         watch.takeLimits(limits)
         for streams in loops { streams.loop.post { streams.takeLimits(limits) } }
     }
@@ -69,22 +77,13 @@ package final class Runtime: Sendable {
     /// The server stops: whoever comes all the same is turned away, where 404 would end an EventSource for good.
     func endRoutes() { routes.withLock { $0 = $0.ended } }
 
-    package var openStreams: Int { census.openStreams }
-    package var usedThreads: Int { census.usedThreads }
-    package var stuckStreams: Int { census.stuckStreams }
-    package var keptRequestBytes: Int { census.keptRequestBytes }
-    package var refusedRequests: Int { census.refusedRequests }
-    package var evictedHubs: Int { census.evictedHubs }
-    /// Calls that hold a thread of a loop which went on without it; the oldest first.
-    package var hangingCalls: [HangingCall] { census.hangingCalls }
-
     /// - Parameter tell: is called with all of them when one hangs or returns, from any thread.
     package func observeHangingCalls(_ tell: @escaping @Sendable ([HangingCall]) -> Void) {
-        census.observeHangingCalls(tell)
+        counts.hangingCalls.observe(tell)
     }
 
-    /// Streams and connections that hold a place in a table.
-    package var recordsInUse: Int { loops.reduce(0) { $0 + $1.table.inUse } }
+    /// Streams and connections that have a row in a loop's table.
+    var rowsInUse: Int { loops.reduce(0) { $0 + $1.table.inUse } }
 
     // MARK: Ends
 
@@ -100,10 +99,9 @@ package final class Runtime: Sendable {
     }
 
     /// Blocks until no stream and no connection is left.
-    /// - Parameter deadline: monotonic nanoseconds.
     /// - Returns: `false` if the deadline came first.
-    package func waitUntilIdle(deadline: Int64) -> Bool {
-        census.wait(until: deadline, for: { recordsInUse == 0 }, now: monotonicNanoseconds)
+    package func waitUntilIdle(deadline: MonotonicNanoseconds) -> Bool {
+        counts.wait(until: deadline, for: { rowsInUse == 0 }, now: monotonicNanoseconds)
     }
 
     /// Drops all connections; to be called when `waitUntilIdle` was not enough.

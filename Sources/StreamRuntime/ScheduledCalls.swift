@@ -1,8 +1,9 @@
 import ProducerInterface
+import SystemCalls
 
 /// One call that a producer asked for through `schedule`.
 struct ScheduledCall: Sendable {
-    let due: Int64
+    let due: MonotonicNanoseconds
     let order: UInt64
     let stream: StreamToken
     let call: ProducerCall
@@ -14,9 +15,9 @@ struct ScheduledCalls {
     private var nextOrder: UInt64 = 0
 
     var count: Int { heap.count }
-    var earliest: Int64 { heap.first?.due ?? .max }
+    var earliest: MonotonicNanoseconds { heap.first?.due ?? .max }
 
-    mutating func insert(due: Int64, stream: StreamToken, _ call: ProducerCall) {
+    mutating func insert(due: MonotonicNanoseconds, stream: StreamToken, _ call: ProducerCall) {
         insert(ScheduledCall(due: due, order: nextOrder, stream: stream, call: call))
         nextOrder += 1
     }
@@ -32,7 +33,7 @@ struct ScheduledCalls {
     }
 
     /// Takes out the first call that is due.
-    mutating func popDue(at now: Int64) -> ScheduledCall? {
+    mutating func popDue(at now: MonotonicNanoseconds) -> ScheduledCall? {
         guard let first = heap.first, first.due <= now else { return nil }
         let last = heap.removeLast()
         guard !heap.isEmpty else { return first }

@@ -1,6 +1,7 @@
 import EventStream
 import ProducerInterface
 import StreamLoop
+import SystemCalls
 
 /// What a reloader knows of the generations that there are: what serves, what drains, what is on trial, and what is not tried again.
 struct ServedGenerations {
@@ -30,8 +31,7 @@ struct ServingGeneration: Sendable {
     let image: LoadedImage
     let generation: Generation
     let entries: [ProducerEntry]
-    /// Monotonic nanoseconds.
-    let since: Int64
+    let since: MonotonicNanoseconds
 
     func moved(to path: String) -> ServingGeneration {
         ServingGeneration(image: image.moved(to: path), generation: generation, entries: entries, since: since)
@@ -42,8 +42,7 @@ struct ServingGeneration: Sendable {
 struct RetiredGeneration: Sendable {
     let serving: ServingGeneration
     var reason: CloseReason
-    /// Monotonic nanoseconds.
-    var since: Int64
+    var since: MonotonicNanoseconds
 
     var generation: Generation { serving.generation }
     var entries: [ProducerEntry] { serving.entries }

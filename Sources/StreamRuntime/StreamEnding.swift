@@ -131,7 +131,7 @@ struct StreamEnding: RowView {
 
     /// What was reported as stuck goes on after all.
     func noLongerStuck() {
-        if stream.reported == .stuck { census.countUnstuck() }
+        if stream.reported == .stuck { counts.countUnstuck() }
         stream.reported = .nothing
     }
 

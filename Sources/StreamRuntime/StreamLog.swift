@@ -1,5 +1,6 @@
 import Logging
 import ProducerInterface
+import SystemCalls
 
 /// The lines that streams write to the log: one each for open and close, and one for what goes wrong.
 struct StreamLog: Sendable {
@@ -25,7 +26,7 @@ struct StreamLog: Sendable {
         logger.info("subscriber joined", metadata: identity(token, entry).merging(["peer": "\(peer)"]) { $1 })
     }
 
-    func left(_ token: StreamToken, _ entry: ProducerEntry, reason: CloseReason, duration: Int64) {
+    func left(_ token: StreamToken, _ entry: ProducerEntry, reason: CloseReason, duration: Nanoseconds) {
         guard logger.logLevel <= .info else { return }
         logger.info(
             "subscriber left",
@@ -42,18 +43,19 @@ struct StreamLog: Sendable {
 
     func evicted(_ hub: Hub) {
         logger.info(
-            "shared stream closed: nobody uses it, and others want its place",
+            "shared stream closed: it has no subscribers, and another stream needs its place",
             metadata: identity(nil, hub.entry).merging([
                 "parameters": "\(hub.key.parameters.prefix(200))", "limit": "max-hubs-per-producer",
             ]) { $1 })
     }
 
     func overtaken(_ token: StreamToken, _ entry: ProducerEntry) {
-        logger.info("subscriber overtaken by the history; disconnected", metadata: identity(token, entry))
+        logger.info("subscriber fell behind the history; disconnected", metadata: identity(token, entry))
     }
 
     func closed(
-        _ token: StreamToken, _ entry: ProducerEntry, reason: CloseReason, duration: Int64, events: Int, bytes: Int
+        _ token: StreamToken, _ entry: ProducerEntry, reason: CloseReason, duration: Nanoseconds, events: Int,
+        bytes: Int
     ) {
         guard logger.logLevel <= .info else { return }
         logger.info(
@@ -80,28 +82,28 @@ struct StreamLog: Sendable {
 
     /// - Parameter penalty: for how long its streams get threads; `nil`: it is no habit yet.
     func stalled(
-        _ entry: ProducerEntry, _ function: String, _ stall: StallWatch.Stall, limit: Int64, penalty: Int64?
+        _ entry: ProducerEntry, _ function: String, _ stall: StallWatch.Stall, limit: Nanoseconds, penalty: Nanoseconds?
     ) {
-        let consequence = penalty.map { "; its streams get threads for the next \($0 / 1_000_000_000) s" } ?? ""
+        let consequence = penalty.map { "; its streams run on threads for the next \($0 / 1_000_000_000) s" } ?? ""
         logger.warning(
-            "producer stalls its loop in spite of SLUICE_NONBLOCKING\(consequence)",
+            "producer stalls its loop despite SLUICE_NONBLOCKING\(consequence)",
             metadata: identity(nil, entry).merging([
                 "function": "\(function)", "took_ms": "\(stall.elapsed / 1_000_000)",
                 "processor_ms": "\(stall.processorTime / 1_000_000)", "limit_ms": "\(limit / 1_000_000)",
             ]) { $1 })
     }
 
-    func hangs(_ token: StreamToken, _ entry: ProducerEntry, _ function: String, for elapsed: Int64) {
+    func hangs(_ token: StreamToken, _ entry: ProducerEntry, _ function: String, for elapsed: Nanoseconds) {
         logger.error(
-            "producer does not return in spite of SLUICE_NONBLOCKING; its loop goes on without it, and its other streams get threads",
+            "producer does not return despite SLUICE_NONBLOCKING; its loop continues without it, and its other streams run on threads",
             metadata: identity(token, entry).merging([
                 "function": "\(function)", "for_ms": "\(elapsed / 1_000_000)",
             ]) { $1 })
     }
 
-    func returned(_ token: StreamToken, _ entry: ProducerEntry, _ function: String, after elapsed: Int64) {
+    func returned(_ token: StreamToken, _ entry: ProducerEntry, _ function: String, after elapsed: Nanoseconds) {
         logger.warning(
-            "producer has returned after all; its stream goes on, on a thread of its own",
+            "producer has returned after all; its stream continues on a thread of its own",
             metadata: identity(token, entry).merging([
                 "function": "\(function)", "took_ms": "\(elapsed / 1_000_000)",
             ]) { $1 })
@@ -109,7 +111,7 @@ struct StreamLog: Sendable {
 
     func endedThread(_ token: StreamToken, _ entry: ProducerEntry, _ function: String) {
         logger.error(
-            "producer has ended a thread of the server (pthread_exit); another one takes its place",
+            "producer has ended a thread of the server (pthread_exit); another one replaces it",
             metadata: identity(token, entry).merging(["function": "\(function)"]) { $1 })
     }
 
@@ -118,21 +120,21 @@ struct StreamLog: Sendable {
         var metadata = entry.map { identity(call.stream, $0) } ?? ["stream": "\(call.stream)"]
         metadata["function"] = "\(call.function.name)"
         logger.error(
-            "producer does not return, and the system has no thread to go on with the other streams of its loop (ulimit -u?)",
+            "producer does not return, and no thread can be started for the other streams of its loop (ulimit -u?)",
             metadata: metadata)
     }
 
     /// - Parameter count: how many of this producer's streams stayed so far.
     func kept(_ token: StreamToken, _ entry: ProducerEntry, _ text: String, count: Int) {
         logger.warning(
-            "stream stays with its old generation, as the new one does not continue it",
+            "stream stays in its old generation: the new one does not continue it",
             metadata: identity(token, entry).merging(["answer": "\(text)", "streams_so_far": "\(count)"]) { $1 })
     }
 
     /// - Parameter count: how many of this producer's streams came back or stayed so far.
     func fellBack(_ token: StreamToken?, _ entry: ProducerEntry, to former: ProducerEntry, count: Int) {
         logger.warning(
-            "stream goes back to the generation before, as it failed at once in the new one",
+            "stream returns to the previous generation: it failed immediately in the new one",
             metadata: identity(token, entry).merging([
                 "to_generation": "\(former.generation.number)", "streams_so_far": "\(count)",
             ]) { $1 })
@@ -141,19 +143,20 @@ struct StreamLog: Sendable {
     /// - Parameter count: how many such events of this producer there were so far.
     func superseded(_ token: StreamToken, _ entry: ProducerEntry, count: Int) {
         logger.warning(
-            "events that came while their stream changed over were not sent: its new generation makes them again",
+            "events that were emitted while their stream moved were not sent: its new generation produces them again",
             metadata: identity(token, entry).merging(["events_so_far": "\(count)"]) { $1 })
     }
 
-    func unanswered(_ token: StreamToken, _ entry: ProducerEntry, since: Int64) {
+    func unanswered(_ token: StreamToken, _ entry: ProducerEntry, since: MonotonicNanoseconds) {
         logger.warning(
-            "stream waits for its open, which has not answered",
+            "stream is waiting for its open, which has not answered",
             metadata: identity(token, entry).merging(["for_ms": "\(since / 1_000_000)"]) { $1 })
     }
 
     /// - Parameter function: of the producer, that is known to run.
     func stuck(
-        _ token: StreamToken, _ entry: ProducerEntry, _ function: String?, reason: CloseReason?, since: Int64
+        _ token: StreamToken, _ entry: ProducerEntry, _ function: String?, reason: CloseReason?,
+        since: MonotonicNanoseconds
     ) {
         var metadata = identity(token, entry)
         if let function { metadata["function"] = "\(function)" }
@@ -165,18 +168,19 @@ struct StreamLog: Sendable {
 
     func waits(_ token: StreamToken, _ function: StaticString) {
         logger.error(
-            "host->\(function) waits for a call of interrupt, or of a scheduled function, that does not return; do they wait for each other?",
+            "host->\(function) is waiting for a call of interrupt or of a scheduled function that does not return; is it a deadlock?",
             metadata: ["stream": "\(token)"])
     }
 
-    func writeDeadlinePassed(_ token: StreamToken, _ entry: ProducerEntry, isSlow: Bool, deadline: Int64) {
+    func writeDeadlinePassed(_ token: StreamToken, _ entry: ProducerEntry, isSlow: Bool, deadline: MonotonicNanoseconds)
+    {
         logger.info(
             isSlow ? "subscriber reads too slowly" : "subscriber vanished",
             metadata: identity(token, entry).merging(["write_deadline_ms": "\(deadline / 1_000_000)"]) { $1 })
     }
 
     func notAnnounced(_ token: StreamToken, _ entry: ProducerEntry) {
-        logger.warning("subscriber reads too slowly to be told of a build", metadata: identity(token, entry))
+        logger.warning("subscriber reads too slowly to be sent the result of a build", metadata: identity(token, entry))
     }
 
     func hostileInput(_ token: StreamToken) {

@@ -56,7 +56,7 @@ struct StreamOpening: RowView {
     }
 
     func callContinuation(_ request: StreamRequest) {
-        call(request, on: row.pointee.handoff == nil ? nil : ThreadPlace.add(in: census))
+        call(request, on: row.pointee.handoff == nil ? nil : ThreadPlace.add(in: counts))
     }
 
     /// Has `open` called, here or on its thread.

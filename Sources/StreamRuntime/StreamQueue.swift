@@ -72,7 +72,7 @@ struct StreamQueue: RowView {
         if stream.events == 0, output.frameCount > 0 { StreamEnding(self).noteSuccess() }
         stream.events += output.frameCount
         stream.bytes += output.count - output.frameCount * Chunk.overhead
-        if output.newestRetry >= 0 { connection.form.insert(.hasProducersRetry) }
+        if output.newestRetryMilliseconds >= 0 { connection.form.insert(.hasProducersRetry) }
         if output.frameCount > 0 { row.pointee.resumption?.note(output.newestID) }
     }
 }

@@ -10,7 +10,7 @@ struct StreamRequestAdmission {
 
     private var loops: [LoopStreams] { runtime.loops }
     private var limits: Limits { runtime.limits }
-    private var census: Census { runtime.census }
+    private var counts: StreamCounts { runtime.counts }
 
     /// Opens a stream of the entry, or has the request join one that is shared.
     func admit(
@@ -22,7 +22,7 @@ struct StreamRequestAdmission {
         let resumption = isShared ? nil : try resumption(entry, request)
         // The thread of a shared stream is its hub's.
         var place: ThreadPlace?
-        if !isShared { place = try ThreadPlace.take(for: entry, in: census, at: loops[0].loop.system.now()) }
+        if !isShared { place = try ThreadPlace.take(for: entry, in: counts, at: loops[0].loop.system.now()) }
         guard admission.enterGeneration() else {
             place = nil
             admission.giveBack()
@@ -51,7 +51,7 @@ struct StreamRequestAdmission {
     /// What it takes to continue the stream elsewhere, if that may come to be.
     private func resumption(_ entry: ProducerEntry, _ request: StreamRequest) throws(Overload) -> Resumption? {
         guard entry.description.isResumable || entry.isOnTrial else { return nil }
-        if let resumption = Resumption(request, in: census) { return resumption }
+        if let resumption = Resumption(request, in: counts) { return resumption }
         guard entry.description.isResumable else { return nil }
         throw Overload(limit: "max-kept-request-bytes")
     }
@@ -94,7 +94,7 @@ struct StreamRequestAdmission {
         switch joined {
         case .hub(let found): hub = found
         case .hubInPlace(let evicted, let new):
-            census.countEvicted()
+            counts.countEvicted()
             let home = loops[evicted.home]
             home.log.evicted(evicted)
             home.loop.post { HubHome(home, evicted).unused() }

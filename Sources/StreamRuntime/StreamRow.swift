@@ -1,5 +1,6 @@
 import ProducerInterface
 import StreamLoop
+import SystemCalls
 
 /// One row of a loop's table: a stream, the connection of a subscriber, or both. The loop's alone.
 struct StreamRow: ~Copyable {
@@ -19,8 +20,8 @@ struct StreamRow: ~Copyable {
     /// The hub, for all roles but `.exclusive`.
     var shared: Hub?
     private var rarities: Rarities?
-    /// Since when its open, or its joining a hub, is awaited; once that was answered, since then. Monotonic nanoseconds.
-    var since: Int64 = 0
+    /// Since when its open, or its joining a hub, is awaited; once that was answered, since then.
+    var since: MonotonicNanoseconds = 0
     var stream = StreamRecord()
     var role = Role.exclusive
     var epoch: UInt32 = 0
@@ -127,7 +128,7 @@ struct StreamRow: ~Copyable {
 struct StreamRecord {
     var state = ProducerState.none
     /// When `pull` is worth calling; `Int64.max`: only when woken. Of a stream that is to end, when it was told to.
-    var nextDue: Int64 = 0
+    var nextDue: MonotonicNanoseconds = 0
     var events = 0
     var bytes = 0
     /// How many calls are scheduled for it on the loop.
@@ -155,13 +156,15 @@ struct StreamRecord {
     var reason: CloseReason? { life.reason }
 
     /// When a stream that is to end was told to: nothing is pulled from it then.
-    var closingSince: Int64 {
+    var closingSince: MonotonicNanoseconds {
         get { nextDue }
         set { nextDue = newValue }
     }
 
     /// The producer is to be asked.
-    func isPullDue(at now: Int64) -> Bool { phase == .open && !isThreaded && !isResting && nextDue <= now }
+    func isPullDue(at now: MonotonicNanoseconds) -> Bool {
+        phase == .open && !isThreaded && !isResting && nextDue <= now
+    }
 
     /// Its open was called, nobody has told it to hurry, and this was not reported yet.
     var isUnanswered: Bool {
@@ -172,8 +175,7 @@ struct StreamRecord {
     /// answered; `nil`: there is no such thing, or it was reported.
     /// - Parameters:
     ///   - since: when its open was called.
-    ///   - patience: nanoseconds.
-    func reportDue(since: Int64, after patience: Int64) -> Int64? {
+    func reportDue(since: MonotonicNanoseconds, after patience: Nanoseconds) -> MonotonicNanoseconds? {
         guard reported != .stuck else { return nil }
         if isUnanswered { return since.addingSaturating(patience) }
         switch phase {
@@ -202,7 +204,7 @@ struct ConnectionRecord {
     }
 
     /// When the subscriber last took a byte; while lingering, when that began.
-    var lastActivity: Int64 = 0
+    var lastActivity: MonotonicNanoseconds = 0
     var descriptor: Int32 = -1
     /// The place of a hub's subscriber in its replica; -1: none yet.
     var memberIndex: Int32 = -1

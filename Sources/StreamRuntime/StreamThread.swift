@@ -47,7 +47,7 @@ final class StreamThread: @unchecked Sendable {
         self.place = place
     }
 
-    /// - Returns: `false` if the system has no thread to give.
+    /// - Returns: `false` if no thread can be started.
     static func start(
         _ token: StreamToken, _ entry: ProducerEntry, _ handoff: Handoff, _ streams: LoopStreams,
         _ beginning: Beginning, on place: consuming ThreadPlace?
@@ -56,7 +56,7 @@ final class StreamThread: @unchecked Sendable {
     }
 
     private func start() -> Bool {
-        startThread(named: Self.name, stackBytes: streams.census.stackBytes, died: { self.died() }, { self.run() })
+        startThread(named: Self.name, stackBytes: streams.counts.stackBytes, died: { self.died() }, { self.run() })
     }
 
     /// The stream's life on the calling thread, until its end.
@@ -135,7 +135,7 @@ final class StreamThread: @unchecked Sendable {
         if let reason = encoded.flatMap({ put($0.frames) }) { return reason }
         var frames = FrameBuffer(capacity: 1024, isChunked: true)
         frames.isMarked = entry.description.isShared
-        var deadline: Int64 = .max
+        var deadline: MonotonicNanoseconds = .max
         if let end = note(first, &deadline) { return finish(end) }
         if !entry.description.hasNext { deadline = .max }
         while true {

@@ -1,4 +1,5 @@
 import ProducerInterface
+import SystemCalls
 
 /// How one stream is continued by a stream of a newer generation, from the decision to its outcome: what is done next. Both streams have it
 /// while it lasts; it belongs to their loop.
@@ -19,8 +20,8 @@ final class Succession {
     let target: ProducerEntry
     /// The stream that continues the old one, once its `open` is due.
     private(set) var new: StreamToken?
-    /// When its open is given up. Monotonic nanoseconds.
-    private(set) var deadline = Int64.max
+    /// When its open is given up.
+    private(set) var deadline = MonotonicNanoseconds.max
     /// What the old stream said in `save`.
     private(set) var saved: [UInt8]?
     /// Which of its thread's rests the old stream was asked for; `nil` for one that can rest at any time.
@@ -77,7 +78,7 @@ final class Succession {
 
     // MARK: The new stream opens
 
-    func opens(_ new: StreamToken, saved: [UInt8]?, deadline: Int64) {
+    func opens(_ new: StreamToken, saved: [UInt8]?, deadline: MonotonicNanoseconds) {
         (self.new, self.saved, self.deadline) = (new, saved, deadline)
     }
 
@@ -116,10 +117,10 @@ final class Succession {
 final class StandIn {
     /// What the subscriber is told if that one does not open.
     let failure: StreamFailure
-    /// When its open is given up. Monotonic nanoseconds.
-    private(set) var deadline: Int64
+    /// When its open is given up.
+    private(set) var deadline: MonotonicNanoseconds
 
-    init(for failure: StreamFailure, deadline: Int64) {
+    init(for failure: StreamFailure, deadline: MonotonicNanoseconds) {
         self.failure = failure
         self.deadline = deadline
     }

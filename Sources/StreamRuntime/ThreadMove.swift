@@ -11,7 +11,7 @@ struct ThreadMove: RowView {
     /// Gives it a thread, because its producer stalls.
     /// - Returns: `false` if there is none to give: then it stays.
     func move() -> Bool {
-        guard let place = ThreadPlace.take(in: census) else { return false }
+        guard let place = ThreadPlace.take(in: counts) else { return false }
         let token = token
         let handoff = becomeThreaded()
         handoff.attach()

@@ -1,4 +1,5 @@
 import Synchronization
+package import SystemCalls
 
 /// The first time of a generation that has replaced another: whether its streams live, or fail one after the other.
 ///
@@ -8,8 +9,8 @@ package final class Trial: Sendable {
     package struct Rules: Sendable, Equatable {
         /// So many failures without a success, and the generation is taken back; 0: never.
         package var failuresMax = 3
-        /// How long a generation is on trial. Nanoseconds; 0: not at all.
-        package var duration: Int64 = 10_000_000_000
+        /// How long a generation is on trial; 0: not at all.
+        package var duration: Nanoseconds = 10_000_000_000
 
         var isOn: Bool { failuresMax > 0 && duration > 0 }
 

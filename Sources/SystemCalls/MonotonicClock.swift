@@ -6,3 +6,9 @@ package func monotonicNanoseconds() -> Int64 {
     clock_gettime(CLOCK_MONOTONIC, &time)
     return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
 }
+
+/// A length of time in nanoseconds; `Int64.max`: without end.
+package typealias Nanoseconds = Int64
+
+/// A moment of the monotonic clock, in nanoseconds; `Int64.max`: never.
+package typealias MonotonicNanoseconds = Int64

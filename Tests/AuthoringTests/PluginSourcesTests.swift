@@ -45,10 +45,10 @@ struct PluginSourcesTests {
         }
         #expect(error("missing.c").contains("missing.c can't be opened: No such file"))
         #expect(error("c.cpp").contains("c.cpp: sluice build compiles .c and .swift files"))
-        #expect(error("empty").contains("empty: there is no .c or .swift file in it"))
-        #expect(error("a.c", "b.swift").contains("a plugin is in one language"))
-        #expect(error(".").contains("a plugin is in one language"))
-        #expect(error("a.c", "empty").contains("empty is a folder"))
+        #expect(error("empty").contains("empty: it contains no .c or .swift file"))
+        #expect(error("a.c", "b.swift").contains("a plugin is written in one language"))
+        #expect(error(".").contains("a plugin is written in one language"))
+        #expect(error("a.c", "empty").contains("empty is a directory"))
     }
 
     @Test("where the plugin's file goes")
@@ -139,7 +139,7 @@ struct ToolchainTests {
                 "no Swift compiler: swiftc is not on the PATH; install Swift 6.3 or later (https://www.swift.org/install), or name its "
                     + "swiftc in SWIFTC")
         ) { try toolchain.swiftCompiler() }
-        #expect(throws: CommandFailure("CC names 'tcc', which is not there; correct it, or unset CC")) {
+        #expect(throws: CommandFailure("CC names 'tcc', which does not exist; correct it, or unset CC")) {
             try Toolchain(environment: ["PATH": directory.path, "CC": "tcc"]).cCompiler()
         }
     }
@@ -150,7 +150,7 @@ struct ToolchainTests {
         #expect(
             try SwiftLibrary.cacheFolder(environment: ["XDG_CACHE_HOME": "relative", "HOME": "/h"])
                 == "/h/.cache/sluice")
-        #expect(throws: CommandFailure("no folder to keep the compiled library in: set HOME or XDG_CACHE_HOME")) {
+        #expect(throws: CommandFailure("no directory to cache the compiled library in: set HOME or XDG_CACHE_HOME")) {
             try SwiftLibrary.cacheFolder(environment: [:])
         }
     }

@@ -111,7 +111,7 @@ struct ControlServerTests {
                 #expect(answer != nil)
                 clients.append(socket)
             }
-            #expect(throws: CommandFailure("16 clients are here already; try again")) {
+            #expect(throws: CommandFailure("16 clients are already connected; try again")) {
                 try ControlClient(connect()).ask(.status, seconds: 10)
             }
             for socket in clients { socket.close() }
@@ -138,14 +138,14 @@ struct ControlServerTests {
         #expect(access(path, F_OK) == 0)
         try serving { _ in
             let error = #expect(throws: CommandFailure.self) { try ControlSocket(listeningOn: path) }
-            #expect(error?.description.contains("another server uses it") == true)
+            #expect(error?.description.contains("a server already serves this directory") == true)
             #expect(error?.description.contains("--control") == true)
             #expect(throws: Never.self, "it was disturbed") { try ControlClient(connect()).ask(.status, seconds: 10) }
         }
         directory.write("text".utf8, to: "c.sock")
         #expect(
             throws: CommandFailure(
-                "control socket \(path): there is a file of that name; name another with --control")
+                "control socket \(path): a file of that name exists; choose another with --control")
         ) { try ControlSocket(listeningOn: path) }
         #expect(throws: CommandFailure.self) { try ControlSocket(listeningOn: "/no/such/directory/c.sock") }
         #expect(throws: CommandFailure.self) {

@@ -16,7 +16,7 @@ struct ReloadOutcomeTests {
                 loaded     a
                 replaced   b, c
                 settings   retry
-                not now    listen: needs a new start of the server
+                not now    listen: needs a restart of the server
                 unchanged  7
                 refused    x.so: no; mend \\u001b[2Jit
 

@@ -13,8 +13,9 @@ struct ServerStatusTests {
             line(ServerStatus()) == """
                 {"address":null,"changed_libraries":null,"connections":null,"directory":null,"generations":null,\
                 "hanging_calls":null,"image_bytes":null,"images":null,"is_reloading":null,"kept_request_bytes":null,\
-                "last_reload":null,"open_streams":null,"pid":null,"refusals":null,"refused_requests":null,\
-                "reloads":null,"stuck_streams":null,"threads":null,"uptime_seconds":null,"version":null}
+                "last_reload":null,"loops":null,"open_streams":null,"pid":null,"refusals":null,"refused_requests":null,\
+                "reloads":null,"shared_streams":null,"stuck_streams":null,"threads":null,"uptime_seconds":null,\
+                "urls":null,"version":null}
                 """)
         #expect(
             line(ServerStatus.Generation()) == """
@@ -23,6 +24,7 @@ struct ServerStatusTests {
                 "open_streams":null,"plugin":null,"producers":null,"reason":null,"state":null,"subscribers":null,\
                 "trial":null}
                 """)
+        #expect(line(ServerStatus.Loop(rows: 3)) == #"{"rows":3}"#)
         #expect(
             line(ServerStatus.HangingCall())
                 == #"{"function":null,"generation":null,"plugin":null,"producer":null,"seconds":null,"stream":null}"#)

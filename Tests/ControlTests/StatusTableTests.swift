@@ -33,7 +33,7 @@ struct StatusTableTests {
                 hello   2           serving   1m 15s  11       11           1m      24k    /hello /hallo
                 hello   1           draining  3h 12m  1        ?            -       24k    /hello
 
-                on trial, and taken back if their streams fail
+                on trial, and rolled back if their streams fail
                   hello 2  1 of 3 failures  7s left
 
                 draining generations are held by

@@ -32,7 +32,7 @@ struct CandidateTests {
             for fixture in refused {
                 try server.waitForLog("second refusal of \(fixture)", from: start) {
                     $0["error"]?.contains("/\(fixture).so: ") == true
-                        && $0["error"]?.contains("(not tried again") == true
+                        && $0["error"]?.contains("(not retried") == true
                 }
             }
             // It may have been mended by something that nobody can see.
@@ -41,7 +41,7 @@ struct CandidateTests {
             try server.reload()
             try server.waitForLog("third refusal", from: start) {
                 $0["error"]?.contains("/EntryReturnsNull.so: ") == true
-                    && $0["error"]?.contains("(not tried again") == false
+                    && $0["error"]?.contains("(not retried") == false
             }
         }
     }
@@ -75,7 +75,7 @@ struct CandidateTests {
             try server.install("NeedsLibrary", appending: [0, 0])
             try server.reload()
             let message =
-                "a library has changed on disk, and plugins go on with the one in memory; start the server anew to load it"
+                "a library has changed on disk, but plugins still use the one in memory; restart the server to load it"
             let line = try server.waitForLog(message, ["library": String(library), "plugins": "needs-library"])
             #expect(line.level == "warning")
             let status = try server.run("status", server.pluginDirectory)

@@ -8,10 +8,10 @@ struct CheckTests {
     private struct Verdict: Decodable {
         struct Producer: Decodable {
             let name: String
-            let trials: [Trial]
+            let scenarios: [Scenario]
         }
-        struct Trial: Decodable {
-            let trial, verdict: String
+        struct Scenario: Decodable {
+            let scenario, verdict: String
             let findings: [Finding]
         }
         struct Finding: Decodable {
@@ -22,8 +22,8 @@ struct CheckTests {
 
         var findings: [String] {
             producers.flatMap { producer in
-                producer.trials.flatMap { trial in
-                    trial.findings.map { "\(producer.name), \(trial.trial): \($0.kind): \($0.text)" }
+                producer.scenarios.flatMap { scenario in
+                    scenario.findings.map { "\(producer.name), \(scenario.scenario): \($0.kind): \($0.text)" }
                 }
             }
         }
@@ -39,7 +39,7 @@ struct CheckTests {
     }
 
     /// What each defect is called, where it shows, and how.
-    private static let defects: [(defect: String, trial: String, kind: String)] = [
+    private static let defects: [(defect: String, scenario: String, kind: String)] = [
         ("LEAKS_MEMORY", "leaks", "leak"), ("LEAKS_BUT_FOR_ONCE", "leaks", "leak"),
         ("LEAKS_BUT_FOR_TWICE", "leaks", "leak"),
         ("LEAKS_DESCRIPTORS", "leaks", "leak"), ("LEAKS_THREADS", "leaks", "leak"),
@@ -63,23 +63,23 @@ struct CheckTests {
 
     @Test("finds each defect, and says what it is", arguments: defects.indices)
     func defect(index: Int) throws {
-        let (defect, trial, kind) = Self.defects[index]
+        let (defect, scenario, kind) = Self.defects[index]
         let (status, verdict) = try check([
-            fixturePlugin("Defects", defines: [defect]), "--trial", trial, "--seed", "1",
+            fixturePlugin("Defects", defines: [defect]), "--scenario", scenario, "--seed", "1",
         ])
         #expect(status == 1 && verdict.verdict == "bad")
-        #expect(verdict.findings.contains { $0.contains(", \(trial): \(kind):") }, "\(defect): \(verdict.findings)")
+        #expect(verdict.findings.contains { $0.contains(", \(scenario): \(kind):") }, "\(defect): \(verdict.findings)")
     }
 
     @Test("finds nothing in the same producer without a defect")
     func sound() throws {
         let (status, verdict) = try check([fixturePlugin("Defects")])
         #expect(status == 0 && verdict.verdict == "good", "\(verdict.findings)")
-        let trials = [
+        let scenarios = [
             "events", "moments", "crowd", "leaks", "parameters", "resume", "reload", "slow", "late", "shutdown",
         ]
-        #expect(verdict.producers.map { $0.trials.map(\.trial) } == [trials])
-        #expect(verdict.producers[0].trials.allSatisfy { $0.verdict == "good" })
+        #expect(verdict.producers.map { $0.scenarios.map(\.scenario) } == [scenarios])
+        #expect(verdict.producers[0].scenarios.allSatisfy { $0.verdict == "good" })
     }
 
     @Test("a call that is late once, which may be the machine's fault, accuses nobody")
@@ -87,17 +87,17 @@ struct CheckTests {
         let directory = TemporaryDirectory()
         let mark = "\(directory.path)/stalled"
         let (status, verdict) = try check([
-            fixturePlugin("Defects", defines: ["STALLS_ONCE=\"\(mark)\""]), "--trial", "events",
+            fixturePlugin("Defects", defines: ["STALLS_ONCE=\"\(mark)\""]), "--scenario", "events",
         ])
         #expect(access(mark, F_OK) == 0, "it was late")
         #expect(status == 0, "\(verdict.findings)")
     }
 
-    @Test("a trial that is run again for a late call tells what only the second run shows")
+    @Test("a scenario that is run again for a late call tells what only the second run shows")
     func secondRun() throws {
         let directory = TemporaryDirectory()
         let defines = ["STALLS_ONCE=\"\(directory.path)/stalled\"", "CRASHES_LATER"]
-        let (status, verdict) = try check([fixturePlugin("Defects", defines: defines), "--trial", "events"])
+        let (status, verdict) = try check([fixturePlugin("Defects", defines: defines), "--scenario", "events"])
         #expect(status == 1 && verdict.findings.count == 1)
         #expect(verdict.findings.contains { $0.contains(", events: crash:") }, "\(verdict.findings)")
     }
@@ -145,7 +145,7 @@ struct CheckTests {
         }
         let plugin = BuiltProducts.plugin("hello")
         try says(["/nowhere.so"], 1, "/nowhere.so")
-        try says([plugin, "--trial", "luck"], 2, "--trial luck: expected one of events, moments")
+        try says([plugin, "--scenario", "luck"], 2, "--scenario luck: expected one of events, moments")
         try says([plugin, "--producer", "hullo"], 2, "no producer 'hullo'; it has: hello")
         try says([plugin, "colour=red"], 2, "colour=red: no producer of")
         try says([plugin, "interval"], 2, "name=value")

@@ -107,7 +107,7 @@ struct ConfigurationReloadTests {
             let start = server.logLines.count
             let verb = try server.run("reload")
             #expect(verb.status == 0)
-            #expect(verb.output.contains("not now    loops, control: needs a new start of the server"), "\(verb)")
+            #expect(verb.output.contains("not now    loops, control: needs a restart of the server"), "\(verb)")
             let warning = try server.waitForLog("warning", from: start) { $0.message.hasPrefix("settings not changed") }
             #expect(warning.level == "warning" && warning["settings"] == "loops, control")
             let open = try server.subscribe("/waits-for-ever?tag=a")

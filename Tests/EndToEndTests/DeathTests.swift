@@ -123,7 +123,7 @@ struct DeathTests {
     func sent() throws {
         try withServer(["Dies"], environment: ["SWIFT_BACKTRACE": "enable=no"], leavesStreams: true) { server in
             server.signal(SIGSEGV)
-            let line = try server.waitForLog("the server is killed by a signal")
+            let line = try server.waitForLog("the server was killed by a signal")
             #expect(line["plugin"] == nil && line["sender"] == "\(getpid())" && line["signal"] == "SIGSEGV")
             #expect(try server.waitForExit(.seconds(60)) == .signal(SIGSEGV))
         }
@@ -134,7 +134,7 @@ struct DeathTests {
         arguments: [("next-sigusr2", "SIGUSR2", SIGUSR2), ("next-realtime", "35", 35)])
     func unhandled(_ way: String, _ name: String, _ signal: Int32) throws {
         try dying("dies-on-loop", way) { server, line in
-            #expect(line.message == "the server is killed by a signal" && line["signal"] == name)
+            #expect(line.message == "the server was killed by a signal" && line["signal"] == name)
             #expect(line["cause"] == "signal without a handler")
             let exit = try server.waitForExit(.seconds(60))
             #expect(exit == .signal(signal))

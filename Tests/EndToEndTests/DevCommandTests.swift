@@ -120,7 +120,7 @@ struct DevCommandTests {
     @Test("without a compiler it says so, and goes on")
     func noCompiler() throws {
         let server = try start(["talker.c": Workshop.c(saying: "one")], environment: ["CC": "no-such-cc"])
-        try server.waitForError("CC names 'no-such-cc', which is not there")
+        try server.waitForError("CC names 'no-such-cc', which does not exist")
         #expect(try server.interrupt() == .status(0))
     }
 

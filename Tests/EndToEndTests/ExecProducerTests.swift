@@ -117,7 +117,7 @@ struct ExecProducerTests {
                 #expect([400, 404].contains(status), "\(name): \(status)")
             }
             for (name, words) in [
-                ("relative", "absolute path"), ("open", "no end"), ("missing", "No such file"),
+                ("relative", "absolute path"), ("open", "not closed"), ("missing", "No such file"),
                 ("empty", "absolute path"),
                 ("fine", "never, on-failure or always"),
             ] {

@@ -52,7 +52,7 @@ struct ExecutableMemoryTests {
                 try client.send("GET /calls-back?tag=a HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 #expect(try client.readResponse().status == 500)
             }
-            let line = try server.waitForLog("host->bind") { $0.message.hasPrefix("host->bind made no function") }
+            let line = try server.waitForLog("host->bind") { $0.message.hasPrefix("host->bind created no function") }
             #expect(line.message.contains("the system refuses executable memory"))
             #expect(line["producer"] == "calls-back")
             try server.expectNotFound()

@@ -104,7 +104,7 @@ struct FileChangeTests {
             let whole = try scene.version(3)
             let descriptor = open(scene.path, O_WRONLY | O_TRUNC | O_CLOEXEC)
             let half = whole.count / 2
-            try scene.expectSame("the first half of a slow copy", refusing: "it is cut off") {
+            try scene.expectSame("the first half of a slow copy", refusing: "it is truncated") {
                 #expect(whole.withUnsafeBytes { write(descriptor, $0.baseAddress, half) } == half)
             }
             try scene.expectNew("the whole of a slow copy") {
@@ -112,7 +112,7 @@ struct FileChangeTests {
                 #expect(whole.withUnsafeBytes { write(descriptor, $0.baseAddress! + half, rest) } == rest)
                 close(descriptor)
             }
-            try scene.expectSame("truncated while it is loaded", refusing: "it is cut off") {
+            try scene.expectSame("truncated while it is loaded", refusing: "it is truncated") {
                 truncate(scene.path, 5000)
             }
             try scene.expectSame("emptied", refusing: "it is empty") { truncate(scene.path, 0) }

@@ -10,7 +10,7 @@ struct HangingPluginTests {
         try withServer(["ShutdownNeverReturns", "CountsItsShutdowns"]) { server in
             server.signal(SIGTERM)
             #expect(try server.waitForExit(.seconds(30)) == .status(1))
-            let line = try server.waitForLog("stopped, leaving behind what does not end")
+            let line = try server.waitForLog("stopped, although some streams or plugins did not end")
             #expect(line["plugins"] == "shutdown-never-returns (generation 1)")
             #expect(server.logLines.contains { $0.message == "shutting down" })
         }
@@ -57,7 +57,7 @@ struct HangingPluginTests {
             let start = server.logLines.count
             try server.reload()
             try server.waitForLog("second refusal", from: start) {
-                $0["error"]?.contains("not tried again until the file, a library") == true
+                $0["error"]?.contains("not retried until the file, a library") == true
             }
             server.signal(SIGTERM)
             #expect(try server.waitForExit(.seconds(30)) == .status(1), "it was left behind")
@@ -93,7 +93,7 @@ struct HangingPluginTests {
             #expect(status.status == 0 && status.output.contains("a reload runs"), "\(status.output)")
             server.signal(SIGTERM)
             #expect(try server.waitForExit(.seconds(30)) == .status(1))
-            let line = try server.waitForLog("stopped, leaving behind what does not end")
+            let line = try server.waitForLog("stopped, although some streams or plugins did not end")
             #expect(line["plugins"]?.hasSuffix("/ConstructorHangsOutsideProbe.so") == true)
         }
     }

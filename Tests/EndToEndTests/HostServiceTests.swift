@@ -115,7 +115,7 @@ struct HostServiceTests {
             let stalling = try server.subscribe("/stalls-its-loop?tag=a")
             for number in 1...3 { #expect(try stalling.nextEvent().data == String(number)) }
             let line = try server.waitForLog("line about the stall") {
-                $0["plugin"] == "stalls-its-loop" && $0.message.contains("its streams get threads")
+                $0["plugin"] == "stalls-its-loop" && $0.message.contains("its streams run on threads")
             }
             #expect(line["producer"] == "stalls-its-loop")
             // A new stream of it has a thread from the start, and the loop is free for others.

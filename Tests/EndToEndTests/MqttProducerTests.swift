@@ -93,7 +93,7 @@ struct MqttProducerTests {
                 try broker.publish("round \(round)", to: "news")
                 #expect(try next(subscriber) == Message("news", "round \(round)"))
                 broker.stop()
-                try server.waitForLog("the broker is gone; connecting again", from: start)
+                try server.waitForLog("the connection to the broker is lost; reconnecting", from: start)
             }
         }
     }

@@ -42,11 +42,11 @@ struct NewCommandTests {
         mkdir(workshop.path("taken"), 0o755)
         workshop.write("mine", to: "file")
         for (words, status, text) in [
-            (["taken", "--lang", "c"], 1, "taken is there already"),
-            (["file", "--lang", "c"], 1, "file is there already"),
+            (["taken", "--lang", "c"], 1, "taken already exists"),
+            (["file", "--lang", "c"], 1, "file already exists"),
             (["Big", "--lang", "c"], 2, "lower-case"), (["../up", "--lang", "c"], 2, "can't be the name"),
             (["a", "--lang", "rust"], 2, "expected c or swift"), (["a"], 2, "--lang"),
-            (["a", "--lang", "c", "--dir", "no/such"], 1, "no/such/a can't be made"),
+            (["a", "--lang", "c", "--dir", "no/such"], 1, "no/such/a can't be created"),
         ] as [([String], Int32, String)] {
             let program = try ChildProgram.run(workshop.words(["new"] + words))
             #expect(program.status == status, "\(words): \(program.output)")

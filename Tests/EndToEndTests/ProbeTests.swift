@@ -12,13 +12,13 @@ struct ProbeTests {
         ("ExitsInConstructor", "its constructors ended the process (exit status 0)"),
         ("ExitsInEntry", "its entry ended the process (exit status 3)"),
         ("LeavesAtOnce", "its entry ended the process (exit status 4)"),
-        ("LoopsInConstructor", "its constructors did not answer within 4 s"),
-        ("SleepsInEntry", "its entry did not answer within 4 s"),
-        ("DeadlocksInConstructor", "its constructors did not answer within 4 s"),
+        ("LoopsInConstructor", "its constructors did not finish within 4 s"),
+        ("SleepsInEntry", "its entry did not finish within 4 s"),
+        ("DeadlocksInConstructor", "its constructors did not finish within 4 s"),
         ("KillsItself", "its constructors ended the probe (SIGKILL)"),
         ("TerminatesItself", "its entry ended the probe (SIGTERM)"),
         ("EatsMemory", "its constructors ran out of memory (64 MiB"),
-        ("LeavesChild", "its code starts a process while it is loaded"),
+        ("LeavesChild", "it starts a process while it is loaded"),
         ("ClosesDescriptors", "its constructors closed the descriptors of the process"),
     ]
     static let accepted = ["PrintsRubbish", "EndsAfterCount"]

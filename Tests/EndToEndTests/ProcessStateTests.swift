@@ -15,7 +15,7 @@ struct ProcessStateTests {
     @discardableResult
     private func waitForLine(_ server: SluiceServer, _ what: String, from start: Int = 0) throws -> LogLine {
         try server.waitForLog("line about \(what)", from: start) {
-            $0.message == "a plugin changed what belongs to the whole process; it is put back"
+            $0.message == "a plugin changed something that the whole process shares; it has been restored"
                 && $0["changed"]?.contains(what) == true && $0.level == "warning"
         }
     }

@@ -31,7 +31,7 @@ struct RollbackTests {
             let back = lines("plugin rolled back")
             #expect(back.count == 1 && back[0].level == "error")
             #expect(back[0]["from_generation"] == "2" && back[0]["to_generation"] == "1")
-            #expect(back[0]["error"]?.contains("of its streams failed at once, and none succeeded") == true)
+            #expect(back[0]["error"]?.contains("of its streams failed immediately, and none succeeded") == true)
             let failures = lines("stream failed")
             #expect(!failures.isEmpty)
             #expect(
@@ -48,7 +48,7 @@ struct RollbackTests {
             #expect(lines("plugin loaded").isEmpty)
             #expect(
                 lines("plugin refused; its old generation keeps serving").first?["error"]?
-                    .hasSuffix("(not tried again until the file changes)") == true)
+                    .hasSuffix("(not retried until the file changes)") == true)
             try readOn()
 
             try server.install(try Self.build(3), as: "MarkedByBuild")
@@ -71,7 +71,7 @@ struct RollbackTests {
             let start = server.logLines.count
             server.signal(SIGHUP)
             try readers.read(within: .seconds(30)) {
-                server.logLines[start...].contains { $0.message.hasPrefix("stream goes back") }
+                server.logLines[start...].contains { $0.message.hasPrefix("stream returns to the previous generation") }
             }
             try server.waitForReload(from: start)
             func json() throws -> String { try server.run("status", "--json").output }

@@ -45,7 +45,7 @@ struct SharedChurnTests {
                 let response = try server.expectRefusal(503, of: "/shared-numbers?tag=new-\(number)")
                 #expect(response["Retry-After"] != nil)
             }
-            try server.waitForLog("a subscriber was turned away", ["reason": "max-hubs-per-producer"])
+            try server.waitForLog("a subscriber was refused", ["reason": "max-hubs-per-producer"])
             #expect(try staying[0].nextEvent().data != nil)
             for subscriber in staying.dropFirst(10) { subscriber.client.close() }
             var left = 0

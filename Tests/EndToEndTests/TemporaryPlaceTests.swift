@@ -83,7 +83,7 @@ struct TemporaryPlaceTests {
         let build = try ChildProgram.run(script + workshop.words(["build", "talker.c"]))
         #expect(build.status == 0, "\(build)")
         let check = try ChildProgram.run(
-            script + workshop.words(["check", "talker.so", "--trial", "events", "--trial", "reload"]))
+            script + workshop.words(["check", "talker.so", "--scenario", "events", "--scenario", "reload"]))
         #expect(check.status == 0, "\(check)")
         let inspected = try ChildProgram.run(script + workshop.words(["inspect", "talker.so"]))
         #expect(inspected.status == 0 && inspected.output.contains("talker"), "\(inspected)")

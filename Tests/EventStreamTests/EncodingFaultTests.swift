@@ -132,11 +132,11 @@ struct EncodingFaultTests {
     @Test(
         "a fault is described by its rule",
         arguments: [
-            (.empty, "the event has no field at all"),
-            (.newline(.id), "id holds a newline"),
-            (.nul(.type), "type holds a NUL"),
+            (.empty, "the event has no fields"),
+            (.newline(.id), "id contains a newline"),
+            (.nul(.type), "type contains a NUL"),
             (.invalidUTF8(.data, offset: 7), "data is not valid UTF-8 at byte 7"),
-            (.reservedID, "id is \"sluice-end\", which is the host's own"),
+            (.reservedID, "id is \"sluice-end\", which is reserved for the host"),
             (.idTooLong, "id is longer than 1024 bytes"),
             (.tooLong(limit: 1024), "the event's data, type, id and comment are longer than 1024 bytes"),
         ] as [(EncodingFault, String)])

@@ -80,7 +80,7 @@ struct FrameBufferTests {
         for event in events.dropFirst(wanted) { try EventEncoder().encode(event, into: &alone) }
         #expect(buffer.marks == alone.marks)
         #expect(text(buffer.newestID) == text(alone.newestID), "an id that was dropped is nobody's")
-        #expect(buffer.newestRetry == alone.newestRetry, "so is a reconnection time")
+        #expect(buffer.newestRetryMilliseconds == alone.newestRetryMilliseconds, "so is a reconnection time")
     }
 
     @Test("the newest id is found again wherever its frame has moved", arguments: [false, true])
@@ -91,14 +91,14 @@ struct FrameBufferTests {
         try EventEncoder().encode(Event(data: "a", id: "old"), into: &first)
         try EventEncoder().encode(Event(data: "b", type: "t"), into: &second)
         first.append(framesOf: second)
-        #expect(text(first.newestID) == "old" && first.newestRetry == -1)
+        #expect(text(first.newestID) == "old" && first.newestRetryMilliseconds == -1)
         try EventEncoder().encode(Event(data: "c", type: "tt", id: "new", retryMilliseconds: 5), into: &second)
         first.append(framesOf: second)
-        #expect(text(first.newestID) == "new" && first.newestRetry == 5)
+        #expect(text(first.newestID) == "new" && first.newestRetryMilliseconds == 5)
         #expect(throws: EncodingFault.self) { try EventEncoder().encode(Event(data: "d", id: "x\n"), into: &first) }
         #expect(text(first.newestID) == "new")
         first.removeAll()
-        #expect(first.newestID == nil && first.newestRetry == -1)
+        #expect(first.newestID == nil && first.newestRetryMilliseconds == -1)
     }
 
     private func text(_ bytes: UnsafeRawBufferPointer?) -> String? { bytes.map { String(decoding: $0, as: UTF8.self) } }

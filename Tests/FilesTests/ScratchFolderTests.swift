@@ -19,9 +19,11 @@ struct ScratchFolderTests {
         #expect(path.hasPrefix("\(directory.path)/sluice-"))
         #expect(access(path, F_OK) != 0, "it is gone with its owner")
         let error = try #require(throws: CommandFailure.self) { _ = try ScratchFolder(in: bad).path }
-        #expect(error.description.hasPrefix("no temporary folder can be made (\(bad[0]): No such file or directory; "))
+        #expect(
+            error.description.hasPrefix("cannot create a temporary directory (\(bad[0]): No such file or directory; "))
         #expect(error.description.contains("\(bad[2]): \(bad[2]), on the way to it, is writable by everyone; "))
-        #expect(error.description.hasSuffix("); set TMPDIR to a directory of this user's that has room"))
+        #expect(
+            error.description.hasSuffix("); set TMPDIR to a directory that belongs to this user and has free space"))
         #expect(!error.description.contains("\n"))
     }
 }

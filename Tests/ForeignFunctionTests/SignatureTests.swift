@@ -106,16 +106,16 @@ struct SignatureTests {
             ("a: u32 = -1", "expected a whole number from 0 to 4294967295 after '='", 10),
             ("a: f64 = nan", "expected a number after '='", 10), ("a: f32 = 1e40", "expected a number after '='", 10),
             ("a: bool = no", "expected true or false after '='", 11),
-            ("a: str = x", "expected a text in double quotes after '='", 10),
-            ("a: str =", "expected a text in double quotes after '='", 9),
-            (#"a: str = "x"#, "expected a '\"' that ends the text", 10),
-            (#"a: str = "x\""#, "expected a '\"' that ends the text", 10),
+            ("a: str = x", "expected text in double quotes after '='", 10),
+            ("a: str =", "expected text in double quotes after '='", 9),
+            (#"a: str = "x"#, "expected a closing '\"'", 10),
+            (#"a: str = "x\""#, "expected a closing '\"'", 10),
             (#"a: str = "x\q""#, #"expected \", \\, \n or \t"#, 12),
             (#"a: str = "x\"#, #"expected \", \\, \n or \t"#, 12),
-            ("a: str = \"x\0\"", "expected text without NUL", 12),
+            ("a: str = \"x\0\"", "expected text", 12),
             (#"a: str = "x"y"#, "expected ',' or the end after parameter 'a'", 13),
-            ("a: str, b: i32, a: i32", "a second parameter is named 'a'", 17),
-            ("a: str = \"ü\", a: i32", "a second parameter is named 'a'", 16),
+            ("a: str, b: i32, a: i32", "two parameters are named 'a'", 17),
+            ("a: str = \"ü\", a: i32", "two parameters are named 'a'", 16),
         ] as [(String, String, Int)])
     func malformed(text: String, message: String, column: Int) {
         let error = SignatureError(message: message, offset: column - 1, text: text)

@@ -95,6 +95,6 @@ struct ValueTypeTests {
         #expect(ValueType.f32.expectation == "a number")
         #expect(ValueType.f64.expectation == "a number")
         #expect(ValueType.bool.expectation == "true or false")
-        #expect(ValueType.str.expectation == "text without NUL")
+        #expect(ValueType.str.expectation == "text")
     }
 }

@@ -17,13 +17,13 @@ struct DescriptorExhaustionTests {
                 let client = try RawClient(port: server.port) { allowDescriptors(false) }
                 try client.send(get("/missing"))
                 // Blocks its thread on purpose: a sleep may need a descriptor.
-                #expect(blockingEventually { log.lines.contains { $0.contains("no descriptor") } })
+                #expect(blockingEventually { log.lines.contains { $0.contains("out of descriptors") } })
 
                 let before = processorTime()
                 #expect(throws: RawClientError.self) { try client.receive(until: .now + .milliseconds(1500)) }
                 let used = processorTime() - before
                 #expect(used < .milliseconds(500), "1.5 s of waiting took \(used) of processor time")
-                #expect(log.lines.count { $0.contains("no descriptor") } <= 4)
+                #expect(log.lines.count { $0.contains("out of descriptors") } <= 4)
 
                 allowDescriptors(true)
                 try #expect(client.readResponse().status == 404)

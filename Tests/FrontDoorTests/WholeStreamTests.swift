@@ -32,7 +32,7 @@ struct WholeStreamTests {
             Issue.record(error)
         }
         await server.stop(within: .seconds(10))
-        #expect(await eventually { runtime.openStreams == 0 })
+        #expect(await eventually { runtime.figures().streams.open == 0 })
         #expect(producer.ledger.reasons.count == producer.ledger.opens)
     }
 
@@ -68,9 +68,9 @@ struct WholeStreamTests {
                 try client.send(get("/count"))
                 if Bool.random(using: &random) { _ = try client.read(through: "data: 2\n\n") }
                 (Bool.random(using: &random) ? PeerLeavingTests.Leaving.close : .reset).act(client)
-                if round % 50 == 0 { #expect(await eventually { runtime.openStreams == 0 }) }
+                if round % 50 == 0 { #expect(await eventually { runtime.figures().streams.open == 0 }) }
             }
-            #expect(await eventually { runtime.openStreams == 0 && server.connectionCount == 0 })
+            #expect(await eventually { runtime.figures().streams.open == 0 && server.connectionCount == 0 })
             #expect(await eventually { producer.ledger.reasons.count == producer.ledger.opens })
             #expect(producer.ledger.reasons.allSatisfy { $0 == .disconnected })
             #expect(producer.ledger.opens > 100)

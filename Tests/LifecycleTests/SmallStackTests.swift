@@ -21,8 +21,8 @@ struct SmallStackTests {
             try server.waitForLog("from a small stack")
             try server.waitForLog("from a small stack, of no stream")
             for line in [
-                "host->emit was given an event in which id holds a newline",
-                "host->opened was called after open was answered",
+                "host->emit was given an event in which id contains a newline",
+                "host->opened was called after open had answered",
                 "host->emit was called for a stream that is over",
             ] {
                 try server.waitForLog("“\(line)…”") { $0.message.hasPrefix(line) }

@@ -83,7 +83,7 @@ struct BindTests {
         }
         #expect(sum == 3)
         #expect(stream.events().count == 1)
-        #expect(stream.callbacks.lateCalls == 20)
+        #expect(stream.callbacks.counts.late == 20)
         #expect(
             stream.lines == [
                 "a C function was called after the close of its stream, and did nothing (1 such calls so far)"
@@ -103,7 +103,7 @@ struct BindTests {
         #expect(bound(4) == 8)
         _ = try stream.open(stream.request(query: [.init("opens", String(status))]))
         #expect(bound(4) == 0)
-        #expect(stream.producer.callbacks.lateCalls == 1)
+        #expect(stream.producer.callbacks.counts.late == 1)
     }
 
     @Test("a close that is completed later ends the functions when it is, and not before")
@@ -194,7 +194,7 @@ struct BindTests {
                 "host->bind cannot read its signature: there is no type 'in'; the types are \(types) at column 7 of \"(str, in) -> void\"",
                 "    (str, in) -> void", "          ^",
                 "host->callback was given no signature",
-                "host->callback cannot read its signature: there is no way 'never'; full is drop-newest, drop-oldest or fail at column 14 of \"a: i32; full=never\"",
+                "host->callback cannot read its signature: there is no policy 'never'; full is drop-newest, drop-oldest or fail at column 14 of \"a: i32; full=never\"",
                 "    a: i32; full=never", "                 ^",
                 "host->callback was given a signature that is not UTF-8, or has more than 4096 bytes",
             ])

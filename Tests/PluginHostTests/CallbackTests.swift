@@ -181,7 +181,7 @@ struct CallbackTests {
         #expect(overflows.prefix(3) == [.dropNewest, .dropNewest, .dropOldest])
         guard case .fail(let failure)? = overflows.last else { return #expect(Bool(false), "\(overflows)") }
         #expect(failure.message == "events came faster than they could be sent")
-        #expect(stream.callbacks.droppedEvents == 4)
+        #expect(stream.callbacks.counts.dropped == 4)
         #expect(
             stream.lines == [
                 "a callback found its stream's queue full, and dropped the newest event (1 dropped so far)"
@@ -193,9 +193,9 @@ struct CallbackTests {
         arguments: [
             ("@time: i64", "there is no '@time'; an event has '@type' and '@id'", 1),
             ("a: i32, @data: str", "there is no '@data'; an event has '@type' and '@id'", 9),
-            ("a: i32; full=wait", "there is no way 'wait'; full is drop-newest, drop-oldest or fail", 14),
+            ("a: i32; full=wait", "there is no policy 'wait'; full is drop-newest, drop-oldest or fail", 14),
             ("a: i32; retry=3", "there is no option 'retry'; the options are full and type", 9),
-            ("@type: str; type=x", "the type is that of the argument '@type' already", 13),
+            ("@type: str; type=x", "the type is already given by the argument '@type'", 13),
             ("a: int", "there is no type 'int'; the types are bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 str ptr", 4),
         ])
     func malformed(text: String, message: String, column: Int) {

@@ -21,12 +21,16 @@ struct RoutePatternTests {
         arguments: [
             ("", "does not begin with a slash"), ("ticker", "does not begin with a slash"),
             ("//", "has an empty segment"), ("/a/", "has an empty segment"), ("/a//b", "has an empty segment"),
-            ("/./a", "which clients resolve away"), ("/a/..", "which clients resolve away"),
-            ("/a b", "neither {placeholder} nor plain text"), ("/a%20b", "neither {placeholder} nor plain text"),
-            ("/a?b", "neither {placeholder} nor plain text"), ("/a#b", "neither {placeholder} nor plain text"),
-            ("/grün", "neither {placeholder} nor plain text"), ("/x{a}", "neither {placeholder} nor plain text"),
-            ("/{a", "neither {placeholder} nor plain text"), ("/{}", "neither {placeholder} nor plain text"),
-            ("/{a-b}", "no parameter can be named after"), ("/{{a}}", "no parameter can be named after"),
+            ("/./a", "which clients remove"), ("/a/..", "which clients remove"),
+            ("/a b", "neither a {placeholder} nor plain path text"),
+            ("/a%20b", "neither a {placeholder} nor plain path text"),
+            ("/a?b", "neither a {placeholder} nor plain path text"),
+            ("/a#b", "neither a {placeholder} nor plain path text"),
+            ("/grün", "neither a {placeholder} nor plain path text"),
+            ("/x{a}", "neither a {placeholder} nor plain path text"),
+            ("/{a", "neither a {placeholder} nor plain path text"),
+            ("/{}", "neither a {placeholder} nor plain path text"),
+            ("/{a-b}", "cannot be a parameter's name"), ("/{{a}}", "cannot be a parameter's name"),
             ("/{a}/{a}", "has the placeholder {a} twice"),
             (String(repeating: "/a", count: 33), "has more than 32 segments"),
             ("/" + String(repeating: "a", count: 512), "has more than 512 bytes"),
@@ -63,7 +67,7 @@ struct PluginTextTests {
     @Test("a name that never ends is read no further than a name may reach")
     func endless() {
         #expect(name(String(repeating: "n", count: 65)) == "its name has more than 64 bytes")
-        #expect(name("a\nb") == "its name holds a newline or another control character")
+        #expect(name("a\nb") == "its name contains a newline or another control character")
     }
 }
 
@@ -102,7 +106,7 @@ struct ResponseHeaderTests {
             "Proxy-Connection",
         ])
     func serverOwned(name: String) {
-        #expect(ResponseHeader.objection(to: name, "x") == "was called for \(name), which the server itself decides")
+        #expect(ResponseHeader.objection(to: name, "x") == "was called for \(name), which only the server sets")
     }
 }
 

@@ -30,8 +30,8 @@ struct ELFImageTests {
     func others() {
         #expect(check(Array("#!/bin/sh\necho hello\n".utf8)) == "it is not a shared object")
         #expect(check(Array("!<arch>\n".utf8)) == "it is not a shared object")
-        #expect(check([0x7f, 0x45])?.hasPrefix("it is cut off: the file ends at byte 2") == true)
-        #expect(check([])?.hasPrefix("it is cut off") == true)
+        #expect(check([0x7f, 0x45])?.hasPrefix("it is truncated: the file ends at byte 2") == true)
+        #expect(check([])?.hasPrefix("it is truncated") == true)
     }
 
     @Test(
@@ -39,7 +39,7 @@ struct ELFImageTests {
         arguments: [
             (4, 1, "it is a 32-bit image"), (5, 2, "it is a big-endian image"), (6, 9, "unknown version"),
             (16, 1, "it is an object file"), (16, 2, "it is an executable"), (16, 4, "an ELF file of type 4"),
-            (18, 40, "it is built for arm, and this host is"), (20, 7, "unknown version"), (52, 63, "unknown version"),
+            (18, 40, "it is built for arm, but this host is"), (20, 7, "unknown version"), (52, 63, "unknown version"),
             (54, 55, "it has no segments"), (56, 0, "it has no segments"),
         ] as [(Int, UInt8, String)])
     func header(offset: Int, value: UInt8, rule: String) throws {
@@ -56,7 +56,7 @@ struct ELFImageTests {
             for value in [UInt64(good.count), UInt64(good.count) - 1, 1 << 40, .max, .max - 100] {
                 var bytes = good
                 bytes.withUnsafeMutableBytes { $0.storeBytes(of: value, toByteOffset: field, as: UInt64.self) }
-                #expect(check(bytes)?.hasPrefix("it is cut off") == true)
+                #expect(check(bytes)?.hasPrefix("it is truncated") == true)
             }
         }
     }
@@ -75,7 +75,7 @@ struct ELFImageTests {
         }
         let object = "\(directory.path)/main.o"
         try #require(ChildProgram.run(["cc", "-c", "-o", object, source]).status == 0)
-        #expect(check(try #require(readFile(object))) == "it is an object file (.o) that was never linked")
+        #expect(check(try #require(readFile(object))) == "it is an object file (.o) that has not been linked")
     }
 
     @Test("cut off anywhere, it is never loaded, and nothing crashes")
@@ -88,7 +88,7 @@ struct ELFImageTests {
         for length in [0, 1, 63, 64, 3000, 12000, bytes.count - 1] where length < bytes.count {
             let path = directory.write(bytes.prefix(length), to: "cut.so")
             let refusal = #expect(throws: PluginRefusal.self) { try loader.load(path) }
-            #expect(refusal?.remedy == "copy it again, to another name first, and then rename it")
+            #expect(refusal?.remedy == "copy it again under a temporary name, then rename it")
         }
     }
 

@@ -55,7 +55,7 @@ struct HostTableStressTests {
                     }
                     let answers = FakeRuntime.shared.look(stream.token)?.openAnswers.count
                     if case .pending = outcome { #expect(answers == 1) } else { #expect(answers == 0) }
-                    #expect(StreamTables.opening[stream.token] == nil)
+                    #expect(StreamMaps.opening[stream.token] == nil)
                     #expect(stream.close(.disconnected))
                     stream.state.pointer?.deallocate()
                 }
@@ -64,7 +64,7 @@ struct HostTableStressTests {
         }
         let tokens = known.tokens.withLock(\.self)
         #expect(!tokens.isEmpty)
-        for token in tokens { #expect(StreamTables.failure[token] == nil) }
+        for token in tokens { #expect(StreamMaps.failure[token] == nil) }
     }
 
     /// One call, as a thread of a plugin might make it. Nothing that is lent is read: another thread may answer at any time.

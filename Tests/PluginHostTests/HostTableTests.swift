@@ -26,7 +26,7 @@ struct HostTableTests {
 
     /// Answers what is pending, closes and frees.
     private func finish(_ stream: HandDrivenStream) {
-        if StreamTables.opening[stream.token] != nil { host.opened(stream.token.handle, Int32(SLUICE_OPEN_OK)) }
+        if StreamMaps.opening[stream.token] != nil { host.opened(stream.token.handle, Int32(SLUICE_OPEN_OK)) }
         #expect(stream.close(.completed))
         stream.state.pointer?.deallocate()
     }
@@ -120,7 +120,7 @@ struct HostTableTests {
         let handle = stream.token.handle
         #expect(host.set_header(handle, "X-Late", "yes"))
         host.opened(handle, Int32(SLUICE_OPEN_OK))
-        #expect(StreamTables.opening[stream.token] == nil)
+        #expect(StreamMaps.opening[stream.token] == nil)
         host.opened(handle, Int32(SLUICE_OPEN_END))
         #expect(FakeRuntime.shared.look(stream.token)?.openAnswers.map(\.text) == ["opened X-Late=yes"])
         #expect(host.path(handle) == nil)
@@ -128,8 +128,8 @@ struct HostTableTests {
         let warnings = RecordedLog.lines("stream", "\(stream.token)").map(\.text)
         #expect(
             warnings == [
-                "host->opened was called after open was answered", "host->path was called after open was answered",
-                "host->set_header was called after open was answered",
+                "host->opened was called after open had answered", "host->path was called after open had answered",
+                "host->set_header was called after open had answered",
             ])
         finish(stream)
     }
@@ -138,8 +138,8 @@ struct HostTableTests {
         "the later answers are those of open",
         arguments: [
             (Int32(SLUICE_OPEN_END), "ended"), (Int32(SLUICE_OPEN_REJECT), "rejected 410 gone for good"),
-            (Int32(SLUICE_OPEN_PENDING), "failed open answered 3, which is none of SLUICE_OPEN_…"),
-            (-1, "failed open answered -1, which is none of SLUICE_OPEN_…"),
+            (Int32(SLUICE_OPEN_PENDING), "failed open answered 3, which is not one of SLUICE_OPEN_…"),
+            (-1, "failed open answered -1, which is not one of SLUICE_OPEN_…"),
         ])
     func laterAnswers(status: Int32, outcome: String) throws {
         let stream = try pending()
@@ -174,7 +174,7 @@ struct HostTableTests {
             #expect(host.bind(handle, "()", nil, nil) == nil)
             #expect(host.callback(handle, "()") == nil)
         }
-        #expect(StreamTables.failure[token] == nil)
+        #expect(StreamMaps.failure[token] == nil)
         let lines = RecordedLog.lines("stream", "\(token)")
         #expect(
             lines.contains {
@@ -252,10 +252,10 @@ struct HostTableTests {
                 == ["id: 1\ndata: one\ndata: two\n\n", "data: three\n\n"])
         #expect(
             RecordedLog.lines("stream", "\(stream.token)").map(\.text) == [
-                "host->emit was given an event in which id holds a newline",
+                "host->emit was given an event in which id contains a newline",
                 "host->emit was given an event in which id is longer than 1024 bytes",
-                "host->emit was given an event that sluice_event_init never saw",
-                "host->emit was given an event that sluice_event_init never saw",
+                "host->emit was given an event without sluice_event_init",
+                "host->emit was given an event without sluice_event_init",
             ])
     }
 

@@ -49,17 +49,17 @@ struct LoadingTests {
     @Test(
         "a defect is refused in one line that names it",
         arguments: [
-            Refused(fixture: "WrongMagic", rule: "begins with 0x474c5546, not with SLUICE_MAGIC (0x49554c53)"),
-            Refused(fixture: "BuiltWithOtherSwift", rule: "built with Swift 5.9, and this host with Swift 6."),
-            Refused(fixture: "WrongMajor", rule: "built for version 2.0 of the interface, and this host speaks 1.0"),
+            Refused(fixture: "WrongMagic", rule: "begins with 0x474c5546, instead of SLUICE_MAGIC (0x49554c53)"),
+            Refused(fixture: "BuiltWithOtherSwift", rule: "built with Swift 5.9, but this host with Swift 6."),
+            Refused(fixture: "WrongMajor", rule: "built for version 2.0 of the interface, but this host supports 1.0"),
             Refused(
                 fixture: "NewerMinor",
-                rule: "built for version 1.1 of the interface, and this host speaks 1.0; update the host"),
+                rule: "built for version 1.1 of the interface, but this host supports 1.0; update the host"),
             Refused(
-                fixture: "StructTooSmall", rule: "its producer 0 says that it has 0 bytes, and at least 64 are needed"),
+                fixture: "StructTooSmall", rule: "its first producer has a struct_size of 0, but at least 64 is needed"),
             Refused(fixture: "EntryMissing", rule: "it exports no symbol sluice_plugin_entry"),
             Refused(fixture: "EntryReturnsNull", rule: "it refuses to be loaded and says: no licence found;"),
-            Refused(fixture: "EntryInDependency", rule: "the sluice_plugin_entry that it finds lies in "),
+            Refused(fixture: "EntryInDependency", rule: "the sluice_plugin_entry that was found is in "),
             Refused(fixture: "UndefinedSymbol", rule: "undefined symbol: a_function_that_nobody_defines"),
             Refused(fixture: "BadSignature", rule: "producer defect: parameters: "),
             Refused(
@@ -69,8 +69,8 @@ struct LoadingTests {
                 fixture: "PlaceholderWithoutParameter",
                 rule: "producer defect: the placeholder {symbol} of its route /ticker/{symbol}"),
             Refused(fixture: "ReservedFlag", rule: "producer defect: sets the reserved flags 0x40000000"),
-            Refused(fixture: "SharedWithBody", rule: "a stream that belongs to nobody has no request"),
-            Refused(fixture: "NameWithNewline", rule: "the name of its producer 0 holds a newline"),
+            Refused(fixture: "SharedWithBody", rule: "a shared stream has no request of its own"),
+            Refused(fixture: "NameWithNewline", rule: "the name of its first producer contains a newline"),
             Refused(fixture: "DescriptionIsNotUTF8", rule: "producer defect: its description is not valid UTF-8"),
             Refused(fixture: "PluginNameMissing", rule: "its name is missing"),
             Refused(fixture: "NoOpen", rule: "producer defect: has no open"),
@@ -101,7 +101,7 @@ struct LoadingTests {
         let error = #expect(throws: PluginRefusal.self) { try PluginLoader(logger: RecordedLog.logger("x")).load(path) }
         let line = try #require(error).description
         #expect(line.contains("libdependency.so: cannot open shared object file"), "\(line)")
-        #expect(line.contains("; install that library, or say where it is with -Wl,-rpath"), "\(line)")
+        #expect(line.contains("; install that library, or give its directory with -Wl,-rpath"), "\(line)")
     }
 
     @Test("a library of Swift's runtime that the host does without is found beside those that it has")

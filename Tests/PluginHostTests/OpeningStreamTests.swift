@@ -117,21 +117,21 @@ struct OpeningStreamTests {
 }
 
 @Suite("What streams hold now and then")
-struct StreamTableTests {
+struct StreamMapTests {
     @Test("nothing is kept of a stream that is over, not even what was said in the moment of its end")
     func forgotten() throws {
         let stream = try HandDrivenStream(loadFixture("Plain").producers[0])
-        StreamTables.keepFailure("kept", of: stream.token)
-        #expect(StreamTables.failure[stream.token] == "kept")
+        StreamMaps.keepFailure("kept", of: stream.token)
+        #expect(StreamMaps.failure[stream.token] == "kept")
         stream.end()
-        #expect(StreamTables.failure[stream.token] == nil)
-        StreamTables.keepFailure("left", of: stream.token)
-        #expect(StreamTables.failure[stream.token] == nil)
+        #expect(StreamMaps.failure[stream.token] == nil)
+        StreamMaps.keepFailure("left", of: stream.token)
+        #expect(StreamMaps.failure[stream.token] == nil)
     }
 
     @Test("what save keeps is kept in one step: nothing is left behind by a call that comes too late")
     func replaced() {
-        let table = StreamTable<[UInt8]?>()
+        let table = StreamMap<[UInt8]?>()
         let token = StreamToken(loop: 0, slot: 1, epoch: 1)
         #expect(!table.replace(token, with: [1]) && table.count == 0)
         table[token] = .some(nil)

@@ -52,7 +52,7 @@ struct PluginFileTests {
         let missing = "\(directory.path)/missing.so"
         #expect(
             try #require(refusal(of: missing)).description
-                == "\(missing): it can't be opened (No such file or directory); check the path, and where its links lead"
+                == "\(missing): it can't be opened (No such file or directory); check the path, and the targets of its links"
         )
         let empty = directory.write([], to: "empty.so")
         #expect(try #require(refusal(of: empty)).rule == "it is empty")

@@ -148,7 +148,7 @@ struct ConflictTests {
         #expect(
             refusals == [
                 PluginRefusal(
-                    file: plugins[1].file, rule: "its name, same, is also that of \(plugins[0].file)",
+                    file: plugins[1].file, rule: "its name, same, is already used by \(plugins[0].file)",
                     remedy: "rename one of the two plugins, or remove one")
             ])
     }
@@ -159,7 +159,7 @@ struct ConflictTests {
         let refusals = conflicts(among: plugins)
         #expect(
             refusals.map(\.description) == [
-                "\(plugins[1].file): its producer declared has the route /x/{b}, which is that of declared (/x/{a}) in "
+                "\(plugins[1].file): its producer declared has the route /x/{b}, which conflicts with declared (/x/{a}) in "
                     + "\(plugins[0].file); change one of the two routes, or remove one plugin"
             ])
     }

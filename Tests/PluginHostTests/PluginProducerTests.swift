@@ -14,7 +14,7 @@ struct PluginProducerTests {
             ("reject", "rejected 409 somebody else was first"),
             ("reject-silently", "rejected 500 The producer refused the request."),
             ("reject-with-200", "failed host->reject was given the status 200, which is not from 400 to 599"),
-            ("nonsense", "failed open answered 77, which is none of SLUICE_OPEN_…"),
+            ("nonsense", "failed open answered 77, which is not one of SLUICE_OPEN_…"),
             ("pending", "pending"),
             ("answered-early", "opened X-Early=yes"),
         ])
@@ -22,8 +22,8 @@ struct PluginProducerTests {
         let stream = try HandDrivenStream(loadFixture("AnswersAsTold"), name)
         #expect(try stream.open().text == outcome)
         // An open that is over leaves nothing behind.
-        #expect((StreamTables.opening[stream.token] == nil) == (name != "pending"))
-        StreamTables.opening.remove(stream.token)
+        #expect((StreamMaps.opening[stream.token] == nil) == (name != "pending"))
+        StreamMaps.opening.remove(stream.token)
         free(stream)
     }
 
@@ -72,7 +72,7 @@ struct PluginProducerTests {
     func faults() throws {
         let producer = try #require(loadFixture("EchoesParameters").producers.first)
         let missing = #expect(throws: ParameterFault.self) { try producer.resolve(path: [], query: []) }
-        #expect(missing == ParameterFault(parameter: "name", value: nil, expected: "text without NUL"))
+        #expect(missing == ParameterFault(parameter: "name", value: nil, expected: "text"))
         let wrong = #expect(throws: ParameterFault.self) {
             try producer.resolve(path: [.init("name", "x")], query: [.init("u", "-1")])
         }

@@ -133,9 +133,9 @@ struct ProbeOutcomeTests {
             (outcome(entry, ending: .status(3)), "its entry ended the process (exit status 3); "),
             (outcome(entry, ending: .status(0)), "its entry ended the process (exit status 0); "),
             (outcome(entry, ending: .status(117)), "its entry closed the descriptors of the process; "),
-            (outcome(entry, ending: .late), "its entry did not answer within 2500 ms; "),
+            (outcome(entry, ending: .late), "its entry did not finish within 2500 ms; "),
             (outcome(entry, ending: .unknown), "its entry ended the process; "),
-            (outcome(ending: .late), "the probe did not begin within 2500 ms; "),
+            (outcome(ending: .late), "the probe did not start within 2500 ms; "),
             (outcome(ending: .status(127)), "the probe ended the process (exit status 127); "),
             (
                 outcome(entry, ProbeReport.outOfMemory, ending: .signal(6)),
@@ -154,6 +154,6 @@ struct ProbeOutcomeTests {
 
     @Test("garbage is refused, even when the process ends well")
     func garbage() {
-        #expect(refusal(outcome([0, 1, 2, 3, 4, 5], ending: .status(0))).contains("not its own"))
+        #expect(refusal(outcome([0, 1, 2, 3, 4, 5], ending: .status(0))).contains("did not open"))
     }
 }

@@ -37,26 +37,26 @@ struct PullTests {
     @Test(
         "a broken contract ends the stream with a line that names the rule, and leaves no bytes",
         arguments: [
-            ("nonsense", "next answered 99, which is none of SLUICE_NEXT_…"),
-            ("id-with-newline", "next gave an event in which id holds a newline"),
-            ("id-with-nul", "next gave an event in which id holds a NUL"),
-            ("type-with-newline", "next gave an event in which type holds a newline"),
-            ("invalid-utf8", "next gave an event in which data is not valid UTF-8 at byte 2"),
-            ("empty", "next gave an event in which the event has no field at all"),
+            ("nonsense", "next answered 99, which is not one of SLUICE_NEXT_…"),
+            ("id-with-newline", "next returned an event in which id contains a newline"),
+            ("id-with-nul", "next returned an event in which id contains a NUL"),
+            ("type-with-newline", "next returned an event in which type contains a newline"),
+            ("invalid-utf8", "next returned an event in which data is not valid UTF-8 at byte 2"),
+            ("empty", "next returned an event in which the event has no fields"),
             (
                 "endless-text",
-                "next gave an event in which the event's data, type, id and comment are longer than 1048576 bytes"
+                "next returned an event in which the event's data, type, id and comment are longer than 1048576 bytes"
             ),
             (
                 "too-long",
-                "next gave an event in which the event's data, type, id and comment are longer than 1048576 bytes"
+                "next returned an event in which the event's data, type, id and comment are longer than 1048576 bytes"
             ),
             (
                 "absurd-length",
-                "next gave an event in which the event's data, type, id and comment are longer than 1048576 bytes"
+                "next returned an event in which the event's data, type, id and comment are longer than 1048576 bytes"
             ),
             ("wait-below", "next set wait_ms to -2, which is below -1"),
-            ("retry-below", "next gave an event in which retry_ms is -2, which is below -1"),
+            ("retry-below", "next returned an event in which retry_ms is -2, which is below -1"),
         ])
     func broken(name: String, rule: String) throws {
         let stream = try open(name)
@@ -77,14 +77,14 @@ struct PullTests {
                 "event: clean\nid: 7\nretry: 3\n: clean\ndata: clean\n\nevent: clean\nid: 7\nretry: 3\n: clean\ndata: clean\n\n"
             ),
             ("fail", "failed [the feed is gone] the feed is gone", ""),
-            ("fail-silently", "failed [-] next answered SLUICE_NEXT_ERROR, and gave no reason", ""),
+            ("fail-silently", "failed [-] next answered SLUICE_NEXT_ERROR without a reason", ""),
             ("emits", "wait -1", ""),
         ])
     func answers(name: String, outcome: String, bytes: String) throws {
         let stream = try open(name)
         #expect(text(stream.pull()) == outcome)
         #expect(stream.text() == bytes)
-        #expect(StreamTables.failure[stream.token] == nil)
+        #expect(StreamMaps.failure[stream.token] == nil)
         #expect(stream.close(.completed))
     }
 
@@ -132,8 +132,8 @@ struct PullTests {
     func failWithoutError() throws {
         let stream = try open("for-ever")
         HostTable.pointer.pointee.fail(stream.token.handle, "almost")
-        #expect(StreamTables.failure[stream.token] == "almost")
+        #expect(StreamMaps.failure[stream.token] == "almost")
         #expect(stream.close(.disconnected))
-        #expect(StreamTables.failure[stream.token] == nil)
+        #expect(StreamMaps.failure[stream.token] == nil)
     }
 }

@@ -22,7 +22,7 @@ struct SavingTests {
         _ = stream.pull(events: 1)
         let heard = stream.text()
         let saved = stream.producer.save(stream.token, state: stream.state)
-        let left: [UInt8]?? = StreamTables.saving[stream.token]
+        let left: [UInt8]?? = StreamMaps.saving[stream.token]
         #expect(left == .none)
         _ = stream.pull(events: 1)
         let said = stream.text()

@@ -64,12 +64,12 @@ struct ConfigurationFileTests {
                 "producers:\n  tail:\n    root: \"a\\0b\"",
                 "s.yaml:3: producers: tail: root is not valid: expected text without a NUL character"
             ),
-            ("a: 1\nretry: 1\n# again\nretry: 2", "s.yaml:4: the key 'retry' is there already, in line 2"),
+            ("a: 1\nretry: 1\n# again\nretry: 2", "s.yaml:4: duplicate key 'retry', which is already in line 2"),
             (
                 "hubs:\n  tail:\n    linger: 1\n    'linger' : 2",
-                "s.yaml:4: the key 'linger' is there already, in line 3"
+                "s.yaml:4: duplicate key 'linger', which is already in line 3"
             ),
-            ("retry: 1\nhubs: {a: {}, a: {}}", "s.yaml:2: the key 'a' is there twice"),
+            ("retry: 1\nhubs: {a: {}, a: {}}", "s.yaml:2: duplicate key 'a'"),
             ("[a]: 1", "s.yaml:1: expected a name before ':'"),
         ])
     func wrong(text: String, message: String) {

@@ -22,7 +22,7 @@ struct InspectTests {
                 counter 1.0.0 (sluice.h 1.0): Counts, ends, and resumes
 
                   counter  GET /counter
-                    Counts from one number to another, and ends; a subscriber that returns goes on where it was
+                    Counts from one number to another, then ends; a subscriber that reconnects resumes where it was
                     parameter  from: i64 = 1
                     parameter  to: i64 = 10
                     parameter  step: i64 = 1

@@ -170,7 +170,7 @@ extension PluginTests {
             #expect(stream.answer == Int32(SLUICE_OPEN_REJECT))
             #expect(stream.said.rejection?.0 == 403)
             #expect(export(ThrowsUnlooked.self, to: FakeHost.table) == nil)
-            #expect(host.lines.contains { $0.contains("ThrowsUnlooked throws when it is made without a request") })
+            #expect(host.lines.contains { $0.contains("ThrowsUnlooked throws when it is called without a request") })
         }
 
         @Test("a server that is too old for this library is told so")

@@ -218,11 +218,12 @@ struct EpollSystemTests {
         var size = socklen_t(MemoryLayout<UInt32>.size)
         getsockopt(tcp.ours, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, &value, &size)
         #expect(value == 1234)
-        #expect(system.silence(of: tcp.ours).map { $0 < 10_000 } == true)
-        #expect(system.sendingPause(of: tcp.ours).map { $0 < 10_000 } == true)
+        #expect(system.silenceMilliseconds(of: tcp.ours).map { $0 < 10_000 } == true)
+        #expect(system.sendingPauseMilliseconds(of: tcp.ours).map { $0 < 10_000 } == true)
         let local = SocketPair(tcp: false)
         system.setWriteDeadline(local.ours, milliseconds: 1234)
-        #expect(system.silence(of: local.ours) == nil && system.sendingPause(of: local.ours) == nil)
+        #expect(
+            system.silenceMilliseconds(of: local.ours) == nil && system.sendingPauseMilliseconds(of: local.ours) == nil)
         #expect(!system.hasTimedOut(local.ours))
     }
 }

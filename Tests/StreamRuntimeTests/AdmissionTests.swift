@@ -12,7 +12,8 @@ struct AdmissionTests {
     init() { entry = stage.entry(FakeProducer()) }
 
     private func isFree(live: Int = 0) -> Bool {
-        stage.runtime.openStreams == 0 && stage.runtime.usedThreads == 0 && entry.generation.liveStreams == live
+        stage.runtime.figures().streams.open == 0 && stage.runtime.figures().streams.threads == 0
+            && entry.generation.liveStreams == live
             && (try? probe()) != nil
     }
 
@@ -29,7 +30,7 @@ struct AdmissionTests {
         func take() throws {
             var admission = Admission(of: entry, in: stage.streams)
             try admission.takePlaces(limits)
-            #expect(stage.runtime.openStreams == 1)
+            #expect(stage.runtime.figures().streams.open == 1)
             #expect(admission.enterGeneration() && entry.generation.liveStreams == 1)
             throw Overload(limit: "some")
         }
@@ -52,12 +53,12 @@ struct AdmissionTests {
     func settled() throws {
         let visitor = try stage.subscribe(FakeProducer())
         let row = stage.streams.table[visitor.slot!]
-        #expect(stage.runtime.openStreams == 1)
+        #expect(stage.runtime.figures().streams.open == 1)
         do {
             let admission = Admission(heldBy: row, in: stage.streams)
             admission.settle()
         }
-        #expect(stage.runtime.openStreams == 1)
+        #expect(stage.runtime.figures().streams.open == 1)
         visitor.hangUp()
         stage.turn()
         #expect(stage.isIdle)
@@ -88,14 +89,14 @@ struct AdmissionTests {
     func threads() throws {
         final class Keeper { var place: ThreadPlace? }
         let keeper = Keeper()
-        keeper.place = ThreadPlace.add(in: stage.runtime.census)
-        #expect(stage.runtime.usedThreads == 1)
+        keeper.place = ThreadPlace.add(in: stage.runtime.counts)
+        #expect(stage.runtime.figures().streams.threads == 1)
         let other = Keeper()
         other.place = keeper.place.take()
-        #expect(stage.runtime.usedThreads == 1)
+        #expect(stage.runtime.figures().streams.threads == 1)
         keeper.place = nil
-        #expect(stage.runtime.usedThreads == 1)
+        #expect(stage.runtime.figures().streams.threads == 1)
         other.place = nil
-        #expect(stage.runtime.usedThreads == 0)
+        #expect(stage.runtime.figures().streams.threads == 0)
     }
 }

@@ -111,7 +111,7 @@ struct AnnouncingTests {
         let large = [UInt8](repeating: UInt8(ascii: ":"), count: Announcement.room / 2) + Array("\n\n".utf8)
         for _ in 0..<3 { stage.runtime.announce(large, to: "fakes") }
         stage.turn()
-        #expect(stage.log.lines.count { $0.contains("too slowly to be told of a build") } == 2)
+        #expect(stage.log.lines.count { $0.contains("too slowly to be sent the result of a build") } == 2)
         visitor.read(.max / 2)
         stage.turn()
         #expect(visitor.text.count < large.count * 2 && visitor.text.hasSuffix(frame("a")))

@@ -15,7 +15,7 @@ struct EndingTests {
         #expect(visitor.text == frame("a") + frame("b") + finished)
         #expect(producer.only.calls == ["open", "pull", "close completed"])
         #expect(visitor.socket.isShutDown && !visitor.socket.isClosed)
-        #expect(stage.runtime.openStreams == 0 && stage.runtime.recordsInUse == 1)
+        #expect(stage.runtime.figures().streams.open == 0 && stage.runtime.rowsInUse == 1)
         visitor.hangUp()
         stage.turn()
         #expect(visitor.socket.isClosed && stage.isIdle)

@@ -65,11 +65,11 @@ final class FallingBackTests {
         #expect(bad.only.request.saved == Array("at \(old.streams[0].stepsTaken)".utf8))
         #expect(old.streams[1].request.saved == bad.only.request.saved)
         #expect(second.generation.trial?.failureCount == 1 && second.generation.liveStreams == 0)
-        #expect(stage.log.contains("warning: stream goes back to the generation before"))
+        #expect(stage.log.contains("warning: stream returns to the previous generation"))
         // It is not wanted by that generation, until the next one comes.
         stage.runtime.end(first.generation, .reloaded)
         stage.pass(milliseconds: 10)
-        #expect(stage.runtime.recordsInUse == 1 && bad.streams.count == 1)
+        #expect(stage.runtime.rowsInUse == 1 && bad.streams.count == 1)
         visitor.hangUp()
         stage.turn()
         #expect(stage.isIdle && old.streams[1].closeReasons == [.disconnected] && first.ledger.open == 0)

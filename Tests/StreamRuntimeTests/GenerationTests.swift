@@ -6,7 +6,7 @@ import Testing
 
 @testable import StreamRuntime
 
-@Suite("Generations and the census", .timeLimit(.minutes(5)))
+@Suite("Generations and the counts", .timeLimit(.minutes(5)))
 struct GenerationTests {
     @Test("retired without streams, it shuts down at once, and once")
     func idle() {
@@ -63,17 +63,17 @@ struct GenerationTests {
 
     @Test("a wait for idleness ends when the last loop is idle, or at its deadline")
     func idleness() {
-        let census = Census(limits: Limits())
+        let counts = StreamCounts(limits: Limits())
         let counter = Counter()
         let began = monotonicNanoseconds()
-        #expect(!census.wait(until: began + 5_000_000, for: { false }, now: monotonicNanoseconds))
+        #expect(!counts.wait(until: began + 5_000_000, for: { false }, now: monotonicNanoseconds))
         #expect(monotonicNanoseconds() - began >= 5_000_000)
         #expect(
             startThread(named: "idle", stackBytes: 1 << 16) {
                 counter.count()
-                census.loopIsIdle()
+                counts.loopIsIdle()
             })
-        let reached = census.wait(
+        let reached = counts.wait(
             until: began + 30_000_000_000, for: { counter.value == 1 }, now: monotonicNanoseconds)
         #expect(reached)
     }

@@ -118,8 +118,8 @@ struct HangingCallTests {
         let neighbour = try await neighbour()
         let entry = stage.entry(producer(.hangs, in: place))
         let visitor = try await begin(entry, .hangs, place)
-        try #require(await eventually { stage.runtime.hangingCalls.count == 1 })
-        let call = try #require(stage.runtime.hangingCalls.first)
+        try #require(await eventually { stage.runtime.figures().hangingCalls.count == 1 })
+        let call = try #require(stage.runtime.figures().hangingCalls.first)
         #expect(call.plugin == "fakes" && call.producer == "fake" && call.function == place.rawValue)
         #expect(call.stream == visitor.token && call.generation == 1)
         #expect(stage.log.contains("producer does not return") && stage.log.contains("function=\(place.rawValue)"))
@@ -128,7 +128,7 @@ struct HangingCallTests {
         #expect(await newcomer.receives(frame("new")))
 
         door.open()
-        #expect(await eventually { stage.runtime.hangingCalls.isEmpty })
+        #expect(await eventually { stage.runtime.figures().hangingCalls.isEmpty })
         #expect(stage.log.contains("producer has returned after all"))
         switch place {
         case .open:
@@ -155,7 +155,7 @@ struct HangingCallTests {
     func endsMeanwhile(_ place: Place) async throws {
         let entry = stage.entry(producer(.hangs, in: place))
         let visitor = try await begin(entry, .hangs, place)
-        try #require(await eventually { stage.runtime.hangingCalls.count == 1 })
+        try #require(await eventually { stage.runtime.figures().hangingCalls.count == 1 })
         if place == .open { visitor.leave() } else { visitor.hangUp() }
         let seen = await stage.onLoop { streams in streams.slot(visitor.token) != nil }
         #expect(seen, "its record is there as long as the call is")
@@ -182,7 +182,7 @@ struct HangingCallTests {
         }
         for visitor in [visitor, neighbour] { visitor.hangUp() }
         #expect(await stage.isIdle())
-        #expect(entry.ledger.opens == entry.ledger.closes && stage.runtime.hangingCalls.isEmpty)
+        #expect(entry.ledger.opens == entry.ledger.closes && stage.runtime.figures().hangingCalls.isEmpty)
     }
 
     @Test("the same on a stream's own thread", .mayLoseMemory, arguments: [Place.open, .next, .schedule, .close])

@@ -37,7 +37,7 @@ struct HangingFunctionTests {
         #expect(await visitor.receives(frame("n")))
         let function = FakeCall { producer.only.runScheduled { door.pass() } }
         await runAndLeave(visitor, function)
-        #expect(await eventually { stage.runtime.hangingCalls.count == 1 })
+        #expect(await eventually { stage.runtime.figures().hangingCalls.count == 1 })
         // Two turns of the loop that went on: whatever was due has had its time.
         for _ in 0..<2 { await stage.onLoop { _ in } }
         #expect(producer.only.closeReasons == [] && entry.ledger.closes == 0)

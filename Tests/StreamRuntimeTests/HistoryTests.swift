@@ -14,9 +14,9 @@ struct HistoryTests {
         return FrameChunk(frames, numbering: &numbering)
     }
 
-    func history(_ texts: [String], events: Int = 1024, bytes: Int = 1 << 20) -> (History, HubNumbering) {
+    func history(_ texts: [String], events: Int = 1024, bytes: Int = 1 << 20) -> (RingHistory, HubNumbering) {
         var numbering = HubNumbering(epoch: "00000000000e")
-        var history = History(maxEvents: events, maxBytes: bytes)
+        var history = RingHistory(maxEvents: events, maxBytes: bytes)
         for text in texts { history.append(chunk([Event(data: text)], &numbering)) }
         return (history, numbering)
     }
@@ -59,13 +59,13 @@ struct HistoryTests {
         for index in events.indices {
             #expect(chunks.id(of: index).map(Array.init) == frames.id(of: index).map(Array.init))
         }
-        #expect(chunks.retry == 7)
+        #expect(chunks.retryMilliseconds == 7)
     }
 
     @Test("a place lies behind the id of the last frame before it that has one, or else behind a number of the hub's")
     func anchors() {
         var numbering = HubNumbering(epoch: "00000000000e")
-        var history = History(maxEvents: 3, maxBytes: 1 << 20)
+        var history = RingHistory(maxEvents: 3, maxBytes: 1 << 20)
         func anchor(_ place: Int64) -> String {
             String(decoding: history.anchor(at: place, numbering: numbering), as: UTF8.self)
         }
@@ -103,7 +103,7 @@ struct HistoryTests {
     @Test("the newest id of the producer's own, however many the hub has made since")
     func newestProducerID() {
         var numbering = HubNumbering(epoch: "00000000000e")
-        var history = History(maxEvents: 10, maxBytes: 10_000)
+        var history = RingHistory(maxEvents: 10, maxBytes: 10_000)
         history.append(chunk([Event(data: "a", id: "1"), Event(data: "b", id: "own")], &numbering))
         history.append(chunk([Event(data: "c"), Event(data: "d")], &numbering))
         #expect(history.newestProducerID == "own")
@@ -133,7 +133,7 @@ struct HistoryTests {
     @Test("a comment that is the oldest of the ring does not hide that the event before it is gone")
     func commentFirst() {
         var numbering = HubNumbering(epoch: "00000000000e")
-        var history = History(maxEvents: 2, maxBytes: 1 << 20)
+        var history = RingHistory(maxEvents: 2, maxBytes: 1 << 20)
         history.append(chunk([Event(data: "1"), Event(data: "2"), Event(comment: "c"), Event(data: "3")], &numbering))
         #expect(history.start(after: id(1), numbering: numbering) == .gap(from: 2, lost: 1))
         #expect(history.start(after: id(2), numbering: numbering) == .at(3))
@@ -142,7 +142,7 @@ struct HistoryTests {
     @Test("a leap of the numbers is not counted as lost events")
     func leap() {
         var numbering = HubNumbering(epoch: "00000000000e")
-        var history = History(maxEvents: 2, maxBytes: 1 << 20)
+        var history = RingHistory(maxEvents: 2, maxBytes: 1 << 20)
         history.append(chunk([Event(data: "1"), Event(data: "2"), Event(data: "3")], &numbering))
         numbering.leap()
         #expect(numbering.number == 1 << 32)
@@ -158,9 +158,9 @@ struct HistoryTests {
     @Test("an id of the producer's own is found wherever it is, the newest of equal ones first")
     func ownIDs() {
         var numbering = HubNumbering(epoch: "00000000000e")
-        var history = History(maxEvents: 9, maxBytes: 1 << 20)
+        var history = RingHistory(maxEvents: 9, maxBytes: 1 << 20)
         history.append(chunk(["x", "y", "x", "z"].map { Event(data: "d", id: $0) }, &numbering))
-        func start(_ id: String) -> History.Start { history.start(after: Array(id.utf8), numbering: numbering) }
+        func start(_ id: String) -> HistoryStart { history.start(after: Array(id.utf8), numbering: numbering) }
         #expect(start("y") == .at(2) && start("x") == .at(3) && start("z") == .at(4))
         #expect(start("w") == .gap(from: 0, lost: nil) && start("xy") == .gap(from: 0, lost: nil))
     }
@@ -205,7 +205,7 @@ struct HistoryTests {
     func random() {
         var random = SeededRandom.fromEnvironment(test: "History")
         var numbering = HubNumbering(epoch: "00000000000e")
-        var history = History(maxEvents: 50, maxBytes: 4000)
+        var history = RingHistory(maxEvents: 50, maxBytes: 4000)
         var all: [(id: String?, bytes: [UInt8])] = []
         for step in 0..<2000 {
             var events: [Event] = []

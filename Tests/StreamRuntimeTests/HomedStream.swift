@@ -75,7 +75,9 @@ final class HomedStream: Sendable {
         if home == .demoted {
             entry.noteHang(at: monotonicNanoseconds())
             runtime.wake(token)
-            guard await eventually({ self.runtime.usedThreads == 1 }) else { throw TestFailure("not moved") }
+            guard await eventually({ self.runtime.figures().streams.threads == 1 }) else {
+                throw TestFailure("not moved")
+            }
         }
         return visitor
     }

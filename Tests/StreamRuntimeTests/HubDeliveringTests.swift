@@ -166,7 +166,7 @@ struct HubDeliveringTests {
             #expect(fast.story.count == number, "nobody waits for it")
         }
         #expect(slow.socket.isClosed && entry.leavesByReason == [.slow: 1])
-        #expect(stage.log.contains("overtaken by the history"))
+        #expect(stage.log.contains("fell behind the history"))
         let back = try stage.join(entry, lastEventID: slow.ids.last)
         let seen = slow.story.count
         #expect(back.story == ["gap 17 lost \(16 - seen)", "17:17", "18:18", "19:19", "20:20"])

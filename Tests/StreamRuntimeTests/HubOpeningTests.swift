@@ -302,7 +302,7 @@ struct HubOpeningTests {
         for _ in 0..<10 {
             #expect(throws: Overload(limit: "max-hubs-per-producer")) { try stage.ask(entry, parameters: "new") }
         }
-        #expect(stage.runtime.refusedRequests == 10 && entry.generation.liveStreams == 6)
+        #expect(stage.runtime.figures().streams.refusedRequests == 10 && entry.generation.liveStreams == 6)
         let fourth = try stage.join(entry, parameters: "1")
         let fifth = try stage.join(other, parameters: "new")
         #expect(throws: Overload(limit: "max-streams")) { try stage.ask(entry, parameters: "1") }

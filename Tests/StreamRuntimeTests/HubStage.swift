@@ -16,6 +16,12 @@ final class HubStage {
         runtime = Runtime(systems: systems, limits: limits, logger: log.logger)
     }
 
+    /// Its hubs keep their events in histories of the test's own.
+    init(_ limits: Limits = Limits(), loops: Int = 1, history: @escaping HistoryMaking) {
+        systems = (0..<loops).map { _ in VirtualSystem() }
+        runtime = Runtime(systems: systems, limits: limits, logger: log.logger, history: history)
+    }
+
     // What was posted and never ran would keep the loop, and itself.
     deinit { turn() }
 
@@ -102,7 +108,8 @@ final class HubStage {
     var hubCount: Int { runtime.loops[0].directory.count }
     /// Nothing is left: no record, no place, no thread, no hub, no replica, no timer, no socket.
     var isIdle: Bool {
-        runtime.recordsInUse == 0 && runtime.openStreams == 0 && runtime.usedThreads == 0 && hubCount == 0
+        runtime.rowsInUse == 0 && runtime.figures().streams.open == 0 && runtime.figures().streams.threads == 0
+            && hubCount == 0
             && runtime.loops.allSatisfy { $0.replicas.isEmpty && $0.loop.timers.earliest == .max }
             && systems.allSatisfy { $0.sockets.values.allSatisfy(\.isClosed) }
     }

@@ -93,7 +93,7 @@ struct HubThreadTests {
         let entry = stage.entry(producer)
         var visitors: [RealVisitor] = []
         for _ in 0..<9 { visitors.append(try await stage.subscribe(entry)) }
-        #expect(stage.runtime.usedThreads == 1 && producer.streams.count == 1)
+        #expect(stage.runtime.figures().streams.threads == 1 && producer.streams.count == 1)
         // All have their place in the history before it grows.
         #expect(await eventually { visitors.allSatisfy { $0.hasPreamble } })
         stage.runtime.wake(producer.only.token)

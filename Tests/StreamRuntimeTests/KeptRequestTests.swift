@@ -27,18 +27,19 @@ struct KeptRequestTests {
     func counted() throws {
         let stage = Stage()
         let plain = try open(stage, stage.entry(FakeProducer()), bodyBytes: 1000)
-        #expect(stage.runtime.keptRequestBytes == 0)
+        #expect(stage.runtime.figures().streams.keptRequestBytes == 0)
         let entry = stage.entry(FakeProducer(isResumable: true))
         let small = try open(stage, entry, bodyBytes: 0)
-        let head = stage.runtime.keptRequestBytes
+        let head = stage.runtime.figures().streams.keptRequestBytes
         #expect((50...200).contains(head))
         let large = try open(stage, entry, bodyBytes: 1000)
-        #expect(stage.runtime.keptRequestBytes == 2 * head + 1001, "POST is one letter longer than GET")
+        #expect(
+            stage.runtime.figures().streams.keptRequestBytes == 2 * head + 1001, "POST is one letter longer than GET")
         for visitor in [small, large, plain] {
             visitor.leave()
             stage.turn()
         }
-        #expect(stage.runtime.keptRequestBytes == 0 && stage.isIdle)
+        #expect(stage.runtime.figures().streams.keptRequestBytes == 0 && stage.isIdle)
     }
 
     @Test("a request for which there is no room is turned away, and holds nothing")
@@ -49,10 +50,12 @@ struct KeptRequestTests {
         let generation = Generation(plugin: "fakes", number: 1)
         let entry = stage.entry(FakeProducer(isResumable: true), generation)
         let first = try open(stage, entry, bodyBytes: 1500)
-        let kept = stage.runtime.keptRequestBytes
+        let kept = stage.runtime.figures().streams.keptRequestBytes
         #expect(throws: Overload(limit: "max-kept-request-bytes")) { try open(stage, entry, bodyBytes: 1500) }
-        #expect(stage.runtime.keptRequestBytes == kept && stage.runtime.refusedRequests == 1)
-        #expect(stage.runtime.openStreams == 1 && generation.liveStreams == 1)
+        #expect(
+            stage.runtime.figures().streams.keptRequestBytes == kept
+                && stage.runtime.figures().streams.refusedRequests == 1)
+        #expect(stage.runtime.figures().streams.open == 1 && generation.liveStreams == 1)
         let small = try open(stage, entry, bodyBytes: 0)
         let other = try open(stage, stage.entry(FakeProducer()), bodyBytes: 100_000)
         limits.maxKeptRequestBytes = 4000
@@ -62,14 +65,14 @@ struct KeptRequestTests {
             visitor.leave()
             stage.turn()
         }
-        #expect(stage.runtime.keptRequestBytes == 0 && stage.isIdle)
+        #expect(stage.runtime.figures().streams.keptRequestBytes == 0 && stage.isIdle)
     }
 
     @Test("a stream that is refused, or goes on in another generation, is counted once and freed once")
     func handedOver() throws {
         let stage = Stage()
         _ = try open(stage, stage.entry(FakeProducer(isResumable: true, opening: { _ in .ended() })), bodyBytes: 500)
-        #expect(stage.runtime.keptRequestBytes == 0 && stage.isIdle)
+        #expect(stage.runtime.figures().streams.keptRequestBytes == 0 && stage.isIdle)
 
         let images = FakeImages()
         let reloader = Reloader(runtime: stage.runtime, source: images, logger: stage.log.logger)
@@ -79,18 +82,18 @@ struct KeptRequestTests {
         let visitor = try open(stage, stage.runtime.route(for: "/a")!.entry, bodyBytes: 500)
         visitor.attach()
         stage.turn()
-        let kept = stage.runtime.keptRequestBytes
+        let kept = stage.runtime.figures().streams.keptRequestBytes
         #expect(kept > 500)
         for content in ["2", "3"] {
             images["a.so"]?.content = content
             _ = try reloader.reload()
             stage.turn()
             #expect(images.producer("/a", content).only.request.body.count == 500)
-            #expect(stage.runtime.keptRequestBytes == kept)
+            #expect(stage.runtime.figures().streams.keptRequestBytes == kept)
         }
         visitor.hangUp()
         stage.turn()
-        #expect(stage.runtime.keptRequestBytes == 0 && stage.isIdle)
+        #expect(stage.runtime.figures().streams.keptRequestBytes == 0 && stage.isIdle)
     }
 
     @Test("nothing holds the request of a stream that is not resumable once it is open", arguments: [true, false])

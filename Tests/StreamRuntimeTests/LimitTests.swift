@@ -49,8 +49,8 @@ struct LimitTests {
             stage.turn()
             way(visitor)
             stage.turn()
-            #expect(stage.runtime.openStreams == 0, "way \(index)")
-            #expect(stage.runtime.refusedRequests == index + 1)
+            #expect(stage.runtime.figures().streams.open == 0, "way \(index)")
+            #expect(stage.runtime.figures().streams.refusedRequests == index + 1)
         }
     }
 
@@ -64,7 +64,7 @@ struct LimitTests {
         #expect(throws: Overload(limit: "max-streams-per-producer")) { try stage.open(entry) }
         _ = try stage.open(other)
         stage.turn()
-        #expect(stage.runtime.openStreams == 3, "the refused one gave its place back")
+        #expect(stage.runtime.figures().streams.open == 3, "the refused one gave its place back")
         visitors[0].leave()
         stage.turn()
         _ = try stage.open(entry)
@@ -148,7 +148,8 @@ struct StallTests {
         }
         #expect(isOver && entry.usesThreads(at: system.time))
         let lines = stage.log.lines.filter { $0.contains("function=\(function)") && $0.contains("took_ms=51") }
-        #expect(lines.count == 3 && lines.map { $0.contains("get threads for the next 60 s") } == [false, false, true])
+        #expect(
+            lines.count == 3 && lines.map { $0.contains("run on threads for the next 60 s") } == [false, false, true])
     }
 
     @Test("a producer within the limit is left alone, whatever others did in the same turn")

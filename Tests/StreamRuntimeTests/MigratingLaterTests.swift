@@ -39,7 +39,7 @@ struct MigratingLaterTests {
         #expect(stage.runtime.opened(new.only.token, .opened(headers: [])))
         stage.pass(milliseconds: 10)
         #expect(numbersAndMarks(of: visitor.text) == ["1 old", "2 new", "3 new"])
-        #expect(old.only.closeReasons == [.reloaded] && stage.runtime.recordsInUse == 1)
+        #expect(old.only.closeReasons == [.reloaded] && stage.runtime.rowsInUse == 1)
     }
 
     @Test("it goes on by itself if the answer is no, and does not rest for ever without an answer")
@@ -64,7 +64,7 @@ struct MigratingLaterTests {
         #expect(stage.runtime.opened(new.only.token, .opened(headers: [])))
         stage.turn()
         #expect(new.only.calls == ["open", "close reloaded"])
-        #expect(old.only.closeReasons == [] && stage.runtime.recordsInUse == 1)
+        #expect(old.only.closeReasons == [] && stage.runtime.rowsInUse == 1)
         #expect(second.ledger.reasons == [.reloaded: 1] && second.generation.liveStreams == 0)
     }
 
@@ -94,11 +94,11 @@ struct MigratingLaterTests {
     func never() throws {
         let visitor = try waiting()
         stage.pass(milliseconds: 20_000)
-        #expect(stage.runtime.stuckStreams == 1)
+        #expect(stage.runtime.figures().streams.stuck == 1)
         #expect(numbersAndMarks(of: visitor.text).count > 1000)
         #expect(stage.runtime.opened(new.only.token, .ended()))
         stage.turn()
-        #expect(stage.runtime.stuckStreams == 0 && stage.runtime.recordsInUse == 1)
+        #expect(stage.runtime.figures().streams.stuck == 0 && stage.runtime.rowsInUse == 1)
     }
 
     @Test("an open that was told to end before, and does not answer, is given up like any other")
@@ -111,7 +111,7 @@ struct MigratingLaterTests {
         #expect(numbersAndMarks(of: visitor.text).count > 1 && old.only.closeReasons == [])
         #expect(stage.runtime.opened(new.only.token, .opened(headers: [])))
         stage.turn()
-        #expect(new.only.closeReasons == [.reloaded] && stage.runtime.recordsInUse == 1)
+        #expect(new.only.closeReasons == [.reloaded] && stage.runtime.rowsInUse == 1)
     }
 
     enum End: CaseIterable { case hangUp, shutdown, removed, slow }
@@ -259,7 +259,8 @@ struct MigratingLaterTests {
         #expect(numbersAndMarks(of: visitor.text) == ["1", "2", "3"].map { "\(id ?? $0) \($0)" })
         #expect(entry.supersededEvents == 2)
         #expect(
-            stage.log.lines.count { $0.contains("events that came while their stream changed over were not sent") } == 1
+            stage.log.lines.count { $0.contains("events that were emitted while their stream moved were not sent") }
+                == 1
         )
     }
 

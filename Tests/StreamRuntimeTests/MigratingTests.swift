@@ -25,7 +25,7 @@ struct MigratingTests {
         #expect(new.only.calls == ["open", "pull"])
         #expect(!visitor.socket.isClosed && !visitor.socket.isShutDown)
         #expect(first.generation.isShutDown && first.ledger.open == 0 && second.ledger.open == 1)
-        #expect(stage.runtime.openStreams == 1 && stage.runtime.recordsInUse == 1)
+        #expect(stage.runtime.figures().streams.open == 1 && stage.runtime.rowsInUse == 1)
         visitor.hangUp()
         stage.turn()
         #expect(new.only.closeReasons == [.disconnected])
@@ -164,8 +164,8 @@ struct MigratingTests {
         #expect(numbersAndMarks(of: visitor.text) == ["1 old", "2 old", "3 old"])
         #expect(entries[0].keptStreams == 1 && entries[1].ledger.opens == 0)
         #expect(
-            stage.log.contains("warning: stream stays with its old generation, as the new one does not continue it"))
-        #expect(stage.runtime.openStreams == 1 && stage.runtime.recordsInUse == 1)
+            stage.log.contains("warning: stream stays in its old generation: the new one does not continue it"))
+        #expect(stage.runtime.figures().streams.open == 1 && stage.runtime.rowsInUse == 1)
         // The next generation is asked again.
         entries[0].setSuccessor(entries[2])
         stage.runtime.migrate(entries[0].generation)

@@ -22,7 +22,7 @@ struct OpeningTests {
         let sent = String(decoding: visitor.socket.sent, as: UTF8.self)
         #expect(sent.hasPrefix("HTTP/1.1 200 OK\r\n\r\nretry: "))
         #expect(sent.hasSuffix(": sluice\n" + frame("a") + frame("b")))
-        #expect(stage.runtime.openStreams == 1)
+        #expect(stage.runtime.figures().streams.open == 1)
     }
 
     @Test(
@@ -77,15 +77,15 @@ struct OpeningTests {
         stage.pass(milliseconds: 4_900)
         #expect(!stage.log.contains("has not answered"))
         stage.pass(milliseconds: 20_000)
-        #expect(stage.log.lines.count { $0.contains("waits for its open, which has not answered") } == 1)
-        #expect(stage.runtime.stuckStreams == 0, "as long as the peer waits it may take its time")
+        #expect(stage.log.lines.count { $0.contains("is waiting for its open, which has not answered") } == 1)
+        #expect(stage.runtime.figures().streams.stuck == 0, "as long as the peer waits it may take its time")
         visitor.leave()
         stage.pass(milliseconds: 20_000)
-        #expect(stage.runtime.stuckStreams == 1)
+        #expect(stage.runtime.figures().streams.stuck == 1)
         #expect(stage.log.lines.count { $0.contains("stream should have ended") } == 1)
         #expect(stage.runtime.opened(visitor.token, .opened(headers: [])))
         stage.turn()
-        #expect(stage.isIdle && stage.runtime.stuckStreams == 0)
+        #expect(stage.isIdle && stage.runtime.figures().streams.stuck == 0)
     }
 
     @Test("a pending open is answered later, with its wake and emits before it kept")

@@ -24,7 +24,7 @@ extension ReloaderTests {
         let unfinished = ["a (generation 1)", "a (generation 2)", "b (generation 2)"]
         #expect(await eventually { reloader.unfinished == unfinished })
         #expect(reloader.endRetired(after: 0) == late, "when it is late")
-        #expect(!stage.log.contains("error: a plugin's shutdown does not return; its thread is left to it"))
+        #expect(!stage.log.contains("error: a plugin's shutdown does not return; its thread is abandoned"))
         time.update { $0 = late }
         #expect(reloader.endRetired(after: 0) == nil)
         #expect(reloader.endRetired(after: 0) == nil)
@@ -103,7 +103,7 @@ extension ReloaderTests {
         #expect(images.loads == ["a.so 1", "b.so 1"])
         let again = try reloader.reload()
         #expect(images.loads == ["a.so 1", "b.so 1", "b.so 1"])
-        let text = "a.so: undefined symbol (not tried again until the file, a library"
+        let text = "a.so: undefined symbol (not retried until the file, a library"
         #expect(again.refusals.first?.hasPrefix(text) == true)
         images.setSurroundings("library 2")
         images["a.so"]?.refusal = nil

@@ -81,7 +81,7 @@ final class ReloaderTests: ReloadingStage {
         let loads = images.loads.count
         #expect(
             try reloader.reload()
-                == report(unchanged: 1, refusals: ["new.so: never (not tried again until the file changes)"]))
+                == report(unchanged: 1, refusals: ["new.so: never (not retried until the file changes)"]))
         #expect(images.loads.count == loads)
         put("new.so", "2", "/new")
         #expect(try reloader.reload() == report(loaded: ["new"], unchanged: 1))
@@ -185,7 +185,7 @@ final class ReloaderTests: ReloadingStage {
     }
 
     @Test("tells what serves and what drains")
-    func standings() throws {
+    func figures() throws {
         put("a.so", "1", "/a")
         put("b.so", "1", "/b")
         _ = try reloader.reload()
@@ -193,12 +193,12 @@ final class ReloaderTests: ReloadingStage {
         stage.turn()
         put("a.so", "2", "/a")
         _ = try reloader.reload()
-        let standings = reloader.standings
-        #expect(standings.map { "\($0.generation.plugin) \($0.generation.number)" } == ["a 2", "b 1", "a 1"])
-        #expect(standings.map { $0.retired?.reason } == [nil, nil, .reloaded])
+        let generations = reloader.figures().generations
+        #expect(generations.map { "\($0.image.plugin) \($0.number)" } == ["a 2", "b 1", "a 1"])
+        #expect(generations.map { $0.retired?.reason } == [nil, nil, .reloaded])
         visitor.leave()
         stage.turn()
-        #expect(reloader.standings.count == 2)
+        #expect(reloader.figures().generations.count == 2)
     }
 
     @Test("who takes a name or a route of another is refused, and shut down; the other goes on")
@@ -254,7 +254,7 @@ final class ReloaderTests: ReloadingStage {
         stage.turn()
         #expect(["/a", "/b"].allSatisfy { images.producer($0, "1").only.closeReasons == [] })
         #expect(images.shutdowns == [])
-        #expect(reloader.allEntries.count == 4, "the ledger still knows the old ones")
+        #expect(reloader.figures().generations.flatMap(\.producers).count == 4, "the ledger still knows the old ones")
         #expect(reloader.endRetired(after: 0) == nil)
         stage.turn()
         #expect(images.producer("/a", "1").only.closeReasons == [.reloaded])
@@ -262,7 +262,7 @@ final class ReloaderTests: ReloadingStage {
         #expect(images.producer("/c", "1").only.closeReasons == [])
         #expect(visitors[0].text.withoutFarewell == "")
         #expect(await eventually { images.shutdowns.sorted() == ["a.so 1", "b.so 1"] })
-        #expect(reloader.endRetired(after: 0) == nil && reloader.allEntries.count == 2)
+        #expect(reloader.endRetired(after: 0) == nil && reloader.figures().generations.flatMap(\.producers).count == 2)
         for visitor in visitors { visitor.hangUp() }
         stage.turn()
         #expect(stage.isIdle)

@@ -75,7 +75,7 @@ struct SchedulingTests {
         _ = stage.runtime.closed(visitor.token)
         stage.turn()
         #expect(!calls[4].schedule(visitor, afterMilliseconds: 0))
-        #expect(stage.runtime.recordsInUse == 1, "the peer has not closed yet")
+        #expect(stage.runtime.rowsInUse == 1, "the peer has not closed yet")
         stage.pass(milliseconds: 200)
         #expect(log.all == ["opening", "connected", "closing"])
         #expect(stage.streams.scheduled.count == 0)

@@ -79,7 +79,7 @@ struct ShutdownTests {
         stage.runtime.end(nil, .shutdown)
         stage.turn()
         #expect(producer.only.calls == ["open", "close shutdown"])
-        #expect(stage.runtime.openStreams == 0)
+        #expect(stage.runtime.figures().streams.open == 0)
         if attaches {
             visitor.attach()
             stage.turn()

@@ -74,7 +74,9 @@ final class Stage {
     }
 
     /// Nothing is left: no record, no place, no thread.
-    var isIdle: Bool { runtime.recordsInUse == 0 && runtime.openStreams == 0 && runtime.usedThreads == 0 }
+    var isIdle: Bool {
+        runtime.rowsInUse == 0 && runtime.figures().streams.open == 0 && runtime.figures().streams.threads == 0
+    }
     var openSockets: Int { system.sockets.values.count { !$0.isClosed } }
 }
 

@@ -43,7 +43,7 @@ struct StaleHandleTests {
         let visitor = try await homed.live()
         try await homed.withLoopHeld {
             homed.end()
-            #expect(await eventually { homed.runtime.usedThreads == 0 })
+            #expect(await eventually { homed.runtime.figures().streams.threads == 0 })
             #expect(homed.stream.closeReasons == [.completed])
             #expect(homed.servicesThatAnswer() == [])
         }

@@ -46,7 +46,7 @@ struct StallHabitTests {
         for _ in 0..<StallHabit.stallsMax { _ = stalling.noteStall(at: stage.system.time) }
         hanging.noteHang(at: stage.system.time)
         let visitor = try stage.subscribe(stalling)
-        #expect(visitor.text == frame("a") && stage.runtime.usedThreads == 0)
+        #expect(visitor.text == frame("a") && stage.runtime.figures().streams.threads == 0)
         #expect(throws: Overload(limit: "max-threads")) { try stage.open(hanging) }
         stage.pass(milliseconds: 61_000)
         _ = try stage.open(hanging)
@@ -63,6 +63,6 @@ struct StallHabitTests {
         stage.pass(milliseconds: 60_000)
         #expect(!entry.usesThreads(at: stage.system.time))
         let visitor = try stage.subscribe(entry)
-        #expect(visitor.text == frame("a") && stage.runtime.usedThreads == 0)
+        #expect(visitor.text == frame("a") && stage.runtime.figures().streams.threads == 0)
     }
 }

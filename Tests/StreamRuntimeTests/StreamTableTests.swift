@@ -79,7 +79,7 @@ struct StreamTableTests {
         for token in tokens[3...] { runtime.leave(token) }
         for (system, socket) in zip(systems, sockets) { system.hangUp(socket) }
         for _ in 0..<3 { runtime.turn() }
-        #expect(runtime.recordsInUse == 0 && runtime.openStreams == 0)
+        #expect(runtime.rowsInUse == 0 && runtime.figures().streams.open == 0)
         #expect(entry.ledger.open == 0 && entry.ledger.opens == 6)
     }
 }

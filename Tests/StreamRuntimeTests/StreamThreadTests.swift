@@ -20,7 +20,7 @@ struct StreamThreadTests {
         for _ in 0..<3 { visitors.append(try await stage.subscribe(entry)) }
         #expect(throws: Overload(limit: "max-threads")) { try stage.open(entry) }
         visitors.removeFirst().hangUp()
-        #expect(await eventually { stage.runtime.usedThreads == 2 })
+        #expect(await eventually { stage.runtime.figures().streams.threads == 2 })
         visitors.append(try await stage.subscribe(entry))
         for visitor in visitors { visitor.hangUp() }
         #expect(await stage.isIdle())
@@ -55,12 +55,12 @@ struct StreamThreadTests {
         let visitor = try await stage.subscribe(entry)
         #expect(await eventually { producer.only.stepsTaken == 1 })
         visitor.hangUp()
-        #expect(await eventually { stage.runtime.stuckStreams == 1 })
+        #expect(await eventually { stage.runtime.figures().streams.stuck == 1 })
         #expect(stage.log.contains("warning: stream should have ended"))
         #expect(producer.only.closeReasons == [] && entry.ledger.closes == 0)
         gate.count()
         #expect(await stage.isIdle())
-        #expect(stage.runtime.stuckStreams == 0 && producer.only.closeReasons == [.disconnected])
+        #expect(stage.runtime.figures().streams.stuck == 0 && producer.only.closeReasons == [.disconnected])
     }
 
     @Test("a non-blocking producer that stalls goes on, on threads, and loses nothing")
@@ -86,8 +86,8 @@ struct StreamThreadTests {
         let producer = FakeProducer([step.repeated()])
         let entry = stage.entry(producer)
         let visitor = try await stage.subscribe(entry)
-        // How many stalls the loop sees is the machine's to say: a busy one adds some, and hides others behind its own delays.
-        // None comes between two wakes, so that the last one seen is that of the last call.
+        // How many stalls the loop sees depends on the machine: a busy one adds some, and hides others behind its own
+        // delays. None comes between two wakes, so the last one seen is that of the last call.
         var before = frame("stalled")
         try #require(await visitor.receives(before))
         func usesThreads() async -> Bool { await stage.onLoop { entry.usesThreads(at: $0.loop.updateNow()) } }
@@ -97,7 +97,7 @@ struct StreamThreadTests {
             try #require(await visitor.receives(before))
         }
         #expect(stage.log.lines.count { $0.contains("limit_ms=5 ") } >= StallHabit.stallsMax)
-        #expect(stage.runtime.usedThreads == 0, "nothing is left to do")
+        #expect(stage.runtime.figures().streams.threads == 0, "nothing is left to do")
         habit.count()
         #expect(visitor.emit("emitted") == .accepted)
         #expect(stage.runtime.wake(visitor.token))

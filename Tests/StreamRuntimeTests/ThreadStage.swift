@@ -51,7 +51,7 @@ final class ThreadStage: Sendable {
     /// Waits until no stream, connection or thread is left.
     func isIdle() async -> Bool {
         await eventually(within: .seconds(30)) {
-            runtime.recordsInUse == 0 && runtime.openStreams == 0 && runtime.usedThreads == 0
+            runtime.rowsInUse == 0 && runtime.figures().streams.open == 0 && runtime.figures().streams.threads == 0
         }
     }
 }

@@ -87,7 +87,7 @@ struct ThreadStormTests {
         if Bool.random(using: &random) { runtime.end(nil, .shutdown) }
         for visitor in visitors { visitor.leaveOrHangUp(reset: false) }
         #expect(await stage.isIdle())
-        #expect(runtime.stuckStreams == 0)
+        #expect(runtime.figures().streams.stuck == 0)
         for (producer, entry) in zip(producers, entries) {
             #expect(producer.violations == [])
             #expect(entry.ledger.open == 0)

@@ -71,7 +71,7 @@ final class TrialTests {
         let refused = try reloader.reload()
         #expect(refused.refusals.count == 1 && refused.replaced == [])
         #expect(images.loads == ["a.so 1", "a.so 2"] && serving == 1)
-        #expect(refused.refusals[0].contains("a.so: 3 of its streams failed at once, and none succeeded"))
+        #expect(refused.refusals[0].contains("a.so: 3 of its streams failed immediately, and none succeeded"))
         put("3")
         #expect(try reloader.reload().replaced == ["a"])
         #expect(serving == 3)
@@ -98,8 +98,8 @@ final class TrialTests {
             visitor.hangUp()
         }
         stage.turn()
-        let entries = reloader.allEntries
-        #expect(entries.count == 1 && entries[0].ledger.opens == 4 && entries[0].ledger.open == 0)
+        let ledgers = reloader.figures().generations.flatMap(\.producers).map(\.ledger)
+        #expect(ledgers.map(\.opens) == [4] && ledgers.map(\.open) == [0])
     }
 
     @Test(
@@ -116,7 +116,7 @@ final class TrialTests {
             visitor.hangUp()
         }
         #expect(attend() != nil, "it is still on trial")
-        #expect(serving == 2 && reloader.standings[0].trial?.failures == 0)
+        #expect(serving == 2 && reloader.figures().generations[0].trial?.failures == 0)
     }
 
     @Test(
@@ -133,12 +133,12 @@ final class TrialTests {
         for number in 1...3 {
             let visitor = try subscribe()
             #expect(visitor.text == ["an event": frame("fine"), "a wait": "", "an end": finished][answer])
-            #expect(reloader.standings.first { $0.trial != nil }?.trial?.failures == number)
+            #expect(reloader.figures().generations.first { $0.trial != nil }?.trial?.failures == number)
             visitor.hangUp()
         }
         attend()
         #expect(serving == 1 && stage.log.contains("error: plugin rolled back"))
-        #expect(stage.runtime.keptRequestBytes == 0)
+        #expect(stage.runtime.figures().streams.keptRequestBytes == 0)
     }
 
     @Test("an open that breaks its contract is answered by the generation before, and counts if that opens")
@@ -156,8 +156,8 @@ final class TrialTests {
             visitor.hangUp()
         }
         attend()
-        #expect(serving == 1 && stage.streams.moved.isEmpty && stage.runtime.keptRequestBytes == 0)
-        #expect(reloader.allEntries.map(\.ledger.open) == [0])
+        #expect(serving == 1 && stage.streams.moved.isEmpty && stage.runtime.figures().streams.keptRequestBytes == 0)
+        #expect(reloader.figures().generations.flatMap(\.producers).map(\.ledger.open) == [0])
     }
 
     @Test(
@@ -184,7 +184,7 @@ final class TrialTests {
             #expect(stage.runtime.opened(token, .opened(headers: [])))
             stage.turn()
         }
-        #expect(stage.runtime.openStreams == 0 && stage.runtime.recordsInUse == 0)
+        #expect(stage.runtime.figures().streams.open == 0 && stage.runtime.rowsInUse == 0)
     }
 
     @Test("what was taken back is taken up by force, without a trial")
@@ -200,7 +200,7 @@ final class TrialTests {
         #expect(report.replaced == ["a"] && report.refusals.isEmpty)
         for _ in 0..<5 { try subscribe().hangUp() }
         attend()
-        #expect(!reloader.standings.contains { $0.trial != nil } && serving == 3)
+        #expect(!reloader.figures().generations.contains { $0.trial != nil } && serving == 3)
     }
 
     @Test("a success settles it: failures that follow are ordinary, and the old generation shuts down")
@@ -264,25 +264,25 @@ final class TrialTests {
     }
 
     @Test("what is on trial, how it stands, and what is held for it are told")
-    func standings() throws {
+    func figures() throws {
         put("1")
         _ = try reloader.reload()
-        let untried = reloader.standings
+        let untried = reloader.figures().generations
         #expect(untried.count == 1 && untried[0].trial == nil && untried[0].heldFor == nil)
         let start = stage.system.time
         put("2", steps: [.fail("oh")])
         _ = try reloader.reload()
         let visitor = try subscribe()
-        let standings = reloader.standings
-        #expect(standings.map(\.generation.number) == [2, 1])
+        let generations = reloader.figures().generations
+        #expect(generations.map(\.number) == [2, 1])
         #expect(
-            standings[0].trial
-                == Reloader.OnTrialStanding(failures: 1, failuresMax: 3, until: start + 10_000_000_000))
-        #expect(standings[0].heldFor == nil && standings[1].trial == nil && standings[1].heldFor == 2)
+            generations[0].trial
+                == TrialFigures(failures: 1, failuresMax: 3, until: start + 10_000_000_000))
+        #expect(generations[0].heldFor == nil && generations[1].trial == nil && generations[1].heldFor == 2)
         visitor.hangUp()
         stage.pass(milliseconds: 10_000)
         attend()
-        #expect(reloader.standings.map(\.generation.number) == [2] && reloader.standings[0].trial == nil)
+        #expect(reloader.figures().generations.map(\.number) == [2] && reloader.figures().generations[0].trial == nil)
     }
 
     @Test("another reload within the time: what it replaces is what would serve again")
@@ -318,7 +318,7 @@ final class TrialTests {
         stage.turn()
         attend()
         #expect(serving == 1 && stage.runtime.route(for: "/a")?.entry.generation.plugin == "z")
-        #expect(stage.log.contains("error: plugin not rolled back: another has taken what it needs"))
+        #expect(stage.log.contains("error: plugin not rolled back: another plugin now has its name or a route of it"))
         #expect(images.shutdowns == ["a.so 1"])
     }
 

@@ -18,7 +18,7 @@ struct LayerTests {
         "CommandOutput": [],
         "Files": ["CLinux", "CommandOutput", "SystemCalls"],
         "ForeignFunction": ["CFFI", "SystemCalls"],
-        "Locks": ["CLinux"],
+        "Locks": ["CLinux", "SystemCalls"],
         "Processes": ["CLinux", "CommandOutput", "SystemCalls"],
         "Settings": ["SystemCalls"],
         "SystemCalls": [],

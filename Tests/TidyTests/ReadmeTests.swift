@@ -52,7 +52,7 @@ struct ReadmeTests {
     @Test("it names each verb of the command")
     func verbs() throws {
         let command = try Repository.file("Sources/SluiceCommand/Sluice.swift").text
-        let hidden: Set = ["probe", "trial"]
+        let hidden: Set = ["probe", "scenario"]
         let verbs = command.matches(of: /(\w+)Command\.self/).map { $0.output.1.lowercased() }
         #expect(verbs.count > 5)
         let table = try Self.readme().text

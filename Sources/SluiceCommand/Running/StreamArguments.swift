@@ -14,8 +14,8 @@ struct StreamArguments {
     /// - Parameter words: `name=value` each.
     /// - Throws: for one that is not.
     init(_ words: [String], headers: [String]) throws(SettingError) {
-        values = try Self.fields(words, called: "a parameter is written name=value, as interval=0.5")
-        self.headers = try Self.fields(headers, called: "a header is written name=value, as accept-language=de")
+        values = try Self.fields(words, called: "a parameter is written name=value, such as interval=0.5")
+        self.headers = try Self.fields(headers, called: "a header is written name=value, such as accept-language=de")
     }
 
     private static func fields(_ words: [String], called rule: String) throws(SettingError) -> [StreamRequest.Field] {
@@ -48,7 +48,7 @@ struct StreamArguments {
     func request(to producer: PluginProducer, lastEventID: String?, body: [UInt8]?) throws -> StreamRequest {
         let description = producer.description
         if body != nil, !description.acceptsBody {
-            throw SettingError("--body: the producer \(description.name) takes none (it has no SLUICE_BODY)")
+            throw SettingError("--body: the producer \(description.name) accepts no body (it has no SLUICE_BODY)")
         }
         try check(against: producer)
         var (path, placed, query) = ("", [StreamRequest.Field](), values)

@@ -34,7 +34,7 @@ struct StreamRun {
         runtime.replaceRoutes(RouteTable([entry]))
         let printed = PrintedStream()
         try passSignals(to: printed)
-        guard runtime.start() else { throw CommandFailure("the system has no thread to give (ulimit -u?)") }
+        guard runtime.start() else { throw CommandFailure("no thread can be started (ulimit -u?)") }
         let token: StreamToken
         do throws(Overload) {
             token = try runtime.open(RouteMatch(entry: entry, values: []), request, answering: printed)
@@ -56,7 +56,7 @@ struct StreamRun {
                 }
             }
         }
-        guard isStarted else { throw CommandFailure("the system has no thread to give (ulimit -u?)") }
+        guard isStarted else { throw CommandFailure("no thread can be started (ulimit -u?)") }
     }
 
     /// Prints until the end of the stream.
@@ -121,6 +121,6 @@ struct StreamRun {
 
     /// - Returns: `false`.
     private func noteUnended() -> Bool {
-        !note("the producer \(producer.description.name) does not end its stream; not waiting any longer")
+        !note("the producer \(producer.description.name) does not end its stream; giving up")
     }
 }

@@ -4,11 +4,11 @@ import Logging
 import Synchronization
 import SystemCalls
 
-/// Writes down what a trial finds, each thing once, as soon as it is known.
-final class TrialReport: Sendable {
+/// Writes down what a scenario finds, each thing once, as soon as it is known.
+final class ScenarioReport: Sendable {
     private let descriptor: Int32
     private let written = Mutex<Set<String>>([])
-    /// A trial that finds the same defect in a thousand streams says so a few times.
+    /// A scenario that finds the same defect in a thousand streams says so a few times.
     private static let linesMax = 200
 
     /// - Throws: if the file can't be written.
@@ -17,7 +17,7 @@ final class TrialReport: Sendable {
         guard descriptor >= 0 else { throw CommandFailure("\(path): \(systemError())") }
     }
 
-    func write(_ line: TrialLine) {
+    func write(_ line: ScenarioLine) {
         let text = line.text
         let isNew = written.withLock { $0.count < Self.linesMax && $0.insert(text).inserted }
         if isNew { writeFully(Array((text + "\n").utf8), to: descriptor) }
@@ -34,7 +34,7 @@ final class TrialReport: Sendable {
     }
 
     private struct LogReader: LogHandler {
-        let report: TrialReport
+        let report: ScenarioReport
         var metadata: Logger.Metadata = [:]
         var logLevel = Logger.Level.warning
 
@@ -60,7 +60,7 @@ extension Finding {
             let error = metadata["error"] ?? ""
             // A producer that fails with a reason does what it may.
             guard
-                error.hasPrefix("the contract of sluice.h was broken") || error.contains("which is none of SLUICE_")
+                error.hasPrefix("the contract of sluice.h was broken") || error.contains("which is not one of SLUICE_")
                     || error.hasPrefix("host->")
             else { return nil }
             self.init(kind: .contract, text: "\(metadata["during"] ?? "next"): \(error)")
@@ -68,14 +68,14 @@ extension Finding {
             self.init(
                 kind: .blocking,
                 text:
-                    "\(metadata["function"] ?? "a call") took \(metadata["took_ms"] ?? "?") ms, and SLUICE_NONBLOCKING "
-                    + "promises less than 1"
+                    "\(metadata["function"] ?? "a call") took \(metadata["took_ms"] ?? "?") ms, but SLUICE_NONBLOCKING "
+                    + "promises less than 1 ms"
             )
         case _ where message.hasPrefix("producer does not return"):
             self.init(
                 kind: .blocking,
                 text:
-                    "\(metadata["function"] ?? "a call") does not return, and SLUICE_NONBLOCKING promises less "
+                    "\(metadata["function"] ?? "a call") does not return, but SLUICE_NONBLOCKING promises less "
                     + "than 1 ms"
             )
         case _ where message.hasPrefix("producer has ended a thread"):
@@ -86,7 +86,7 @@ extension Finding {
             self.init(
                 kind: .neverEnds,
                 text:
-                    "a stream that should have ended (\(metadata["reason"] ?? "unknown")) still runs after "
+                    "a stream that should have ended (\(metadata["reason"] ?? "unknown")) is still running after "
                     + "\(metadata["for_ms"] ?? "?") ms"
             )
         case _ where message.hasPrefix("host->") && message.contains("is over"):

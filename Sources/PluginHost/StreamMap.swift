@@ -1,9 +1,9 @@
 import ProducerInterface
 import Synchronization
 
-/// Something that some streams have, for a short part of their lives: a table with a lock for each part of it, so that streams
+/// Something that some streams have, for a short part of their lives: a map with a lock for each part of it, so that streams
 /// which open at the same time rarely wait for one another.
-final class StreamTable<Element: Sendable>: Sendable {
+final class StreamMap<Element: Sendable>: Sendable {
     private final class Part: Sendable {
         let elements = Mutex<[StreamToken: Element]>([:])
     }
@@ -52,13 +52,13 @@ final class StreamTable<Element: Sendable>: Sendable {
 }
 
 /// What streams hold only now and then, so that an idle one costs nothing here.
-enum StreamTables {
+enum StreamMaps {
     /// From the call of `open` to its answer.
-    static let opening = StreamTable<OpeningStream>()
+    static let opening = StreamMap<OpeningStream>()
     /// While `save` runs: what was handed to `host->save` so far, if anything.
-    static let saving = StreamTable<[UInt8]?>()
+    static let saving = StreamMap<[UInt8]?>()
     /// From `host->fail` to the error, or the close.
-    static let failure = StreamTable<String>()
+    static let failure = StreamMap<String>()
 
     /// Keeps what a live stream says through `host->fail`.
     static func keepFailure(_ text: String, of stream: StreamToken) {

@@ -1,20 +1,20 @@
 /// One way of trying a producer, in a process of its own.
-package enum CheckTrial: String, CaseIterable, Sendable {
+package enum Scenario: String, CaseIterable, Sendable {
     case events, moments, crowd, leaks, parameters, resume, reload, slow, late, shutdown
 
     /// What it does, for people.
     var title: String {
         switch self {
         case .events: "opens a stream and reads its events"
-        case .moments: "subscribers that leave at every moment, from several threads"
-        case .crowd: "as many streams at a time as it should bear"
-        case .leaks: "memory, descriptors and threads behind many streams"
+        case .moments: "subscribers that disconnect at any moment, from several threads"
+        case .crowd: "many concurrent streams"
+        case .leaks: "memory, descriptors and threads left behind by many streams"
         case .parameters: "every parameter at and beyond its bounds"
-        case .resume: "resuming behind each of several ids, and ids that are none"
-        case .reload: "a reload to itself, under open streams"
-        case .slow: "subscribers that hardly read, or not at all"
-        case .late: "calls that come after the end of their stream"
-        case .shutdown: "the end of the server, with open streams"
+        case .resume: "resuming after each of several IDs, and from IDs that it did not send"
+        case .reload: "a reload of the same plugin with open streams"
+        case .slow: "subscribers that read slowly, or not at all"
+        case .late: "calls after the end of their stream"
+        case .shutdown: "a shutdown of the server with open streams"
         }
     }
 
@@ -22,7 +22,7 @@ package enum CheckTrial: String, CaseIterable, Sendable {
     static let deadlineSeconds = 60
 }
 
-/// What a trial found.
+/// What a scenario found.
 struct Finding: Equatable, Encodable {
     /// What is wrong, in a word that a script can look for.
     enum Kind: String, Encodable {
@@ -36,14 +36,14 @@ struct Finding: Equatable, Encodable {
     let text: String
 }
 
-/// What a trial's process tells the one that started it: a line each, so that what was found before a crash is there.
-enum TrialLine: Equatable {
+/// What a scenario's process tells the one that started it: a line each, so that what was found before a crash is there.
+enum ScenarioLine: Equatable {
     case finding(Finding)
     /// Something measured, with its unit: "next, median" and "0.8 µs".
     case figure(name: String, value: String)
-    /// Why the trial does not apply to this producer.
+    /// Why the scenario does not apply to this producer.
     case skipped(String)
-    /// The trial came to its end.
+    /// The scenario came to its end.
     case done
 
     private static let separator: Character = "\t"
@@ -60,7 +60,7 @@ enum TrialLine: Equatable {
             .joined(separator: String(Self.separator))
     }
 
-    /// - Returns: `nil` for a line that no trial writes, such as one that a crash cut short.
+    /// - Returns: `nil` for a line that no scenario writes, such as one that a crash cut short.
     init?(_ text: some StringProtocol) {
         let words = String(text).split(separator: Self.separator, omittingEmptySubsequences: false).map(String.init)
         switch (words.first, words.count) {

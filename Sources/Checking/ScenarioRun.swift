@@ -6,25 +6,24 @@ import Processes
 import StreamLoop
 import SystemCalls
 
-/// One trial of one producer, in a process of its own: whatever happens there is a finding, and ends nothing else.
-struct TrialRun {
+/// One scenario of one producer, in a process of its own: whatever happens there is a finding, and ends nothing else.
+struct ScenarioRun {
     let file: String
     let producer: String
-    let trial: CheckTrial
+    let scenario: Scenario
     let seed: UInt64
-    /// What the trial's process is told beside that: values, and options.
+    /// What the scenario's process is told beside that: values, and options.
     let words: [String]
 
     struct Outcome {
         var findings: [Finding] = []
         var figures: [(name: String, value: String)] = []
         var skipped: String?
-        /// Milliseconds.
-        var duration: Int64 = 0
+        var durationMilliseconds: Int64 = 0
     }
 
-    /// Beyond its own deadline, for a process that a plugin keeps from ending itself. Seconds.
-    private static let grace: UInt32 = 5
+    /// Beyond its own deadline, for a process that a plugin keeps from ending itself.
+    private static let graceSeconds: UInt32 = 5
 
     /// A clock can't always tell a call that holds its thread from a machine that stands still: such a finding counts
     /// if it is there a second time. So does what may follow from it: streams on threads, which are few. What only the
@@ -38,7 +37,7 @@ struct TrialRun {
             [.blocking, .neverEnds, .hang].contains(found.kind) && !second.findings.contains { $0.kind == found.kind }
         }
         outcome.findings += second.findings.filter { !known.contains($0.kind) }
-        outcome.duration += second.duration
+        outcome.durationMilliseconds += second.durationMilliseconds
         return outcome
     }
 
@@ -47,20 +46,20 @@ struct TrialRun {
         let report = "\(scratch.path)/report"
         let start = monotonicNanoseconds()
         let program = SpawnedProgram(
-            ["/proc/self/exe", "trial", file, producer, trial.rawValue] + words
+            ["/proc/self/exe", "scenario", file, producer, scenario.rawValue] + words
                 + ["--report", report, "--seed", "\(seed)"],
             output: .kept)
         let isOver = Semaphore()
         _ = startThread(named: "sluice-watch", stackBytes: 512 * 1024) {
-            if !isOver.wait(seconds: CheckTrial.deadlineSeconds + Int(Self.grace)) { program.end() }
+            if !isOver.wait(seconds: Scenario.deadlineSeconds + Int(Self.graceSeconds)) { program.end() }
         }
         let ending = try program.run()
         isOver.post()
         var outcome = Outcome()
-        outcome.duration = (monotonicNanoseconds() - start) / 1_000_000
+        outcome.durationMilliseconds = (monotonicNanoseconds() - start) / 1_000_000
         var isDone = false
         for line in String(decoding: (try? contents(of: report)) ?? [], as: UTF8.self).split(separator: "\n") {
-            switch TrialLine(line) {
+            switch ScenarioLine(line) {
             case .finding(let finding)?: outcome.findings.append(finding)
             case .figure(let name, let value)?: outcome.figures.append((name, value))
             case .skipped(let why)?: outcome.skipped = why
@@ -85,9 +84,12 @@ struct TrialRun {
                 kind: .crash,
                 text:
                     "the process crashed (\(name[number] ?? "signal \(number)"))\(said); in a debugger: "
-                    + "gdb --args sluice trial \(file) \(producer) \(trial.rawValue) --seed \(seed)"
+                    + "gdb --args sluice scenario \(file) \(producer) \(scenario.rawValue) --seed \(seed)"
             )
         }
-        return Finding(kind: .crash, text: "the process ended (exit status \(ending.status))\(said)")
+        // A command that fails says so after its own name; what else ends the process is the plugin.
+        let what =
+            words.first?.hasPrefix("sluice: ") == true ? "the scenario failed" : "a call of the plugin ended the process"
+        return Finding(kind: .crash, text: "\(what) (exit status \(ending.status))\(said)")
     }
 }

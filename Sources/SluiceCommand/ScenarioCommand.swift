@@ -3,10 +3,10 @@ import Checking
 import CommandOutput
 import Settings
 
-/// What `sluice check` runs for each trial: not for people, unless a debugger shall show where a plugin fails.
-struct TrialCommand: ParsableCommand {
+/// What `sluice check` runs for each scenario: not for people, unless a debugger shall show where a plugin fails.
+struct ScenarioCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "trial", abstract: "Try a producer in one way, in this process.", shouldDisplay: false)
+        commandName: "scenario", abstract: "Try a producer in one way, in this process.", shouldDisplay: false)
 
     @Argument(help: ArgumentHelp("The plugin.", valueName: "file.so"))
     var file: String
@@ -15,7 +15,7 @@ struct TrialCommand: ParsableCommand {
     var producer: String
 
     @Argument(help: "What to do with it.")
-    var trial: String
+    var scenario: String
 
     @Argument(help: ArgumentHelp("Values of its parameters.", valueName: "name=value"))
     var values: [String] = []
@@ -23,7 +23,7 @@ struct TrialCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Where to write what was found.", valueName: "file"))
     var report = "/dev/stdout"
 
-    @Option(help: "What the random moments are made from.")
+    @Option(help: "Seed of the random moments.")
     var seed: UInt64 = 1
 
     @Option(help: ArgumentHelp("The configuration file.", valueName: "file"))
@@ -33,14 +33,14 @@ struct TrialCommand: ParsableCommand {
     var insecurePlugins = false
 
     func run() throws {
-        guard let kind = CheckTrial(rawValue: trial) else { throw UsageError("there is no trial '\(trial)'") }
+        guard let kind = Scenario(rawValue: scenario) else { throw UsageError("there is no scenario '\(scenario)'") }
         let sources = try SettingSources(
             flags: [SettingRows.server.insecurePlugins.name: "\(insecurePlugins)"], environment: [:],
             configurationPath: config)
-        let producerTrial = try ProducerTrial(
+        let producerScenario = try ProducerScenario(
             kind, of: producer, in: file, values: StreamArguments(values, headers: []).values,
             configuration: sources.file?.producers ?? [:], isInsecure: insecurePlugins, seed: seed,
             reportingTo: report)
-        try producerTrial.run()
+        try producerScenario.run()
     }
 }

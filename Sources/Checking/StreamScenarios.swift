@@ -8,11 +8,11 @@ import StreamRuntime
 import Synchronization
 import SystemCalls
 
-/// Trials of what happens to streams.
-struct StreamTrials {
-    let bench: TrialBench
+/// Scenarios of what happens to streams.
+struct StreamScenarios {
+    let bench: CheckBench
 
-    private var report: TrialReport { bench.report }
+    private var report: ScenarioReport { bench.report }
     func events() {
         guard let visitor = bench.openUsual() else { return }
         let (events, isOver) = visitor.events(50, within: 3000)
@@ -43,7 +43,7 @@ struct StreamTrials {
             bench.pause(milliseconds: Int.random(in: 0..<3, using: &random))
             return visitor.leave()
         }
-        guard case .stream? = visitor.answer(within: TrialBench.patience) else { return visitor.leave() }
+        guard case .stream? = visitor.answer(within: CheckBench.patienceSeconds) else { return visitor.leave() }
         if moment == 1 { return visitor.leave() }
         guard visitor.attach(bufferBytes: moment == 2 ? 2048 : nil) else { return }
         switch moment {
@@ -60,7 +60,7 @@ struct StreamTrials {
     func crowd() {
         let count = bench.crowd(1000)
         guard let request = try? bench.request() else { return _ = bench.openUsual() }
-        let visitors = Mutex<[TrialVisitor]>([])
+        let visitors = Mutex<[CheckVisitor]>([])
         concurrently(Array(0..<4), threads: 4) { [self] _ in
             for _ in 0..<count / 4 {
                 guard case .stream(let visitor) = bench.open(request) else { return }
@@ -73,7 +73,7 @@ struct StreamTrials {
             if case .late = visitor.read(within: 5000) { silent += 1 }
         }
         report.measured("streams at a time", "\(all.count)")
-        if silent > 0 { report.found(.hang, "\(silent) of \(all.count) streams did not even begin within 5 s") }
+        if silent > 0 { report.found(.hang, "\(silent) of \(all.count) streams did not begin within 5 s") }
         for visitor in all { visitor.hangUp() }
         bench.settle()
         bench.judgeTimes()
@@ -92,7 +92,7 @@ struct StreamTrials {
         for round in 0..<12 {
             var opened = 0
             for _ in 0..<count / 20 {
-                let visitors = (0..<20).compactMap { _ -> TrialVisitor? in bench.openUsual() }
+                let visitors = (0..<20).compactMap { _ -> CheckVisitor? in bench.openUsual() }
                 guard !visitors.isEmpty else { return }
                 opened += visitors.count
                 bench.pause(milliseconds: 4)
@@ -141,7 +141,7 @@ struct StreamTrials {
 
     func late() {
         for _ in 0..<bench.crowd(60) / 20 {
-            let visitors = (0..<20).compactMap { _ -> TrialVisitor? in bench.openUsual() }
+            let visitors = (0..<20).compactMap { _ -> CheckVisitor? in bench.openUsual() }
             guard visitors.count == 20 else { return }
             for visitor in visitors { _ = visitor.events(1, within: 10) }
             for visitor in visitors { visitor.hangUp() }
@@ -152,7 +152,7 @@ struct StreamTrials {
     }
 
     func endOfServer() {
-        let visitors = (0..<bench.crowd(40)).compactMap { _ -> TrialVisitor? in bench.openUsual() }
+        let visitors = (0..<bench.crowd(40)).compactMap { _ -> CheckVisitor? in bench.openUsual() }
         guard !visitors.isEmpty else { return }
         for visitor in visitors.prefix(10) { _ = visitor.events(1, within: 20) }
         bench.runtime.end(nil, .shutdown)
@@ -161,8 +161,8 @@ struct StreamTrials {
         bench.settle()
         // On another thread, as the plugin's shutdown may be one that never returns.
         _ = startThread(named: "sluice-shutdown", stackBytes: 512 * 1024) { [bench] in bench.generation.retire() }
-        if !bench.hasShutDown.wait(seconds: TrialBench.patience) {
-            report.found(.hang, "the plugin's shutdown did not return within \(TrialBench.patience) s")
+        if !bench.hasShutDown.wait(seconds: CheckBench.patienceSeconds) {
+            report.found(.hang, "the plugin's shutdown did not return within \(CheckBench.patienceSeconds) s")
         }
     }
 }
@@ -177,7 +177,7 @@ private struct Footprint {
 
     init() {
         let heap = mallinfo2()
-        bytes = Int(heap.uordblks) + Int(heap.hblkhd) - CallbackFigures.functions.bytes
+        bytes = Int(heap.uordblks) + Int(heap.hblkhd) - FunctionFigures.current.bytes
         descriptors = Self.entries(of: "/proc/self/fd")
         threads = Self.entries(of: "/proc/self/task")
     }

@@ -10,10 +10,10 @@ import StreamLoop
 import StreamRuntime
 import SystemCalls
 
-/// A runtime with one plugin under trial, in the trial's own process.
-final class TrialBench: @unchecked Sendable {
-    // Unchecked: `random` is used by the trial's own thread only; the rest may be used from any.
-    let report: TrialReport
+/// A runtime with the plugin that is checked, in the process of one scenario.
+final class CheckBench: @unchecked Sendable {
+    // Unchecked: `random` is used by the scenario's own thread only; the rest may be used from any.
+    let report: ScenarioReport
     let runtime: Runtime
     let producer: TimedProducer
     let entry: ProducerEntry
@@ -25,15 +25,15 @@ final class TrialBench: @unchecked Sendable {
     let hasShutDown = Semaphore()
     private let given: [String: String]
 
-    /// How long a stream may take to open, or to end. Seconds.
-    static let patience = 5
-    /// So long may a call of a producer that promises not to block take, nine times of ten. Nanoseconds.
+    /// How long a stream may take to open, or to end.
+    static let patienceSeconds = 5
+    /// So long may a call of a producer that promises not to block take, nine times of ten.
     static let callNanosecondsMax: Int64 = 1_000_000
     static let callsMin = 20
 
     init(
         plugin: LoadedPlugin, loader: PluginLoader, producer name: String, given: [String: String], seed: UInt64,
-        report: TrialReport, adjust: (inout Limits) -> Void = { _ in }
+        report: ScenarioReport, adjust: (inout Limits) -> Void = { _ in }
     ) throws(CommandFailure) {
         guard let found = plugin.producers.first(where: { $0.description.name == name }) else {
             throw CommandFailure("\(plugin.file) has no producer '\(name)'")
@@ -52,7 +52,7 @@ final class TrialBench: @unchecked Sendable {
         producer = TimedProducer(found)
         entry = ProducerEntry(producer: producer, generation: generation)
         runtime.replaceRoutes(RouteTable([entry]))
-        guard runtime.start() else { throw CommandFailure("the system has no thread to give (ulimit -u?)") }
+        guard runtime.start() else { throw CommandFailure("no thread can be started (ulimit -u?)") }
         self.plugin = plugin
         self.loader = loader
         self.given = given
@@ -109,12 +109,12 @@ final class TrialBench: @unchecked Sendable {
 
     // MARK: Streams
 
-    func visitor(_ request: StreamRequest) throws(Overload) -> TrialVisitor {
-        try TrialVisitor(RouteMatch(entry: entry, values: []), request, of: runtime)
+    func visitor(_ request: StreamRequest) throws(Overload) -> CheckVisitor {
+        try CheckVisitor(RouteMatch(entry: entry, values: []), request, of: runtime)
     }
 
     enum Opened {
-        case stream(TrialVisitor)
+        case stream(CheckVisitor)
         case ended
         case rejected(String)
         /// It has been reported.
@@ -123,17 +123,17 @@ final class TrialBench: @unchecked Sendable {
 
     /// Opens a stream as a subscriber would, up to its connection.
     func open(_ request: StreamRequest, bufferBytes: Int32? = nil) -> Opened {
-        let visitor: TrialVisitor
+        let visitor: CheckVisitor
         do throws(Overload) {
             visitor = try self.visitor(request)
         } catch {
             report.found(.neverEnds, "no more streams can be opened (\(error.limit)): earlier ones were not closed")
             return .failed
         }
-        switch visitor.answer(within: Self.patience) {
+        switch visitor.answer(within: Self.patienceSeconds) {
         case .stream?:
             guard visitor.attach(bufferBytes: bufferBytes) else {
-                report.found(.leak, "no more descriptors can be had")
+                report.found(.leak, "no more descriptors are available")
                 return .failed
             }
             return .stream(visitor)
@@ -142,19 +142,19 @@ final class TrialBench: @unchecked Sendable {
         case .failed?, .unavailable?: return .failed
         case nil:
             visitor.leave()
-            report.found(.hang, "open did not answer within \(Self.patience) s")
+            report.found(.hang, "open did not answer within \(Self.patienceSeconds) s")
             return .failed
         }
     }
 
     /// Opens one stream with the usual values, or reports that there is none to be had.
-    func openUsual(lastEventID: String? = nil) -> TrialVisitor? {
+    func openUsual(lastEventID: String? = nil) -> CheckVisitor? {
         let request: StreamRequest
         do throws(ParameterFault) {
             request = try self.request(lastEventID: lastEventID)
         } catch {
             report.found(
-                .unopened, "\(error.parameter): expected \(error.expected); give a value, as \(error.parameter)=…")
+                .unopened, "\(error.parameter): expected \(error.expected); give a value, such as \(error.parameter)=…")
             return nil
         }
         switch open(request) {
@@ -171,16 +171,18 @@ final class TrialBench: @unchecked Sendable {
 
     /// Waits until every stream has ended, and tells of those that did not.
     func settle() {
-        guard !runtime.waitUntilIdle(deadline: monotonicNanoseconds() + Int64(Self.patience) * 1_000_000_000) else {
+        guard !runtime.waitUntilIdle(deadline: monotonicNanoseconds() + Int64(Self.patienceSeconds) * 1_000_000_000)
+        else {
             let ledger = entry.ledger
             if ledger.opens != ledger.closes {
-                report.found(.neverEnds, "\(ledger.opens) streams were opened and \(ledger.closes) closed")
+                report.found(.neverEnds, "\(ledger.opens) streams were opened, but \(ledger.closes) closed")
             }
             return
         }
         report.found(
             .neverEnds,
-            "\(runtime.openStreams) streams still run \(Self.patience) s after their subscribers have left")
+            "\(runtime.figures().streams.open) streams are still running \(Self.patienceSeconds) s after their subscribers left"
+        )
     }
 
     func pause(milliseconds: Int) { usleep(UInt32(milliseconds * 1000)) }
@@ -196,7 +198,7 @@ final class TrialBench: @unchecked Sendable {
                 report.found(
                     .blocking,
                     "\(function.rawValue) takes \(Self.microseconds(summary.median)) (every tenth call more than "
-                        + "\(Self.microseconds(summary.ninth))), and SLUICE_NONBLOCKING promises less than 1 ms"
+                        + "\(Self.microseconds(summary.ninth))), but SLUICE_NONBLOCKING promises less than 1 ms"
                 )
             }
         }

@@ -6,8 +6,8 @@ import StreamRuntime
 import Synchronization
 import SystemCalls
 
-/// A subscriber of a stream under trial, with a connection of its own. For one thread.
-final class TrialVisitor: OpenAnswering, @unchecked Sendable {
+/// A subscriber of a stream that is checked, with a connection of its own. For one thread.
+final class CheckVisitor: OpenAnswering, @unchecked Sendable {
     // Unchecked: the answer, which comes from any thread, is behind the lock; the rest is for one thread at a time.
     private let answered = Mutex<OpenAnswer?>(nil)
     private let arrived = Semaphore()

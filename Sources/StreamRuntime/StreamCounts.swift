@@ -1,9 +1,9 @@
 import Locks
-import ProducerInterface
 import Synchronization
+import SystemCalls
 
-/// How many of what there are, over all loops; any thread.
-final class Census: Sendable {
+/// How many streams there are over all loops, what they take, and how much of it they may take; any thread.
+final class StreamCounts: Sendable {
     private let maxStreams: Atomic<Int>
     private let maxThreads: Atomic<Int>
     private let maxKeptBytes: Atomic<Int>
@@ -15,7 +15,7 @@ final class Census: Sendable {
     private let stuck = Atomic<Int>(0)
     private let refused = Atomic<Int>(0)
     private let evicted = Atomic<Int>(0)
-    private let hanging = Mutex(Hanging())
+    let hangingCalls = HangingCalls()
     private let idle = Condition()
 
     init(limits: Limits) {
@@ -39,13 +39,14 @@ final class Census: Sendable {
     var stackBytes: Int { stackSize.load(ordering: .relaxed) }
     var maxScheduledCalls: Int { maxScheduled.load(ordering: .relaxed) }
 
+    var figures: StreamFigures {
+        StreamFigures(
+            open: openStreams, stuck: stuck.load(ordering: .relaxed), threads: threads.load(ordering: .relaxed),
+            refusedRequests: refused.load(ordering: .relaxed), keptRequestBytes: keptBytes.load(ordering: .relaxed))
+    }
+
     /// Streams from before their `open` to after their `close`.
     var openStreams: Int { streams.load(ordering: .acquiring) }
-    var usedThreads: Int { threads.load(ordering: .relaxed) }
-    /// Streams that should have ended, but whose producer still runs.
-    var stuckStreams: Int { stuck.load(ordering: .relaxed) }
-    /// Requests that a limit turned away.
-    var refusedRequests: Int { refused.load(ordering: .relaxed) }
 
     /// Takes a place for a stream: one of a subscriber's own, one that a subscriber joins with, or the stream of a hub.
     func takeStream() -> Bool {
@@ -70,9 +71,6 @@ final class Census: Sendable {
 
     func threadIsFree() { threads.subtract(1, ordering: .relaxed) }
 
-    /// What the requests of resumable streams take, which are kept for as long as these live.
-    var keptRequestBytes: Int { keptBytes.load(ordering: .relaxed) }
-
     func takeKeptBytes(_ count: Int) -> Bool {
         if keptBytes.add(count, ordering: .relaxed).newValue <= maxKeptBytes.load(ordering: .relaxed) { return true }
         freeKeptBytes(count)
@@ -89,39 +87,13 @@ final class Census: Sendable {
     func countEvicted() { evicted.add(1, ordering: .relaxed) }
     func countRefused() { refused.add(1, ordering: .relaxed) }
 
-    // MARK: Calls that hang
-
-    private struct Hanging {
-        var calls: [HangingCall] = []
-        var tell: @Sendable ([HangingCall]) -> Void = { _ in }
-    }
-
-    func hangs(_ call: HangingCall) { changeHanging { $0.append(call) } }
-
-    func noLongerHangs(_ stream: StreamToken) { changeHanging { $0.removeAll { $0.stream == stream } } }
-
-    /// What is told is told in its order.
-    private func changeHanging(_ change: (inout [HangingCall]) -> Void) {
-        hanging.withLock { hanging in
-            let before = hanging.calls.count
-            change(&hanging.calls)
-            if hanging.calls.count != before { hanging.tell(hanging.calls) }
-        }
-    }
-
-    var hangingCalls: [HangingCall] { hanging.withLock { $0.calls } }
-
-    func observeHangingCalls(_ tell: @escaping @Sendable ([HangingCall]) -> Void) {
-        hanging.withLock { $0.tell = tell }
-    }
-
     /// A loop has no stream and no connection left.
     func loopIsIdle() { idle.withLock { idle.broadcast() } }
 
     /// Blocks the caller until the condition holds, which is looked at whenever a loop became idle.
-    /// - Parameter deadline: monotonic nanoseconds.
     /// - Returns: whether it holds.
-    func wait(until deadline: Int64, for isReached: () -> Bool, now: () -> Int64) -> Bool {
+    func wait(until deadline: MonotonicNanoseconds, for isReached: () -> Bool, now: () -> MonotonicNanoseconds) -> Bool
+    {
         idle.withLock {
             while !isReached() {
                 if now() >= deadline { return false }

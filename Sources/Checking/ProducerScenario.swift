@@ -5,11 +5,11 @@ package import ProducerInterface
 import StreamLoop
 import StreamRuntime
 
-/// One trial of one producer in this process, which ends with it.
-package struct ProducerTrial {
-    private let trial: CheckTrial
-    private let bench: TrialBench
-    private let report: TrialReport
+/// One scenario of one producer in this process, which ends with it.
+package struct ProducerScenario {
+    private let scenario: Scenario
+    private let bench: CheckBench
+    private let report: ScenarioReport
 
     /// Loads the plugin; from now on a watch ends the process when its time is over.
     /// - Parameters:
@@ -19,10 +19,10 @@ package struct ProducerTrial {
     ///   - path: the file for what is found.
     /// - Throws: if that can't be written, or the plugin can't be loaded or has no such producer.
     package init(
-        _ trial: CheckTrial, of producer: String, in file: String, values: [StreamRequest.Field],
+        _ scenario: Scenario, of producer: String, in file: String, values: [StreamRequest.Field],
         configuration: [String: [String: String]], isInsecure: Bool, seed: UInt64, reportingTo path: String
     ) throws(CommandFailure) {
-        let report = try TrialReport(path: path)
+        let report = try ScenarioReport(path: path)
         Self.watch(report)
         let loader = PluginLoader(
             settings: PluginLoader.Settings(isInsecure: isInsecure, configuration: configuration),
@@ -33,28 +33,28 @@ package struct ProducerTrial {
         } catch {
             throw CommandFailure("\(error)")
         }
-        bench = try TrialBench(
+        bench = try CheckBench(
             plugin: plugin, loader: loader, producer: producer,
             given: Dictionary(values.map { ($0.name, $0.value) }) { $1 }, seed: seed, report: report
         ) { limits in
-            if trial == .slow { limits.writeDeadline = 1_000_000_000 }
+            if scenario == .slow { limits.writeDeadline = 1_000_000_000 }
         }
-        self.trial = trial
+        self.scenario = scenario
         self.report = report
     }
 
     package func run() throws(CommandFailure) -> Never {
-        switch trial {
-        case .events: StreamTrials(bench: bench).events()
-        case .moments: StreamTrials(bench: bench).moments()
-        case .crowd: StreamTrials(bench: bench).crowd()
-        case .leaks: StreamTrials(bench: bench).leaks()
-        case .parameters: RequestTrials(bench: bench).parameters()
-        case .resume: RequestTrials(bench: bench).resume()
-        case .reload: try RequestTrials(bench: bench).reload()
-        case .slow: StreamTrials(bench: bench).slow()
-        case .late: StreamTrials(bench: bench).late()
-        case .shutdown: StreamTrials(bench: bench).endOfServer()
+        switch scenario {
+        case .events: StreamScenarios(bench: bench).events()
+        case .moments: StreamScenarios(bench: bench).moments()
+        case .crowd: StreamScenarios(bench: bench).crowd()
+        case .leaks: StreamScenarios(bench: bench).leaks()
+        case .parameters: RequestScenarios(bench: bench).parameters()
+        case .resume: RequestScenarios(bench: bench).resume()
+        case .reload: try RequestScenarios(bench: bench).reload()
+        case .slow: StreamScenarios(bench: bench).slow()
+        case .late: StreamScenarios(bench: bench).late()
+        case .shutdown: StreamScenarios(bench: bench).endOfServer()
         }
         // What the plugin was told off for last.
         HostLog.drain()
@@ -64,10 +64,10 @@ package struct ProducerTrial {
     }
 
     /// A plugin that hangs ends its own process only.
-    private static func watch(_ report: TrialReport) {
+    private static func watch(_ report: ScenarioReport) {
         _ = startThread(named: "sluice-watch", stackBytes: 512 * 1024) {
-            sleep(UInt32(CheckTrial.deadlineSeconds))
-            report.found(.hang, "the trial was not over after \(CheckTrial.deadlineSeconds) s")
+            sleep(UInt32(Scenario.deadlineSeconds))
+            report.found(.hang, "the scenario did not finish within \(Scenario.deadlineSeconds) s")
             _exit(1)
         }
     }

@@ -5,11 +5,11 @@ import Testing
 
 @testable import StreamRuntime
 
-@Suite("A survey of the streams")
-struct SurveyTests {
-    private func survey(_ runtime: Runtime, turn: () -> Void) -> StreamSurvey? {
-        let found = Mutex<StreamSurvey?>(nil)
-        runtime.survey(holdersMax: 2) { survey in found.withLock { $0 = survey } }
+@Suite("What streams are open")
+struct OpenStreamsTests {
+    private func openStreams(_ runtime: Runtime, turn: () -> Void) -> OpenStreams? {
+        let found = Mutex<OpenStreams?>(nil)
+        runtime.gatherOpenStreams(holdersMax: 2) { streams in found.withLock { $0 = streams } }
         turn()
         return found.withLock { $0 }
     }
@@ -29,17 +29,17 @@ struct SurveyTests {
         }
         visitors.append(try stage.open(stage.entry(FakeProducer(), new)))
         stage.turn()
-        let survey = try #require(survey(stage.runtime) { stage.turn() })
-        let share = survey.share(of: old)
+        let open = try #require(openStreams(stage.runtime) { stage.turn() })
+        let share = open.of(old)
         #expect(share.streams == 3 && share.subscribers == 3)
         #expect(share.holders.map(\.stream) == visitors[..<2].map(\.token))
-        #expect(share.holders.map { $0.ageNanoseconds / 1_000_000_000 } == [3, 2])
+        #expect(share.holders.map { $0.age / 1_000_000_000 } == [3, 2])
         #expect(share.holders.first?.producer == "old")
-        #expect(survey.share(of: new).streams == 1)
+        #expect(open.of(new).streams == 1)
         for visitor in visitors[..<3] { visitor.hangUp() }
         visitors[3].leave()
         stage.turn()
-        #expect(self.survey(stage.runtime) { stage.turn() }?.share(of: old) == StreamSurvey.Share())
+        #expect(openStreams(stage.runtime) { stage.turn() }?.of(old) == GenerationStreams())
     }
 
     @Test("one that opens has its age, and one whose subscriber has left is nobody's any more")
@@ -53,10 +53,10 @@ struct SurveyTests {
         let closing = try stage.subscribe(closes)
         closing.hangUp()
         stage.pass(milliseconds: 3000)
-        let survey = try #require(survey(stage.runtime) { stage.turn() })
-        let first = survey.share(of: opens.generation)
-        #expect(first.subscribers == 1 && first.holders.map { $0.ageNanoseconds / 1_000_000_000 } == [3])
-        let second = survey.share(of: closes.generation)
+        let open = try #require(openStreams(stage.runtime) { stage.turn() })
+        let first = open.of(opens.generation)
+        #expect(first.subscribers == 1 && first.holders.map { $0.age / 1_000_000_000 } == [3])
+        let second = open.of(closes.generation)
         #expect(second.streams == 1 && second.subscribers == 0)
         #expect(second.holders.map(\.peer) == [nil] && second.holders.map(\.isShared) == [false])
         opening.leave()
@@ -70,7 +70,7 @@ struct SurveyTests {
         let stage = HubStage(loops: 3)
         let entry = stage.entry(FakeProducer(isShared: true))
         let visitors = try (0..<7).map { _ in try stage.join(entry) }
-        let share = try #require(survey(stage.runtime) { stage.turn() }).share(of: entry.generation)
+        let share = try #require(openStreams(stage.runtime) { stage.turn() }).of(entry.generation)
         #expect(share.streams == 1 && share.subscribers == 7 && share.holders.map(\.isShared) == [true])
         for visitor in visitors { stage.runtime.leave(visitor.token) }
         stage.turn()
@@ -82,12 +82,12 @@ struct SurveyTests {
         let entry = stage.entry(FakeProducer())
         let visitors = try (0..<5000).map { _ in try stage.open(entry) }
         stage.turn()
-        let found = Mutex<StreamSurvey?>(nil)
-        stage.runtime.survey { survey in found.withLock { $0 = survey } }
+        let found = Mutex<OpenStreams?>(nil)
+        stage.runtime.gatherOpenStreams { streams in found.withLock { $0 = streams } }
         stage.turn(1)
         #expect(found.withLock { $0 } == nil)
         stage.turn(1)
-        #expect(found.withLock { $0 }?.share(of: entry.generation).streams == 5000)
+        #expect(found.withLock { $0 }?.of(entry.generation).streams == 5000)
         for visitor in visitors { visitor.leave() }
         stage.turn()
     }

@@ -7,11 +7,11 @@ import StreamRuntime
 import Synchronization
 import SystemCalls
 
-/// Trials of what requests may say: parameters and ids; and of a reload, which asks for a stream by its id, too.
-struct RequestTrials {
-    let bench: TrialBench
+/// Scenarios of what requests may say: parameters and ids; and of a reload, which asks for a stream by its id, too.
+struct RequestScenarios {
+    let bench: CheckBench
 
-    private var report: TrialReport { bench.report }
+    private var report: ScenarioReport { bench.report }
     /// Values at and beyond what a parameter can hold; which of them a producer takes is its own affair, but none may
     /// harm it.
     private static func boundaries(of parameter: Signature.Parameter) -> [String] {
@@ -42,7 +42,7 @@ struct RequestTrials {
 
     func parameters() {
         let parameters = bench.producer.plugin.signature.parameters
-        guard !parameters.isEmpty else { return report.write(.skipped("it has none")) }
+        guard !parameters.isEmpty else { return report.write(.skipped("it has no parameters")) }
         var opensUsually = false
         if let usual = try? bench.request(), case .stream(let visitor) = bench.open(usual) {
             visitor.hangUp()
@@ -81,7 +81,7 @@ struct RequestTrials {
     ]
 
     func resume() {
-        guard bench.description.isResumable else { return report.write(.skipped("it does not say SLUICE_RESUMABLE")) }
+        guard bench.description.isResumable else { return report.write(.skipped("it is not SLUICE_RESUMABLE")) }
         guard let first = bench.openUsual() else { return }
         let seen = first.events(12, within: 4000).0.compactMap(\.id)
         first.hangUp()
@@ -92,7 +92,7 @@ struct RequestTrials {
                 continue
             }
             if let next = again.events(1, within: 4000).0.first?.id, next != seen[place + 1] {
-                report.found(.resume, "behind the id '\(id)' came '\(next)', and not '\(seen[place + 1])' as before")
+                report.found(.resume, "after the id '\(id)' came '\(next)' instead of '\(seen[place + 1])' as before")
             }
             again.hangUp()
         }
@@ -117,12 +117,14 @@ struct RequestTrials {
             return report.found(.reload, "it is not served after it was loaded a second time")
         }
         guard let request = try? bench.request() else { return _ = bench.openUsual() }
-        let visitors = (0..<bench.crowd(8)).compactMap { _ -> TrialVisitor? in
-            guard let visitor = try? TrialVisitor(RouteMatch(entry: match, values: []), request, of: bench.runtime)
+        let visitors = (0..<bench.crowd(8)).compactMap { _ -> CheckVisitor? in
+            guard let visitor = try? CheckVisitor(RouteMatch(entry: match, values: []), request, of: bench.runtime)
             else {
                 return nil
             }
-            guard case .stream? = visitor.answer(within: TrialBench.patience), visitor.attach() else { return nil }
+            guard case .stream? = visitor.answer(within: CheckBench.patienceSeconds), visitor.attach() else {
+                return nil
+            }
             return visitor
         }
         guard !visitors.isEmpty else {
@@ -146,7 +148,7 @@ struct RequestTrials {
         judgeReload(ids, cut: cut.count)
         for visitor in visitors { visitor.hangUp() }
         bench.settle()
-        _ = reloader.retireAll(deadline: monotonicNanoseconds() + Int64(TrialBench.patience) * 1_000_000_000)
+        _ = reloader.retireAll(deadline: monotonicNanoseconds() + Int64(CheckBench.patienceSeconds) * 1_000_000_000)
     }
 
     private func judgeReload(_ ids: [[String]], cut: Int) {

@@ -1,0 +1,113 @@
+package import ProducerInterface
+import Synchronization
+package import SystemCalls
+
+/// A generation at one moment: it serves, or its last streams continue.
+package struct GenerationFigures: Sendable {
+    package let image: LoadedImage
+    /// Counts from 1 for each plugin.
+    package let number: Int
+    package let loadedAt: MonotonicNanoseconds
+    /// When it was retired, and why; `nil` for one that serves.
+    package let retired: (at: MonotonicNanoseconds, reason: CloseReason)?
+    /// It replaced another a moment ago, and is taken back if its streams fail; `nil` once that is decided.
+    package let trial: TrialFigures?
+    /// The number of the generation on trial that it would serve again in place of.
+    package let heldFor: Int?
+    package let openStreams: Int
+    /// `nil` if the loops were not asked, or one did not answer in time.
+    package let streams: GenerationStreams?
+    package let producers: [ProducerFigures]
+}
+
+/// A generation on trial.
+package struct TrialFigures: Sendable, Equatable {
+    /// Streams that failed so far, and with how many it is taken back.
+    package let failures: Int
+    package let failuresMax: Int
+    package let until: MonotonicNanoseconds
+}
+
+/// A producer of one generation.
+package struct ProducerFigures: Sendable {
+    package let description: ProducerDescription
+    package let ledger: ProducerEntry.Ledger
+    /// Subscribers of shared streams that have left, by reason; those that never happened are left out.
+    package let leaves: [CloseReason: Int]
+    /// Events that streams accepted while they changed over, and left to their successors, which make them again.
+    package let supersededEvents: Int
+    package let callbacks: CallbackCounts
+
+    init(_ entry: ProducerEntry) {
+        description = entry.description
+        ledger = entry.ledger
+        leaves = entry.leavesByReason
+        supersededEvents = entry.supersededEvents
+        callbacks = entry.producer.callbackCounts
+    }
+}
+
+/// The generations of a moment. Their figures can be asked for even when they have been shut down since.
+package struct GenerationList: Sendable {
+    fileprivate struct Row: Sendable {
+        let serving: ServingGeneration
+        let retired: (at: MonotonicNanoseconds, reason: CloseReason)?
+        let trial: TrialFigures?
+        let heldFor: Int?
+    }
+
+    fileprivate let rows: [Row]
+    let past: [PastLedger]
+
+    package init() { self.init(rows: [], past: []) }
+
+    fileprivate init(rows: [Row], past: [PastLedger]) {
+        self.rows = rows
+        self.past = past
+    }
+
+    func figures(_ streams: OpenStreams?) -> [GenerationFigures] {
+        rows.map { row in
+            let generation = row.serving.generation
+            return GenerationFigures(
+                image: row.serving.image, number: generation.number, loadedAt: row.serving.since, retired: row.retired,
+                trial: row.trial, heldFor: row.heldFor, openStreams: generation.liveStreams,
+                streams: streams?.of(generation),
+                producers: row.serving.entries.map { ProducerFigures($0) })
+        }
+    }
+}
+
+extension Reloader {
+    /// What serves, in the order of the files, and then what drains or is held, the oldest first.
+    package var generations: GenerationList {
+        state.withLock { state in
+            state.forgetShutDown()
+            let trials = Array(state.trials.values)
+            let serving = state.serving.sorted { $0.key < $1.key }.map { GenerationList.Row($0.value, nil, trials) }
+            let retired = state.retired.map { GenerationList.Row($0.serving, ($0.since, $0.reason), trials) }
+            return GenerationList(
+                rows: serving + retired, past: state.past.sorted { $0.key < $1.key }.map(\.value))
+        }
+    }
+
+    /// The figures of all generations that there are, and of the streams of all.
+    package func figures(waiting seconds: Int = 0) -> RuntimeFigures {
+        runtime.figures(of: generations, waiting: seconds)
+    }
+}
+
+extension GenerationList.Row {
+    fileprivate init(
+        _ serving: ServingGeneration, _ retired: (at: MonotonicNanoseconds, reason: CloseReason)?,
+        _ trials: [GenerationOnTrial]
+    ) {
+        let own = trials.first { $0.candidate.generation === serving.generation }
+        let trial = serving.generation.trial.flatMap { trial in
+            own.map { TrialFigures(failures: trial.failureCount, failuresMax: trial.failuresMax, until: $0.until) }
+        }
+        self.init(
+            serving: serving, retired: retired, trial: trial,
+            heldFor: trials.first { $0.fallback.generation === serving.generation }?.candidate.generation.number)
+    }
+}

@@ -1,0 +1,138 @@
+import Locks
+package import ProducerInterface
+import StreamLoop
+import Synchronization
+package import SystemCalls
+
+/// The open streams of one generation.
+package struct GenerationStreams: Sendable, Equatable {
+    /// Between their open and their close; a shared one counts once.
+    package var streams = 0
+    package var subscribers = 0
+    /// The oldest first; a few.
+    package var holders: [StreamHolder] = []
+}
+
+/// A stream that keeps its generation from being over.
+package struct StreamHolder: Sendable, Equatable {
+    package let stream: StreamToken
+    package let producer: String
+    package let isShared: Bool
+    /// `nil` for a shared stream, and for one whose subscriber has left.
+    package let peer: String?
+    /// Since its open was called, or has answered.
+    package let age: Nanoseconds
+}
+
+/// What streams are open at a moment, by the generation whose code they run.
+struct OpenStreams: Sendable {
+    private var shares: [ObjectIdentifier: GenerationStreams] = [:]
+
+    func of(_ generation: Generation) -> GenerationStreams {
+        shares[ObjectIdentifier(generation)] ?? GenerationStreams()
+    }
+
+    mutating func add(_ other: [ObjectIdentifier: GenerationStreams], holdersMax: Int) {
+        for (generation, share) in other {
+            var sum = shares[generation] ?? GenerationStreams()
+            sum.streams += share.streams
+            sum.subscribers += share.subscribers
+            sum.holders = Array(
+                (sum.holders + share.holders).sorted { $0.age > $1.age }.prefix(holdersMax))
+            shares[generation] = sum
+        }
+    }
+}
+
+extension Runtime {
+    /// Asks each loop for its streams, a few thousand at a time, so that no stream waits for it.
+    /// - Parameters:
+    ///   - holdersMax: so many of the oldest streams of each generation are named.
+    ///   - done: called once, on a loop's thread.
+    func gatherOpenStreams(holdersMax: Int = 3, _ done: @escaping @Sendable (OpenStreams) -> Void) {
+        let gathering = OpenStreamsGathering(loops: loops.count, holdersMax: holdersMax, done: done)
+        for streams in loops { streams.loop.post { gathering.look(at: streams, from: 1) } }
+    }
+
+    /// Any thread but the loops'.
+    /// - Returns: `nil` if a loop, which a producer holds up, has not answered by then.
+    func openStreams(waiting seconds: Int) -> OpenStreams? {
+        let answer = OpenStreamsAnswer()
+        gatherOpenStreams { answer.take($0) }
+        return answer.wait(seconds: seconds)
+    }
+}
+
+/// Where the answer comes in, if it does so in time.
+private final class OpenStreamsAnswer: Sendable {
+    private let streams = Mutex<OpenStreams?>(nil)
+    private let isThere = Semaphore()
+
+    func take(_ streams: OpenStreams) {
+        self.streams.withLock { $0 = streams }
+        isThere.post()
+    }
+
+    func wait(seconds: Int) -> OpenStreams? {
+        _ = isThere.wait(seconds: seconds)
+        return streams.withLock { $0 }
+    }
+}
+
+/// Adds up what the loops say.
+private final class OpenStreamsGathering: Sendable {
+    private let holdersMax: Int
+    private let done: @Sendable (OpenStreams) -> Void
+    private let state: Mutex<(streams: OpenStreams, missing: Int)>
+
+    init(loops: Int, holdersMax: Int, done: @escaping @Sendable (OpenStreams) -> Void) {
+        self.holdersMax = holdersMax
+        self.done = done
+        state = Mutex((OpenStreams(), loops))
+    }
+
+    private static let rowsPerTurn: UInt32 = 4096
+
+    func look(at streams: LoopStreams, from start: UInt32) {
+        let end = max(1, min(streams.table.end, start + Self.rowsPerTurn))
+        var shares: [ObjectIdentifier: GenerationStreams] = [:]
+        for slot in start..<max(start, end) { count(slot, of: streams, in: &shares) }
+        guard end < streams.table.end else { return add(shares, isLast: true) }
+        add(shares, isLast: false)
+        streams.loop.post { self.look(at: streams, from: end) }
+    }
+
+    private func count(
+        _ slot: UInt32, of streams: LoopStreams, in shares: inout [ObjectIdentifier: GenerationStreams]
+    ) {
+        let (row, loop) = (streams.table[slot], streams.loop)
+        guard let entry = row.pointee.entry, !row.pointee.isOver else { return }
+        var share = shares[ObjectIdentifier(entry.generation)] ?? GenerationStreams()
+        defer { shares[ObjectIdentifier(entry.generation)] = share }
+        if row.pointee.connection.link != .none { share.subscribers += 1 }
+        guard row.pointee.role != .hubSubscriber else { return }
+        share.streams += 1
+        let age = loop.now - row.pointee.since
+        if share.holders.count == holdersMax {
+            guard let youngest = share.holders.last, age > youngest.age else { return }
+            share.holders.removeLast()
+        }
+        let descriptor = row.pointee.connection.descriptor
+        var peer = descriptor >= 0 ? loop.system.peerName(of: descriptor) : nil
+        if row.pointee.connection.link == .waiting { peer = row.pointee.opening?.peer }
+        let holder = StreamHolder(
+            stream: streams.token(slot), producer: entry.description.name,
+            isShared: row.pointee.role == .hubStream, peer: peer, age: age)
+        let place = share.holders.firstIndex { $0.age < age } ?? share.holders.count
+        share.holders.insert(holder, at: place)
+    }
+
+    private func add(_ shares: [ObjectIdentifier: GenerationStreams], isLast: Bool) {
+        let whole = state.withLock { state -> OpenStreams? in
+            state.streams.add(shares, holdersMax: holdersMax)
+            if isLast { state.missing -= 1 }
+            return state.missing == 0 ? state.streams : nil
+        }
+        if let whole { done(whole) }
+    }
+}
