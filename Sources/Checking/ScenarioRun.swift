@@ -89,7 +89,8 @@ struct ScenarioRun {
         }
         // A command that fails says so after its own name; what else ends the process is the plugin.
         let what =
-            words.first?.hasPrefix("sluice: ") == true ? "the scenario failed" : "a call of the plugin ended the process"
+            words.first?.hasPrefix("sluice: ") == true
+            ? "the scenario failed" : "a call of the plugin ended the process"
         return Finding(kind: .crash, text: "\(what) (exit status \(ending.status))\(said)")
     }
 }

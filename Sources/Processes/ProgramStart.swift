@@ -2,7 +2,8 @@ import CLinux
 import Glibc
 import SystemCalls
 
-/// How a program is started: as from a shell, whatever this process blocks or ignores, and with nothing to read; posix_spawn(3).
+/// How a program is started, by posix_spawn(3): as from a shell, whatever this process blocks or ignores, and with
+/// nothing to read.
 package struct ProgramStart: Sendable {
     /// What a descriptor of the program is.
     package enum Descriptor: Sendable {

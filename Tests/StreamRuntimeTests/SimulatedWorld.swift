@@ -36,7 +36,8 @@ extension SimulatedWorld {
     /// Lets time pass on all loops alike, from timer to timer.
     func pass(_ nanoseconds: Int64) { stage.pass(nanoseconds: nanoseconds, turns: 1) }
 
-    /// Takes random steps, and then brings all to its end: nothing may be left, and each generation was told what its producers were.
+    /// Takes random steps, and then brings all to its end: nothing may be left, and each generation was told what its
+    /// producers were.
     /// - Parameters:
     ///   - steps: at least so many.
     ///   - most: not more, though something has not happened yet.

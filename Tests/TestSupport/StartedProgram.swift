@@ -10,7 +10,8 @@ package final class StartedProgram: Sendable {
         let process = try start.start()
         pid = process
         startThread { [end] in
-            // Looks first and reaps under the lock, so that a signal never meets a number that was given to somebody else.
+            // Looks first and reaps under the lock, so that a signal never meets a number that was given to somebody
+            // else.
             ProgramEnd.wait(for: process)
             end.update { $0 = .reap(process) }
         }
