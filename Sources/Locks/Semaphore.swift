@@ -3,7 +3,7 @@ import Glibc
 
 /// A counting semaphore of the C library: `post` never blocks.
 ///
-/// `@unchecked Sendable`: sem_overview(7) makes every operation safe from any thread; the memory is freed by the last holder.
+/// `@unchecked Sendable`: every operation is safe from any thread (sem_overview(7)); the last owner frees the memory.
 package final class Semaphore: @unchecked Sendable {
     private let semaphore: UnsafeMutablePointer<sem_t>
 
@@ -25,10 +25,10 @@ package final class Semaphore: @unchecked Sendable {
         while sem_wait(semaphore) != 0, errno == EINTR {}
     }
 
-    /// - Returns: `false` if nothing was posted within so many seconds.
+    /// - Returns: `false` if nothing was posted within this many seconds.
     package func wait(seconds: Int) -> Bool { wait(nanoseconds: Int64(seconds) * 1_000_000_000) }
 
-    /// - Returns: `false` if nothing was posted within so long.
+    /// - Returns: `false` if nothing was posted within this time.
     package func wait(nanoseconds: Int64) -> Bool {
         var deadline = timespec()
         clock_gettime(CLOCK_REALTIME, &deadline)
