@@ -8,6 +8,7 @@
 #include <linux/futex.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdint.h>
@@ -157,6 +158,19 @@ static inline void sluice_futex_wait(const void *_Nonnull word, uint32_t value, 
 static inline void sluice_futex_wake(const void *_Nonnull word, int count)
 {
     syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
+}
+
+/** sem_clockwait(3): <semaphore.h> declares it with _GNU_SOURCE only, which Swift's importer does not define. */
+extern int sem_clockwait(sem_t *_Nonnull semaphore, clockid_t clock, const struct timespec *_Nonnull deadline);
+
+/**
+ * Waits for a post, or until the deadline, in nanoseconds of the monotonic clock: setting the date neither shortens nor
+ * prolongs the wait. Returns 0, or -1 with errno.
+ */
+static inline int sluice_sem_wait_until(sem_t *_Nonnull semaphore, int64_t deadline)
+{
+    struct timespec time = {deadline / 1000000000, deadline % 1000000000};
+    return sem_clockwait(semaphore, CLOCK_MONOTONIC, &time);
 }
 
 /** For a loop that waits for another core: gives the core's shared parts to its other thread for a moment. */

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+package import SystemCalls
 
 /// A counting semaphore of the C library: `post` never blocks.
 ///
@@ -29,13 +30,9 @@ package final class Semaphore: @unchecked Sendable {
     package func wait(seconds: Int) -> Bool { wait(nanoseconds: Int64(seconds) * 1_000_000_000) }
 
     /// - Returns: `false` if nothing was posted within this time.
-    package func wait(nanoseconds: Int64) -> Bool {
-        var deadline = timespec()
-        clock_gettime(CLOCK_REALTIME, &deadline)
-        let end = deadline.tv_nsec + Int(nanoseconds)
-        deadline.tv_sec += end / 1_000_000_000
-        deadline.tv_nsec = end % 1_000_000_000
-        while sem_timedwait(semaphore, &deadline) != 0 {
+    package func wait(nanoseconds: Nanoseconds) -> Bool {
+        let deadline = monotonicNanoseconds() + nanoseconds
+        while sluice_sem_wait_until(semaphore, deadline) != 0 {
             guard errno == EINTR else { return false }
         }
         return true
