@@ -5,7 +5,7 @@
 
 _Thread_local struct sluice_call_record sluice_own_call_record;
 
-/* All that were ever made, the newest first: so that who looks for lost memory finds them. */
+/* Every record that was made, newest first. The list keeps them reachable, so that leak checkers do not report them. */
 struct kept_callee {
     struct kept_callee *next;
     struct sluice_callee callee;

@@ -14,7 +14,7 @@ struct sluice_code {
     _Atomic(uint64_t) generation;
 };
 
-/* The newest first. Nothing is ever taken out: a signal handler may be anywhere in it. */
+/* Newest first. Nothing is ever removed: a signal handler may be reading any part of the list. */
 static struct sluice_code *_Atomic codes;
 
 struct sluice_code *sluice_code_add(
@@ -56,14 +56,14 @@ struct sluice_code_place sluice_code_at(uintptr_t address)
     return (struct sluice_code_place){code->plugin, code->file, generation, address - code->image};
 }
 
-/* So far a stack is searched. Bytes. */
+/* SEARCHED: how much of a stack is searched, in bytes. PIECE: how many words are read at a time. */
 enum { SEARCHED = 64 * 1024, PIECE = 128 };
 
 struct sluice_code_place sluice_code_on_stack(uintptr_t stack, const char *plugin)
 {
     uintptr_t words[PIECE];
     for (uintptr_t at = stack & ~(uintptr_t)7; at - stack < SEARCHED || at < stack; at += sizeof words) {
-        /* Copied by the kernel, as nobody knows where the stack ends. */
+        /* The kernel copies, because it is not known where the stack ends. */
         struct iovec to = {words, sizeof words}, from = {(void *)at, sizeof words};
         ssize_t bytes = process_vm_readv(getpid(), &to, 1, &from, 1, 0);
         if (bytes <= 0)

@@ -16,9 +16,9 @@
 
 struct fatal {
     int number;
-    /* The thread that it comes to has done something wrong, unless somebody has sent it. */
+    /* The thread that gets the signal has caused it, unless the signal was sent. */
     bool is_own;
-    /* On its return the thread does the same again. */
+    /* After the handler returns, the thread does the same thing again. */
     bool repeats;
     const char *name, *cause;
 };
@@ -41,7 +41,7 @@ static const struct fatal fatal[] = {
     {SIGPWR, false, false, "SIGPWR", "signal without a handler"},
     {SIGSTKFLT, false, false, "SIGSTKFLT", "signal without a handler"},
 };
-/* timer_create(2), for one, sends those of real time, and they all end a process. */
+/* Real-time signals, which timer_create(2) sends, for example. By default, each of them ends the process. */
 static const struct fatal realtime = {0, false, false, NULL, "signal without a handler"};
 enum { FATAL_COUNT = sizeof fatal / sizeof *fatal };
 
@@ -49,14 +49,14 @@ static struct sigaction former[NSIG];
 static pid_t server;
 static int log_descriptor;
 static bool log_is_json;
-/* The thread that dies; 0: none. */
+/* The thread that is dying; 0: none. */
 static _Atomic(pid_t) dying;
 
-/* Lowest address of the calling thread's stack, and of the guard below it; 0: the thread is not one of the host's. */
+/* Lowest address of the calling thread's stack, and of the guard below it; 0: not one of the host's threads. */
 static _Thread_local uintptr_t stack_lowest __attribute__((tls_model("initial-exec")));
 static _Thread_local uintptr_t guard_lowest __attribute__((tls_model("initial-exec")));
 
-/* What the thread was at when the signal came. */
+/* Where the thread was when the signal came. */
 struct moment {
     uintptr_t instruction, stack;
 };
@@ -74,7 +74,7 @@ static struct moment moment_of(const void *context)
 #endif
 }
 
-/* A frame that is larger than the guard may reach beyond it. */
+/* A frame that is larger than the guard can reach beyond it. */
 enum { BEYOND_GUARD = 1 << 20, SLACK = 16 * 1024 };
 
 static bool is_overflow(int number, uintptr_t address, struct moment moment)
@@ -85,7 +85,7 @@ static bool is_overflow(int number, uintptr_t address, struct moment moment)
         && moment.stack < stack_lowest + SLACK && moment.stack + BEYOND_GUARD >= guard_lowest;
 }
 
-/* Of a reader that takes nothing, the process is not the prisoner. */
+/* Gives up if the reader of the log takes nothing for a second: the process must be able to end. */
 static void write_out(const struct line *line)
 {
     for (size_t done = 0; done < line->length;) {
@@ -112,7 +112,8 @@ static void tell(const struct fatal *signal, int number, const siginfo_t *info, 
     if (signal->is_own && !is_sent) {
         is_in_call = sluice_call_read(sluice_call_record_here(), &call) && call.callee;
         place = sluice_code_at(moment.instruction);
-        /* Of a library that the plugin calls. A thread of the host's that is in no call has only what calls before have left there. */
+        /* The signal came in a library that the plugin calls. The stack of a host thread that is in no call is not
+           searched: it only has what earlier calls have left there. */
         if (!place.plugin && (is_in_call || stack_lowest == 0))
             place = sluice_code_on_stack(moment.stack, is_in_call ? call.callee->plugin : NULL);
     }
@@ -162,13 +163,13 @@ static void die(int number, siginfo_t *info, void *context)
         if (fatal[index].number == number)
             told = &fatal[index];
     if (getpid() != server) {
-        /* A child that a plugin has made: the server lives. */
+        /* A child process that a plugin has forked: the server lives. */
         sigaction(number, &former[number], NULL);
     } else if (atomic_compare_exchange_strong(&dying, &first, thread)) {
         tell(told, number, info, context);
         sigaction(number, &former[number], NULL);
     } else if (first != thread) {
-        /* Another is about to end the process. */
+        /* Another thread is about to end the process. */
         while (true)
             pause();
     } else {
@@ -182,7 +183,7 @@ static void die(int number, siginfo_t *info, void *context)
 static void watch(int number, const struct sigaction *action)
 {
     sigaction(number, NULL, &former[number]);
-    /* Who has started the server wants it so. */
+    /* The process that started the server wants the signal to be ignored. */
     if (former[number].sa_handler != SIG_IGN)
         sigaction(number, action, NULL);
 }
@@ -203,7 +204,7 @@ void sluice_death_watch(int descriptor, bool json)
         watch(number, &action);
 }
 
-/* What a handler takes that was there before, too: Swift's writes a back trace. */
+/* Enough for the handler that was there before, too: Swift's writes a backtrace. */
 enum { SECOND_STACK = 128 * 1024 };
 
 static pthread_key_t second_stacks;
@@ -236,7 +237,7 @@ void sluice_death_prepare_thread(void)
     stack_t present;
     if (!has_second_stacks || sigaltstack(NULL, &present) != 0 || !(present.ss_flags & SS_DISABLE))
         return;
-    /* Its pages are only there once they are used. */
+    /* Its pages are only allocated once they are used. */
     void *memory = mmap(NULL, SECOND_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED)
         return;

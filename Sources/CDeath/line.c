@@ -27,7 +27,7 @@ static void put_digits(struct line *line, uint64_t number, unsigned base, int le
         put(line, digits[--count]);
 }
 
-/* As JSON escapes; quotes and backslashes only where the text is quoted. What is not UTF-8 stays as it is. */
+/* Escapes as in JSON; quotes and backslashes only where the text is quoted. Bytes that are not UTF-8 stay unchanged. */
 static void put_escaped(struct line *line, const char *text, bool quotes)
 {
     for (; *text; text++) {
@@ -43,8 +43,8 @@ static void put_escaped(struct line *line, const char *text, bool quotes)
     }
 }
 
-/* UTC, to the millisecond. The C library's own functions may take locks. The days of the civil calendar: H. Hinnant,
-   "chrono-Compatible Low-Level Date Algorithms". */
+/* UTC, to the millisecond. The C library's own functions may take locks. Days are converted to dates as in H.
+   Hinnant, "chrono-Compatible Low-Level Date Algorithms". */
 static void put_time(struct line *line, int64_t seconds, long nanoseconds)
 {
     uint64_t days = (uint64_t)seconds / 86400 + 719468, rest = (uint64_t)seconds % 86400;

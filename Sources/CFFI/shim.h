@@ -1,5 +1,5 @@
-// libffi, and what Swift cannot see of it: its type descriptions are mutable C globals, which Swift 6 refuses as shared mutable
-// state. libffi itself writes only to descriptions of structs, which these are not, so sharing their addresses is safe.
+// libffi, and access to its type descriptions: these are mutable C globals, which Swift 6 rejects as shared mutable
+// state. libffi only writes to descriptions of structs, and these are not, so sharing their addresses is safe.
 #ifndef SLUICE_CFFI_SHIM_H
 #define SLUICE_CFFI_SHIM_H
 #include <ffi.h>

@@ -1,6 +1,6 @@
 /*
- * SIGHUP and SIGUSR1 end a process that has no handler for them yet. The launcher has blocked them for a server; from here on they are
- * noted. Blocking alone would not do: what Swift's runtime makes of the main thread waits with an empty mask.
+ * SIGHUP and SIGUSR1 end a process that has no handler for them yet. The launcher blocks them for a server; from here
+ * on they are noted. Blocking alone is not enough: Swift's runtime makes the main thread wait with an empty mask.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "CStart.h"
@@ -19,7 +19,7 @@ static void note(int number)
             noted[i] = 1;
 }
 
-/* Before main, and before there is another thread. */
+/* Runs before main, and before there is another thread. */
 __attribute__((constructor)) static void start(void)
 {
     sigset_t blocked, none;

@@ -90,7 +90,8 @@ struct ScenarioRun {
         }
         // A command that fails prints its name first. In all other cases, the plugin ended the process.
         let what =
-            words.first?.hasPrefix("sluice: ") == true ? "the scenario failed" : "a call of the plugin ended the process"
+            words.first?.hasPrefix("sluice: ") == true
+            ? "the scenario failed" : "a call of the plugin ended the process"
         return Finding(kind: .crash, text: "\(what) (exit status \(ending.status))\(said)")
     }
 }

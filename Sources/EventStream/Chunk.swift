@@ -1,13 +1,14 @@
-/// A chunk of an HTTP/1.1 message (RFC 9112, section 7.1) that holds one frame: its size as eight hexadecimal digits, CRLF, the frame, CRLF.
+/// A chunk of an HTTP/1.1 message (RFC 9112, section 7.1) with one frame: its size as eight hexadecimal digits, CRLF,
+/// the frame, CRLF.
 ///
-/// The size may have leading zeros, so its place can be kept free until the frame is there; and whoever sends the frame otherwise than in
-/// chunks finds it without looking for its end.
+/// The size may have leading zeros, so its place can be kept free until the frame is there. Code that does not send
+/// chunks finds the frame without looking for its end.
 package enum Chunk {
     package static let headCount = 10
     static let tailCount = 2
-    /// What a chunk has beside what is in it. Bytes.
+    /// What a chunk adds to its content. Bytes.
     package static let overhead = headCount + tailCount
-    /// What fits into the digits.
+    /// The largest size that fits into the digits.
     package static let sizeMax = Int(UInt32.max)
 
     @inline(__always)
@@ -20,7 +21,7 @@ package enum Chunk {
     @inline(__always)
     static func writeTail(to target: UnsafeMutableRawPointer) { target.storeBytes(of: lineEnd, as: UInt16.self) }
 
-    /// How much the chunk holds whose head is here.
+    /// The size of the content of the chunk whose head is here.
     static func size(at head: UnsafeRawPointer) -> Int {
         var size = 0
         for index in 0..<8 {
@@ -32,7 +33,8 @@ package enum Chunk {
 
     private static let lineEnd = (0x0A0D as UInt16).littleEndian
 
-    /// Eight digits, the first one in the highest byte: each byte gets its four bits, and then all become letters at once.
+    /// Eight digits, the first one in the highest byte: each byte gets its four bits, and then all become characters at
+    /// once.
     @inline(__always)
     private static func digits(_ number: UInt32) -> UInt64 {
         var nibbles = UInt64(number)

@@ -1,6 +1,6 @@
-/// Why an event can't be sent: the rule that it breaks.
+/// Why an event cannot be sent: the rule that it breaks.
 package enum EncodingFault: Error, Sendable, Equatable {
-    /// The fields that hold text.
+    /// The fields that contain text.
     package enum Field: String, Sendable, CaseIterable {
         case data, type, id, comment
     }
@@ -9,7 +9,7 @@ package enum EncodingFault: Error, Sendable, Equatable {
     case empty
     /// A CR or LF would begin a new field on the wire.
     case newline(Field)
-    /// A client ignores an id that holds one (WHATWG HTML 9.2.6).
+    /// A client ignores an id that contains a NUL (WHATWG HTML 9.2.6).
     case nul(Field)
     /// The first byte, counted from 0, that belongs to no well-formed sequence (Unicode, table 3-7).
     case invalidUTF8(Field, offset: Int)

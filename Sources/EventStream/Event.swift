@@ -1,4 +1,4 @@
-/// An event that owns its fields: what a parser found, or what is to be encoded.
+/// An event that owns its fields: one that was parsed, or one to encode.
 package struct Event: Sendable, Hashable {
     /// Its lines joined by LF; `nil`: no data line, so that nothing is dispatched.
     package var data: String?
@@ -22,7 +22,7 @@ package struct Event: Sendable, Hashable {
 }
 
 extension Event {
-    /// Lends its fields for the time of one call.
+    /// Lends its fields to one call of `body`.
     package func withFields<Result>(_ body: (EventFields) -> Result) -> Result {
         var bytes: [UInt8] = []
         func keep(_ text: String?) -> Range<Int>? {
@@ -49,7 +49,7 @@ extension Event {
 }
 
 extension EventEncoder {
-    /// As `encode` of the event's fields.
+    /// The same as `encode` of the event's fields.
     package func encode(_ event: Event, into frames: inout FrameBuffer) throws(EncodingFault) {
         let fault = event.withFields { fields -> EncodingFault? in
             do throws(EncodingFault) {

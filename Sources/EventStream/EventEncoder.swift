@@ -1,8 +1,8 @@
 /// Turns the fields of an event into a frame: the bytes that are sent (WHATWG HTML 9.2.6, in the order event, id,
-/// retry, comment, data; one space behind each colon; LF; one blank line).
+/// retry, comment, data; one space after each colon; LF; one blank line).
 ///
-/// Data and comments are split at CR, LF and CRLF, so a text that ends with a line end has an empty last line. What
-/// would not reach a client as it was given is refused.
+/// Data and comments are split at CR, LF and CRLF, so a text that ends with a line end has an empty last line. Fields
+/// that would not reach a client unchanged are rejected.
 package struct EventEncoder: Sendable {
     /// The most that data, type, id and comment may hold together, in bytes.
     package var maximumEventBytes: Int
@@ -12,7 +12,7 @@ package struct EventEncoder: Sendable {
     }
 
     /// Appends one frame and counts it.
-    /// - Throws: the rule that the event breaks; `frames` then holds what it held before.
+    /// - Throws: the rule that the event breaks; `frames` is then unchanged.
     package func encode(_ fields: EventFields, into frames: inout FrameBuffer) throws(EncodingFault) {
         let start = frames.beginFrame()
         var idAt = start
@@ -59,7 +59,7 @@ package struct EventEncoder: Sendable {
         FieldLines.writeBlankLine(to: &frames)
     }
 
-    /// One field after the other, as a sum of absurd lengths could overflow.
+    /// One field after the other, because a sum of absurd lengths could overflow.
     @inline(__always)
     private func take(_ text: UnsafeRawBufferPointer, from room: inout Int) throws(EncodingFault) {
         guard text.count <= room else { throw .tooLong(limit: maximumEventBytes) }

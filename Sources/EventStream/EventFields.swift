@@ -1,8 +1,8 @@
-/// The fields of one event, borrowed: the bytes stay their owner's until its next call, so a value of this type never
+/// The fields of one event, borrowed: the bytes are valid until their owner's next call, so a value of this type never
 /// outlives the call that it was made for.
 ///
-/// One is made for each event, in another module: so it can be inlined there, and holds plain words (optional buffers are
-/// copied byte by byte). Without `@usableFromInline` on the type, nothing of it is inlined elsewhere.
+/// One is made for each event, in another module: so it can be inlined there, and contains plain words (optional
+/// buffers are copied byte by byte). Without `@usableFromInline` on the type, nothing of it is inlined elsewhere.
 @usableFromInline package struct EventFields {
     /// `nil` means no data line at all; empty means one empty data line.
     @inlinable package var data: UnsafeRawBufferPointer? {
@@ -37,7 +37,7 @@
         commentText = Text(nil)
     }
 
-    /// A buffer that may be absent; an empty one has an address all the same.
+    /// A buffer that may be absent; an empty one still has an address.
     @usableFromInline struct Text {
         @usableFromInline var start: UnsafeRawPointer?
         @usableFromInline var count: Int

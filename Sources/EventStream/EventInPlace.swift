@@ -1,11 +1,12 @@
 extension EventEncoder {
     /// Appends one frame whose texts are written straight into it, for a caller that has them in pieces. What the
-    /// closures append must not hold a line end, a NUL, or ill-formed UTF-8: `OneLine` and `JSONLine` write such text.
+    /// closures append must not contain a line end, a NUL, or ill-formed UTF-8: `OneLineText` and `JSONLine` write such
+    /// text.
     /// - Parameters:
-    ///   - type: appends the type, or answers `false` for none.
-    ///   - id: likewise. An id that is the host's own, or too long to come back, is left out.
+    ///   - type: appends the type, or returns `false` for none.
+    ///   - id: likewise. An id that is the host's own, or too long to be sent back, is left out.
     ///   - data: appends the one line of data.
-    /// - Throws: `tooLong`; `frames` then holds what it held before.
+    /// - Throws: `tooLong`; `frames` is then unchanged.
     package func encode(
         type: (inout FrameBuffer) -> Bool, id: (inout FrameBuffer) -> Bool, data: (inout FrameBuffer) -> Void,
         into frames: inout FrameBuffer

@@ -1,18 +1,18 @@
-/// The client's side: reads an event stream as WHATWG HTML 9.2.6 says, in pieces of any size.
+/// The client's side: parses an event stream as WHATWG HTML 9.2.6 specifies it, in pieces of any size.
 ///
-/// For tests and for the command's own looking at streams; it sets no limit to the length of a line or an event.
+/// For tests, and for the command itself; it sets no limit to the length of a line or an event.
 package struct EventParser: Sendable {
     /// What `feed` returns.
     package enum Reporting: Sendable {
         /// What an EventSource dispatches: events with data; their id is the last event id, "" if there was none.
         case events
-        /// Every block that held a field or a comment, with what it held; the id, too, is this block's own.
+        /// Every block with a field or a comment, and what it contained; the id, too, is this block's own.
         case blocks
     }
 
-    /// As of the last block that is complete; "" at first.
+    /// As of the last complete block; "" at first.
     package private(set) var lastEventID = ""
-    /// The last one that the server asked for.
+    /// The last one that the server has sent.
     package private(set) var retryMilliseconds: Int64?
 
     private let reporting: Reporting
@@ -26,8 +26,8 @@ package struct EventParser: Sendable {
         self.reporting = reporting
     }
 
-    /// Takes the next bytes of the stream, and returns what they complete. What follows the last blank line stays until more
-    /// comes; at the end of the stream it is to be dropped.
+    /// Takes the next bytes of the stream, and returns what they complete. Bytes after the last blank line are kept
+    /// until more arrive; at the end of the stream, they must be dropped.
     package mutating func feed(_ bytes: some Sequence<UInt8>) -> [Event] {
         var found: [Event] = []
         for byte in bytes {
@@ -56,7 +56,7 @@ package struct EventParser: Sendable {
         return nil
     }
 
-    /// A line that begins with a colon has the field "": a comment.
+    /// A line that begins with a colon has the field name "": it is a comment.
     private mutating func take(_ value: String, ofField name: String) {
         switch name {
         case "": block.comment = block.comment.map { $0 + "\n" + value } ?? value

@@ -17,7 +17,7 @@ struct LineStart {
         return count
     }
 
-    /// The same behind the LF that ends the line before.
+    /// The same, after the LF that ends the previous line.
     @inline(__always)
     func storeAfterLineFeed(at target: UnsafeMutableRawPointer) -> Int {
         target.storeBytes(of: (word << 8 | 0x0A).littleEndian, as: UInt64.self)
@@ -27,7 +27,7 @@ struct LineStart {
 
 /// Writes the lines of an event's fields into a frame.
 enum FieldLines {
-    /// What a line needs beside its text: its start, its LF, and what `PlainText` and `LineStart` may overwrite.
+    /// What a line needs besides its text: its start, its LF, and what `PlainText` and `LineStart` may overwrite.
     private static var lineRoom: Int { 8 + 1 + PlainText.slack }
 
     /// Writes the data: each line of the text, ended by CR, LF or CRLF, becomes a line of the field. Inlined, because
@@ -46,7 +46,7 @@ enum FieldLines {
         try writeField(.comment, text, of: .comment, splits: true, to: &frames)
     }
 
-    /// Writes a field of one line, which must hold neither a line end nor NUL.
+    /// Writes a field of one line, which must contain neither a line end nor NUL.
     static func writeLine(
         _ start: LineStart, _ text: UnsafeRawBufferPointer, of field: EncodingFault.Field, to frames: inout FrameBuffer
     ) throws(EncodingFault) {
@@ -80,7 +80,7 @@ enum FieldLines {
         frames.commit(1)
     }
 
-    /// One pass that checks, finds line ends and copies. On a fault, part of the field has been written.
+    /// Checks, finds line ends and copies in one pass. On a fault, part of the field has been written.
     @inline(__always)
     private static func writeField(
         _ start: LineStart, _ text: UnsafeRawBufferPointer, of field: EncodingFault.Field, splits: Bool,
@@ -126,7 +126,7 @@ enum FieldLines {
         frames.commit(written &+ 1)
     }
 
-    /// Writes a line whose text `write` appends; none if it answers `false`.
+    /// Writes a line whose text `write` appends; none if it returns `false`.
     /// - Returns: the length of the text.
     static func writeLine(
         _ start: LineStart, to frames: inout FrameBuffer, _ write: (inout FrameBuffer) -> Bool

@@ -1,6 +1,6 @@
-/// Encoded frames, one behind the other, in memory that is reused: the one place that an event's bytes are copied to.
+/// Encoded frames, one after the other, in memory that is reused: the only place that an event's bytes are copied to.
 ///
-/// Not thread-safe; lives on one loop, or behind a lock.
+/// Not thread-safe; belongs to one loop, or has a lock.
 package struct FrameBuffer: ~Copyable {
     /// The memory; the first `count` bytes are frames.
     package private(set) var base: UnsafeMutableRawPointer
@@ -12,7 +12,7 @@ package struct FrameBuffer: ~Copyable {
     package let isChunked: Bool
     /// Whether `marks` says where each frame is: for frames that are kept and found again.
     package var isMarked = false
-    /// All offsets into the memory, and what stands at them.
+    /// All offsets into the memory, and what is there.
     private var places = FramePlaces()
 
     package init(capacity: Int, isChunked: Bool = false) {
@@ -29,7 +29,7 @@ package struct FrameBuffer: ~Copyable {
     /// The frames, valid until the next mutation.
     package var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base, count: count) }
 
-    /// Makes room for `extra` more bytes and returns where they go; `commit` says how many were written.
+    /// Makes room for `extra` more bytes and returns their address; `commit` sets how many were written.
     @inline(__always)
     package mutating func reserve(_ extra: Int) -> UnsafeMutableRawPointer {
         if capacity - count < extra { grow(extra) }
@@ -54,10 +54,10 @@ package struct FrameBuffer: ~Copyable {
         places.newestID.map { UnsafeRawBufferPointer(start: base + $0.lowerBound, count: $0.count) }
     }
 
-    /// The newest reconnection time that a producer gave in what is held here, in milliseconds; -1: none did.
+    /// The newest reconnection time that a producer gave in these frames, in milliseconds; -1: none.
     package var newestRetryMilliseconds: Int64 { places.newestRetryMilliseconds }
 
-    /// Appends what another buffer holds: frames, marks, and which id and which reconnection time are the newest.
+    /// Appends the content of another buffer: frames, marks, and the newest id and reconnection time.
     package mutating func append(framesOf other: borrowing FrameBuffer) {
         precondition(isChunked == other.isChunked, "frames are chunks, or they are not")
         places.append(other.places, movedBy: count)
@@ -83,7 +83,7 @@ package struct FrameBuffer: ~Copyable {
     // MARK: Frames
 
     /// Begins a frame, whose bytes are appended from here on; `endFrame` or `cancelFrame` must follow.
-    /// - Returns: where they begin.
+    /// - Returns: the offset of its first byte.
     @inline(__always)
     package mutating func beginFrame() -> Int {
         if isChunked {
@@ -103,7 +103,7 @@ package struct FrameBuffer: ~Copyable {
         count &+= Chunk.tailCount
     }
 
-    /// The same for an event of a producer's.
+    /// The same for an event of a producer.
     /// - Parameters:
     ///   - idAt: the offset of its id line, or where one would be.
     ///   - idLength: the bytes of the id itself; `nil` if it has none.
@@ -119,12 +119,12 @@ package struct FrameBuffer: ~Copyable {
         }
     }
 
-    /// The frame that began at `start` turned out to be invalid: it leaves no bytes behind.
+    /// The frame that began at `start` turned out to be invalid: removes its bytes.
     mutating func cancelFrame(from start: Int) {
         truncate(to: isChunked ? start - Chunk.headCount : start)
     }
 
-    /// Drops what was appended to an unfinished frame since `count` was `length`.
+    /// Drops what was appended to an unfinished frame after `count` was `length`.
     mutating func truncate(to length: Int) {
         precondition(length <= count, "a buffer is cut, not extended")
         count = length
@@ -137,9 +137,8 @@ package struct FrameBuffer: ~Copyable {
         endFrame(from: start)
     }
 
-    /// Drops whole frames from the front, the oldest, until at most `bytes` are left or only what lies from `end` on
-    /// is.
-    /// - Returns: how many.
+    /// Drops whole frames from the front, the oldest, until at most `bytes` are left, or only those from `end` on.
+    /// - Returns: how many frames.
     package mutating func removeFirstFrames(leaving bytes: Int, before end: Int) -> Int {
         precondition(isChunked, "only a chunk says where it ends")
         var cut = 0
@@ -156,7 +155,7 @@ package struct FrameBuffer: ~Copyable {
         return frames
     }
 
-    /// Leaves of the chunks from `start` on only what is in them: for a response that is not sent in chunks.
+    /// Keeps only the content of the chunks from `start` on: for a response that is not sent in chunks.
     package mutating func removeChunks(from start: Int = 0) {
         precondition(isChunked, "there are none")
         var read = start
@@ -171,7 +170,7 @@ package struct FrameBuffer: ~Copyable {
         places.removeAll()
     }
 
-    /// Says that no chunk follows.
+    /// Ends the chunked body.
     package mutating func appendLastChunk() { append("0\r\n\r\n") }
 
     @inline(never)

@@ -1,6 +1,6 @@
-/// Where a frame lies in a buffer, and where its id is.
+/// Where a frame is in a buffer, and where its id is.
 package struct FrameMark: Sendable, Equatable {
-    /// The offset behind its last byte.
+    /// The offset just after its last byte.
     package var end: Int
     /// The offset of its id line, or where one would be.
     package var idAt: Int

@@ -1,10 +1,10 @@
-/// Where things lie in a frame buffer: every offset there is, in one value, so that whoever moves the bytes moves all of them.
+/// Where things are in a frame buffer: all offsets in one value, so that code that moves the bytes moves all of them.
 struct FramePlaces {
     var marks: [FrameMark] = []
-    /// Of the id of the newest frame that has one; -1: none has.
+    /// The offset of the id of the newest frame that has one; -1: none has.
     private var idStart = -1
     private var idCount = 0
-    /// Of the newest frame that gives a reconnection time; -1: none does.
+    /// The offset of the newest frame that gives a reconnection time; -1: none does.
     private var retryStart = -1
     /// That time, in milliseconds; -1: none.
     private(set) var newestRetryMilliseconds: Int64 = -1
@@ -12,7 +12,7 @@ struct FramePlaces {
     var newestID: Range<Int>? { idStart < 0 ? nil : idStart..<idStart + idCount }
 
     /// The newest frame has an id.
-    /// - Parameter start: its offset, behind the field's name.
+    /// - Parameter start: its offset, after the field's name.
     @inline(__always)
     mutating func noteID(at start: Int, count: Int) {
         idStart = start
@@ -25,14 +25,14 @@ struct FramePlaces {
         newestRetryMilliseconds = retryMilliseconds
     }
 
-    /// Adds those of another buffer, whose bytes lie behind the first `offset` of this one.
+    /// Adds the places of another buffer, whose bytes come after the first `offset` bytes of this one.
     mutating func append(_ others: FramePlaces, movedBy offset: Int) {
         for mark in others.marks { marks.append(mark.moved(by: offset)) }
         if others.idStart >= 0 { noteID(at: offset + others.idStart, count: others.idCount) }
         if others.retryStart >= 0 { noteRetry(others.newestRetryMilliseconds, at: offset + others.retryStart) }
     }
 
-    /// The first `cut` bytes, which are whole frames, are gone.
+    /// The first `cut` bytes, which are whole frames, were removed.
     mutating func removeFirst(_ cut: Int) {
         marks.removeAll { $0.end <= cut }
         for index in marks.indices { marks[index] = marks[index].moved(by: -cut) }

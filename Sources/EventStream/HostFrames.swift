@@ -1,10 +1,10 @@
-/// The frames that the host itself sends. None of them reaches a script that listens to messages: a frame that must
-/// have data, so that a client dispatches it or keeps its id, has a type of its own. A blank line is sent only where an
-/// event ends: after an id, several clients take any other blank line for an event.
+/// The frames that the host itself sends. None of them reaches a script that listens for messages: a frame that must
+/// have data, so that a client dispatches it or keeps its id, has a type of its own. A blank line is sent only at the
+/// end of an event: after an id, several clients treat any other blank line as an event.
 package enum HostFrames {
     /// The beginning of a stream: the reconnection time, and a comment that makes every proxy pass the response on.
-    /// Both belong to the block of the first event, except for a subscriber that is told its place in a hub's history:
-    /// that takes an event.
+    /// Both belong to the block of the first event, except for a subscriber that gets its place in a hub's history:
+    /// that requires an event.
     /// - Parameters:
     ///   - retryMilliseconds: `nil` for a client that does not reconnect.
     ///   - anchor: the id after which the subscriber would resume now.
@@ -26,9 +26,9 @@ package enum HostFrames {
     /// gone.
     package static func writeKeepAlive(to frames: inout FrameBuffer) { write(":\n", to: &frames) }
 
-    /// The notice that events are missing: the client's last id is no longer held, or never was.
+    /// The notice that events are missing: the client's last id is no longer kept, or never was.
     /// - Parameters:
-    ///   - oldestID: of what follows; `nil` if nothing is held.
+    ///   - oldestID: the oldest id of what follows; `nil` if nothing is kept.
     ///   - lost: how many events, if that is known.
     package static func writeGap(to frames: inout FrameBuffer, oldestID: String?, lost: UInt64?) {
         var json: [UInt8] = Array("{\"oldest\":".utf8)

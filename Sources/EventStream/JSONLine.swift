@@ -1,5 +1,5 @@
-/// Writes JSON (RFC 8259) on one line, straight into a frame: no text that comes from C is a line end here, nor invalid
-/// UTF-8.
+/// Writes JSON (RFC 8259) on one line, straight into a frame: text that comes from C becomes neither a line end nor
+/// invalid UTF-8.
 package enum JSONLine {
     /// Writes a string with its quotes. Whatever the bytes are, the result is valid: each maximal part of ill-formed
     /// UTF-8 (Unicode 3.9, table 3-8) becomes U+FFFD. What could end a script element is escaped.
@@ -23,7 +23,7 @@ package enum JSONLine {
         frames.append(byte: UInt8(ascii: "\""))
     }
 
-    /// Writes all digits of a whole number, also where JavaScript would round it.
+    /// Writes all digits of a whole number, even if JavaScript would round it.
     package static func write(_ number: Int64, to frames: inout FrameBuffer) {
         if number < 0 { frames.append(byte: UInt8(ascii: "-")) }
         write(number.magnitude, to: &frames)
@@ -46,7 +46,7 @@ package enum JSONLine {
     }
 
     /// Writes the shortest text that reads back as the same number; `null` for one that is not finite, which JSON
-    /// cannot say.
+    /// cannot express.
     package static func write(_ number: Double, to frames: inout FrameBuffer) {
         guard number.isFinite else { return frames.append("null") }
         writeText(of: number, to: &frames)
@@ -81,7 +81,7 @@ package enum JSONLine {
     }
 }
 
-/// Takes what a number prints, without a `String` in between: one of more than 15 bytes would be allocated.
+/// Receives the text of a number, without a `String` in between: one of more than 15 bytes would be allocated.
 private struct ShortText: TextOutputStream {
     /// The longest, -2.2250738585072014e-308, has 24 bytes.
     var bytes: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
@@ -92,7 +92,7 @@ private struct ShortText: TextOutputStream {
         string.withUTF8 { _writeASCII($0) }
     }
 
-    /// What the standard library calls with the digits of a number; without it, it would call `write`.
+    /// The standard library calls this with the digits of a number; without it, it would call `write`.
     mutating func _writeASCII(_ buffer: UnsafeBufferPointer<UInt8>) {
         withUnsafeMutableBytes(of: &bytes) { bytes in
             let room = UnsafeMutableRawBufferPointer(rebasing: bytes[count...])

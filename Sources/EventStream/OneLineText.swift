@@ -9,8 +9,8 @@ package enum OneLineText {
         }
     }
 
-    /// Copies runs of plain text at once, and mends ill-formed UTF-8.
-    /// - Parameter replace: appends something in place of an ASCII byte, or answers `false`.
+    /// Copies runs of plain text at once, and repairs ill-formed UTF-8.
+    /// - Parameter replace: appends something in place of an ASCII byte, or returns `false`.
     @inline(__always)
     static func writeRuns(
         of bytes: UnsafeRawBufferPointer, to frames: inout FrameBuffer, _ replace: (inout FrameBuffer, UInt8) -> Bool

@@ -1,8 +1,9 @@
-/// Plain text is what goes over the wire as it is: ASCII without line ends. Sixteen bytes at a time are copied and looked at.
+/// Plain text is sent unchanged: ASCII without line ends. Sixteen bytes at a time are copied and checked.
 ///
-/// This is arithmetic on words, as comparing SIMD vectors byte by byte compiles to a loop over the bytes.
+/// The check is arithmetic on words, because a comparison of SIMD vectors byte by byte compiles to a loop over the
+/// bytes.
 enum PlainText {
-    /// So many bytes behind the copied text may be overwritten.
+    /// This many bytes after the copied text may be overwritten.
     static let slack = 16
 
     /// Sixteen bytes.
@@ -12,7 +13,7 @@ enum PlainText {
     /// - Parameters:
     ///   - target: has room for `count + slack` bytes.
     ///   - plainNUL: `false` stops at a NUL, too.
-    ///   - mostlyPlain: looks at two times sixteen bytes first; a loss where that often finds something.
+    ///   - mostlyPlain: checks two times sixteen bytes first; slower if that often finds something.
     /// - Returns: how many bytes are plain, and were copied.
     @inline(__always)
     static func copy(
@@ -45,12 +46,12 @@ enum PlainText {
             let marks = marks(of: words, plainNUL: plainNUL)
             if marks != .zero { return done &+ firstMark(in: marks) }
             if done == last { return count }
-            // The last sixteen bytes may overlap those before, which are plain.
+            // The last sixteen bytes may overlap the ones before, which are plain.
             done = min(done &+ 16, last)
         }
     }
 
-    /// Up to fifteen bytes, followed by zeros; no byte behind them is read.
+    /// Up to fifteen bytes, followed by zeros; no byte after them is read.
     @inline(__always)
     private static func short(_ source: UnsafeRawPointer, count: Int) -> Words {
         guard count >= 8 else { return Words(word(source, count: count), 0) }
@@ -60,7 +61,7 @@ enum PlainText {
             (UInt64(littleEndian: end) >> UInt64(8 &* (16 &- count))).littleEndian)
     }
 
-    /// Up to seven bytes as they lie in memory, followed by zeros.
+    /// Up to seven bytes in their order in memory, followed by zeros.
     @inline(__always)
     private static func word(_ source: UnsafeRawPointer, count: Int) -> UInt64 {
         var word: UInt64 = 0
@@ -76,8 +77,8 @@ enum PlainText {
         return word.littleEndian
     }
 
-    /// A word is zero if all its bytes are plain; otherwise the lowest bit set is the top bit of the first one that is not.
-    /// (Bytes behind it may be marked wrongly, as a subtraction borrows.)
+    /// A word is zero if all its bytes are plain; otherwise the lowest bit set is the top bit of the first one that is
+    /// not. (Bytes after it may be marked wrongly, because a subtraction borrows.)
     @inline(__always)
     private static func marks(of words: Words, plainNUL: Bool) -> Words {
         let lineFeeds = words ^ Words(repeating: 0x0A0A_0A0A_0A0A_0A0A)

@@ -1,7 +1,7 @@
-/// One well-formed UTF-8 sequence of more than one byte (Unicode, table 3-7): no overlong form, no surrogate, nothing above
-/// U+10FFFF.
+/// One well-formed UTF-8 sequence of more than one byte (Unicode, table 3-7): no overlong form, no surrogate, nothing
+/// above U+10FFFF.
 enum UTF8Sequence {
-    /// The four bytes from `source` on, the first one lowest; zeros stand for those that are not there.
+    /// The four bytes from `source` on, the first one lowest; bytes that are not available are zero.
     @inline(__always)
     static func word(_ source: UnsafeRawPointer, available: Int) -> UInt32 {
         if available >= 4 { return UInt32(littleEndian: source.loadUnaligned(as: UInt32.self)) }
@@ -28,7 +28,7 @@ enum UTF8Sequence {
         return 0
     }
 
-    /// How many bytes of the ill-formed sequence that `word` begins with stand for one U+FFFD: the longest beginning of a
+    /// How many bytes of the ill-formed sequence that `word` begins with become one U+FFFD: the longest beginning of a
     /// well-formed one, at least 1.
     static func illFormedLength(_ word: UInt32) -> Int {
         let first = UInt8(truncatingIfNeeded: word)

@@ -1,16 +1,17 @@
-/// The values of one call as C wants to find them: a slot each, and the bytes of every text behind them, NUL-terminated.
+/// The values of one call as C needs them: a slot for each, followed by the NUL-terminated bytes of every text.
 ///
-/// The memory is freed with the object, so whoever lets a C function keep a text beyond its call keeps this object for as long.
+/// The memory is freed with the object. If a C function keeps a text beyond its call, the object must be kept as long.
 ///
-/// `@unchecked Sendable`: written by `init` only; afterwards it is read by whoever holds it, and freed by the last.
+/// `@unchecked Sendable`: only `init` writes it; afterwards it is only read, and the last owner frees it.
 package final class ArgumentStorage: @unchecked Sendable {
     package let types: [ValueType]
     private let memory: UnsafeMutableRawPointer
 
-    /// Every type fits, and is aligned, in one of these.
+    /// Every type fits into one of these, and is aligned there.
     private static let slotBytes = 8
 
-    /// - Parameter values: in the order of the C parameters. A text ends for C at its first NUL; `ValueType.parse` gives none that has one.
+    /// - Parameter values: in the order of the C parameters. For C, a text ends at its first NUL; `ValueType.parse`
+    ///   returns none that has one.
     package init(values: [Value]) {
         types = values.map(\.type)
         var size = values.count * Self.slotBytes
@@ -48,7 +49,7 @@ package final class ArgumentStorage: @unchecked Sendable {
 
     deinit { memory.deallocate() }
 
-    /// Where the value of that index is; valid for as long as the object.
+    /// The address of the value with this index; valid as long as the object.
     func slot(_ index: Int) -> UnsafeMutableRawPointer {
         memory + index * Self.slotBytes
     }

@@ -1,10 +1,11 @@
 import CFFI
 
-/// How C calls a function of some types: what libffi works from, in both directions.
+/// How C calls a function with certain types: what libffi needs, in both directions.
 ///
-/// Preparing (`ffi_prep_cif`) costs as much as calling, so it is done once; the object may then be used by any number of threads at once.
+/// Preparing it (`ffi_prep_cif`) costs as much as a call, so it is done once; then any number of threads can use the
+/// object at once.
 ///
-/// `@unchecked Sendable`: `description` and `argumentTypes` are written by `init` only, and libffi just reads them afterwards.
+/// `@unchecked Sendable`: only `init` writes `description` and `argumentTypes`; afterwards libffi only reads them.
 package final class CallInterface: @unchecked Sendable {
     package let arguments: [ValueType]
     /// `nil` for `void`.
@@ -31,12 +32,12 @@ package final class CallInterface: @unchecked Sendable {
         description.deallocate()
     }
 
-    /// Calls `function`, which must have these very types: nothing can check that.
+    /// Calls `function`, which must have exactly these types: nothing can check that.
     ///
     /// - Parameters:
     ///   - function: the address of its code.
     ///   - addresses: where each argument is, in the width of its type.
-    ///   - result: room for a `ForeignResult`; left alone where the result is `void`.
+    ///   - result: room for a `ForeignResult`; unchanged if the result is `void`.
     @inline(__always)
     package func call(
         _ function: UnsafeRawPointer, _ addresses: UnsafeMutablePointer<UnsafeMutableRawPointer?>?,
@@ -46,7 +47,7 @@ package final class CallInterface: @unchecked Sendable {
     }
 }
 
-/// libffi refused a signature.
+/// libffi rejected a signature.
 package struct CallInterfaceError: Error, Sendable, Equatable, CustomStringConvertible {
     /// An `ffi_status`, not `FFI_OK`.
     package let status: Int
@@ -56,16 +57,16 @@ package struct CallInterfaceError: Error, Sendable, Equatable, CustomStringConve
     }
 }
 
-/// A result as libffi passes it: what is smaller than a register is widened to one, keeping its sign.
+/// A result as libffi passes it: a type smaller than a register is widened to one, keeping its sign.
 enum ForeignResult {
-    /// The most that a result of any type needs.
+    /// How many bytes a result of any type needs at most.
     static let bytes = MemoryLayout<ffi_arg>.size
 
-    /// The value of that type.
+    /// Reads a value of this type.
     static func read(_ memory: UnsafeRawPointer, as type: ValueType) -> Value {
         let word = memory.load(as: ffi_arg.self)
         return switch type {
-        // C promises 0 or 1 in the lowest byte; what is above it is anybody's.
+        // C guarantees 0 or 1 in the lowest byte; the bits above it are undefined.
         case .bool: .bool(UInt8(truncatingIfNeeded: word) != 0)
         case .i8: .i8(Int8(truncatingIfNeeded: word))
         case .i16: .i16(Int16(truncatingIfNeeded: word))
@@ -83,7 +84,7 @@ enum ForeignResult {
         }
     }
 
-    /// - Parameter value: no text, whose bytes would be nobody's, but NULL.
+    /// - Parameter value: a `str` can only be NULL, because nothing would own its bytes.
     static func write(_ value: Value, to memory: UnsafeMutableRawPointer) {
         switch value {
         case .bool(let value): memory.storeBytes(of: value ? 1 : 0, as: ffi_arg.self)
@@ -104,7 +105,7 @@ enum ForeignResult {
         }
     }
 
-    /// The type's zero: false, 0, 0.0 or NULL; nothing for `void`.
+    /// Writes the type's zero: false, 0, 0.0 or NULL; nothing for `void`.
     @inline(__always)
     static func writeZero(of type: ValueType?, to memory: UnsafeMutableRawPointer) {
         switch type {

@@ -3,16 +3,16 @@ import Glibc
 import Synchronization
 package import SystemCalls
 
-/// A C function made at run time: its code is libffi's, its calls reach the target of its family.
+/// A C function made at run time: its code is libffi's, and its calls reach the target of its family.
 ///
-/// A closure is live, or a tombstone: then its calls do nothing, return zero and are told to the target. It is never freed, as C may
-/// keep its address for ever: its code, and this object, which the code points to, stay. What is reused is the closure as a
-/// whole, for a new purpose of the same family: see `ClosureFamily`.
+/// A closure is live, or a tombstone: then its calls do nothing, return zero and are reported to the target. It is
+/// never freed, because C may keep its address for ever: its code stays, and this object, which the code points to.
+/// What is reused is the closure as a whole, for a new purpose of the same family: see `ClosureFamily`.
 ///
-/// `@unchecked Sendable`: the words are written only while the state is `.arming`, by the one who set it, when `inside` is 0; they
-/// are read only by a call that has entered `inside` and then seen `.live`.
+/// `@unchecked Sendable`: the words are written only while the state is `.arming`, by the thread that set it, when
+/// `inside` is 0; they are read only by a call that has entered `inside` and then seen `.live`.
 package final class Closure: @unchecked Sendable {
-    /// What C calls.
+    /// The address that C calls.
     package let code: UnsafeRawPointer
     private let target: any ClosureTarget
     private let interface: CallInterface
@@ -20,7 +20,7 @@ package final class Closure: @unchecked Sendable {
     private let state = Atomic(State.arming)
     /// Calls between their entry and their return.
     private let inside = Atomic(0)
-    /// Of the last call of a tombstone, or when it became one.
+    /// When a tombstone was last called, or became one.
     private let lastUse = Atomic<MonotonicNanoseconds>(0)
     private var words = ClosureWords()
 
@@ -28,10 +28,10 @@ package final class Closure: @unchecked Sendable {
         case arming, live, tombstone
     }
 
-    /// The bytes that one costs: libffi's, and this object.
+    /// The bytes that a closure takes: libffi's, and this object's.
     package static let bytes = MemoryLayout<ffi_closure>.size + 136
 
-    /// Makes a closure that is not live yet.
+    /// Creates a closure that is not live yet.
     init(_ target: any ClosureTarget, _ interface: CallInterface) throws(ClosureError) {
         var code: UnsafeMutableRawPointer?
         // libffi takes a lock of its own.
@@ -46,24 +46,25 @@ package final class Closure: @unchecked Sendable {
             self.memory, interface.description, enterClosure,
             Unmanaged.passUnretained(self).toOpaque(), code)
         guard status == FFI_OK else {
-            // Nobody has its address yet.
+            // Nothing has its address yet.
             ffi_closure_free(memory)
             throw .refused(status: Int(status.rawValue))
         }
-        // The code points here, and C may have it for ever.
+        // The code points to this object, and C may keep the code's address for ever.
         Self.everMade.withLock { $0.append(self) }
     }
 
-    /// What keeps them: libffi's memory, which points to them, counts no references.
+    /// Keeps all closures: libffi's memory, which points to them, counts no references.
     private static let everMade = Mutex<[Closure]>([])
 
-    /// Makes it live; to be called by the one who made it, or whose `startArming` was answered with `true`.
+    /// Makes it live; must be called by the thread that created it, or to which `startArming` returned `.ready`.
     func arm(_ words: ClosureWords) {
         self.words = words
         state.store(.live, ordering: .sequentiallyConsistent)
     }
 
-    /// Makes a tombstone of it: no call that comes from now on reaches the target's `call`. One that runs on another thread goes on.
+    /// Makes it a tombstone: no call from now on reaches the target's `call`. A call that runs on another thread
+    /// continues.
     /// - Returns: `false` if it was one already.
     package func bury(now: MonotonicNanoseconds) -> Bool {
         guard state.load(ordering: .relaxed) == .live else { return false }
@@ -78,10 +79,11 @@ package final class Closure: @unchecked Sendable {
         case busy
     }
 
-    /// Takes a tombstone out of rest.
+    /// Takes a tombstone that has rested, so that it can be armed again.
     ///
-    /// A call adds itself to `inside` before it looks at the state, and here the state is looked at before `inside`, all in one
-    /// order: so a call that is not seen here will see a state other than `.live`, until the new words are there.
+    /// A call adds itself to `inside` before it reads the state, and here `inside` is read while the state is still
+    /// `.tombstone`, all in one order: so a call that is not seen here will see a state other than `.live`, until the
+    /// new words are there.
     func startArming(restingSince limit: MonotonicNanoseconds) -> Readiness {
         let last = lastUse.load(ordering: .relaxed)
         guard last <= limit else { return .usedAt(last) }
@@ -110,11 +112,11 @@ package final class Closure: @unchecked Sendable {
 
 /// Why there is no closure.
 package enum ClosureError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// The system gives no memory that may be executed.
+    /// The system provides no executable memory.
     case memoryRefused
     /// An `ffi_status` of `ffi_prep_closure_loc`.
     case refused(status: Int)
-    /// As many as there may be exist, and none of them may be reused yet.
+    /// The maximum number of functions exists, and none of them can be reused yet.
     case limit(Int)
 
     package var description: String {
@@ -127,7 +129,7 @@ package enum ClosureError: Error, Sendable, Equatable, CustomStringConvertible {
     }
 }
 
-/// Where libffi's code arrives.
+/// The function that libffi's code calls.
 private let enterClosure:
     @convention(c) (
         UnsafeMutablePointer<ffi_cif>?, UnsafeMutableRawPointer?, UnsafeMutablePointer<UnsafeMutableRawPointer?>?,

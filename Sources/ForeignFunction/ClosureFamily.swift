@@ -3,18 +3,18 @@ package import SystemCalls
 
 /// Closures of one signature and one target, and the tombstones among them that wait to be reused.
 ///
-/// **When is it safe to reuse a tombstone?** C may hold its address, and may even be on its way into it: in the instructions of
-/// the trampoline, before anything could count it. So its memory never becomes anything else. What the trampoline and libffi read
-/// there (code, interface, target) is the same for all closures of a family and is never written again, so whoever is in there arrives
-/// safely, and finds either a tombstone or a live closure. It is the words of the closure that change, and those only while no
-/// call is inside (see `Closure`). What remains is a call that is meant for the stream before and reaches the one after. Nobody
-/// can tell those two apart, so a tombstone rests first: for `rest` nanoseconds after its end, begun anew by each late call, and the one
-/// that has rested longest is taken first.
+/// **When is it safe to reuse a tombstone?** C may hold its address, and a call may even be on its way into it: in the
+/// instructions of the trampoline, before anything could count it. So its memory never becomes anything else. What the
+/// trampoline and libffi read there (code, interface, target) is the same for all closures of a family and is never
+/// written again, so such a call arrives safely, and finds either a tombstone or a live closure. Only the words of the
+/// closure change, and only while no call is inside (see `Closure`). What remains is a call that is meant for the
+/// previous stream and reaches the next one. Nothing can tell those two apart, so a tombstone rests first: for `rest`
+/// nanoseconds after its end, which each late call begins anew. The one that has rested longest is reused first.
 package final class ClosureFamily: Sendable {
     private let target: any ClosureTarget
     private let interface: CallInterface
     private let budget: ClosureBudget
-    /// The longest resting first, but for those called since they came here.
+    /// The longest resting first, except for those that were called since they were added.
     private let resting = Mutex(Queue())
 
     private struct Queue {
@@ -67,7 +67,7 @@ package final class ClosureFamily: Sendable {
     private func takeRested() -> Closure? {
         let now = monotonicNanoseconds()
         return resting.withLock { queue in
-            // Those in front that were called late go behind the others; not all of them at once.
+            // Closures at the front that were called late go to the end; not all of them at once.
             for _ in 0..<8 {
                 guard let (closure, since) = queue.first, since <= now - budget.rest else { return nil }
                 queue.removeFirst()
@@ -84,14 +84,14 @@ package final class ClosureFamily: Sendable {
     }
 }
 
-/// How many closures there may be, and are.
+/// How many closures there may be, and how many there are.
 package final class ClosureBudget: Sendable {
-    /// That of the process: at most 65,536, some 12 MB. A tombstone rests for a minute, so it is enough for a thousand new streams
-    /// a second with a closure each.
+    /// The budget of the process: at most 65,536, some 12 MB. A tombstone rests for a minute, so it is enough for a
+    /// thousand new streams a second with a closure each.
     package static let shared = ClosureBudget(limit: 1 << 16, rest: 60_000_000_000)
 
     package let limit: Int
-    /// How long a tombstone must not have been called before it is reused.
+    /// How long a tombstone must not have been called before it can be reused.
     package let rest: Nanoseconds
     private let made = Atomic(0)
     private let tombstones = Atomic(0)
@@ -104,7 +104,7 @@ package final class ClosureBudget: Sendable {
     package struct Figures: Sendable, Equatable {
         package let live: Int
         package let tombstones: Int
-        /// Of both.
+        /// The memory of both.
         package let bytes: Int
     }
 

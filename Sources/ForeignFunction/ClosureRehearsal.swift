@@ -1,18 +1,19 @@
-/// The first calls of closures, made by the host where it has room.
+/// The first calls of closures, made by the host where there is enough stack.
 ///
-/// Swift's runtime looks some things up when they are first needed: types, and how they conform to protocols. In a debug build that
-/// takes more stack than a thread of a plugin may have, and what is first called from such a thread is often one of these functions.
+/// Swift's runtime looks some things up when they are first needed: types, and how they conform to protocols. In a
+/// debug build that takes more stack than a plugin's thread may have, and the first thing that such a thread calls is
+/// often one of these functions.
 package enum ClosureRehearsal {
-    /// Once in a process: a call of a live closure that is forwarded, and one that comes too late.
+    /// Once per process: a forwarded call of a live closure, and a call that comes too late.
     package static let done: Void = {
         guard let forwarding = try? CallInterface(arguments: [.ptr, .ptr], result: nil),
             let interface = try? CallInterface(arguments: [.ptr], result: nil)
         else { return }
         let nothing: @convention(c) (UnsafeMutableRawPointer?, UnsafeMutableRawPointer?) -> Void = { _, _ in }
-        // Of a budget of its own: it is no function of a plugin's.
+        // With a budget of its own, because it is not a function of a plugin.
         let family = ClosureFamily(Target(forwarding), interface, budget: ClosureBudget(limit: 1, rest: .max))
         let words = ClosureWords(function: unsafeBitCast(nothing, to: UnsafeRawPointer.self))
-        // Without memory that may be executed there will be no other closure, either.
+        // Without executable memory, there will be no other closure, either.
         guard let closure = try? family.make(words) else { return }
         let call = unsafeBitCast(closure.code, to: (@convention(c) (UnsafeMutableRawPointer?) -> Void).self)
         call(nil)

@@ -1,16 +1,17 @@
-/// What the calls of a closure reach. One target serves all closures of its family; what tells them apart are their `ClosureWords`.
+/// Receives the calls of closures. One target serves all closures of its family; their `ClosureWords` tell them apart.
 ///
-/// Both functions run on whatever thread C calls from, with whatever locks that thread holds, several at a time and re-entrantly.
+/// Both functions run on whatever thread C calls from, with whatever locks it holds, several at a time and
+/// re-entrantly.
 package protocol ClosureTarget: AnyObject, Sendable {
     /// A call of a live closure.
-    /// - Parameter words: what the closure was armed with.
+    /// - Parameter words: the words with which the closure was armed.
     func call(_ call: ClosureCall, _ words: ClosureWords)
 
-    /// A call of a tombstone, which has done nothing and returns zero.
+    /// A call of a tombstone, which does nothing and returns zero.
     func calledTooLate()
 }
 
-/// What one closure knows beside its target: words that mean something to the target alone.
+/// What a closure has in addition to its target: words that only the target interprets.
 package struct ClosureWords: @unchecked Sendable {
     // Unchecked: addresses that are only passed on.
     package var function: UnsafeRawPointer?
@@ -24,13 +25,13 @@ package struct ClosureWords: @unchecked Sendable {
     }
 }
 
-/// One call from C, for as long as it lasts.
+/// One call from C, while it lasts.
 package struct ClosureCall {
     /// Where each argument is, in the width of its type.
     package let arguments: UnsafeMutablePointer<UnsafeMutableRawPointer?>?
-    /// Room for the result, zero until something else is put there.
+    /// Room for the result; zero until something else is written there.
     package let result: UnsafeMutableRawPointer
-    /// Of the closure's family, which lives for ever; not counted, as a call must cost little.
+    /// The interface of the closure's family, which lives for ever; not counted, because a call must cost little.
     package unowned(unsafe) let interface: CallInterface
 
     @inline(__always)
@@ -39,7 +40,7 @@ package struct ClosureCall {
         UnsafeRawPointer(arguments.unsafelyUnwrapped[index].unsafelyUnwrapped)
     }
 
-    /// A copy of an argument. A text that is no UTF-8 is repaired.
+    /// A copy of an argument. Text that is not UTF-8 is repaired.
     package func value(at index: Int) -> Value {
         let address = address(of: index)
         return switch interface.arguments[index] {
@@ -59,13 +60,13 @@ package struct ClosureCall {
         }
     }
 
-    /// What C is given back: of the interface's result type. A text can only be NULL.
+    /// Sets what C gets back, of the interface's result type. Text can only be NULL.
     package func returnValue(_ value: Value) {
         precondition(value.type == interface.result, "a closure returns what its signature says")
         ForeignResult.write(value, to: result)
     }
 
-    /// Calls `function(context, …the arguments…)`, and hands its result back.
+    /// Calls `function(context, …the arguments…)`, and returns its result to C.
     /// - Parameter forwarding: the interface of that function: a pointer first, then the same types.
     @inline(__always)
     package func forward(
@@ -79,7 +80,7 @@ package struct ClosureCall {
                 for index in 0..<count {
                     addresses.initializeElement(at: index + 1, to: arguments.unsafelyUnwrapped[index])
                 }
-                // libffi widens what a function returns just as it expects a closure to.
+                // libffi widens the result of a function in the same way as it expects it from a closure.
                 forwarding.call(function, addresses.baseAddress, result: result)
             }
         }

@@ -1,11 +1,11 @@
-/// The signature of a C function that is made at run time: the types that `bind` is given, `(str, f64) -> void`, or the names and
-/// types that `callback` is given, `op: i32, _: ptr, table: str -> i32; full=drop-oldest`.
+/// The signature of a C function that is made at run time: the types for `bind`, `(str, f64) -> void`, or the names and
+/// types for `callback`, `op: i32, _: ptr, table: str -> i32; full=drop-oldest`.
 package struct FunctionSignature: Sendable, Equatable {
     package struct Argument: Sendable, Equatable {
-        /// An identifier, `@` and an identifier, or `_`; empty where arguments have no names.
+        /// An identifier, `@` and an identifier, or `_`; empty if arguments have no names.
         package let name: String
         package let type: ValueType
-        /// Where it stands, in UTF-8 bytes from the start of the signature.
+        /// Its place, in UTF-8 bytes from the start of the signature.
         package let offset: Int
 
         package init(name: String = "", type: ValueType, offset: Int = 0) {
@@ -14,15 +14,15 @@ package struct FunctionSignature: Sendable, Equatable {
             self.offset = offset
         }
 
-        /// Equal whatever blanks are written.
+        /// Equal regardless of blanks.
         package static func == (one: Self, other: Self) -> Bool { one.name == other.name && one.type == other.type }
     }
 
-    /// `name=value`, what it means being the caller's affair.
+    /// `name=value`, which the caller interprets.
     package struct Option: Sendable, Equatable {
         package let name: String
         package let value: String
-        /// Where the name and the value stand.
+        /// The places of the name and the value.
         package let nameOffset: Int
         package let valueOffset: Int
 
@@ -36,7 +36,7 @@ package struct FunctionSignature: Sendable, Equatable {
         package static func == (one: Self, other: Self) -> Bool { one.name == other.name && one.value == other.value }
     }
 
-    /// More than this a signature may not have; it bounds what one call moves. (C99 asks compilers for 127.)
+    /// The maximum number of arguments; it limits what one call moves. (C99 asks compilers for 127.)
     package static let argumentCountMax = 64
 
     package let arguments: [Argument]
@@ -50,14 +50,14 @@ package struct FunctionSignature: Sendable, Equatable {
         self.options = options
     }
 
-    /// Reads `(type, type, …) -> result`, of which `-> result` may be left out for `void`.
+    /// Parses `(type, type, …) -> result`; `-> result` can be left out for `void`.
     package init(parsingTypes text: String) throws(SignatureError) {
         var parser = FunctionSignatureParser(text)
         self = try parser.parseTypes()
     }
 
-    /// Reads `name: type, … -> result; option=value, …`, of which everything may be left out. A name is an identifier, `_` (any
-    /// number of times), or `@` and an identifier.
+    /// Parses `name: type, … -> result; option=value, …`, of which everything can be left out. A name is an identifier,
+    /// `_` (any number of times), or `@` and an identifier.
     package init(parsingNamed text: String) throws(SignatureError) {
         var parser = FunctionSignatureParser(text)
         self = try parser.parseNamed()

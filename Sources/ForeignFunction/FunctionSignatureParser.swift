@@ -1,4 +1,4 @@
-/// Reads the signature of a C function; stops at the first place that it cannot read.
+/// Parses the signature of a C function; stops at the first place that it cannot parse.
 struct FunctionSignatureParser {
     private var scanner: SignatureScanner
 

@@ -6,13 +6,13 @@ package struct Signature: Sendable, Equatable {
         package let type: ValueType
         /// `str?`: without a value, the C function gets NULL.
         package let isOptional: Bool
-        /// What a value must be within, beside its type.
+        /// The range of its values, in addition to the type's own.
         package let range: ValueRange?
-        /// What stands in for a missing value; `nil` if there is nothing. Of the parameter's type, within its range, and never
-        /// for an optional one.
+        /// Used for a missing value; `nil` if there is no default. Of the parameter's type, within its range, and never
+        /// set for an optional parameter.
         package let defaultValue: Value?
 
-        /// Reads a value of its type and range.
+        /// Parses a value of this type and range.
         package func parse(_ text: String) -> Value? {
             type.parse(text).flatMap { range?.contains($0) ?? true ? $0 : nil }
         }
@@ -21,16 +21,17 @@ package struct Signature: Sendable, Equatable {
         package var expectation: String { range?.expectation ?? type.expectation }
     }
 
-    /// More than this a signature may not have; it bounds what one request can make the host do.
+    /// The maximum number of parameters; it limits what one request can make the host do.
     package static let parameterCountMax = 64
 
     package let parameters: [Parameter]
 
-    /// Reads a signature; an empty text is one without parameters.
+    /// Parses a signature; an empty text is one without parameters.
     ///
-    /// A parameter is `name: type`, for a number perhaps `in least...greatest`, where one of the two may be missing, then perhaps
-    /// `= default`; several are separated by commas, and blanks may stand between the parts. A default is written as a request would write it, except that text is quoted, with `\"`, `\\`, `\n` and `\t` for what
-    /// cannot stand there as it is.
+    /// A parameter is `name: type`. For a number, `in least...greatest` may follow, where one of the two may be
+    /// missing; then `= default` may follow. Parameters are separated by commas, and blanks are allowed between the
+    /// parts. A default is written as in a request, except that text is quoted, with `\"`, `\\`, `\n` and `\t` for
+    /// characters that cannot be written as they are.
     package init(parsing text: String) throws(SignatureError) {
         var parser = SignatureParser(text)
         parameters = try parser.parseParameters()

@@ -1,4 +1,4 @@
-/// A place where a signature cannot be read.
+/// A place where a signature cannot be parsed.
 package struct SignatureError: Error, Sendable, Equatable {
     /// What was expected there.
     package let message: String
@@ -19,7 +19,7 @@ package struct SignatureError: Error, Sendable, Equatable {
         return oneLine + "\n" + String(repeating: " ", count: before) + "^"
     }
 
-    /// The signature with a blank for each control character, so that it is one line and its columns stay where they are.
+    /// The signature with a blank for each control character, so that it is one line and its columns stay the same.
     private var oneLine: String {
         String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7f ? " " : $0 }))
     }
@@ -29,6 +29,6 @@ extension SignatureError: CustomStringConvertible {
     /// One line: `parameters: expected a type after ':' at column 9 of "symbol: strr"`.
     package var description: String { "parameters: \(place)" }
 
-    /// The same without its subject.
+    /// The same without `parameters: `.
     package var place: String { "\(message) at column \(offset + 1) of \"\(oneLine)\"" }
 }

@@ -1,4 +1,4 @@
-/// Reads the typed parameters of a producer; stops at the first place that it cannot read.
+/// Parses the typed parameters of a producer; stops at the first place that it cannot parse.
 struct SignatureParser {
     private var scanner: SignatureScanner
 
@@ -27,7 +27,7 @@ struct SignatureParser {
         return parameters
     }
 
-    /// What may still follow what was read of a parameter.
+    /// What may still follow what was parsed of a parameter.
     private static func tail(of parameter: Signature.Parameter) -> String {
         if parameter.defaultValue != nil || parameter.isOptional { return "',' or the end" }
         return (parameter.type.isNumber && parameter.range == nil ? "'in', " : "") + "'=', ',' or the end"
@@ -66,7 +66,7 @@ struct SignatureParser {
         return Signature.Parameter(name: name, type: type, isOptional: false, range: range, defaultValue: value)
     }
 
-    /// `in least...greatest`, of which one may be missing; the first three points part them.
+    /// `in least...greatest`, of which one may be missing; the first three points separate them.
     private mutating func parseRange(_ type: ValueType) throws(SignatureError) -> ValueRange? {
         let mark = scanner.position
         guard scanner.take(word: "in") else { return nil }
@@ -91,7 +91,7 @@ struct SignatureParser {
         return range
     }
 
-    /// All up to the next `...`, blank, comma or `=`; takes the blanks behind it, too. May be empty.
+    /// Everything up to the next `...`, blank, comma or `=`; takes the blanks after it, too. May be empty.
     private mutating func takeBound() -> String {
         defer { scanner.skipBlanks() }
         return scanner.run(upTo: "...") {
@@ -109,7 +109,7 @@ struct SignatureParser {
         return value
     }
 
-    /// A default that is not text: all up to the next blank or comma.
+    /// A default that is not text: everything up to the next blank or comma.
     private mutating func parsePlain(_ type: ValueType, _ range: ValueRange?) throws(SignatureError) -> Value {
         let start = scanner.position
         let plain = scanner.run { $0 != UInt8(ascii: ",") && !SignatureScanner.isBlank($0) }

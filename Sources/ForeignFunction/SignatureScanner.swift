@@ -1,4 +1,4 @@
-/// Reads a signature from left to right, byte by byte: what its grammars have in common.
+/// Reads a signature from left to right, byte by byte: the part that its grammars have in common.
 struct SignatureScanner {
     let text: String
     private let bytes: [UInt8]
@@ -17,14 +17,14 @@ struct SignatureScanner {
     /// The longest run of letters, digits and `_` from here.
     mutating func word() -> String { run(while: Self.isWord) }
 
-    /// The longest run of bytes from here for which `isWanted` says so, and which no `end` follows.
+    /// The longest run of bytes from here for which `isWanted` returns `true`, and after which no `end` follows.
     mutating func run(upTo end: String? = nil, while isWanted: (UInt8) -> Bool) -> String {
         let start = position
         while let byte = next, isWanted(byte), !(end.map(isBefore) ?? false) { position += 1 }
         return String(decoding: bytes[start..<position], as: UTF8.self)
     }
 
-    /// This text stands here.
+    /// Whether this text comes next.
     func isBefore(_ text: String) -> Bool { bytes[position...].starts(with: text.utf8) }
 
     mutating func take(_ text: String) -> Bool {
@@ -33,7 +33,7 @@ struct SignatureScanner {
         return true
     }
 
-    /// Takes a word, if it stands here as a whole.
+    /// Takes a word, if it comes next as a whole.
     mutating func take(word: String) -> Bool {
         var ahead = self
         guard ahead.word() == word else { return false }
@@ -65,7 +65,7 @@ struct SignatureScanner {
             || byte == UInt8(ascii: "_")
     }
 
-    /// - Parameter offset: the place; without it, here.
+    /// - Parameter offset: the place; by default, here.
     func error(_ message: String, at offset: Int? = nil) -> SignatureError {
         SignatureError(message: message, offset: offset ?? position, text: text)
     }

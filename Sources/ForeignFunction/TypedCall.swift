@@ -1,6 +1,6 @@
 /// A prepared call of `R f(void *, …, P1, P2, …)`: some pointers first, then typed values.
 ///
-/// It may be used by any number of threads at once.
+/// Any number of threads can use it at once.
 package final class TypedCall: Sendable {
     private let leadingPointers: Int
     private let arguments: [ValueType]
@@ -17,12 +17,12 @@ package final class TypedCall: Sendable {
             arguments: [ValueType](repeating: .ptr, count: leadingPointers) + arguments, result: result)
     }
 
-    /// Calls `function`, which must have this very signature: nothing can check that.
+    /// Calls `function`, which must have exactly this signature: nothing can check that.
     ///
     /// - Parameters:
     ///   - function: the address of its code.
     ///   - leading: the pointers before the values.
-    ///   - arguments: the values; texts are passed as `const char *` into this object, and valid for as long as it is.
+    ///   - arguments: the values; texts are passed as `const char *` into this object, and are valid as long as it is.
     /// - Returns: its result, which is an `i32`.
     package func call(
         _ function: UnsafeRawPointer, leading: [UnsafeMutableRawPointer?], arguments: ArgumentStorage

@@ -1,4 +1,4 @@
-/// A value on its way to C, or from there.
+/// A value that is passed to C, or comes from there.
 package enum Value: Sendable, Equatable {
     case bool(Bool)
     case i8(Int8)
@@ -36,8 +36,8 @@ extension Value {
         }
     }
 
-    /// The one spelling of the value, which `ValueType.parse` reads back as the same value: "true", "-7", "1.0". `nil` for a text
-    /// that is absent. That of an address, "0x7f01", is for people.
+    /// The only spelling of the value, which `ValueType.parse` reads back as the same value: "true", "-7", "1.0". `nil`
+    /// for a text that is absent. The spelling of an address, "0x7f01", is for people.
     package var text: String? {
         switch self {
         case .bool(let value): value ? "true" : "false"

@@ -1,6 +1,7 @@
-/// The values from a least to a greatest, both included; where one is missing, as far as the type goes. NaN is in none.
+/// The values from a least to a greatest, both included; if one is missing, the type is the limit. No range contains
+/// NaN.
 package struct ValueRange: Sendable, Equatable {
-    /// Of the parameter's type, which is a number's; at most one of the two is `nil`.
+    /// Of the parameter's type, which is a number; at most one of the two is `nil`.
     package let least: Value?
     package let greatest: Value?
 
@@ -8,7 +9,7 @@ package struct ValueRange: Sendable, Equatable {
         (least?.isAtMost(value) ?? true) && (greatest.map(value.isAtMost) ?? true) && value.isAtMost(value)
     }
 
-    /// What is in it, as a noun for messages.
+    /// The values in it, as a noun for messages.
     var expectation: String {
         // A whole number's type has bounds of its own.
         let bounds = (least ?? greatest)?.type.wholeBounds
@@ -29,14 +30,14 @@ package struct ValueRange: Sendable, Equatable {
 }
 
 extension ValueRange: CustomStringConvertible {
-    /// As a signature spells it: "0.001...86400", "1...", "...10".
+    /// As in a signature: "0.001...86400", "1...", "...10".
     package var description: String {
         (least.map(Self.text) ?? "") + "..." + (greatest.map(Self.text) ?? "")
     }
 }
 
 extension Value {
-    /// `<=` of two numbers of one type; `false` for all else, and for NaN.
+    /// `<=` of two numbers of one type; `false` for everything else, and for NaN.
     func isAtMost(_ other: Value) -> Bool {
         switch (self, other) {
         case (.i8(let value), .i8(let other)): value <= other
@@ -53,7 +54,7 @@ extension Value {
         }
     }
 
-    /// The number of the same type next above it, or below; `nil` where there is none, and for what is no number.
+    /// The next number of the same type above or below it; `nil` if there is none, and for values that are not numbers.
     package func neighbour(above: Bool) -> Value? {
         func whole<Whole: FixedWidthInteger>(_ value: Whole) -> Whole? {
             let (next, isOver) = above ? value.addingReportingOverflow(1) : value.subtractingReportingOverflow(1)

@@ -1,4 +1,4 @@
-/// The types of what passes between the host and C; the raw values are how a signature spells them.
+/// The types of values that pass between the host and C; the raw values are their names in signatures.
 package enum ValueType: String, Sendable, CaseIterable {
     case bool, i8, i16, i32, i64, u8, u16, u32, u64, f32, f64
     /// `const char *`, NUL-terminated or NULL.
@@ -8,7 +8,7 @@ package enum ValueType: String, Sendable, CaseIterable {
 }
 
 extension ValueType {
-    /// A request can say a value of this type, so a producer's parameter may have it.
+    /// A request can contain a value of this type, so a producer's parameter can have it.
     package var isParameter: Bool {
         switch self {
         case .bool, .i32, .i64, .u32, .u64, .f32, .f64, .str: true
@@ -16,7 +16,7 @@ extension ValueType {
         }
     }
 
-    /// Its values have an order, so that a parameter of it may have a range.
+    /// Its values have an order, so a parameter of this type can have a range.
     package var isNumber: Bool {
         switch self {
         case .i8, .i16, .i32, .i64, .u8, .u16, .u32, .u64, .f32, .f64: true
@@ -24,7 +24,7 @@ extension ValueType {
         }
     }
 
-    /// The least and the greatest whole number of this type; `nil` for a type of other values.
+    /// The least and the greatest whole number of this type; `nil` for other types.
     package var wholeBounds: (least: Value, greatest: Value)? {
         switch self {
         case .i8: (.i8(.min), .i8(.max))
@@ -39,11 +39,12 @@ extension ValueType {
         }
     }
 
-    /// Reads a value: the whole text, nothing around it, within the type's range.
+    /// Parses a value: the whole text, nothing around it, within the type's range.
     ///
-    /// `bool` is `true`, `false`, `1` or `0`. Whole numbers are decimal digits behind an optional sign. Numbers are decimal with an
-    /// optional fraction and exponent, and finite: what is too small becomes zero, what is too large is refused, and so are
-    /// hexadecimal numbers, infinities and NaN. `str` is any text that C can hold, that is without NUL. A `ptr` is never read.
+    /// `bool` is `true`, `false`, `1` or `0`. Whole numbers are decimal digits after an optional sign. Numbers are
+    /// decimal with an optional fraction and exponent, and finite: a number that is too small becomes zero; one that is
+    /// too large is rejected, and so are hexadecimal numbers, infinities and NaN. `str` is any text that C can hold,
+    /// that is, without NUL. A `ptr` is never parsed.
     package func parse(_ text: String) -> Value? {
         switch self {
         case .bool: Self.boolean(text).map(Value.bool)
@@ -86,7 +87,8 @@ extension ValueType {
         Whole(text, radix: 10)
     }
 
-    /// The standard library's own reading also takes hexadecimal numbers, "nan" and "inf", so the form is checked first.
+    /// The standard library's initializers also accept hexadecimal numbers, "nan" and "inf", so the form is checked
+    /// first.
     private static func number<Number: BinaryFloatingPoint & LosslessStringConvertible>(_ text: String) -> Number? {
         guard isDecimal(text.utf8), let number = Number(text), number.isFinite else { return nil }
         return number

@@ -4,8 +4,8 @@ import NIOCore
 import Synchronization
 import SystemCalls
 
-/// Stands on a listening channel and stops accepting for a while when the process runs out of descriptors, or the front
-/// door is full and no connection can make room. Meanwhile clients wait in the kernel's backlog, and nothing spins.
+/// On a listening channel. Stops accepting for a while when the process runs out of descriptors, or when the front door
+/// is full and no connection can make room. Meanwhile clients wait in the kernel's backlog, and nothing spins.
 final class AcceptGate: ChannelDuplexHandler {
     typealias InboundIn = any Channel
     typealias InboundOut = any Channel
@@ -15,7 +15,7 @@ final class AcceptGate: ChannelDuplexHandler {
     private let exhaustion: QuietLog
     private let fullness: QuietLog
     private var context: ChannelHandlerContext?
-    /// By which `counts` knows the gate.
+    /// The number by which `counts` knows the gate.
     private var number = 0
     private var isReadHeld = false
     private var isResumeSet = false
@@ -24,7 +24,7 @@ final class AcceptGate: ChannelDuplexHandler {
 
     private static let shortestPause = TimeAmount.milliseconds(100)
     private static let longestPause = TimeAmount.seconds(1)
-    /// For the threads to close connections.
+    /// How long the threads have to close connections.
     private static let makingRoomTime = TimeAmount.milliseconds(2)
 
     init(_ counts: ConnectionCounts, logger: Logger) {
@@ -88,8 +88,7 @@ final class AcceptGate: ChannelDuplexHandler {
         }
     }
 
-    /// Holding back `read` is not enough: after an accept that failed, the channel is still registered as wanting to
-    /// read.
+    /// Holding back `read` is not enough: after a failed accept, the channel is still registered for reading.
     private func pauseAccepting(on context: ChannelHandlerContext, for time: TimeAmount) {
         try? context.channel.syncOptions?.setOption(.autoRead, value: false)
         let gate = NIOLoopBound(self, eventLoop: context.eventLoop)

@@ -5,13 +5,14 @@ struct AcceptHeader: Equatable {
     /// It names `text/event-stream` itself, as EventSource does: such a client gives up for good on any status but 200.
     let namesEventStream: Bool
 
-    /// - Parameter values: the header's lines; none means that anything is welcome.
+    /// - Parameter values: the header's lines; none means that any type is accepted.
     init(_ values: [String]) {
         if values.count == 1, values[0] == "text/event-stream" {
             (allowsEventStream, namesEventStream) = (true, true)
             return
         }
-        // The most exact range decides, whatever the others say; of two that are as exact, the more welcoming.
+        // The most exact range decides, whatever the others say; of two equally exact ranges, the one with the higher
+        // quality.
         var best: (precision: Int, quality: Int)?
         for value in values {
             for element in value.utf8.split(separator: UInt8(ascii: ",")) {
@@ -27,12 +28,12 @@ struct AcceptHeader: Equatable {
 
 /// One element of an `Accept` header.
 private struct MediaRange {
-    /// How exactly it means `text/event-stream`: 3 by name, 2 as `text/*`, 1 as `*/*`, 0 not at all.
+    /// How exactly it matches `text/event-stream`: 3 by name, 2 as `text/*`, 1 as `*/*`, 0 not at all.
     let precision: Int
     /// In thousandths, 0 to 1000.
     let quality: Int
 
-    /// - Returns: `nil` for what is no media range; such an element says nothing.
+    /// - Returns: `nil` if the element is not a media range; such an element is ignored.
     init?(_ element: Substring.UTF8View) {
         let parts = element.split(separator: UInt8(ascii: ";"), omittingEmptySubsequences: false).map {
             String(Substring($0)).trimmed.lowercased()

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// What the bodies that have not arrived in full take, on all threads of the front door, and how much they may.
+/// The memory of bodies that have not arrived in full, on all threads of the front door, and its limit.
 final class ArrivingBytes: Sendable {
     private let held = Atomic(0)
     private let maximum: Atomic<Int>
@@ -11,12 +11,12 @@ final class ArrivingBytes: Sendable {
 
     var count: Int { held.load(ordering: .relaxed) }
 
-    /// What is there stays, even if it is more.
+    /// Memory that is already in use stays in use, even if it is more.
     func replaceLimit(_ limit: Int) {
         maximum.store(limit, ordering: .relaxed)
     }
 
-    /// - Returns: `false`: there is no room, and nothing was taken.
+    /// - Returns: `false` if there is no room; then nothing was taken.
     func take(_ count: Int) -> Bool {
         let total = held.add(count, ordering: .relaxed).newValue
         if total <= maximum.load(ordering: .relaxed) { return true }

@@ -1,9 +1,9 @@
 import NIOCore
 
-/// How fast a request's body must come. No pause may last too long; and after some time of grace, the body must have
-/// brought a number of bytes for each second, not counting its longest pause. A steady upload may take as long as it
-/// needs, and an upload that stops for a while is judged by that pause alone. One that trickles to hold a connection
-/// lasts no longer than a pause and the grace.
+/// How fast a request's body must arrive. No pause may last too long; and after a grace period, the body must have
+/// brought a number of bytes for each second, not counting its longest pause. A steady upload can take as long as it
+/// needs, and an upload that stops for a while is judged by that pause alone. One that trickles in to hold a connection
+/// lasts no longer than a pause and the grace period.
 struct BodyPace {
     private var start = NIODeadline.distantPast
     private var lastArrival = NIODeadline.distantPast
@@ -22,10 +22,10 @@ struct BodyPace {
             : "The request body took too long to arrive: nothing was received for \(pauseLimit.nanoseconds / 1_000_000) ms."
     }
 
-    /// Of a request without a body.
+    /// For a request without a body.
     init() {}
 
-    /// - Parameter start: when the head was there.
+    /// - Parameter start: when the head was complete.
     init(_ settings: ServerSettings, from start: NIODeadline) {
         self.start = start
         lastArrival = start
@@ -34,8 +34,8 @@ struct BodyPace {
         bytesPerSecond = settings.minBodyBytesPerSecond
     }
 
-    /// When more must have come, seen from a moment at which something has.
-    /// - Parameter count: the bytes that have come so far.
+    /// The time by which more must have arrived. Called when something has just arrived.
+    /// - Parameter count: the bytes that have arrived so far.
     mutating func deadline(at now: NIODeadline, having count: Int) -> NIODeadline {
         longestPause = max(longestPause, now - lastArrival)
         lastArrival = now
@@ -44,7 +44,7 @@ struct BodyPace {
         guard bytesPerSecond > 0 else { return afterPause }
         let covered = TimeAmount.nanoseconds(Int64(Double(count) / Double(bytesPerSecond) * 1e9))
         let afterRate = start + grace + covered + longestPause
-        // A pause that begins now and becomes the longest one takes the place of that which was not counted.
+        // If the pause that begins now becomes the longest one, it replaces the one that was not counted.
         guard afterRate < now + min(longestPause, pauseLimit) else { return afterPause }
         isForRate = true
         return afterRate

@@ -2,12 +2,12 @@ import NIOCore
 import ProducerInterface
 import StreamRuntime
 
-/// Brings batches to the channels of one event loop: one message for all that get the same bytes, and one back for all
-/// that have sent theirs.
+/// Carries batches to the channels of one event loop: one message for all channels that get the same bytes, and one
+/// back for all that have sent theirs.
 final class ChannelCarrier: FrameCarrier {
     private let loop: any EventLoop
     private let opener: any StreamOpener
-    /// Streams whose batch was written. The runtime is told of them at the end of the loop's turn.
+    /// Streams whose batch was written. They are reported to the runtime at the end of the loop's turn.
     private let drained: NIOLoopBoundBox<[StreamToken]>
 
     /// On the loop.
@@ -18,7 +18,7 @@ final class ChannelCarrier: FrameCarrier {
     }
 
     func carry(_ batch: SharedSlice, to sinks: [any FrameSink]) {
-        // The loop may have ended with the last of its channels, and takes no more messages then.
+        // The loop may have ended with the last of its channels; then it takes no more messages.
         let channels = sinks.compactMap { $0 as? ChannelSubscriber }.filter { !$0.hasEnded }
         guard !channels.isEmpty else { return }
         loop.execute {
@@ -28,7 +28,7 @@ final class ChannelCarrier: FrameCarrier {
         }
     }
 
-    /// On the loop: what a stream was given is written.
+    /// On the loop: a stream's batch was written.
     func wrote(_ token: StreamToken) {
         if drained.value.isEmpty {
             loop.execute { [opener, drained] in

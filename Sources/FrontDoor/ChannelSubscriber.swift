@@ -3,25 +3,24 @@ import ProducerInterface
 import StreamRuntime
 import Synchronization
 
-/// A NIO channel that is a stream's subscriber: the way for every transport whose bytes are not the socket's own (TLS,
-/// HTTP/2).
+/// A NIO channel as a stream's subscriber: for every transport whose bytes are not the socket's own (TLS, HTTP/2).
 ///
-/// It writes the head of its response itself, in front of what comes first. The batches are the same bytes that other
-/// subscribers send; the next one is asked for when the last one is written.
+/// It writes the head of its response itself, before the first bytes. The batches are the same bytes that other
+/// subscribers get; the next one is requested when the last one is written.
 final class ChannelSubscriber: FrameSink {
     let token: StreamToken
     private let channel: any Channel
     private let connection: NIOLoopBound<ConnectionHandler>
-    /// Until it is written.
+    /// `nil` once it is written.
     private let unwrittenHead: NIOLoopBoundBox<ResponseHead?>
     private let isChunked: Bool
     private let channelCarrier: ChannelCarrier
     var carrier: any FrameCarrier { channelCarrier }
-    /// The stream may learn of it later than the loop ends, which takes no more messages then.
+    /// The stream may learn of the end only after the loop has ended, which then takes no more messages.
     private let isOver = Atomic(false)
 
     /// On the connection's loop.
-    /// - Parameter isChunked: what the stream sends is chunks of HTTP/1.1, and the head says so.
+    /// - Parameter isChunked: the stream sends chunks of HTTP/1.1, and the head says so.
     init(token: StreamToken, head: ResponseHead, isChunked: Bool, connection: ConnectionHandler) {
         self.token = token
         self.isChunked = isChunked
@@ -41,7 +40,7 @@ final class ChannelSubscriber: FrameSink {
         guard !hasEnded else { return }
         writeHead()
         let written = channel.eventLoop.makePromise(of: Void.self)
-        // A write that fails is followed by the channel's end, which says `sinkClosed`.
+        // A write that fails is followed by the end of the channel, which is reported as `sinkClosed`.
         written.futureResult.whenSuccess { [channelCarrier, token] in channelCarrier.wrote(token) }
         channel.writeAndFlush(bytes, promise: written)
     }

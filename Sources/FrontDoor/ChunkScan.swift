@@ -1,16 +1,16 @@
-/// Finds where a body in chunks ends, so that what follows it in the same read is taken for the head that it is; and
-/// counts what is around the data.
+/// Finds where a chunked body ends, so that what follows it in the same read is treated as a head; and counts the bytes
+/// around the data.
 ///
-/// It only skips: the parser gets every byte, and refuses what is malformed.
+/// It only skips: the parser gets every byte, and rejects what is malformed.
 struct ChunkScan {
     private enum State {
         case size(Int)
-        /// After the size, with an extension or not.
+        /// After the size, with or without an extension.
         case sizeLine(Int)
         case data(Int)
         case dataEnd
         case trailers(isLineEmpty: Bool)
-        /// All that comes is left to the parser.
+        /// Everything that follows is left to the parser.
         case over
     }
 
@@ -19,7 +19,7 @@ struct ChunkScan {
     private var framingCount = 0
     private var dataCount = 0
 
-    /// How much more there is around the data than chunks have that are small, but no worse.
+    /// How many bytes around the data exceed those of chunks that are small but legitimate.
     var excess: Int { framingCount - 16 * dataCount }
 
     /// - Returns: how many of the bytes belong to the body.
@@ -57,7 +57,7 @@ struct ChunkScan {
             if isLineEnd {
                 state = size == 0 ? .trailers(isLineEmpty: true) : .data(size)
             } else if case .size = state, let digit = Character(Unicode.Scalar(byte)).hexDigitValue {
-                // The parser refuses one that is too large for it.
+                // The parser rejects a size that is too large for it.
                 state = size >> 55 == 0 ? .size(size << 4 | digit) : .over
             } else {
                 state = .sizeLine(size)

@@ -1,32 +1,32 @@
 import NIOCore
 import Synchronization
 
-/// What makes room for new connections when the front door is full: the connection that has waited longest for its
-/// client, on whatever thread it lives.
+/// Makes room for new connections when the front door is full: closes the connection that has waited longest for its
+/// client, on whichever thread it lives.
 extension ConnectionCounts {
-    /// One thread's connections that wait for their clients.
+    /// The connections of one thread that wait for their clients.
     struct WaitingThread {
         var count = 0
-        /// When the one that has waited longest began to; `nil` if none waits.
+        /// When the longest of these waits began; `nil` if none waits.
         var since: NIODeadline?
-        /// Closes the first of them, on its thread, because of the limit of that name.
+        /// Closes the connection that has waited longest, on its thread, because of the limit of that name.
         let makeRoom: @Sendable (_ limit: String) -> Void
     }
 
     /// Whether a new connection may be accepted.
     enum Room: Equatable {
         case now
-        /// By then one will have waited long enough to make room.
+        /// By then one connection will have waited long enough to make room.
         case at(NIODeadline)
-        /// The gate is told.
+        /// The gate's `roomMade` is called when there is.
         case none
     }
 
-    /// None makes room earlier: in a flood, new connections would drive each other out before their requests could
+    /// No connection makes room earlier: in a flood, new connections would evict each other before their requests could
     /// arrive.
     static let rest = TimeAmount.milliseconds(100)
 
-    /// A new connection drives out no more than that, also when the limit was lowered far below those that are there.
+    /// A new connection evicts no more than this, even if the limit was lowered far below the number of connections.
     static let madeRoomAtOnce = 2
 
     /// - Returns: the number by which the thread is known.
@@ -37,7 +37,7 @@ extension ConnectionCounts {
         }
     }
 
-    /// - Parameter since: when the first of them began to wait.
+    /// - Parameter since: when the longest of these waits began.
     func waitingChanged(on thread: Int, count: Int, since: NIODeadline?) {
         let calls = state.withLock { state in
             state.waiting[thread].count = count
@@ -57,7 +57,7 @@ extension ConnectionCounts {
         }
     }
 
-    /// For a new connection that is there: closes as many as are too many, if they wait.
+    /// For a new connection that was accepted: closes waiting connections if there are too many.
     func makeRoom() {
         for _ in 0..<Self.madeRoomAtOnce {
             let (makeRoom, limit) = state.withLock { state in
@@ -68,8 +68,9 @@ extension ConnectionCounts {
         }
     }
 
-    /// For a new connection that has no descriptor, and needs a second one while its stream is handed over.
-    /// - Returns: whether any is closed.
+    /// For a new connection for which no descriptor is left; it also needs a second one while its stream is handed
+    /// over.
+    /// - Returns: whether any connection is closed.
     func makeDescriptors(at now: NIODeadline) -> Bool {
         var isMade = false
         for _ in 0..<Self.madeRoomAtOnce {
@@ -88,7 +89,7 @@ extension ConnectionCounts {
 
     func countMadeRoom() { state.withLock { $0.madeRoom += 1 } }
 
-    /// A thread was asked to make room, and had no connection that still waited.
+    /// A thread was asked to make room, and had no connection that was still waiting.
     func noRoomMade() { state.withLock { $0.makingRoom -= 1 } }
 }
 
@@ -100,7 +101,7 @@ extension ConnectionCounts.State {
         return due > now ? .at(due) : .now
     }
 
-    /// - Returns: what tells those gates that they may try again; they wait no longer.
+    /// - Returns: the functions that tell these gates to try again; they no longer wait.
     mutating func takeWaitingGates(where isToTry: (ConnectionCounts.Gate) -> Bool) -> [@Sendable () -> Void] {
         var calls: [@Sendable () -> Void] = []
         for (number, gate) in gates where isToTry(gate) {
@@ -111,7 +112,7 @@ extension ConnectionCounts.State {
         return calls
     }
 
-    /// Some wait, and those that don't, and so can't make room, are fewer than the limit.
+    /// Some connections wait, and those that do not, and so cannot make room, are fewer than the limit.
     var canMakeRoom: Bool {
         let waitingCount = waiting.reduce(0) { $0 + $1.count }
         return waitingCount > 0 && count - waitingCount < limit
@@ -126,7 +127,7 @@ extension ConnectionCounts.State {
         return longest
     }
 
-    /// Until the thread has let it go, it is not counted among those that wait.
+    /// It is no longer counted as waiting, though its thread has not closed it yet.
     fileprivate mutating func takeLongestWaiting() -> (@Sendable (String) -> Void)? {
         guard let thread = longestWaiting?.thread else { return nil }
         waiting[thread].count -= 1

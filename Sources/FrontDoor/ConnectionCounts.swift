@@ -1,6 +1,6 @@
 import Synchronization
 
-/// How many connections the front door has, on all its threads, and what waits for them to become fewer.
+/// How many connections the front door has, on all its threads, and the gates that wait for them to become fewer.
 ///
 /// When it is full, a new connection takes the place of the one that has waited longest for its client.
 final class ConnectionCounts: Sendable {
@@ -10,22 +10,22 @@ final class ConnectionCounts: Sendable {
         var limit: Int
         var count = 0
         var turnedAway = 0
-        /// Those that were closed to make room.
+        /// Connections that were closed to make room.
         var madeRoom = 0
-        /// Those that are about to.
+        /// Connections that are about to be closed to make room.
         var makingRoom = 0
-        /// Those that wait for their clients, on each thread.
+        /// The connections that wait for their clients, on each thread.
         var waiting: [WaitingThread] = []
-        /// Connections that came since the last burst was over.
+        /// Connections that arrived since the last burst was over.
         var arrivals = 0
-        /// Those of the listening channels, by number.
+        /// The gates of the listening channels, by number.
         var gates: [Int: Gate] = [:]
         var gateCount = 0
         var empty: (@Sendable () -> Void)?
         var burstOver: (@Sendable () -> Void)?
     }
 
-    /// What accepts on one listening channel.
+    /// The gate of one listening channel.
     struct Gate {
         /// It waits until a connection leaves.
         var wantsRoom = false
@@ -34,7 +34,7 @@ final class ConnectionCounts: Sendable {
         let roomMade: @Sendable () -> Void
     }
 
-    /// So many connections, until none is left, are a burst.
+    /// This many connections, until none is left, are a burst.
     static let burst = 1000
 
     init(limit: Int) {
@@ -43,7 +43,7 @@ final class ConnectionCounts: Sendable {
 
     var limit: Int { state.withLock { $0.limit } }
 
-    /// Those that are there stay, even if they are more.
+    /// Existing connections stay, even if they are more.
     func replaceLimit(_ limit: Int) {
         let calls = state.withLock { state in
             state.limit = limit
@@ -61,7 +61,8 @@ final class ConnectionCounts: Sendable {
         state.withLock { $0.turnedAway += 1 }
     }
 
-    /// - Parameter roomMade: called, from any thread, each time that there is room again after `roomElseWait` said no.
+    /// - Parameter roomMade: called, from any thread, each time that there is room again after `roomElseWait` found
+    ///   none.
     /// - Returns: the number by which the gate is known.
     func addGate(roomMade: @escaping @Sendable () -> Void) -> Int {
         state.withLock { state in
@@ -80,8 +81,8 @@ final class ConnectionCounts: Sendable {
         }
     }
 
-    /// - Parameter makesRoom: for a new connection. In one step: one that comes in between must not take it for two
-    ///   that have left.
+    /// - Parameter makesRoom: whether it leaves to make room for a new connection. Both counts change in one step, so
+    ///   that a connection that arrives in between does not see two that have left.
     func left(makesRoom: Bool = false) {
         let calls = state.withLock { state in
             state.count -= 1
@@ -98,13 +99,13 @@ final class ConnectionCounts: Sendable {
         for call in calls { call() }
     }
 
-    /// Called, from any thread, each time that no connection is left after a burst.
+    /// Sets what is called, from any thread, each time that no connection is left after a burst.
     func afterBursts(_ over: (@Sendable () -> Void)?) {
         state.withLock { $0.burstOver = over }
     }
 
-    /// Calls once, from any thread, when no connection is left; at once if there is none.
-    /// - Parameter empty: replaces the one before; `nil`: there is nothing to call any longer.
+    /// Calls `empty` once, from any thread, when no connection is left; at once if there is none.
+    /// - Parameter empty: replaces the previous function; `nil`: nothing is called any longer.
     func whenEmpty(_ empty: (@Sendable () -> Void)?) {
         let isEmpty = state.withLock { state in
             state.empty = state.count > 0 ? empty : nil

@@ -7,9 +7,9 @@ import StreamRuntime
 /// stream.
 ///
 /// Lives on its event loop: first on the doorstep, then, unless it was handed over from there, in its channel's
-/// pipeline, after the parser. It brings together the parts that know what to do: where it stands is in
-/// `ConnectionState`, what it reads in `RequestReader`; `RequestExchange` answers, `StreamHandOver` opens streams, and
-/// `ConnectionPlace` is what it takes of what all connections share.
+/// pipeline, after the parser. It brings the parts together that do the work: `ConnectionState` is where it stands,
+/// `RequestReader` reads, `RequestExchange` answers, `StreamHandOver` opens streams, and `ConnectionPlace` is its share
+/// of what all connections have in common.
 final class ConnectionHandler: ChannelDuplexHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundIn = ByteBuffer
@@ -19,34 +19,34 @@ final class ConnectionHandler: ChannelDuplexHandler {
     let channel: any Channel
     /// Brings the connection in from the doorstep; `nil` for one that was never there.
     let reception: NIOLoopBound<Reception>?
-    /// NIO's own, which must not be used once the connection is over; `nil` if the channel has none.
+    /// NIO's descriptor, which must not be used once the connection is over; `nil` if the channel has none.
     let descriptor: Int32?
     private(set) var state = ConnectionState()
-    /// `nil` outside the pipeline: on the doorstep, and when all is over.
+    /// `nil` outside the pipeline: on the doorstep, and when the connection is over.
     private var context: ChannelHandlerContext?
-    /// It can be written to.
+    /// The channel can be written to.
     private var isActive = false
-    /// What is to be done when it can.
+    /// What to do when the channel can be written to.
     private var onceActive: (() -> Void)?
     private var isReadHeld = false
     /// When `deadlinePassed` is due.
     var deadline = NIODeadline.distantFuture
 
     var reader = RequestReader()
-    /// What is being answered; `nil` between requests.
+    /// The request that is being answered; `nil` between requests.
     var request: HTTPRequestHead?
     /// Takes the answer for the stream that is being opened.
     var pendingOpen: PendingOpen?
     /// The channel as the subscriber of a stream.
     var subscriber: ChannelSubscriber?
 
-    /// Kept by `LoopConnections`, and before the connection is there, by the doorstep.
+    /// The position in the list of `LoopConnections` or, before that, of the doorstep.
     var index: Int?
-    /// The connection is among those of the front door's count.
+    /// The connection is included in the front door's count.
     var isCounted = true
-    /// Among those that wait for their clients.
+    /// Its place among the connections that wait for their clients.
     private(set) lazy var seat = WaitingLine.Seat(of: self)
-    /// Among those whose bodies are kept.
+    /// Its place among the connections whose bodies are kept.
     private(set) lazy var uploadSeat = WaitingLine.Seat(of: self)
 
     init(connections: LoopConnections, channel: any Channel, reception: NIOLoopBound<Reception>? = nil) {
@@ -62,7 +62,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     var exchange: RequestExchange { RequestExchange(connection: self) }
     var handOver: StreamHandOver { StreamHandOver(connection: self) }
 
-    /// Without port; IPv4 as such even if it came through an IPv6 socket.
+    /// Without port. An IPv4 address is written as such even if it came through an IPv6 socket.
     var remoteAddress: String {
         let address = channel.remoteAddress?.ipAddress ?? ""
         return address.hasPrefix("::ffff:") && address.contains(".") ? String(address.dropFirst(7)) : address
@@ -71,7 +71,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     /// Not handed over yet, and without handlers.
     var isOnDoorstep: Bool { state.phase != .over && context == nil }
 
-    /// A request has come and was not read yet: it would be a pity to close the connection just now.
+    /// A request has arrived and was not read yet: the connection should not be closed just now.
     var hasUnreadRequest: Bool {
         guard state.phase == .idle, !isReadHeld, let descriptor else { return false }
         return SocketState.hasInput(descriptor)
@@ -93,7 +93,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
-        // Without `channelInactive`, if it never became active.
+        // `channelInactive` is not called for a channel that never became active.
         peerLeft()
         onceActive = nil
         self.context = nil
@@ -111,7 +111,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         }
     }
 
-    /// Does what writes to the channel: now, or when the connection has come in from the doorstep.
+    /// Runs what writes to the channel: now, or when the connection has come in from the doorstep.
     func whenActive(_ body: @escaping () -> Void) {
         if isActive { return body() }
         onceActive = body
@@ -166,11 +166,11 @@ final class ConnectionHandler: ChannelDuplexHandler {
         if advance({ $0.stopped() }) { linger() }
     }
 
-    /// In the phase `lingering`: ends the sending side after what was written, and drops what still comes, until the
+    /// In the phase `lingering`: ends the sending side after what was written, and drops what still arrives, until the
     /// client has ended its side or the time is up.
     func linger() {
         wait(settings.lingerTimeout)
-        // Closing an output whose input is closed closes all at once, and would drop what was not sent yet.
+        // If the input is closed, closing the output closes the channel at once, and would drop what was not sent yet.
         if state.isInputClosed { return whenSent { connection, _ in connection.abort() } }
         context?.flush()
         context?.close(mode: .output, promise: nil)
@@ -184,13 +184,13 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     // MARK: Writing
 
-    /// What is written within a read is flushed at the read's end.
+    /// Bytes that are written within a read are flushed at the end of the read.
     func write(_ bytes: ByteBuffer) { context?.write(wrapOutboundOut(bytes), promise: nil) }
 
     func flush() { context?.flush() }
 
-    /// Flushes, and calls once all that was written is sent.
-    /// - Parameter body: is told `false` if it could not be sent.
+    /// Flushes, and calls `body` once everything that was written is sent.
+    /// - Parameter body: gets `false` if it could not be sent.
     func whenSent(_ body: @escaping (ConnectionHandler, _ isSent: Bool) -> Void) {
         guard let context else { return }
         context.writeAndFlush(wrapOutboundOut(ByteBuffer())).assumeIsolated().whenComplete { outcome in
@@ -215,7 +215,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         context.read()
     }
 
-    /// Takes from `bytes` what the parser may have next; `nil` if the rest is to be dropped.
+    /// Takes from `bytes` what the parser may get next; `nil` if the rest is to be dropped.
     func admit(_ bytes: inout ByteBuffer) -> ByteBuffer? {
         let admission: RequestReader.Admission
         switch state.input {

@@ -1,7 +1,7 @@
 import NIOCore
 import NIOHTTP1
 
-/// What stands between a connection's socket and its handler, when it speaks HTTP/1.x.
+/// The handlers between a connection's socket and its `ConnectionHandler`, for HTTP/1.x.
 enum ConnectionPipeline {
     static func add(_ connection: ConnectionHandler) throws {
         let channel = connection.channel
@@ -13,12 +13,12 @@ enum ConnectionPipeline {
         try pipeline.addHandler(connection)
     }
 
-    /// What one read takes at most: enough for any usual head, little enough that the responses to a read full of
+    /// The most that one read takes: enough for any usual head, and little enough that the responses to a read full of
     /// pipelined requests stay small.
     private static let readAllocator = FixedSizeRecvByteBufferAllocator(capacity: 2048)
 
     private static func decoder(_ settings: ServerSettings) -> HTTPRequestDecoder {
-        // The guard in front counts bytes; these keep the parser to the same limits within a body's trailers.
+        // `HeadGuard` counts the bytes of heads. These settings apply the same limits to the trailers of a body.
         var limits = NIOHTTPDecoderLimitConfiguration()
         limits.maxHeaderFieldSize = settings.maxHeadBytes
         limits.maxHeaderListSize = settings.maxHeadBytes

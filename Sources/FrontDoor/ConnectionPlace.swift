@@ -1,7 +1,7 @@
 import NIOCore
 
-/// A connection's part in what all of a loop's connections share: their count, the line of those that wait for their
-/// clients, and the memory for bodies. The connection that waits longest makes room for a new one.
+/// A connection's share of what all connections of a loop have in common: their count, the line of those that wait for
+/// their clients, and the memory for bodies. The connection that has waited longest makes room for a new one.
 struct ConnectionPlace {
     let connection: ConnectionHandler
 
@@ -9,24 +9,24 @@ struct ConnectionPlace {
 
     // MARK: Waiting
 
-    /// Each request that is complete, each response and each further part of a body begins a wait anew. Single bytes
-    /// don't: a head that trickles gets older.
+    /// Each complete request, each response and each further part of a body begins a new wait. Single bytes do not: a
+    /// head that trickles in gets older.
     func phaseChanged() {
         if connection.state.phase == .head { return }
         if connection.state.isWaiting { connections.waits(connection) } else { connections.waitsNoLonger(connection) }
     }
 
-    /// For a new connection.
-    /// - Returns: `false` if this one had left already, and so has made no room.
+    /// Closes the connection to make room for a new one.
+    /// - Returns: `false` if it had already left, and so has made no room.
     func makeRoom() -> Bool {
-        // Before the client sees the end, and the next new connection comes, it is known which one has waited longest
+        // Before the client sees the end, and another connection arrives, it must be known which one has waited longest
         // then.
         connections.waitsNoLonger(connection)
         defer { connection.abort() }
         return leave(makesRoom: true)
     }
 
-    /// Ends being counted.
+    /// Removes it from the count.
     /// - Returns: `false` if it had left already.
     @discardableResult
     func leave(makesRoom: Bool = false) -> Bool {
@@ -38,7 +38,7 @@ struct ConnectionPlace {
 
     // MARK: Bodies
 
-    /// What the body that arrives may grow by for this piece; `nil`: there is no room.
+    /// Reserves the memory that the arriving body needs for this piece; `nil` if there is no room.
     func reserve(for piece: ByteBuffer) -> Int? {
         let growth = connection.reader.body.growth(for: piece)
         if growth == 0 { return 0 }
@@ -50,7 +50,7 @@ struct ConnectionPlace {
         return growth
     }
 
-    /// The body has brought a part that counts.
+    /// The body has brought a part that counts as progress.
     func bodyProgressed() {
         connections.waits(connection)
         if connection.reader.body.heldBytes > 0 { joinUploads() }
@@ -58,7 +58,7 @@ struct ConnectionPlace {
 
     private func joinUploads() { connections.uploads.join(connection.uploadSeat, at: connections.loop.now) }
 
-    /// Nothing of the body is held any longer.
+    /// Releases everything that is held for the body.
     func endBody() {
         let heldBytes = connection.reader.body.heldBytes
         if heldBytes > 0 {

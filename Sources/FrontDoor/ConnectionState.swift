@@ -1,15 +1,15 @@
 import EventStream
 import ProducerInterface
 
-/// Where one connection stands: a pure state machine, without bytes and without I/O. Its methods say what has happened;
-/// it goes on to the next phase, and answers with what is to be done.
+/// Where one connection stands: a pure state machine, without bytes and without I/O. Its methods report what has
+/// happened; they move to the next phase, and return what has to be done.
 struct ConnectionState {
     enum Phase: Equatable {
         /// Between two requests, or before the first.
         case idle
-        /// Some bytes of a head have come.
+        /// Some bytes of a head have arrived.
         case head
-        /// A head has come, but not all of its body.
+        /// A head has arrived, but not all of its body.
         case body
         /// A stream's `open` runs. There is no token before `StreamOpener.open` has returned.
         case opening(StreamToken?)
@@ -25,12 +25,11 @@ struct ConnectionState {
     }
 
     private(set) var phase = Phase.idle
-    /// Something came after a request for a stream, and is lost: if the stream comes to nothing, the connection can't
-    /// continue.
+    /// Input after a request for a stream was dropped: if the stream does not open, the connection cannot continue.
     private(set) var hasDroppedInput = false
     /// The client has ended its sending side (FIN), as far as is known.
     private(set) var isInputClosed = false
-    /// The streams that were asked for so far; the last one's number.
+    /// How many streams were requested so far; also the number of the last one.
     private(set) var openCount = 0
 
     // MARK: Reading
@@ -64,7 +63,7 @@ struct ConnectionState {
         }
     }
 
-    /// Bytes of a head have come.
+    /// Bytes of a head have arrived.
     /// - Returns: whether they are the first.
     mutating func headBegan() -> Bool {
         guard phase == .idle else { return false }
@@ -75,7 +74,7 @@ struct ConnectionState {
     /// The head is complete.
     mutating func headEnded() { phase = .body }
 
-    /// Something came that no one reads.
+    /// Input arrived that nothing reads.
     mutating func inputDropped() { hasDroppedInput = true }
 
     // MARK: Responding
@@ -90,8 +89,8 @@ struct ConnectionState {
     /// No response will follow those that were written.
     mutating func lingers() { phase = .lingering }
 
-    /// No further requests.
-    /// - Returns: whether the connection ends now; else it ends with its response.
+    /// No further requests are accepted.
+    /// - Returns: whether the connection ends now; if not, it ends with its response.
     mutating func stopped() -> Bool {
         guard phase == .idle else { return false }
         phase = .lingering
@@ -100,8 +99,8 @@ struct ConnectionState {
 
     // MARK: Streams
 
-    /// A stream is asked for.
-    /// - Returns: the number by which its answer is known.
+    /// A stream is requested.
+    /// - Returns: the number that identifies its answer.
     mutating func openBegan() -> Int {
         openCount += 1
         phase = .opening(nil)
@@ -113,7 +112,7 @@ struct ConnectionState {
         if phase == .opening(nil) { phase = .opening(token) }
     }
 
-    /// The stream that the answer to an open is about; `nil` if nobody waits for that answer any longer.
+    /// The stream that the answer to an open is about; `nil` if that answer is no longer awaited.
     func token(answeredBy number: Int) -> StreamToken? {
         guard number == openCount, case .opening(let token) = phase else { return nil }
         return token
@@ -125,20 +124,20 @@ struct ConnectionState {
         return true
     }
 
-    /// The stream is open, and gets the connection once all that was written before is sent.
+    /// The stream is open, and gets the connection once everything that was written before is sent.
     mutating func flushBegan(_ token: StreamToken) { phase = .flushing(token) }
 
     /// The stream has the channel as its subscriber.
     mutating func streamBegan(_ token: StreamToken) { phase = .streaming(token) }
 
-    /// The stream has the socket, and this connection nothing more to do.
+    /// The stream has the socket; this connection has nothing more to do.
     mutating func handedOver() { phase = .over }
 
-    /// The stream could not get the connection: the request is to be answered as if nothing had been opened.
+    /// The stream could not get the connection: the request must be answered as if nothing had been opened.
     mutating func handOverFailed() { phase = .body }
 
     /// The channel's stream has ended.
-    /// - Returns: whether its last frames are to be sent.
+    /// - Returns: whether its last frames must be sent.
     mutating func streamFinished() -> Bool {
         guard case .streaming = phase else { return false }
         phase = .finishing
@@ -154,7 +153,7 @@ struct ConnectionState {
     }
 
     /// The channel's stream drops its connection.
-    /// - Returns: whether it is to be closed.
+    /// - Returns: whether it must be closed.
     mutating func streamAborted() -> Bool {
         guard case .streaming = phase else { return false }
         phase = .over
@@ -163,10 +162,10 @@ struct ConnectionState {
 
     // MARK: Ends
 
-    /// What a stream has to learn when its connection is closed.
+    /// What must be reported to a stream when its connection is closed.
     enum Loss: Equatable {
         case nothing
-        /// A stream that was being opened: no answer is wanted, and it has lost its subscriber if it has a token.
+        /// A stream was being opened: no answer is wanted, and it has lost its subscriber if it has a token.
         case opening(StreamToken?)
         /// An open stream has lost its subscriber before it got the connection.
         case waiting(StreamToken)
@@ -184,14 +183,14 @@ struct ConnectionState {
         }
     }
 
-    /// What to do when the client ends its sending side. It may be gone, or have only that, as some proxies do after a
-    /// request. What it is sent shows which: a client that is gone answers with a reset.
+    /// What to do when the client ends its sending side. It may be gone, or may have ended only that side, as some
+    /// proxies do after a request. Sending shows which: a client that is gone answers with a reset.
     enum HalfClosing: Equatable {
-        /// What was written before is sent.
+        /// What was written before will still be sent.
         case nothing
-        /// No request will follow, and none that has begun will be complete.
+        /// No request will follow, and one that has begun will not be completed.
         case linger
-        /// The client gets the answer to the open of that number, if that comes soon.
+        /// The client gets the answer to the open with this number, if it comes soon.
         case awaitAnswer(Int)
         /// What the stream sends next will show whether the client is gone.
         case tell(StreamToken)
@@ -209,13 +208,13 @@ struct ConnectionState {
         }
     }
 
-    /// What to do when the time is up that a phase may take.
+    /// What to do when a phase has used up its time.
     enum Lateness: Equatable {
         case nothing
         case refuseHead
         case refuseBody
         case close
-        /// Nothing is sent while a stream opens: the kernel is asked to watch whether the peer is still there.
+        /// Nothing is sent while a stream opens, so the kernel must check that the peer is still there.
         case probePeer
     }
 

@@ -1,28 +1,28 @@
 import Glibc
 import NIOCore
 
-/// Where a connection stands before NIO has it registered and gives it handlers and a parser, which is most of what a
+/// Where a connection waits before NIO registers it and gives it handlers and a parser, which is most of what a
 /// connection costs.
 ///
-/// If all that it has sent by now is a plain request for a stream, the stream is opened from here, and usually the
-/// connection is handed over from here, too. Every other connection comes in: because its request is not there yet, is
-/// anything else, or because the stream takes its time to open, or does not.
+/// If all that the client has sent by now is a plain request for a stream, the stream is opened from here, and usually
+/// the connection is handed over from here, too. Every other connection comes in: its request has not arrived yet or is
+/// of another kind, or the stream takes long to open, or does not open.
 ///
 /// Lives on its connections' event loop.
 final class Doorstep {
     private unowned let connections: LoopConnections
     private let loop: any EventLoop
-    /// Accepted, and looked at once the loop has accepted all that there are: their requests have some more time to
-    /// arrive.
+    /// Accepted connections. They are looked at once the loop has accepted all that there are, so that their requests
+    /// have some more time to arrive.
     private var arrivals: [(channel: any Channel, reception: NIOLoopBound<Reception>)] = []
-    /// Those whose streams are being opened, and in which round they came.
+    /// Connections whose streams are being opened, and the round in which they arrived.
     private var waiting: [(connection: ConnectionHandler, round: Int)] = []
     private var round = 0
     private var isRoundSet = false
     private var isClosed = false
     private let peeked = UnsafeMutableRawBufferPointer.allocate(byteCount: 2048, alignment: 16)
 
-    /// A connection waits here for one to two of them: it is not noticed meanwhile that its peer has left.
+    /// A connection waits here for one to two rounds. If its peer leaves meanwhile, that is not noticed.
     static let roundTime = TimeAmount.milliseconds(20)
 
     init(of connections: LoopConnections, on loop: any EventLoop) {
@@ -56,9 +56,9 @@ final class Doorstep {
         if !waiting.isEmpty { setRound() }
     }
 
-    /// Opens the stream that the client has asked for, if all that it has sent is one plain request, and that is for a
-    /// stream.
-    /// - Returns: `false`: nothing was taken from the socket.
+    /// Opens the stream that the client has asked for, if the client has sent exactly one plain request, and it is for
+    /// a stream.
+    /// - Returns: `false` if not; then nothing was taken from the socket.
     private func opensStream(for connection: ConnectionHandler) -> Bool {
         let settings = connections.settings
         guard settings.allowsHandOver, let descriptor = connection.descriptor else { return false }
@@ -69,7 +69,7 @@ final class Doorstep {
             FieldRules.problem(with: head) == nil,
             case .open(let match, let streamRequest) = connections.rules.verdict(
                 on: head, body: [], from: connection.remoteAddress),
-            // What was seen is there, unless the connection was reset since: then NIO finds out.
+            // The peeked bytes are still there, unless the connection was reset since: then NIO finds out.
             recv(descriptor, peeked.baseAddress, count, Int32(MSG_DONTWAIT)) == count
         else { return false }
         connection.request = head
@@ -77,7 +77,7 @@ final class Doorstep {
         return true
     }
 
-    /// The connection is handed over. One that comes in is counted until its channel is closed.
+    /// The connection is handed over. A connection that comes in is counted until its channel is closed.
     func leave(_ connection: ConnectionHandler) {
         forget(connection)
         connections.counts.left()
@@ -112,7 +112,7 @@ final class Doorstep {
         if !waiting.isEmpty { setRound() }
     }
 
-    /// Gives a connection its handlers, and NIO the connection.
+    /// Gives a connection its handlers, and hands it to NIO.
     func takeIn(_ connection: ConnectionHandler) {
         forget(connection)
         let channel = connection.channel
@@ -130,7 +130,7 @@ final class Doorstep {
         }
     }
 
-    /// Nothing will be accepted any more: every connection that is here, or arrives yet, comes in.
+    /// Nothing more will be accepted: every connection that is here, or still arrives, comes in.
     func close() {
         isClosed = true
         for (connection, _) in waiting { takeIn(connection) }

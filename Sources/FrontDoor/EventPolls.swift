@@ -1,10 +1,10 @@
 import Glibc
 
-/// The descriptors that NIO's loops wait with, which it makes without `EPOLL_CLOEXEC`: a program that a plugin starts
-/// would hold them, and with them what they watch.
+/// The descriptors on which NIO's loops wait. NIO creates them without `EPOLL_CLOEXEC`, so a program that a plugin
+/// starts would hold them, and what they watch.
 enum EventPolls {
-    /// Makes sure that no program that is started from now on inherits one. NIO does not give them out, so all
-    /// descriptors of the process are looked through; any other epoll(7) set is of no use to another program either.
+    /// Makes sure that no program that is started from now on inherits one. NIO does not expose them, so all
+    /// descriptors of the process are examined; any other epoll(7) set is of no use to another program either.
     static func closeOnExec() {
         guard let listing = opendir("/proc/self/fd") else { return }
         defer { closedir(listing) }

@@ -1,11 +1,10 @@
 import NIOHTTP1
 import ProducerInterface
 
-/// What RFC 9110 and RFC 9112 demand of a request's fields beyond what the parser checks. A connection on which one of
-/// these rules is broken is not trusted any further: where one reader sees an error, another may have seen a second
-/// request.
+/// What RFC 9110 and RFC 9112 require of a request's fields beyond what the parser checks. A connection that breaks one
+/// of these rules is not trusted any further: where one reader sees an error, another may have seen a second request.
 enum FieldRules {
-    /// - Parameter head: its values without blanks around them.
+    /// - Parameter head: its values must not have blanks around them.
     static func problem(with head: HTTPRequestHead) -> Problem? {
         problem(withValuesOf: head) ?? problem(withHostOf: head) ?? problem(withFramingOf: head)
             ?? problem(withExpectationOf: head)
@@ -48,7 +47,7 @@ enum FieldRules {
         return codings.count == 1 ? nil : Problem(501, "The only transfer coding that this server supports is chunked.")
     }
 
-    /// RFC 9110 §10.1.1; in HTTP/1.0 it says nothing.
+    /// RFC 9110 §10.1.1; it has no meaning in HTTP/1.0.
     private static func problem(withExpectationOf head: HTTPRequestHead) -> Problem? {
         guard head.version != .http1_0,
             head.headers[canonicalForm: "expect"].contains(where: { !$0.isEmpty && $0.lowercased() != "100-continue" })
@@ -86,7 +85,7 @@ enum FieldRules {
 }
 
 extension HTTPRequestHead {
-    /// Blanks around a value are no part of it (RFC 9110 §5.5); the parser leaves those that follow it.
+    /// Blanks around a value are not part of it (RFC 9110 §5.5); the parser leaves those that follow it.
     var withTrimmedValues: HTTPRequestHead {
         let isBlank = { (byte: UInt8?) in byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
         guard headers.contains(where: { isBlank($0.value.utf8.last) || isBlank($0.value.utf8.first) }) else {

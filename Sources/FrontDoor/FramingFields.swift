@@ -1,7 +1,7 @@
-/// Finds in a head what the parser refuses though RFC 9110 allows it, in the two fields that say where the body ends: a
-/// tab beside a value (§5.5), and an empty element after the last coding (§5.6.1). Both mean as much as a blank.
+/// Finds in a head what the parser rejects though RFC 9110 allows it, in the two fields that say where the body ends: a
+/// tab next to a value (§5.5), and an empty element after the last coding (§5.6.1). Both mean the same as a blank.
 ///
-/// It works byte by byte, because a head may come that way. `FieldRules` sees what follows such a blank and must not.
+/// It works byte by byte, because a head may arrive that way. `FieldRules` rejects what must not follow such a blank.
 struct FramingFields {
     private enum Field {
         case contentLength, transferEncoding
@@ -16,7 +16,7 @@ struct FramingFields {
 
     private enum State {
         case lineStart
-        /// So many bytes of its name have come.
+        /// This many bytes of its name have arrived.
         case name(Field, Int)
         case contentLength
         case transferEncoding(Element)
@@ -25,7 +25,7 @@ struct FramingFields {
     }
 
     private enum Element {
-        /// So many bytes of "chunked" have come, and nothing else; blanks may have.
+        /// This many bytes of "chunked" have arrived, and nothing else but blanks.
         case chunked(Int)
         case other
     }
@@ -35,7 +35,7 @@ struct FramingFields {
     /// The next byte begins a line.
     mutating func beginLine() { state = .lineStart }
 
-    /// - Returns: whether a blank is to take the byte's place.
+    /// - Returns: whether to replace the byte with a blank.
     mutating func take(_ byte: UInt8) -> Bool {
         switch state {
         case .other: return false
@@ -55,7 +55,7 @@ struct FramingFields {
     }
 
     private mutating func takeName(_ byte: UInt8, of field: Field, at count: Int) {
-        // The case bit of the name's other characters is set anyway.
+        // `| 0x20` makes letters lower case; the other characters of the names have this bit already.
         guard byte | 0x20 == field.name.utf8Start[count] else { return state = .other }
         guard count + 1 == field.name.utf8CodeUnitCount else { return state = .name(field, count + 1) }
         state = field == .contentLength ? .contentLength : .transferEncoding(.chunked(0))

@@ -1,11 +1,11 @@
 import Glibc
 
-/// Takes a socket out of NIO's hands.
+/// Takes a socket away from NIO.
 enum HandOver {
     enum Outcome {
-        /// A second descriptor of the same socket, which the caller owns. The channel must now be closed: NIO takes
-        /// its own descriptor out of its epoll set (`BaseSocketChannel.close0`) before it closes it, and as this one
-        /// is left, the peer sees nothing of it.
+        /// A second descriptor of the same socket, which the caller owns. The channel must now be closed: NIO removes
+        /// its own descriptor from its epoll set (`BaseSocketChannel.close0`) before it closes it, and because this
+        /// descriptor remains, the peer does not notice.
         case taken(Int32)
         /// The channel has no socket of its own to give.
         case notASocket
@@ -13,7 +13,7 @@ enum HandOver {
         case refused(Int32)
     }
 
-    /// With nothing left to be sent.
+    /// Only when nothing is left to be sent.
     /// - Parameter socket: the channel's, if it has one.
     static func duplicate(_ socket: Int32?) -> Outcome {
         guard let socket else { return .notASocket }

@@ -1,7 +1,7 @@
 import NIOCore
 
-/// Stands between a socket and its parser, and lets through what the connection wants to read; so the parser never
-/// holds more than a head's limit.
+/// Stands between a socket and its parser, and lets through what the connection wants to read, so that the parser never
+/// holds more than a head may have.
 final class HeadGuard: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer

@@ -1,14 +1,14 @@
 /// Finds where a request's head ends and counts its bytes, so that the limit on it is exact however the bytes are
 /// split.
 ///
-/// It looks for an empty line, whether the first line has the shape of a request, and for what the parser refuses
-/// though it is allowed; what else the lines say is the parser's business.
+/// It looks for an empty line, whether the first line has the shape of a request, and for what the parser rejects
+/// though it is allowed; the rest is left to the parser.
 struct HeadScan {
     /// The bytes of this head so far, up to the end of the last piece.
     private(set) var count = 0
     private(set) var requestLine = RequestLineScan()
     private var framingFields = FramingFields()
-    /// Which of the bytes that were taken last are to be replaced, and by what, for the parser's sake.
+    /// Which of the last bytes must be replaced for the parser, and by what.
     private(set) var corrections: [(offset: Int, byte: UInt8)] = []
     private var lineIsEmpty = true
     private var hasSeenLine = false

@@ -3,14 +3,15 @@ import NIOCore
 
 /// Which of the loop's connections makes room for another.
 extension LoopConnections {
-    /// How many of those that have waited longest are looked at. Those whose requests have just come are passed over.
+    /// How many of the connections that have waited longest are considered. Those whose requests have just arrived are
+    /// passed over.
     private static let passedOverMax = 4
 
     func joinCounts() -> Int {
         // A loop whose connections are gone has none to close.
         let connections = NIOLoopBound(WeakConnections(connections: self), eventLoop: loop)
         return counts.addThread { [loop, weak counts] limit in
-            // The counts have this closure, and are there when it is called.
+            // The counts own this closure, so they exist when it is called.
             let makeRoom: @Sendable () -> Void = { [counts] in
                 let isMade = connections.value.connections?.makeRoom(within: limit) ?? false
                 if !isMade { counts?.noRoomMade() }
@@ -19,7 +20,7 @@ extension LoopConnections {
         }
     }
 
-    /// From now on.
+    /// The connection waits from now on.
     func waits(_ connection: ConnectionHandler) {
         let wasFirst = waiting.first === connection.seat
         let count = waiting.count
@@ -37,7 +38,7 @@ extension LoopConnections {
         counts.waitingChanged(on: thread, count: waiting.count, since: waiting.first?.since)
     }
 
-    /// - Returns: `false`: none waits, or requests of all of them have just come.
+    /// - Returns: `false` if none waits, or requests of all of them have just arrived.
     private func makeRoom(within limit: String) -> Bool {
         for _ in 0..<min(waiting.count, Self.passedOverMax) {
             guard let seat = waiting.first else { break }
@@ -52,7 +53,7 @@ extension LoopConnections {
                     "limit": "\(limit)", "peer": "\(connection.remoteAddress)",
                     "waited": "\((loop.now - seat.since).nanoseconds / 1_000_000) ms",
                 ])
-            // Counted before anybody can see it.
+            // Counted before the client can see the end.
             counts.countMadeRoom()
             return connection.place.makeRoom()
         }
@@ -60,9 +61,9 @@ extension LoopConnections {
         return false
     }
 
-    /// Turns away the upload that has made no progress for longest, if that is long: a client that lets its bodies
-    /// stand would otherwise keep out all others.
-    /// - Returns: `false`: there is none.
+    /// Turns away the upload that has made no progress for longest, if that is long enough: clients that let their
+    /// bodies stall would otherwise keep out all others.
+    /// - Returns: `false` if there is none.
     func endIdleUpload(for other: ConnectionHandler) -> Bool {
         guard let seat = uploads.first, seat.connection !== other,
             loop.now - seat.since >= TimeAmount(settings.uploadPatience)
@@ -72,7 +73,7 @@ extension LoopConnections {
     }
 }
 
-/// What the counts hold of a loop's connections.
+/// A reference to a loop's connections that does not keep them.
 private struct WeakConnections {
     weak var connections: LoopConnections?
 }

@@ -4,8 +4,8 @@ import StreamRuntime
 
 /// The front door's connections on one event loop, and what they share. Lives on that loop.
 ///
-/// One timer serves them all: a timer for each would have to be cancelled at every hand-over, which takes NIO a walk
-/// over all timers of the loop.
+/// One timer serves them all. A timer for each would have to be cancelled at every hand-over, for which NIO walks over
+/// all timers of the loop.
 final class LoopConnections {
     private(set) var settings: ServerSettings
     let opener: any StreamOpener
@@ -27,11 +27,11 @@ final class LoopConnections {
     let loop: any EventLoop
     /// The connections that wait for their clients: for a request, for the rest of one, or for their end.
     var waiting = WaitingLine()
-    /// Those whose bodies are kept while they arrive.
+    /// The connections whose bodies are kept while they arrive.
     var uploads = WaitingLine()
-    /// By which `counts` knows the loop.
+    /// The number by which `counts` knows the loop.
     private(set) var thread = 0
-    /// Walked as it was when the walk began: connections leave it on the way.
+    /// Iterations use it as it was when they began: connections leave it meanwhile.
     private var all: [ConnectionHandler] = []
     private var isTicking = false
 
@@ -53,12 +53,12 @@ final class LoopConnections {
         thread = joinCounts()
     }
 
-    /// For all waits that begin from now on, and all requests.
+    /// Applies to all requests, and to all waits that begin from now on.
     func replaceSettings(_ settings: ServerSettings) {
         self.settings = settings
     }
 
-    /// Without headers of its own, over HTTP/1.1.
+    /// The head of a stream without headers of its producer, over HTTP/1.1.
     func plainStreamHead() -> [UInt8] {
         let date = date.now()
         if date != streamHead.date {
@@ -86,7 +86,7 @@ final class LoopConnections {
         last.index = index
     }
 
-    /// Lets go of connections that wait for a request; the others leave with their response.
+    /// Ends the connections that wait for a request; the others end with their response.
     func stop() {
         isStopping = true
         for connection in all { connection.stop() }
@@ -96,7 +96,7 @@ final class LoopConnections {
         for connection in all { connection.abort() }
     }
 
-    /// Often enough that no wait ends later than by a quarter of the shortest.
+    /// Short enough that no wait ends later than by a quarter of the shortest.
     private var interval: TimeAmount {
         let shortest = min(
             settings.headTimeout, settings.bodyTimeout, settings.idleTimeout, settings.lingerTimeout,

@@ -2,7 +2,7 @@ import ProducerInterface
 
 /// Why a subscriber is turned away.
 enum TurnedAway {
-    /// A limit is reached, by its name.
+    /// The limit with this name is reached.
     case overload(String)
     /// The server is stopping, or is replacing the producer.
     case unavailable
@@ -32,7 +32,7 @@ enum TurnedAway {
 enum Overloaded {
     /// A browser gives up for good on 503. So a client that asks for an event stream by name gets an empty one that
     /// says when to reconnect, in EventSource's own language; any other client gets 503 with `Retry-After`. The
-    /// connection ends, because descriptors may be what is short.
+    /// connection ends, because descriptors may be what is scarce.
     static func response(_ why: TurnedAway, isEventSource: Bool, retryAfter wait: Duration) -> Response {
         guard isEventSource else {
             let seconds = max(1, (wait.wholeMilliseconds + 999) / 1000)
@@ -47,7 +47,7 @@ enum Overloaded {
             closes: true)
     }
 
-    /// Anywhere in the range, so that clients that were turned away together do not reconnect together.
+    /// Random within the range, so that clients that were turned away together do not reconnect together.
     static func wait(in range: ClosedRange<Duration>) -> Duration {
         .milliseconds(Int64.random(in: range.lowerBound.wholeMilliseconds...range.upperBound.wholeMilliseconds))
     }

@@ -1,12 +1,12 @@
 import NIOHTTP1
 
-/// A page that the server itself answers with, where no producer has the route.
+/// A page of the server itself, for a path that is no producer's route.
 package struct Page: Sendable {
     /// As in a request, without query: "/".
     let path: String
-    /// Of the content: "text/html; charset=utf-8".
+    /// The content's type: "text/html; charset=utf-8".
     let type: String
-    /// Asked for each time, on the connection's thread; `nil`: there is none now.
+    /// Called for each request, on the connection's thread; `nil`: there is no such page now.
     let content: @Sendable () -> [UInt8]?
 
     package init(path: String, type: String = "text/html; charset=utf-8", content: @escaping @Sendable () -> [UInt8]?) {
@@ -25,7 +25,8 @@ package struct PageTable: Sendable {
         pages = Dictionary(rows.map { ($0.path, $0) }) { _, _ in preconditionFailure("two pages have one path") }
     }
 
-    /// - Returns: `nil` if there is no page, or the method asks for none: the path then is one without a route.
+    /// - Returns: `nil` if there is no page, or the method does not ask for one: then the path counts as one without a
+    ///   route.
     func response(to method: HTTPMethod, path: String) -> Response? {
         guard method == .GET || method == .HEAD, let page = pages[path], let content = page.content() else {
             return nil

@@ -2,14 +2,14 @@ import NIOCore
 import StreamRuntime
 import Synchronization
 
-/// The front door's side of one open: takes the runtime's answer on any thread, and carries it to the connection's
-/// loop, once.
+/// The front door's side of one open: takes the runtime's answer on any thread, and passes it to the connection's loop,
+/// once.
 final class PendingOpen: OpenAnswering {
-    /// Of this open among those of its connection.
+    /// The number of this open among those of its connection.
     private let number: Int
     private let loop: any EventLoop
-    /// Given up with the answer or when the peer leaves, so that a runtime that keeps its `OpenAnswering` keeps no
-    /// connection.
+    /// Released with the answer or when the peer leaves, so that a runtime that keeps its `OpenAnswering` does not keep
+    /// the connection.
     private let connection: Mutex<NIOLoopBound<ConnectionHandler>?>
 
     /// On the connection's loop.
@@ -24,7 +24,7 @@ final class PendingOpen: OpenAnswering {
         loop.execute { [number] in connection.value.handOver.opened(with: answer, for: number) }
     }
 
-    /// No answer is wanted any more.
+    /// The answer is no longer wanted.
     func cancel() {
         connection.withLock { $0 = nil }
     }

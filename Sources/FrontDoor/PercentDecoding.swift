@@ -1,5 +1,5 @@
-/// Percent-decoding, strictly: what is not a well-formed escape of valid UTF-8 is refused rather than passed on as it
-/// is (RFC 3986 §2.1).
+/// Strict percent-decoding: anything but well-formed escapes of valid UTF-8 is rejected, not passed on unchanged (RFC
+/// 3986 §2.1).
 enum PercentDecoding {
     /// - Parameter plusIsSpace: as in a query (`application/x-www-form-urlencoded`), not in a path.
     /// - Throws: what is wrong with the text, and where.

@@ -2,13 +2,13 @@ import NIOHTTP1
 
 /// Reads the head of a request in the one form that nearly every subscriber sends: `GET`, HTTP/1.1, nothing unusual.
 ///
-/// What it accepts, the parser of NIO accepts, too, and reads the same in it; whatever else there is, down to a blank
-/// too many, is left to that parser, which alone decides what HTTP is and what is an attack on it.
+/// Whatever it accepts, NIO's parser accepts, too, and reads the same in it. Everything else, down to one blank too
+/// many, is left to that parser, which alone decides what is HTTP and what is an attack on it.
 enum PlainRequest {
     /// - Parameters:
     ///   - bytes: all that the client has sent.
-    ///   - maxHeaderCount: with more headers than that it is no plain request.
-    /// - Returns: `nil` if they are not exactly one whole plain head.
+    ///   - maxHeaderCount: a request with more headers is not a plain one.
+    /// - Returns: `nil` if the bytes are not exactly one whole plain head.
     static func head(_ bytes: UnsafeRawBufferPointer, maxHeaderCount: Int) -> HTTPRequestHead? {
         guard bytes.starts(with: "GET /".utf8) else { return nil }
         var index = 4
@@ -34,7 +34,7 @@ enum PlainRequest {
         return HTTPRequestHead(version: .http1_1, method: .GET, uri: text(target), headers: HTTPHeaders(headers))
     }
 
-    /// Says that the request has a body, or that the connection is to be treated otherwise than by default.
+    /// Whether the header announces a body, or asks for other than the default treatment of the connection.
     private static func changesMeaning(_ name: UnsafeRawBufferPointer) -> Bool {
         switch name.count {
         case 6: isSame(name, "expect")
@@ -50,7 +50,7 @@ enum PlainRequest {
 
     private static func isVisible(_ byte: UInt8) -> Bool { 0x21...0x7e ~= byte }
 
-    /// Of the characters of a name (RFC 9110 §5.6.2) those that are used.
+    /// The characters that names use, of those that RFC 9110 §5.6.2 allows.
     private static func isNamePart(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
@@ -78,7 +78,7 @@ enum PlainRequest {
         return true
     }
 
-    /// Whatever the case of its letters.
+    /// Ignores the case of letters.
     /// - Parameter text: in lower case.
     private static func isSame(_ bytes: UnsafeRawBufferPointer, _ text: StaticString) -> Bool {
         let wanted = UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)

@@ -2,8 +2,8 @@ import EventStream
 import NIOHTTP1
 import ProducerInterface
 
-/// An error as the client sees it: `application/problem+json` (RFC 9457), of the type "about:blank", whose title is
-/// the status's own words.
+/// An error as the client sees it: `application/problem+json` (RFC 9457), of the type "about:blank", whose title is the
+/// reason phrase of the status.
 struct Problem {
     let status: Int
     let detail: String

@@ -3,8 +3,8 @@ import Logging
 import ProducerInterface
 import StreamRuntime
 
-/// What a producer may say in a response, when its stream opens or when it opens none. What is for the server to say is
-/// dropped, and noted in the log.
+/// What a producer may put into a response, whether its stream opens or not. Headers that only the server may set are
+/// dropped and logged.
 struct ProducerResponses {
     let log: QuietLog
 
@@ -23,14 +23,14 @@ struct ProducerResponses {
         return problem.response
     }
 
-    /// - Parameter code: under which the log says what went wrong.
+    /// - Parameter code: the code under which the log says what went wrong.
     func failure(code: String) -> Response {
         var problem = Problem(500, "The stream could not be opened. The server's log says why, under this code.")
         problem.members = [("code", code)]
         return problem.response
     }
 
-    /// Those of a producer's headers that it may send.
+    /// The headers of a producer that it may send.
     func permitted(_ headers: [StreamRequest.Field]) -> [StreamRequest.Field] {
         for header in headers where !Self.allows(header) {
             log.warn(
@@ -40,8 +40,8 @@ struct ProducerResponses {
         return headers.filter(Self.allows)
     }
 
-    /// Whether a producer may add this header: the names are tokens, the values hold no line end, and what frames and
-    /// types the response is the server's.
+    /// Whether a producer may add this header: its name must be a token, its value must not contain control characters
+    /// except tabs, and headers that frame and type the response are the server's.
     static func allows(_ header: StreamRequest.Field) -> Bool {
         !header.name.isEmpty && header.name.utf8.allSatisfy(HeaderRules.isTokenByte)
             && header.value.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f || $0 == UInt8(ascii: "\t") }

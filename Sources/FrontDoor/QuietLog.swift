@@ -1,8 +1,8 @@
 import Logging
 import Synchronization
 
-/// A warning that may be due thousands of times a second, and is written at most once; the count of those left out
-/// goes with the next.
+/// A warning that may be due thousands of times a second, but is written at most once per interval; the number of those
+/// left out is added to the next one.
 final class QuietLog: Sendable {
     private let logger: Logger
     private let interval: Duration

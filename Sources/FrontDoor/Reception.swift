@@ -1,7 +1,7 @@
 import NIOCore
 
-/// Stands on a listening channel: brings each connection that was accepted to the doorstep of its loop, and those that
-/// come in from there on to NIO, which registers them.
+/// On a listening channel: brings each accepted connection to the doorstep of its loop, and hands those that come in
+/// from there to NIO, which registers them.
 final class Reception: ChannelInboundHandler {
     typealias InboundIn = any Channel
     typealias InboundOut = any Channel
@@ -19,7 +19,7 @@ final class Reception: ChannelInboundHandler {
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
-        // They know the reception, too.
+        // They refer to the reception, too.
         loops = [:]
     }
 
@@ -36,7 +36,7 @@ final class Reception: ChannelInboundHandler {
         }
     }
 
-    /// On the listening channel's loop. Once nothing listens any longer, a connection that comes late is closed.
+    /// On the listening channel's loop. A connection that arrives when nothing listens any longer is closed.
     func takeIn(_ channel: any Channel) {
         guard let context else { return channel.close(promise: nil) }
         context.fireChannelRead(wrapInboundOut(channel))

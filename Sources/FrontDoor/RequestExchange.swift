@@ -3,7 +3,7 @@ import NIOCore
 import NIOHTTP1
 import StreamRuntime
 
-/// A connection's part that answers: from a request's head to its response.
+/// The part of a connection that answers: from a request's head to its response.
 struct RequestExchange {
     let connection: ConnectionHandler
 
@@ -25,7 +25,7 @@ struct RequestExchange {
     }
 
     /// The client asks before it sends the body. A request that fails anyway is answered now; and because the body may
-    /// come or not, the connection ends.
+    /// follow or not, the connection ends.
     private func answerExpectation(of head: HTTPRequestHead) {
         switch connections.rules.verdict(on: head, body: [], from: "") {
         case .respond(let response) where response.status >= 400: respond(response, last: true)
@@ -69,10 +69,11 @@ struct RequestExchange {
 
     // MARK: The response
 
-    /// Answers the request, or what could not be read as one, and goes on to the next unless the connection ends here.
+    /// Answers the request, or what could not be read as one, and continues with the next one unless the connection
+    /// ends here.
     ///
-    /// What is written within a read is flushed at the read's end; at any other moment, `flush` must follow.
-    /// - Parameter last: the connection ends with this response, whatever the client asked for.
+    /// Bytes that are written within a read are flushed at the end of the read; at any other time, `flush` must follow.
+    /// - Parameter last: `true` ends the connection after this response, whatever the client asked for.
     func respond(_ response: Response, last: Bool = false) {
         let request = connection.request
         let ends =
@@ -99,8 +100,7 @@ struct RequestExchange {
         connections.counts.turnedAway()
         connections.shedding.warn(
             "a subscriber was refused", ["reason": "\(why.reason)", "peer": "\(connection.remoteAddress)"])
-        // EventSource has no other method than GET; a client that sends a POST would take an empty stream for the
-        // answer.
+        // EventSource only uses GET; a client that sends a POST would take an empty stream for the answer.
         let isEventSource =
             request?.method != .POST && AcceptHeader(request?.headers["accept"] ?? []).namesEventStream
         respond(
@@ -127,10 +127,10 @@ struct RequestExchange {
 }
 
 extension HTTPRequestHead {
-    /// The client expects the connection to stay, and the parser can go on: after a request to upgrade it reads
+    /// The client expects the connection to stay open, and the parser can continue: after an upgrade request it reads
     /// nothing more.
     fileprivate var mayBeFollowed: Bool {
-        // In HTTP/1.0 the parser takes one that says both for one that wants to stay.
+        // In HTTP/1.0, the parser treats a request that says both as one that keeps the connection.
         isKeepAlive && !headers[canonicalForm: "connection"].contains { $0.lowercased() == "close" }
             && method != .CONNECT && !headers.contains(name: "upgrade")
     }

@@ -1,17 +1,17 @@
 import ProducerInterface
 
-/// Tells whether a request line has the right shape (RFC 9112 §3): a method, a target and a version of HTTP/1. For
-/// methods that the parser does not know: it stops at their first letter, and would take a request of another method
-/// for no request at all.
+/// Checks whether a request line has the right shape (RFC 9112 §3): a method, a target and a version of HTTP/1. This is
+/// for methods that the parser does not know: it stops at their first letter, and would treat a request with another
+/// method as no request at all.
 struct RequestLineScan {
     enum State {
         case method, target
-        /// So many bytes of it have come.
+        /// This many bytes of it have arrived.
         case version(Int)
         case complete
-        /// All is right up to the version, which is none of HTTP/1; what follows was not looked at.
+        /// Everything is right up to the version, which is not one of HTTP/1; what follows was not looked at.
         case otherVersion
-        /// It ends after the target, as in HTTP/0.9.
+        /// The line ends after the target, as in HTTP/0.9.
         case noVersion
         case malformed
     }
@@ -27,7 +27,7 @@ struct RequestLineScan {
         }
     }
 
-    /// - Returns: whether 1 is to take the byte's place: a minor version that is newer than this server is read as the
+    /// - Returns: whether to replace the byte with 1: a minor version that is newer than this server's is read as the
     ///   newest that it knows (RFC 9110 §6.2), and the parser does not do that.
     mutating func take(_ byte: UInt8) -> Bool {
         switch state {

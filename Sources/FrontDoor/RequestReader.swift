@@ -1,16 +1,16 @@
 import NIOCore
 import NIOHTTP1
 
-/// Reads a connection's requests, as far as the parser does not: holds heads and bodies to their limits before the
-/// parser gets their bytes, and says what is wrong with what the parser refuses.
+/// Reads a connection's requests as far as the parser does not: applies the limits on heads and bodies before the
+/// parser gets their bytes, and says what is wrong with what the parser rejects.
 struct RequestReader {
-    /// That of the request that is being read.
+    /// The body of the request that is being read.
     var body = RequestBody()
     private var scan = HeadScan()
-    /// The parser has given up on the method, and it is not known yet whether it is one (501) or nonsense (400).
+    /// The parser has rejected the method, and it is not known yet whether it is a method (501) or nonsense (400).
     private var isMethodUnknown = false
 
-    /// What becomes of bytes that have come.
+    /// What happens to bytes that have arrived.
     enum Admission {
         /// The parser may have them.
         case piece(ByteBuffer)
@@ -26,7 +26,7 @@ struct RequestReader {
         return .piece(bytes.readSlice(length: count) ?? ByteBuffer())
     }
 
-    /// Takes from `bytes` what belongs to the body. What follows it is a head again, and counted as one.
+    /// Takes from `bytes` what belongs to the body. What follows the body is a head again, and counted as one.
     mutating func admitBody(from bytes: inout ByteBuffer, _ settings: ServerSettings) -> Admission {
         let count = bytes.withUnsafeReadableBytes { body.take($0) }
         guard body.excessFraming <= settings.maxHeadBytes else { return .refusal(Refusal.framingTooLarge(settings)) }
@@ -44,7 +44,7 @@ struct RequestReader {
     /// The parser has read the end of the request: the next byte begins another head.
     mutating func end() { scan.reset() }
 
-    /// - Returns: the response to what the parser refuses; `nil` if that is seen only when more has come.
+    /// - Returns: the response to what the parser rejects; `nil` if it depends on bytes that have not arrived yet.
     mutating func refusal(of error: HTTPParserError, in input: ConnectionState.Input, _ settings: ServerSettings)
         -> Response?
     {
@@ -58,8 +58,8 @@ struct RequestReader {
         }
     }
 
-    /// The parser stops at the first letter that begins no method it knows. What the method was is seen at the end of
-    /// the line, in however many pieces that comes.
+    /// The parser stops at the first letter that begins no method it knows. What the method was is only known at the
+    /// end of the line, in however many pieces that arrives.
     private var methodRefusal: Response? {
         switch scan.requestLine.state {
         case .complete: Refusal.unknownMethod

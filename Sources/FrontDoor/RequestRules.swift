@@ -6,19 +6,19 @@ import StreamRuntime
 /// Decides what a request gets. No I/O, and no state of its own.
 struct RequestRules {
     let opener: any StreamOpener
-    /// Those of the server's own; a producer's route takes precedence.
+    /// The server's own pages; a producer's route takes precedence.
     var pages = PageTable()
 
     enum Verdict {
         case respond(Response)
-        /// HEAD: what a stream would begin with, and no stream.
+        /// HEAD: the head of a stream, without a stream.
         case streamHead
         case open(RouteMatch, StreamRequest)
-        /// Not now, for a reason.
+        /// Not now, for this reason.
         case turnAway(TurnedAway)
     }
 
-    /// Whether somebody will look at the request's body.
+    /// Whether a producer will read the request's body.
     func takesBody(_ head: HTTPRequestHead) -> Bool {
         guard head.method == .POST, let target = try? RequestTarget(head.uri) else { return false }
         guard let match = opener.route(for: target.path), !match.isLeaving else { return false }
@@ -31,7 +31,7 @@ struct RequestRules {
     func verdict(
         on head: HTTPRequestHead, body: @autoclosure () -> [UInt8], from address: @autoclosure () -> String
     ) -> Verdict {
-        // Its target is none of those that all the other methods have.
+        // The target of CONNECT has a form that no other method has.
         if head.method == .CONNECT { return .respond(Problem(501, "This server is not a proxy.").response) }
         let target: RequestTarget
         do throws(TargetFault) {
@@ -50,7 +50,7 @@ struct RequestRules {
         }
 
         let lastEventID = lastEventID(head, target)
-        // What takes its place may have other parameters and other methods.
+        // The producer that replaces it may have other parameters and other methods.
         if match.isLeaving, head.method != .OPTIONS {
             return EventID.isFinished(lastEventID) ? .respond(.noContent) : .turnAway(.leaving)
         }
@@ -65,7 +65,7 @@ struct RequestRules {
             problem.headers = [.init("Allow", allowed)]
             return .respond(problem.response)
         }
-        // Clients of language models ask for JSON, and read the stream.
+        // Clients of language models send a POST that asks for JSON, and read the stream.
         guard head.method == .POST || AcceptHeader(head.headers["accept"]).allowsEventStream else {
             return .respond(
                 Problem(406, "This route answers with text/event-stream, which the Accept header excludes.").response)
@@ -86,7 +86,7 @@ struct RequestRules {
                 lastEventID: lastEventID, body: head.method == .POST ? body() : [], parameters: parameters))
     }
 
-    /// An empty one means that there is none: so it says in the event stream too.
+    /// An empty one means that there is none, as in the event stream.
     private func lastEventID(_ head: HTTPRequestHead, _ target: RequestTarget) -> String? {
         let values =
             head.headers["last-event-id"].map(Optional.some)

@@ -27,7 +27,7 @@ struct RequestTarget: Equatable {
         query.first { $0.name == name }?.value
     }
 
-    /// Without scheme and authority: a server must accept a target that has them (RFC 9112 §3.2.2).
+    /// Removes scheme and authority: a server must accept a target that has them (RFC 9112 §3.2.2).
     private static func originForm(_ text: Substring) throws(TargetFault) -> Substring {
         if text.utf8.first == UInt8(ascii: "/") { return text }
         for scheme in ["http://", "https://"] where text.lowercased().hasPrefix(scheme) {
@@ -39,8 +39,8 @@ struct RequestTarget: Equatable {
         throw .noPath
     }
 
-    /// Dot segments mean another path than the one written, and no client that means well sends them: browsers resolve
-    /// them first.
+    /// Dot segments mean another path than the one written, and no honest client sends them: browsers resolve them
+    /// first.
     private static func checkPath(_ path: Substring) throws(TargetFault) {
         guard path.utf8.contains(where: { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: ".") }) else { return }
         for segment in path.utf8.split(separator: UInt8(ascii: "/")) {
@@ -64,7 +64,7 @@ struct RequestTarget: Equatable {
     }
 }
 
-/// A request target that means nothing; the description is for the one who sent it.
+/// A request target that is not valid; the description is for the client.
 enum TargetFault: Error, Equatable, CustomStringConvertible {
     case badCharacter
     case noPath

@@ -9,16 +9,16 @@ struct Response {
     var type: String?
     var headers: [StreamRequest.Field] = []
     var body: [UInt8] = []
-    /// The connection ends after it, whatever the client asked for.
+    /// The connection ends after this response, whatever the client asked for.
     var closes = false
 
     static let noContent = Response(status: 204)
 
     /// What the connection's state adds to a response's head.
     enum Persistence {
-        /// Nothing to say: HTTP/1.1 keeps the connection by itself.
+        /// Adds nothing: HTTP/1.1 keeps the connection by default.
         case persists
-        /// An HTTP/1.0 client asked for it, and is told that it gets it.
+        /// An HTTP/1.0 client asked to keep the connection, and gets the confirmation.
         case keptAlive
         case closes
 

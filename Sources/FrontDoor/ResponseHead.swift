@@ -2,15 +2,15 @@ import EventStream
 import NIOCore
 import ProducerInterface
 
-/// The head of a response that is a stream, as data: each transport writes it in the protocol that it speaks.
+/// The head of a response that is a stream, as data: each transport writes it in its own protocol.
 struct ResponseHead: Equatable {
     let status: Int
-    /// The server's, in this order, without those that belong to one version of HTTP.
+    /// The server's headers, in this order, without those that belong to one version of HTTP.
     let fields: [StreamRequest.Field]
-    /// The producer's; they come last.
+    /// The producer's headers; they come last.
     let added: [StreamRequest.Field]
 
-    /// - Parameter added: of the producer's headers those that it may send.
+    /// - Parameter added: the producer's headers that it may send.
     static func eventStream(date: String, adding added: [StreamRequest.Field] = []) -> ResponseHead {
         ResponseHead(
             status: 200,
@@ -21,8 +21,8 @@ struct ResponseHead: Equatable {
             added: added)
     }
 
-    /// As HTTP/1.x: the response ends with an empty chunk (RFC 9112 §7.1), or, where the client speaks HTTP/1.0, with
-    /// its connection (§6.3, last case).
+    /// As HTTP/1.x: the response ends with an empty chunk (RFC 9112 §7.1) or, if the client speaks HTTP/1.0, with its
+    /// connection (§6.3, last case).
     func write(to buffer: inout ByteBuffer, isChunked: Bool) {
         buffer.writeStatusLine(status)
         for field in fields { buffer.writeHeader(field.name, field.value) }

@@ -5,7 +5,7 @@ import NIOPosix
 package import StreamRuntime
 import Synchronization
 
-/// The front door: listens, speaks HTTP/1.x, and hands every connection that asks for a stream over to the runtime.
+/// The front door: listens, speaks HTTP/1.x, and hands every connection that requests a stream over to the runtime.
 package final class Server: Sendable {
     private let settings: ServerSettings
     private let pages: PageTable
@@ -21,7 +21,7 @@ package final class Server: Sendable {
         var loops: [NIOLoopBound<LoopConnections>] = []
     }
 
-    /// - Parameter pages: what the server itself answers where no producer has the route.
+    /// - Parameter pages: the server's own pages, for paths that are no producer's route.
     package init(
         _ settings: ServerSettings, pages: PageTable = PageTable(), opener: any StreamOpener, logger: Logger
     ) {
@@ -34,29 +34,30 @@ package final class Server: Sendable {
         arriving = ArrivingBytes(limit: settings.maxArrivingBytes)
     }
 
-    /// Replaces limits and times while it serves. Where it listens, on how many threads, and how its sockets are made
-    /// stays as it was.
+    /// Replaces limits and times while the server runs. The listeners, the number of threads and the options of sockets
+    /// stay as they were.
     package func replaceSettings(_ settings: ServerSettings) {
         counts.replaceLimit(settings.maxConnections)
         arriving.replaceLimit(settings.maxArrivingBytes)
         for loop in state.withLock(\.loops) { loop.onLoop { $0.replaceSettings(settings) } }
     }
 
-    /// Connections that the front door has now; those that became streams are not among them.
+    /// Connections that the front door has now, without those that became streams.
     package var connectionCount: Int { counts.count }
 
     /// Connections that were closed to make room for new ones since the start.
     package var madeRoomCount: Int { counts.madeRoomCount }
 
-    /// The memory of bodies that have not arrived in full. Bytes.
+    /// The memory of bodies that have not arrived in full, in bytes.
     package var arrivingBytes: Int { arriving.count }
 
-    /// Subscribers that were turned away since the start: a limit was reached, or their producer is about to go.
+    /// Subscribers that were turned away since the start, because a limit was reached, or their producer or the server
+    /// was about to go.
     package var turnedAwayCount: Int { counts.turnedAwayCount }
 
-    /// Begins to listen, everywhere or nowhere; once.
-    /// - Returns: where it listens, in the order of the settings, with the ports that the system has chosen.
-    /// - Throws: why that is impossible.
+    /// Begins to listen, on all listeners or on none; once.
+    /// - Returns: the addresses, in the order of the settings, with the ports that the system has chosen.
+    /// - Throws: why it cannot listen.
     package func start() async throws(ServerError) -> [ServerAddress] {
         for listener in settings.listeners where !(0...65535).contains(listener.port) {
             throw ServerError(on: listener, "a port is a number from 0 to 65535")
@@ -85,7 +86,7 @@ package final class Server: Sendable {
                     port: channel.localAddress?.port ?? listener.port)
             }
         } catch {
-            // What listens already goes with its threads.
+            // Listeners that are open already close with their threads.
             try? await group.shutdownGracefully()
             throw ServerError(error, on: place)
         }
@@ -126,9 +127,9 @@ package final class Server: Sendable {
             }
     }
 
-    /// A connection takes some kilobytes while the front door has it, and the allocator keeps what a burst of them has
-    /// left between the little that stays. It goes back to the system when all is quiet, once for a burst, because that
-    /// locks the allocator's arenas, one after the other (malloc_trim(3)).
+    /// A connection takes some kilobytes while the front door has it. After a burst, the allocator keeps that memory,
+    /// because small parts of it are still in use. It is returned to the system when all is quiet, and only once per
+    /// burst, because that locks the allocator's arenas, one after the other (malloc_trim(3)).
     private static func giveBackMemory(_ counts: ConnectionCounts, on loop: any EventLoop) {
         loop.scheduleTask(in: .seconds(1)) {
             if counts.count < ConnectionCounts.burst / 10 { malloc_trim(0) }
@@ -147,7 +148,7 @@ package final class Server: Sendable {
         for loop in loops { loop.onLoop { $0.stop() } }
     }
 
-    /// Lets the answers in flight finish, then ends whatever is left and the threads.
+    /// Lets the answers in flight finish, then ends the remaining connections and the threads.
     /// - Parameter limit: how long the answers may take.
     package func stop(within limit: Duration) async {
         await stopAccepting()

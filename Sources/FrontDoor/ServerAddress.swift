@@ -1,12 +1,12 @@
-/// One place where a server listens, and what is spoken there.
+/// One address on which a server listens, and the protocol there.
 package struct ServerAddress: Sendable, Equatable, CustomStringConvertible {
-    /// What the first bytes of a connection are.
+    /// The protocol with which a connection begins.
     package enum Scheme: String, Sendable {
         case http
     }
 
     package let scheme: Scheme
-    /// A name or a numeric address; "::" takes IPv4 as well.
+    /// A name or a numeric address; "::" accepts IPv4 as well.
     package let host: String
     /// 0 lets the system choose.
     package let port: Int

@@ -4,38 +4,37 @@ package struct ServerSettings: Sendable {
     package var listeners = [ServerAddress(host: "127.0.0.1", port: 8080)]
     /// Connections that the kernel may complete before they are accepted.
     package var backlog = 4096
-    /// `SO_SNDBUF` of every connection, which the kernel doubles; `nil`: it grows as the kernel sees fit.
+    /// `SO_SNDBUF` of every connection, which the kernel doubles; `nil`: the kernel adjusts it.
     package var sendBufferBytes: Int?
     /// Threads that accept connections and speak HTTP. They do not serve streams.
     package var threads = 1
 
-    /// Connections that the front door keeps at a time, not counting streams. A further one takes the place of the one
-    /// that has waited longest for its client. If none waits, the new one waits, in the backlog.
+    /// The most connections that the front door has at a time, not counting streams. A further one takes the place of
+    /// the one that has waited longest for its client. If none waits, the new one waits in the backlog.
     package var maxConnections = 4096
-    /// Request line and headers, with their line ends: 431.
+    /// The size of request line and headers, with their line ends; a larger head gets 431.
     package var maxHeadBytes = 16 * 1024
-    /// 431.
+    /// A head with more headers gets 431.
     package var maxHeaderCount = 100
-    /// 413.
+    /// A larger body gets 413.
     package var maxBodyBytes = 1024 * 1024
     /// The memory of all bodies that have not arrived in full. A request beyond it is turned away.
     package var maxArrivingBytes = 64 * 1024 * 1024
-    /// When that is used up, an upload that has brought less than `RequestBody.progressBytes` for this long makes room
-    /// for others.
+    /// When `maxArrivingBytes` are used up, an upload that has brought less than `RequestBody.progressBytes` for this
+    /// long makes room for others.
     package var uploadPatience: Duration = .seconds(5)
 
-    /// From the first byte of a request's head to its last, and from accepting a connection to its first byte.
+    /// From the first byte of a request's head to its last; also from accepting a connection to its first byte.
     package var headTimeout: Duration = .seconds(10)
     /// How long a body may pause, at any point.
     package var bodyTimeout: Duration = .seconds(30)
-    /// The least average rate of a body, from the end of its head and not counting its longest pause, once `bodyGrace`
+    /// The lowest average rate of a body, from the end of its head and not counting its longest pause, once `bodyGrace`
     /// is over. 0: any rate is accepted.
     package var minBodyBytesPerSecond = 240
     package var bodyGrace: Duration = .seconds(10)
     /// Between the end of a response and the next request.
     package var idleTimeout: Duration = .seconds(60)
-    /// How long a client may take to read the responses before its stream, or the last frames of a stream that a
-    /// channel carries.
+    /// How long a client may take to read the responses before its stream, or the last frames of a stream on a channel.
     package var flushTimeout: Duration = .seconds(30)
     /// How long a connection waits, after its last response, for the client to end its side. Closing at once could
     /// destroy the response on its way: bytes that arrive at a closed socket make it reset the connection.
@@ -45,7 +44,8 @@ package struct ServerSettings: Sendable {
     /// sent meanwhile, so a peer that vanished silently would not be noticed.
     package var probeAfter: Duration = .seconds(15)
 
-    /// When clients that were turned away are asked to reconnect, chosen at random so that they do not come together.
+    /// When clients that were turned away should reconnect; random within this range, so that they do not all come
+    /// together.
     package var retryAfter: ClosedRange<Duration> = .seconds(5)...(.seconds(15))
 
     /// `false` keeps streams in NIO channels, as under TLS; for tests.

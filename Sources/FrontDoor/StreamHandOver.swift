@@ -6,8 +6,8 @@ import ProducerInterface
 import StreamRuntime
 import SystemCalls
 
-/// A connection's part that makes it a stream's: from a request for a stream to the stream that has the connection,
-/// and, if the channel itself is the subscriber, to the end of it.
+/// The part of a connection that makes it a stream's: from the request for a stream to the stream that has the
+/// connection and, if the channel itself is the subscriber, to the end of the stream.
 struct StreamHandOver {
     let connection: ConnectionHandler
 
@@ -32,12 +32,12 @@ struct StreamHandOver {
         }
     }
 
-    /// How long a client waits for its stream to open once it has ended its side. Most that do so are gone, and nothing
-    /// can be sent yet to find out: a producer must not open for them long. A usual open takes much less.
+    /// How long a client that has ended its side waits for its stream to open. Most such clients are gone, and nothing
+    /// can be sent yet to find out, so a producer must not work long for them. A usual open takes much less.
     static let openingGrace = TimeAmount.milliseconds(20)
 
-    /// The client has ended its sending side. One that has sent a body is expected to wait for the answer; any other
-    /// has left if there is none soon.
+    /// The client has ended its sending side. A client that has sent a body is expected to wait for the answer; any
+    /// other counts as gone if there is none soon.
     func limitWait(for number: Int) {
         if let request = connection.request, RequestBody.announced(by: request) > 0 { return }
         let connection = NIOLoopBound(connection, eventLoop: connection.channel.eventLoop)
@@ -46,7 +46,7 @@ struct StreamHandOver {
         }
     }
 
-    /// The runtime's answer, never within `open`; the open that it is for may be over by now.
+    /// The runtime's answer, never called within `open`. The open that it answers may be over by now.
     func opened(with answer: OpenAnswer, for number: Int) {
         guard let token = connection.state.token(answeredBy: number) else { return }
         connection.pendingOpen = nil
@@ -77,7 +77,7 @@ struct StreamHandOver {
 
     // MARK: Handing over
 
-    /// Waits until the responses before this one are sent: from then on, the stream writes to the same socket.
+    /// Waits until earlier responses are sent: from then on, the stream writes to the same socket.
     private func flush(for token: StreamToken, _ headers: [StreamRequest.Field]) {
         connection.advance { $0.flushBegan(token) }
         if (try? connection.channel.syncOptions?.getOption(.bufferedWritableBytes)) == 0 {
@@ -106,7 +106,7 @@ struct StreamHandOver {
         }
     }
 
-    /// The socket is the stream's, which has it by now: until then the connection is counted here.
+    /// The stream has the socket by now; until then, the connection was counted here.
     private func endChannel() {
         if connection.isOnDoorstep { connections.doorstep.leave(connection) }
         connection.advance { $0.handedOver() }
@@ -128,7 +128,7 @@ struct StreamHandOver {
 
     // MARK: The response
 
-    /// How the stream that was asked for is sent.
+    /// How the requested stream is sent.
     var responseForm: ResponseForm {
         var form: ResponseForm = []
         if connection.request?.version != .http1_0 { form.insert(.chunked) }
@@ -140,7 +140,7 @@ struct StreamHandOver {
         .eventStream(date: connections.date.now(), adding: connections.producerResponses.permitted(headers))
     }
 
-    /// For a socket, to which the stream writes itself: HTTP/1.x.
+    /// For a socket, to which the stream writes directly: HTTP/1.x.
     private func headBytes(_ headers: [StreamRequest.Field]) -> [UInt8] {
         let isChunked = responseForm.contains(.chunked)
         if headers.isEmpty, isChunked { return connections.plainStreamHead() }
@@ -169,7 +169,7 @@ struct StreamHandOver {
     func lost(_ loss: ConnectionState.Loss) {
         connection.pendingOpen?.cancel()
         connection.pendingOpen = nil
-        // Each holds the other until now.
+        // Until here, the connection and the subscriber keep each other.
         let subscriber = connection.subscriber.take()
         switch loss {
         case .nothing: break

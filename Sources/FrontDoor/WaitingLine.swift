@@ -1,6 +1,6 @@
 import NIOCore
 
-/// Connections in the order in which they began to wait, the longest first. Joining, leaving and going to the end cost
+/// Connections in the order in which they began to wait, the longest first. Joining, leaving and moving to the end cost
 /// the same, however many wait.
 ///
 /// Seats belong to their connections, which leave the line before they go.
@@ -23,7 +23,7 @@ struct WaitingLine {
     private unowned var last: Seat?
     private(set) var count = 0
 
-    /// Joins at the end, or goes there.
+    /// Joins at the end, or moves there.
     mutating func join(_ seat: Seat, at now: NIODeadline) {
         leave(seat)
         seat.since = now
@@ -35,7 +35,7 @@ struct WaitingLine {
         count += 1
     }
 
-    /// Nothing if it is not there.
+    /// Does nothing if it is not there.
     mutating func leave(_ seat: Seat) {
         guard seat.isTaken else { return }
         if let previous = seat.previous { previous.next = seat.next } else { first = seat.next }

@@ -1,10 +1,11 @@
 /*
- * The command `sluice`: puts right what a process inherits (descriptors 0 to 2, the signal mask, SIGCHLD), and becomes `sluice-server`,
- * which is the program itself, beside it.
+ * The command `sluice`: repairs what a process inherits (descriptors 0 to 2, the signal mask, SIGCHLD), and becomes
+ * `sluice-server`, the program itself, which is in the same directory.
  *
- * The program has some twenty shared libraries. While the dynamic loader is busy with them, 10 ms and more, no code of the program's own
- * can run, and SIGHUP and SIGUSR1 would end a server that was started a moment ago; it is told to reload like any other. They are blocked
- * here, at once, as a release links this program statically; a mask and pending signals outlive execve(2). CStart takes them up there.
+ * That program has some twenty shared libraries. While the dynamic loader maps them, which takes 10 ms or more, no code
+ * of the program can run, and SIGHUP and SIGUSR1 would end a server that has just been started. But it can be told to
+ * reload like any other server. So the signals are blocked here, where that is possible at once, because a release
+ * links this program statically. A mask and pending signals survive execve(2), and CStart handles them there.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -18,8 +19,9 @@
 #include <unistd.h>
 
 /*
- * A descriptor that is closed would be given to the next file or socket that is opened, and what is meant for the terminal written there.
- * What stands in for it refuses to be used: reading from 0 and writing to 1 or 2 stay errors, as they were.
+ * A closed descriptor would be reused for the next file or socket that is opened, and text for the terminal would be
+ * written there. The descriptor that replaces it cannot be used either: reading from 0 and writing to 1 or 2 stay
+ * errors.
  */
 static void open_standard_descriptors(void)
 {
@@ -28,10 +30,10 @@ static void open_standard_descriptors(void)
             (void)!open("/dev/null", descriptor == 0 ? O_WRONLY : O_RDONLY);
 }
 
-/* Where this program's file is, links followed. */
+/* The path of this program's file, with links resolved. */
 static const char *own_path(char *buffer)
 {
-    /* Without /proc, it is what the kernel was told to execute. */
+    /* Without /proc, use the path that the kernel was told to execute. */
     const char *told = (const char *)getauxval(AT_EXECFN);
     if (realpath("/proc/self/exe", buffer) != NULL || (told != NULL && realpath(told, buffer) != NULL))
         return buffer;
@@ -40,7 +42,8 @@ static const char *own_path(char *buffer)
 
 int main(int count, char **words)
 {
-    /* Who started this may have blocked or ignored signals, and both are inherited; of an ignored child the exit status is lost. */
+    /* The process that started this one may have blocked or ignored signals, and both are inherited. With SIGCHLD
+       ignored, the exit status of a child is lost. */
     const int serves = count > 1 && (strcmp(words[1], "serve") == 0 || strcmp(words[1], "dev") == 0);
     sigset_t mask;
     sigemptyset(&mask);

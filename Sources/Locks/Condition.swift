@@ -2,15 +2,15 @@ import CLinux
 import Synchronization
 package import SystemCalls
 
-/// A lock with a condition on the monotonic clock: what `Synchronization` does not have, and what a thread needs that waits for
+/// A lock with a condition on the monotonic clock, which `Synchronization` does not have. For a thread that waits for
 /// room, for time, or for the end of its stream, whichever comes first.
 package final class Condition: @unchecked Sendable {
     // Unchecked: the counts are only touched with the lock held.
     private let lock = QuickLock()
-    /// Counts broadcasts, for who is about to sleep: it does so only if there was none meanwhile.
+    /// Counts broadcasts, for a thread that is about to sleep: it only sleeps if there was none meanwhile.
     private let broadcasts = Atomic<UInt32>(0)
     private var waiting = 0
-    /// Threads are woken once the lock is free, as they want it first of all.
+    /// Threads are woken once the lock is free, because they take it first.
     private var isWakeDue = false
 
     package init() {}
@@ -28,7 +28,7 @@ package final class Condition: @unchecked Sendable {
         if isWakeDue { withUnsafePointer(to: broadcasts) { sluice_futex_wake($0, .max) } }
     }
 
-    /// Waits, with the lock held, for a `broadcast` or until the time; may return early.
+    /// Called with the lock held: waits for a `broadcast` or the deadline; may return early.
     package func wait(until deadline: MonotonicNanoseconds) {
         let seen = broadcasts.load(ordering: .relaxed)
         waiting += 1
@@ -38,7 +38,7 @@ package final class Condition: @unchecked Sendable {
         waiting -= 1
     }
 
-    /// Wakes all that wait. With the lock held.
+    /// Called with the lock held: wakes all threads that wait.
     package func broadcast() {
         guard waiting > 0 else { return }
         broadcasts.add(1, ordering: .relaxed)

@@ -1,19 +1,19 @@
 import CLinux
 package import Synchronization
 
-/// A lock of four bytes for what is held for less than a microsecond, by any number of threads.
+/// A lock of four bytes for critical sections of less than a microsecond, and any number of threads.
 ///
-/// Swift's `Mutex` is a futex with priority inheritance: the kernel hands it from one thread to the next, so that with more
-/// threads than cores each turn costs a switch of threads (17,000 turns a second, of eight threads on two cores). This one is left to
-/// whoever comes first: a thread that runs takes it again and again while others sleep, and none is owed a turn. As the critical
-/// sections are short, whoever sleeps finds it free soon after.
+/// Swift's `Mutex` is a futex with priority inheritance: the kernel hands it from one thread to the next, so that with
+/// more threads than cores each turn costs a context switch (17,000 turns a second with eight threads on two cores).
+/// This lock goes to the thread that comes first: a running thread can take it again and again while others sleep, and
+/// no thread is guaranteed a turn. As the critical sections are short, a sleeping thread finds it free soon after.
 package struct QuickLock: ~Copyable, Sendable {
-    /// 0: free. 1: held. 2: held, and others may sleep at it (U. Drepper, "Futexes Are Tricky", 2011, mutex 2).
+    /// 0: free. 1: held. 2: held, and others may sleep on it (U. Drepper, "Futexes Are Tricky", 2011, mutex 2).
     @usableFromInline let word = Atomic<UInt32>(0)
 
     @inlinable package init() {}
 
-    /// Not by a thread that has it already.
+    /// Must not be called by a thread that holds it already.
     @inlinable package borrowing func lock() {
         if !word.compareExchange(expected: 0, desired: 1, successOrdering: .acquiring, failureOrdering: .relaxed)
             .exchanged
@@ -22,7 +22,7 @@ package struct QuickLock: ~Copyable, Sendable {
         }
     }
 
-    /// By the thread that has it.
+    /// Only the thread that holds it may call this.
     @inlinable package borrowing func unlock() {
         if word.exchange(0, ordering: .releasing) == 2 { wakeOne() }
     }
@@ -34,7 +34,7 @@ package struct QuickLock: ~Copyable, Sendable {
         for _ in 0..<Self.spinsMax {
             sluice_pause()
             let state = word.load(ordering: .relaxed)
-            // Where others sleep already, its holder is one that does not run.
+            // If others sleep already, the thread that holds it is not running.
             if state == 2 { break }
             if state == 0,
                 word.compareExchange(expected: 0, desired: 1, successOrdering: .acquiring, failureOrdering: .relaxed)
@@ -43,7 +43,7 @@ package struct QuickLock: ~Copyable, Sendable {
                 return
             }
         }
-        // Whoever had to sleep takes it as "others may sleep": it can't know whether it was the only one.
+        // A thread that had to sleep sets "others may sleep": it cannot know whether it was the only one.
         while word.exchange(2, ordering: .acquiring) != 0 {
             withUnsafePointer(to: word) { sluice_futex_wait($0, 2, .max) }
         }

@@ -1,9 +1,9 @@
-/// A value behind a `QuickLock`, used as a `Mutex` is.
+/// A value with a `QuickLock`, used like a `Mutex`.
 package struct QuickMutex<Value>: ~Copyable, @unchecked Sendable {
-    // Unchecked: the value is only touched with the lock held, and what goes in or comes out is sent.
+    // Unchecked: the value is only touched with the lock held, and values that go in or come out are sent.
 
-    // Both in memory of their own, as the lock must not move. Apart, and not members of one struct: who changes a member accesses, as
-    // far as the language is concerned, all of it.
+    // Each has memory of its own, because the lock must not move. They are not members of one struct, because for the
+    // language a change of one member is an access to the whole struct.
     @usableFromInline let guarding: UnsafeMutablePointer<QuickLock>
     @usableFromInline let value: UnsafeMutablePointer<Value>
 

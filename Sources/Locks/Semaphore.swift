@@ -1,9 +1,10 @@
 import CLinux
 import Glibc
+package import SystemCalls
 
 /// A counting semaphore of the C library: `post` never blocks.
 ///
-/// `@unchecked Sendable`: sem_overview(7) makes every operation safe from any thread; the memory is freed by the last holder.
+/// `@unchecked Sendable`: every operation is safe from any thread (sem_overview(7)); the last owner frees the memory.
 package final class Semaphore: @unchecked Sendable {
     private let semaphore: UnsafeMutablePointer<sem_t>
 
@@ -25,17 +26,13 @@ package final class Semaphore: @unchecked Sendable {
         while sem_wait(semaphore) != 0, errno == EINTR {}
     }
 
-    /// - Returns: `false` if nothing was posted within so many seconds.
+    /// - Returns: `false` if nothing was posted within this many seconds.
     package func wait(seconds: Int) -> Bool { wait(nanoseconds: Int64(seconds) * 1_000_000_000) }
 
-    /// - Returns: `false` if nothing was posted within so long.
-    package func wait(nanoseconds: Int64) -> Bool {
-        var deadline = timespec()
-        clock_gettime(CLOCK_REALTIME, &deadline)
-        let end = deadline.tv_nsec + Int(nanoseconds)
-        deadline.tv_sec += end / 1_000_000_000
-        deadline.tv_nsec = end % 1_000_000_000
-        while sem_timedwait(semaphore, &deadline) != 0 {
+    /// - Returns: `false` if nothing was posted within this time.
+    package func wait(nanoseconds: Nanoseconds) -> Bool {
+        let deadline = monotonicNanoseconds() + nanoseconds
+        while sluice_sem_wait_until(semaphore, deadline) != 0 {
             guard errno == EINTR else { return false }
         }
         return true

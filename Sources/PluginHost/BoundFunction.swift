@@ -1,6 +1,6 @@
 package import ForeignFunction
 
-/// The functions of `host->bind`: each calls the plugin's handler with its context first, and hands its result back.
+/// The functions of `host->bind`: each calls the plugin's handler with its context first, and returns its result.
 package final class BoundFunction: ClosureTarget {
     private let forwarding: CallInterface
     private let callbacks: ProducerCallbacks
@@ -10,7 +10,7 @@ package final class BoundFunction: ClosureTarget {
         self.callbacks = callbacks
     }
 
-    /// The family of those functions of one producer and signature.
+    /// The family of such functions of one producer and signature.
     package static func family(_ text: String, _ callbacks: ProducerCallbacks) throws(SignatureProblem) -> ClosureFamily
     {
         do {

@@ -1,8 +1,8 @@
 package import ProducerInterface
 import Synchronization
 
-/// The runtime that the host table speaks for. One per process: a C function of the table gets a stream's handle and nothing
-/// else, so what it reaches from there is global.
+/// The runtime that the host table calls. There is one per process: a C function of the table gets a stream's handle
+/// and nothing else, so what it reaches from there is global.
 package enum ConnectedRuntime {
     private final class Holder: Sendable {
         let services: any StreamServices
@@ -11,10 +11,10 @@ package enum ConnectedRuntime {
 
     private static let current = Atomic<Unmanaged<Holder>?>(nil)
 
-    /// From now on the calls of all plugins reach these services, which live for ever. To be called before the first stream
-    /// opens; a later call replaces the services.
+    /// From now on, the calls of all plugins reach these services, which are never freed. Must be called before the
+    /// first stream opens; a later call replaces the services.
     package static func connect(_ services: any StreamServices) {
-        // What was there is not released: another thread may be about to call it.
+        // The previous holder is not released: another thread may be about to call it.
         current.store(Unmanaged.passRetained(Holder(services)), ordering: .releasing)
     }
 

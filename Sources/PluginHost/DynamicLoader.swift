@@ -1,8 +1,8 @@
 import ProducerInterface
 import Synchronization
 
-/// Who is inside the dynamic loader. It has one lock for the whole process, and holds it while the constructors of an image run
-/// (dlopen(3)): if these never return, no other image can be loaded any more.
+/// Which files are inside the dynamic loader. It has one lock for the whole process, and holds it while the
+/// constructors of an image run (dlopen(3)): if they never return, no other image can be loaded any more.
 package enum DynamicLoader {
     private struct State {
         var inside: [(place: Int, file: String)] = []
@@ -12,7 +12,7 @@ package enum DynamicLoader {
 
     private static let state = Mutex(State())
 
-    /// - Throws: if nobody will get in any more.
+    /// - Throws: if no other file can get in any more.
     static func enter(_ file: String) throws(Defect) -> Int {
         let (place, holder) = state.withLock { state -> (Int, String?) in
             if state.isStuck, let holder = state.inside.first { return (0, holder.file) }
@@ -30,7 +30,7 @@ package enum DynamicLoader {
             remedy: "remove that file, and restart the server", cause: .moment)
     }
 
-    /// Of a file that does not get past the constructors of another.
+    /// The refusal of a file that cannot be loaded because the constructors of another one run.
     package static func refusal(of file: String, heldUpBy holder: String) -> PluginRefusal {
         defect(heldUpBy: holder).refusal(of: file)
     }
@@ -42,8 +42,8 @@ package enum DynamicLoader {
         }
     }
 
-    /// Nobody waits any longer for those who are inside.
-    /// - Returns: the file whose constructors run: it came first.
+    /// Nothing waits any longer for the files that are inside.
+    /// - Returns: the file whose constructors run: it entered first.
     package static func giveUp() -> String? {
         state.withLock { state in
             state.isStuck = !state.inside.isEmpty

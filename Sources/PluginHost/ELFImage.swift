@@ -1,7 +1,7 @@
-/// Tells from its bytes whether a file can be loaded at all.
+/// Checks from its bytes whether a file can be loaded at all.
 ///
-/// The dynamic loader trusts what it maps: a file that ends before its segments do raises SIGBUS inside `dlopen`, and takes the
-/// server with it. So everything that the headers promise is looked for first. Format: System V ABI, ELF-64; `man 5 elf`.
+/// The dynamic loader trusts what it maps: a file that ends before its segments do raises SIGBUS inside `dlopen`, and
+/// ends the server. So everything that the headers promise is checked first. Format: System V ABI, ELF-64; `man 5 elf`.
 enum ELFImage {
     /// - Throws: the first thing that is wrong.
     static func check(_ bytes: UnsafeRawBufferPointer) throws(Defect) {

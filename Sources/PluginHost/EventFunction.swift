@@ -3,10 +3,10 @@ package import ForeignFunction
 import Glibc
 import ProducerInterface
 
-/// The functions of `host->callback`: each call becomes an event, written straight into its stream's queue.
+/// The functions of `host->callback`: each call becomes an event, which is written straight into its stream's queue.
 ///
-/// `@unchecked Sendable`: `members`, and the texts that they point to, are written by `init` only, and live as long as the object:
-/// for ever, once there is a closure.
+/// `@unchecked Sendable`: only `init` writes `members` and the texts that they point to, and they live as long as the
+/// object: for ever, once there is a closure.
 package final class EventFunction: ClosureTarget, @unchecked Sendable {
     private struct Member {
         let index: Int
@@ -43,7 +43,7 @@ package final class EventFunction: ClosureTarget, @unchecked Sendable {
         constantType?.deallocate()
     }
 
-    /// The family of those functions of one producer and signature.
+    /// The family of such functions of one producer and signature.
     package static func family(
         _ text: String, _ encoder: EventEncoder, _ callbacks: ProducerCallbacks
     ) throws(SignatureProblem) -> ClosureFamily {
@@ -84,7 +84,7 @@ package final class EventFunction: ClosureTarget, @unchecked Sendable {
             }
         }
         switch outcome {
-        // A stream that is about to be closed takes nothing more, and nothing is wrong with that.
+        // A stream that is about to be closed takes nothing more; that is not an error.
         case .accepted, .over, nil: break
         case .displaced(0): break
         case .displaced(let count): callbacks.countDropped(count, "oldest")
@@ -140,7 +140,7 @@ package final class EventFunction: ClosureTarget, @unchecked Sendable {
     }
 
     /// Appends an argument as the text of a field.
-    /// - Returns: `false` for NULL, and for a number that is none.
+    /// - Returns: `false` for NULL, and for a number that is not finite.
     private func appendText(of call: ClosureCall, _ index: Int, to frames: inout FrameBuffer) -> Bool {
         let address = call.address(of: index)
         let type = call.interface.arguments[index]
@@ -158,7 +158,8 @@ package final class EventFunction: ClosureTarget, @unchecked Sendable {
         }
     }
 
-    /// The text that an argument points to; of one that is too long for an event, more than an event may hold.
+    /// The text that an argument points to. Of a text that is too long for an event, one byte more than an event may
+    /// have.
     private func text(at address: UnsafeRawPointer) -> UnsafeRawBufferPointer? {
         guard let start = address.load(as: UnsafePointer<CChar>?.self) else { return nil }
         return UnsafeRawBufferPointer(start: start, count: strnlen(start, encoder.maximumEventBytes &+ 1))

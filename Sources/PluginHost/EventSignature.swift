@@ -7,7 +7,7 @@ struct EventSignature {
     struct Member {
         let index: Int
         let type: ValueType
-        /// What stands before the value: `{"op":` or `,"table":`.
+        /// The text before the value: `{"op":` or `,"table":`.
         let prefix: String
     }
 
@@ -16,7 +16,7 @@ struct EventSignature {
     /// The arguments named `@type` and `@id`.
     let typeArgument: Int?
     let idArgument: Int?
-    /// That of all its events: the option `type`.
+    /// The type of all its events: the option `type`.
     let constantType: String?
     let policy: OverflowPolicy
 

@@ -1,6 +1,6 @@
 import Glibc
 
-/// What of a file changes when it is replaced, or written to.
+/// The properties of a file that change when it is replaced or written to.
 struct FileStamp: Hashable, Sendable, CustomStringConvertible {
     private let device: UInt
     private let inode: UInt

@@ -2,14 +2,14 @@ import ForeignFunction
 
 /// The C functions that were made for plugins, at one moment.
 package struct FunctionFigures: Sendable, Equatable {
-    /// Those whose stream is open.
+    /// Functions whose stream is open.
     package let live: Int
-    /// Those whose stream is over.
+    /// Functions whose stream is over.
     package let tombstones: Int
-    /// Of both.
+    /// The memory of both.
     package let bytes: Int
 
-    /// Of this process.
+    /// The figures of this process.
     package static var current: FunctionFigures {
         let figures = ClosureBudget.shared.figures
         return FunctionFigures(live: figures.live, tombstones: figures.tombstones, bytes: figures.bytes)

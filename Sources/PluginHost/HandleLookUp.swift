@@ -1,9 +1,9 @@
 import CSluice
 import ProducerInterface
 
-/// From the handle that a plugin passes to what it names.
+/// Finds what a handle that a plugin passes stands for.
 enum HandleLookUp {
-    /// - Returns: `nil`, after a line in the log, for a stream that is over.
+    /// - Returns: `nil`, after a log line, if the stream is over.
     static func liveToken(_ stream: OpaquePointer?, _ function: StaticString) -> StreamToken? {
         guard let token = StreamToken(stream), ConnectedRuntime.ask({ $0.isLive(token) }) == true else {
             HostLog.stale(function, stream: stream)
@@ -12,7 +12,7 @@ enum HandleLookUp {
         return token
     }
 
-    /// - Returns: `nil`, after a line in the log, for a stream whose open is answered.
+    /// - Returns: `nil`, after a log line, if the stream's open has its answer.
     static func opening(_ stream: OpaquePointer?, _ function: StaticString) -> OpeningStream? {
         guard let token = StreamToken(stream) else {
             HostLog.stale(function, stream: stream)

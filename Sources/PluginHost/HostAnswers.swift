@@ -1,7 +1,7 @@
 import CSluice
 import ProducerInterface
 
-/// What `open` says beside its return value, and what is said later in its place.
+/// What `open` answers in addition to its return value, and answers that come later.
 enum HostAnswers {
     static func setHeader(
         _ stream: OpaquePointer?, _ name: UnsafePointer<CChar>?, _ value: UnsafePointer<CChar>?
@@ -37,15 +37,15 @@ enum HostAnswers {
         var answer: OpenOutcome?
         HostThread.shared.withRoom { answer = outcome(of: stream, status) }
         guard let answer, let token = StreamToken(stream) else { return }
-        // From this thread, as a refusal does not wait for a call that it is made from.
+        // On this thread, because a refusal does not wait for a call that it is made from.
         guard ConnectedRuntime.ask({ $0.opened(token, answer) }) == true else {
             return HostLog.misuse("opened", "was called for a stream that has no open pending", stream: token)
         }
-        // What another thread has made meanwhile.
+        // Functions that another thread has made meanwhile.
         if !answer.isOpened { HostThread.shared.withRoom { StreamClosures.retire(token) } }
     }
 
-    /// - Returns: `nil` if it is not for the runtime.
+    /// - Returns: `nil` if there is nothing to pass to the runtime.
     private static func outcome(of stream: OpaquePointer?, _ status: Int32) -> OpenOutcome? {
         guard let opening = HandleLookUp.opening(stream, "opened"), let token = StreamToken(stream) else { return nil }
         switch opening.opened(status) {
@@ -54,7 +54,7 @@ enum HostAnswers {
             HostLog.misuse("opened", "was called twice", stream: token)
             return nil
         case .outcome(let outcome):
-            // Before the runtime is told, which may call the plugin at once.
+            // Before the runtime gets the answer: it may call the plugin at once.
             StreamMaps.opening.remove(token)
             if !outcome.isOpened { StreamClosures.retire(token) }
             return outcome
@@ -65,16 +65,16 @@ enum HostAnswers {
         guard let token = StreamToken(stream), ConnectedRuntime.ask({ $0.isLive(token) }) == true else {
             return HostLog.stale("closed", stream: stream)
         }
-        // Before the runtime knows: the generation may end right behind.
+        // Before the runtime knows: the generation may end right after that.
         HostThread.shared.withRoom { StreamClosures.retireIfClosing(token) }
         guard ConnectedRuntime.ask({ $0.closed(token) }) == true else {
             return HostLog.misuse("closed", "was called for a stream whose close is not in progress", stream: token)
         }
-        // What another thread has made meanwhile.
+        // Functions that another thread has made meanwhile.
         HostThread.shared.withRoom { StreamClosures.retire(token) }
     }
 
-    /// What a stream may hand over to the next generation. Bytes.
+    /// How much a stream may pass to the next generation, in bytes.
     static let savedBytesMax = 1 << 20
 
     static func save(_ stream: OpaquePointer?, _ bytes: UnsafeRawPointer?, _ length: Int) -> Bool {
@@ -94,7 +94,7 @@ enum HostAnswers {
             HostLog.misuse("save", "was given more than \(savedBytesMax) bytes", stream: token)
             return false
         }
-        // In one step, as another thread may ask for it just when `save` returns.
+        // In one step, because another thread may call this just when `save` returns.
         guard StreamMaps.saving.replace(token, with: Array(UnsafeRawBufferPointer(start: bytes, count: length)))
         else {
             HostLog.misuse("save", "was called outside of save", stream: token)

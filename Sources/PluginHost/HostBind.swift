@@ -68,7 +68,7 @@ enum HostBind {
         }
         ClosureRehearsal.done
         do {
-            // What a family depends on beside the producer's name, which is the same in each generation.
+            // What a family depends on besides the producer's name, which is the same in each generation.
             let name = "\(function) \(producer.encoder.maximumEventBytes) \(text)"
             let family = try producer.callbacks.family(name) { () throws(SignatureProblem) in
                 try family(producer, text)
@@ -87,7 +87,7 @@ enum HostBind {
         return nil
     }
 
-    /// A signature that cannot be read gets two more lines: itself, and a mark below the place.
+    /// A signature that cannot be parsed gets two more lines: the signature, and a mark below the place.
     private static func report(_ problem: SignatureProblem, _ function: StaticString, _ token: StreamToken) {
         switch problem {
         case .sentence(let sentence): HostLog.misuse(function, sentence, stream: token)

@@ -1,7 +1,7 @@
 import CSluice
 import ProducerInterface
 
-/// `host->emit`: an event that is pushed.
+/// `host->emit`: an event that the plugin pushes.
 enum HostEmit {
     static func emit(_ stream: OpaquePointer?, _ event: UnsafePointer<sluice_event>?) -> Int32 {
         var answer = closed
@@ -18,7 +18,7 @@ enum HostEmit {
             HostLog.misuse("emit", "was given an event without sluice_event_init", stream: token)
             return invalid
         }
-        // What a plugin of an older sluice.h does not have stays unset.
+        // Members that an older sluice.h does not have stay unset.
         let copy = SizedStruct.overlay(event, bytes: Int(event.pointee.struct_size), on: sluice_event.reset)
         var fault: EventFault?
         let outcome = ConnectedRuntime.ask { services in
@@ -39,7 +39,7 @@ enum HostEmit {
             if let rule = fault { HostLog.misuse("emit", "was given an event in which \(rule)", stream: token) }
             return invalid
         case .over, nil:
-            // Nothing is wrong with a thread that emits while its stream is about to be closed.
+            // A thread may emit while its stream is about to be closed; that is not an error.
             if ConnectedRuntime.ask({ $0.isLive(token) }) != true { HostLog.stale("emit", stream: stream) }
             return closed
         }

@@ -6,23 +6,23 @@ import ProducerInterface
 import Synchronization
 import SystemCalls
 
-/// What plugins say, and what is said about them when they call the host wrongly.
+/// Log lines of plugins, and log lines about plugins that call the host wrongly.
 ///
-/// Whoever says it may have little stack, so it is written by the host's own thread; in the order in which it was said.
+/// The thread that logs may have little stack, so the host's own thread writes the lines, in their order.
 package enum HostLog {
     private static let current = Mutex<Logger?>(nil)
 
-    /// Where lines go that belong to no stream that is known.
+    /// Sets the logger for lines that belong to no known stream.
     static func use(_ logger: Logger) {
         current.withLock { $0 = logger }
-        // Made here, where there is room.
+        // Created here, where there is enough stack.
         _ = (HostThread.shared, limit, budget)
     }
 
-    /// Writes what was said before: for whoever logs something that is to come after it, and at the end of the process.
+    /// Writes all earlier lines: called before a line that must come after them, and at the end of the process.
     package static func drain() { HostThread.shared.drain() }
 
-    /// A line of a plugin's own.
+    /// A line that a plugin logs.
     static func say(_ message: UnsafePointer<CChar>?, level: Int32, stream: OpaquePointer?) {
         HostThread.shared.withRoom(bytes: HostThread.eventBytes) { take(message, level: level, stream: stream) }
     }
@@ -45,7 +45,8 @@ package enum HostLog {
         }
     }
 
-    /// Tells how many lines were left out in seconds that are over, also of those who have fallen silent since. To be called once a second.
+    /// Logs how many lines were left out in seconds that are over, also for plugins that have logged nothing since.
+    /// Must be called once a second.
     package static func tellLeftOut() {
         let now = monotonicNanoseconds()
         for callbacks in untold.take() {
@@ -57,11 +58,11 @@ package enum HostLog {
         }
     }
 
-    /// A call that breaks a rule of sluice.h. A plugin that does so may do it a million times a second, so only a few lines are
+    /// A call that breaks a rule of sluice.h. A plugin may do that a million times a second, so only a few lines are
     /// written for each function and producer.
     /// - Parameters:
     ///   - function: the host's function, as sluice.h names it.
-    ///   - problem: the rest of the sentence, asked for on the host's thread.
+    ///   - problem: the rest of the sentence; evaluated on the host's thread.
     ///   - more: lines that follow it.
     static func misuse(
         _ function: StaticString, _ problem: @escaping @autoclosure @Sendable () -> String, more lines: [String] = [],
@@ -85,7 +86,7 @@ package enum HostLog {
             stream: token)
     }
 
-    /// There was no room for so many lines.
+    /// This many lines had no room.
     static func countedDropped(_ count: Int) {
         current.withLock(\.self)?.warning(
             "log lines dropped: plugins wrote them faster than they could be processed", metadata: ["count": "\(count)"]
@@ -93,14 +94,14 @@ package enum HostLog {
     }
 
     private static let limit = LogLimit()
-    /// Of all lines of those who are not known.
+    /// The budget of all lines whose producer is not known.
     private static let budget = LogBudget()
     private static let untold = Untold()
 
-    /// Whose line it is: that of a stream's producer, also when the stream is over.
+    /// Whom a line belongs to: the stream's producer, even if the stream is over.
     private struct Speaker: Sendable {
         private let producer: PluginProducer?
-        /// `nil` if nobody is known.
+        /// `nil` if the producer is not known.
         let callbacks: ProducerCallbacks?
 
         init(of stream: StreamToken?) {
@@ -110,7 +111,7 @@ package enum HostLog {
 
         var budget: LogBudget { callbacks?.logBudget ?? HostLog.budget }
 
-        /// - Parameter stream: is named, if there is one.
+        /// - Parameter stream: named in the lines, if there is one.
         func logger(for stream: StreamToken?) -> Logger? {
             guard let stream else { return callbacks?.currentLogger ?? HostLog.current.withLock(\.self) }
             if let logger = producer?.logger(for: stream) ?? callbacks?.logger(for: stream) { return logger }
@@ -120,7 +121,7 @@ package enum HostLog {
         }
     }
 
-    /// Those of whose lines some were left out, and nobody was told yet; `nil` for those who are not known.
+    /// Producers of which lines were left out, and that was not logged yet; `nil`: lines whose producer is not known.
     private final class Untold: Sendable {
         private let speakers = Mutex<[Int: ProducerCallbacks?]>([:])
 
@@ -136,7 +137,8 @@ package enum HostLog {
         }
     }
 
-    /// A number for each function and producer: FNV-1a of the name, and the address of what is kept for the producer.
+    /// A number for each function and producer: FNV-1a of the name, and the address of the producer's
+    /// `ProducerCallbacks`.
     private static func kind(_ function: StaticString, _ speaker: Speaker) -> UInt {
         var kind: UInt = 0xcbf2_9ce4_8422_2325
         for index in 0..<function.utf8CodeUnitCount {
@@ -147,7 +149,7 @@ package enum HostLog {
     }
 }
 
-/// Text of a plugin's, copied as it is: what becomes of it is for a thread with more stack.
+/// A copy of a plugin's text as it is: a thread with more stack processes it.
 private final class CopiedText: @unchecked Sendable {
     // Unchecked: written by `init` only.
     private let start: UnsafeMutableRawPointer
@@ -170,7 +172,7 @@ private final class CopiedText: @unchecked Sendable {
 final class LogLimit: Sendable {
     static let linesPerPeriod = 5
     static let periodNanoseconds: Int64 = 10_000_000_000
-    /// Beyond so many kinds all of them are forgotten, and counted anew.
+    /// Beyond this many kinds, all of them are forgotten, and counted anew.
     static let kindsMax = 256
 
     private struct Kind {
@@ -196,7 +198,8 @@ final class LogLimit: Sendable {
 
     deinit { kinds.withLock { $0.memory.deallocate() } }
 
-    /// - Returns: `nil` if the line is one too many, else how many of the kind were one too many since the last that was not.
+    /// - Returns: `nil` if the line must be left out; otherwise how many lines of this kind were left out since the
+    ///   last one that was not.
     func admit(_ name: UInt, now: MonotonicNanoseconds) -> Int? {
         kinds.withLock { kinds in
             var index = 0
@@ -223,7 +226,7 @@ final class LogLimit: Sendable {
 }
 
 extension Logger.Level {
-    /// A level of sluice.h; an unknown one is as bad as the next known.
+    /// A level of sluice.h; an unknown one counts as the nearest known one.
     init(pluginLevel: Int32) {
         switch pluginLevel {
         case ...Int32(SLUICE_LOG_DEBUG): self = .debug

@@ -4,10 +4,11 @@ import ProducerInterface
 /// The version of the host, for people.
 package let hostVersion = "0.1.0"
 
-/// The one `sluice_host` of the process: made at its first use, never changed and never freed, as plugins keep it.
+/// The only `sluice_host` of the process: created at its first use, and never changed or freed, because plugins keep
+/// it.
 ///
-/// Its functions may be called from any thread with any handle, at any time. They trust nothing that they are given: a handle is
-/// looked up, text is read with a limit, and a wrong call has no effect but a line in the log.
+/// Its functions can be called from any thread with any handle, at any time. They trust none of their arguments: a
+/// handle is looked up, text is read with a limit, and a wrong call has no effect but a log line.
 enum HostTable {
     nonisolated(unsafe) static let pointer: UnsafePointer<sluice_host> = {
         let table = UnsafeMutablePointer<sluice_host>.allocate(capacity: 1)
@@ -26,7 +27,7 @@ enum HostTable {
 
     private static let version = LentBytes(copyingBytes: hostVersion.utf8)
 
-    /// What a running stream asks for.
+    /// Functions for a running stream.
     private static func fillStreamFunctions(of host: inout sluice_host) {
         host.log = { stream, level, message in HostLog.say(message, level: level, stream: stream) }
         host.wake = { stream in
@@ -74,7 +75,7 @@ enum HostTable {
         }
     }
 
-    /// What may be asked about the request, while `open` has no answer.
+    /// Functions for questions about the request, until `open` is answered.
     private static func fillRequestFunctions(of host: inout sluice_host) {
         host.parameter = { stream, name in HandleLookUp.lendNamed(stream, "parameter", name) { .parameter($0) } }
         host.query = { stream, name in HandleLookUp.lendNamed(stream, "query", name) { .query($0) } }
@@ -88,7 +89,7 @@ enum HostTable {
         host.saved = { stream, length in HandleLookUp.lendBytes(stream, "saved", .saved, length) }
     }
 
-    /// What `open` says beside its return value, and the answers that come later.
+    /// What `open` answers in addition to its return value, and answers that come later.
     private static func fillAnswerFunctions(of host: inout sluice_host) {
         host.reject = { stream, status, message in
             HostThread.shared.withRoom {
@@ -102,7 +103,7 @@ enum HostTable {
         host.closed = { stream in HostAnswers.closed(stream) }
     }
 
-    /// The functions that are made for a stream.
+    /// Functions that make C functions for a stream.
     private static func fillLaterFunctions(of host: inout sluice_host) {
         host.bind = { stream, signature, handler, context in HostBind.bind(stream, signature, handler, context) }
         host.callback = { stream, signature in HostBind.callback(stream, signature) }

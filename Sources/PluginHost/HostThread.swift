@@ -3,30 +3,30 @@ import Glibc
 import Locks
 import Synchronization
 
-/// A thread of the host's own that does for the threads of plugins what takes more stack than they may have: 16 KiB is the least that the
-/// system gives (PTHREAD_STACK_MIN), and making one text may take as much.
+/// A thread of the host's own, for work that needs more stack than a plugin's thread may have: the system's minimum is
+/// 16 KiB (PTHREAD_STACK_MIN), and making one text may take as much.
 ///
-/// Lines of the log are left here, and are written in their order; of those only so many wait, the others are counted. Calls that have
-/// an answer are waited for: they come before all lines, and always find a place.
+/// Log lines are left here, and written in their order. Only a limited number of them waits; further lines are counted.
+/// Calls that have an answer are waited for: they come before all lines, and always find a place.
 package final class HostThread: @unchecked Sendable {
-    // Unchecked: links of the queue are only touched behind its lock, or by the one who has taken it.
+    // Unchecked: links of the queue are only touched with its lock held, or by the thread that has taken them.
     private let queue = QuickMutex(Queue())
-    /// Held by the one who does what waits.
+    /// Held by the thread that does the work.
     private let turn = Mutex(())
     private let worker = Atomic<pthread_t>(0)
     private let isThere = Atomic(false)
-    /// What waits, and what is being done.
+    /// How many tasks are waiting or being done.
     private let unfinished = Atomic(0)
     private let wakeUp: UnsafeMutablePointer<sem_t>
     private let linesMax: Int
     private let bytesMax: Int
     private let dropped: @Sendable (Int) -> Void
 
-    /// One thing to do. A list of its own, not an array: adding to it takes next to no stack.
+    /// One task. Tasks form a linked list, not an array, because adding to it takes almost no stack.
     private final class Task: @unchecked Sendable {
         private var body: (() -> Void)?
         let bytes: Int
-        /// Somebody waits for it; otherwise it is a line.
+        /// A thread waits for it; `nil`: it is a log line.
         let done: Semaphore?
         var next: Task?
 
@@ -36,7 +36,7 @@ package final class HostThread: @unchecked Sendable {
             self.done = done
         }
 
-        /// Does it, and holds the body no longer: who waits for it lent it until then.
+        /// Runs the body and releases it: the thread that waits has lent it only until then.
         func perform() {
             let body = body
             self.body = nil
@@ -73,8 +73,8 @@ package final class HostThread: @unchecked Sendable {
 
     static let shared = HostThread { HostLog.countedDropped($0) }
 
-    /// Starts the thread; without one to be had, what waits is done by those who call `drain`.
-    /// - Parameter dropped: is told how many lines had no room, behind those that had.
+    /// Starts the thread. If that fails, the callers of `drain` do the work.
+    /// - Parameter dropped: gets the number of lines that had no room, after those that had.
     init(linesMax: Int = 4096, bytesMax: Int = 1 << 20, dropped: @escaping @Sendable (Int) -> Void) {
         self.linesMax = linesMax
         self.bytesMax = bytesMax
@@ -95,7 +95,7 @@ package final class HostThread: @unchecked Sendable {
         sigfillset(&all)
         pthread_sigmask(SIG_SETMASK, &all, &before)
         defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
-        // Never released: the thread goes on as long as the process.
+        // Never released: the thread runs as long as the process.
         let box = Unmanaged.passRetained(self)
         var thread = pthread_t()
         let code = pthread_create(
@@ -117,14 +117,14 @@ package final class HostThread: @unchecked Sendable {
 
     // MARK: Any thread
 
-    /// Leaves a line to be written.
-    /// - Parameter bytes: of memory that it holds until then.
+    /// Adds a line that is to be written.
+    /// - Parameter bytes: the memory that it holds until then.
     func write(bytes: Int = 0, _ line: @escaping @Sendable () -> Void) {
         add(Task(line, bytes: bytes))
     }
 
-    /// Runs the body: here if this thread has room for it, else on the host's, while this one waits.
-    /// - Parameter bytes: of stack that it may take.
+    /// Runs the body: here if this thread has room for it, otherwise on the host's thread, while this one waits.
+    /// - Parameter bytes: how much stack it may take.
     func withRoom(bytes: Int = HostThread.textBytes, _ body: () -> Void) {
         if sluice_stack_left() >= bytes || !isThere.load(ordering: .relaxed) { return body() }
         withoutActuallyEscaping(body) { body in
@@ -143,9 +143,10 @@ package final class HostThread: @unchecked Sendable {
         let pointer: UnsafeMutablePointer<sem_t>
     }
 
-    /// What reading and making text may take, of a signature for example: more than was ever seen.
+    /// The stack that reading and making text may take, for a signature, for example: more than was ever measured.
     static let textBytes = 96 * 1024
-    /// What taking an event may take. In a debug build 23 KB were seen, where a type was looked up for the first time, else 10.
+    /// The stack that taking an event may take. In a debug build, 23 KB were measured when a type was looked up for the
+    /// first time, otherwise 10.
     static let eventBytes = 32 * 1024
 
     private func add(_ task: Task) {
@@ -170,11 +171,12 @@ package final class HostThread: @unchecked Sendable {
 
     // MARK: Threads with room
 
-    /// Does all that was left before this call: so that a line written behind it comes after those, and at the end of the process.
+    /// Does all work that was left before this call: so that a line that is written after it comes after those lines,
+    /// and at the end of the process.
     package func drain() {
         guard unfinished.load(ordering: .sequentiallyConsistent) > 0 else { return }
         let thread = pthread_self()
-        // A line that is being written is no reason to write others.
+        // A thread that is writing a line does not write others.
         guard worker.load(ordering: .relaxed) != thread else { return }
         turn.withLock { _ in
             worker.store(thread, ordering: .relaxed)
@@ -194,7 +196,7 @@ package final class HostThread: @unchecked Sendable {
         }
     }
 
-    /// For those who wait.
+    /// Does the calls for which threads wait.
     private func doCalls() {
         while let call = queue.withLock({ $0.calls.popFirst() }) {
             call.perform()

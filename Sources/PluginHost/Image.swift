@@ -7,9 +7,10 @@ import ProducerInterface
 
 /// A plugin's code in memory.
 ///
-/// There is no way to unload one. `dlclose` of code that has run is how plugin hosts crash: a thread that it started, a timer or
-/// a queued call is still inside. And a Swift image that was unmapped stays registered with the Swift runtime, so that the next
-/// protocol cast anywhere in the process reads unmapped memory. A generation that stays costs some tens of kilobytes.
+/// It cannot be unloaded. `dlclose` of code that has run is how plugin hosts crash: a thread that it started, a timer
+/// or a queued call is still inside. And a Swift image that was unmapped stays registered with the Swift runtime, so
+/// that the next protocol cast anywhere in the process reads unmapped memory. A generation that stays costs some tens
+/// of kilobytes.
 struct Image {
     typealias Entry = @convention(c) (UnsafePointer<sluice_host>?) -> UnsafePointer<sluice_plugin>?
 
@@ -17,11 +18,11 @@ struct Image {
     let entry: Entry
     private let original: String
 
-    /// Maps a file that nobody will ever change. This runs the constructors of the plugin and of what it depends on.
+    /// Maps a file that will never be changed. This runs the constructors of the plugin and of what it depends on.
     /// - Parameters:
-    ///   - copy: under a name that was never used before, as the dynamic loader answers a name that it knows with the image that it
+    ///   - copy: a path that was never used before: for one that it knows, the dynamic loader returns the image that it
     ///     has.
-    ///   - original: what errors call it.
+    ///   - original: the path for messages.
     /// - Precondition: `ELFImage.check` accepts the bytes.
     init(mapping copy: String, madeFrom original: String) throws(Defect) {
         self.original = original
@@ -42,15 +43,16 @@ struct Image {
     private static func open(
         _ copy: String, madeFrom original: String, _ failure: inout String
     ) -> UnsafeMutableRawPointer? {
-        // All symbols now, so that a missing one is refused here instead of ending the process at its first call; none of them for
-        // others to see.
+        // RTLD_NOW: a missing symbol is an error here, and does not end the process at its first call. RTLD_LOCAL:
+        // other images do not see the plugin's symbols.
         let handle = PluginCallee(plugin: original).call(.load) { dlopen(copy, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE) }
         if handle == nil { failure = loaderError(of: copy, madeFrom: original) }
         return handle
     }
 
-    /// A library of Swift's runtime that the host itself does without, such as FoundationNetworking, or what only builds without
-    /// optimisation need. A plugin does not say where that is; the host does of its own, and what it has loaded is found in memory.
+    /// A library of Swift's runtime that the host itself does not need, such as FoundationNetworking, or one that only
+    /// builds without optimisation need. A plugin has no search path for it, but the host has, and a library that the
+    /// host has loaded is found in memory.
     private static func missingOfSwift(in failure: String) -> String? {
         guard let end = failure.firstRange(of: ": cannot open shared object file") else { return nil }
         let name = failure[..<end.lowerBound]
@@ -58,7 +60,7 @@ struct Image {
     }
 
     /// Calls the entry.
-    /// - Throws: what the plugin says, if it refuses to be loaded.
+    /// - Throws: the plugin's reason, if it refuses to be loaded.
     func declared(logger: Logger) throws(Defect) -> UnsafePointer<sluice_plugin> {
         let (declared, lines) = LoadThread.run(logger: logger) {
             PluginCallee(plugin: original).call(.entry) { entry(HostTable.pointer) }
@@ -90,7 +92,7 @@ struct Image {
         return unsafeBitCast(address, to: Entry.self)
     }
 
-    /// What the dynamic loader says, in terms of the file that the operator knows.
+    /// The message of the dynamic loader, with the path that the operator knows.
     private static func loaderError(of copy: String, madeFrom original: String) -> String {
         guard let message = dlerror() else { return "no reason given" }
         let text = String(cString: message)
@@ -109,7 +111,7 @@ struct Image {
             } else {
                 "see ld.so(8)"
             }
-        // What is missing may be installed.
+        // A missing library may be installed later.
         return Defect("the dynamic loader refuses it (\(reason))", remedy: remedy, cause: .surroundings)
     }
 }

@@ -2,16 +2,16 @@ import CLinux
 import Glibc
 import Synchronization
 
-/// The variables that were there keep their values. Those that came later are left alone: a library may need them, and nothing of the
-/// host's own asks for them.
+/// Variables that were there at the start keep their values. Later ones are left alone: a library may need them, and
+/// the host does not use them.
 struct KeptEnvironment: KeptPart, @unchecked Sendable {
-    // Unchecked: the texts are never changed, and never freed, as whoever asked for a variable may hold on to it.
+    // Unchecked: the texts are never changed, and never freed, because code that has read a variable may keep it.
     private let entries: [UnsafeMutablePointer<CChar>]
-    /// What `environ` points to. Never freed: other threads may be looking through it.
+    /// The array for `environ`. Never freed: other threads may be reading it.
     private var block: UnsafeMutableBufferPointer<UnsafeMutablePointer<CChar>?>
 
     private static let spareEntries = 64
-    /// The addresses of all that the C library was ever given: who looks for lost memory finds it here.
+    /// The addresses of everything that was given to the C library, so that leak checkers find it.
     private static let given = Mutex<[UInt]>([])
 
     init() {
@@ -31,8 +31,8 @@ struct KeptEnvironment: KeptPart, @unchecked Sendable {
         return ["the environment (\(text))"]
     }
 
-    /// setenv(3) would move what other threads read at this moment, and free some of it. Here each entry stays valid, and the list is
-    /// exchanged with one store.
+    /// setenv(3) would move what other threads may be reading, and free some of it. Here each entry stays valid, and
+    /// the list is replaced with one store.
     private mutating func write(_ list: [UnsafeMutablePointer<CChar>]) {
         if list.count >= block.count { block = Self.block(of: list.count + Self.spareEntries) }
         for (index, entry) in list.enumerated() { block[index] = entry }

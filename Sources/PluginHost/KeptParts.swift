@@ -1,9 +1,9 @@
 import CLinux
 import Glibc
 
-/// The working directory, which relative paths of plugins and of their configuration begin at.
+/// The working directory, where relative paths of plugins and of their configuration begin.
 struct KeptDirectory: KeptPart {
-    /// -1: it can't be reached.
+    /// -1: it cannot be opened.
     private let descriptor = open(".", sluice_path_only | O_DIRECTORY | O_CLOEXEC)
 
     mutating func putBack(isLoading: Bool) -> [String] {
@@ -15,7 +15,7 @@ struct KeptDirectory: KeptPart {
     }
 }
 
-/// umask(2), which nobody can look at without changing it; so it is read from proc(5).
+/// umask(2) cannot be read without changing it, so it is read from proc(5).
 struct KeptFileMask: KeptPart {
     private let mask = KeptFileMask.present()
 
@@ -38,7 +38,7 @@ struct KeptFileMask: KeptPart {
     }
 }
 
-/// setrlimit(2). Only what was lowered: a higher limit is in nobody's way.
+/// setrlimit(2). Only limits that were lowered are restored: a higher limit does no harm.
 struct KeptLimits: KeptPart {
     private static let names = [
         "CPU", "FSIZE", "DATA", "STACK", "CORE", "RSS", "NPROC", "NOFILE", "MEMLOCK", "AS", "LOCKS", "SIGPENDING",
@@ -52,7 +52,7 @@ struct KeptLimits: KeptPart {
         for (resource, name) in Self.names.enumerated() {
             let now = Self.limit(of: resource)
             guard now.rlim_cur < kept[resource].rlim_cur || now.rlim_max < kept[resource].rlim_max else { continue }
-            // Both, if this process may raise the hard one; otherwise what is left.
+            // Both limits, if this process may raise the hard one; otherwise as far as possible.
             var left = ""
             if !Self.set(resource, to: kept[resource]) {
                 kept[resource].rlim_max = now.rlim_max
@@ -77,8 +77,8 @@ struct KeptLimits: KeptPart {
     }
 }
 
-/// Descriptors 0 to 2. One that was closed is opened again, before a connection gets its number, and what a library prints there goes to
-/// a client; one that leads elsewhere now is somebody else's, and stays.
+/// Descriptors 0 to 2. One that was closed is opened again, before a connection gets its number and a client gets what
+/// a library prints there. One that now leads elsewhere is left alone.
 struct KeptDescriptors: KeptPart {
     private static let standard: [(number: Int32, name: String)] = [
         (STDIN_FILENO, "standard input"), (STDOUT_FILENO, "standard output"), (STDERR_FILENO, "standard error"),
@@ -86,7 +86,7 @@ struct KeptDescriptors: KeptPart {
 
     private let kept: [(number: Int32, name: String, copy: Int32)]
 
-    /// - Parameter descriptors: those that are kept, and what they are called.
+    /// - Parameter descriptors: the descriptors that are kept, and their names.
     init(_ descriptors: [(number: Int32, name: String)] = KeptDescriptors.standard) {
         kept = descriptors.map { ($0.number, $0.name, fcntl($0.number, F_DUPFD_CLOEXEC, 3)) }
     }
@@ -94,7 +94,7 @@ struct KeptDescriptors: KeptPart {
     mutating func putBack(isLoading: Bool) -> [String] {
         var changed: [String] = []
         for (number, name, copy) in kept where copy >= 0 && fcntl(number, F_GETFD) < 0 {
-            // The lowest that is free: never one that another thread has got meanwhile.
+            // The lowest number that is free: never one that another thread has got meanwhile.
             let made = fcntl(copy, F_DUPFD, number)
             if made != number, made >= 0 { close(made) }
             changed.append(name)
@@ -103,8 +103,8 @@ struct KeptDescriptors: KeptPart {
     }
 }
 
-/// The decimal point of the C library. Looked at only where a plugin was loaded: a locale that another thread sets at that moment must not
-/// be asked for.
+/// The decimal point of the C library. It is only checked on the thread that has loaded a plugin: a locale must not be
+/// read while another thread sets it.
 struct KeptNumberFormat: KeptPart {
     mutating func putBack(isLoading: Bool) -> [String] {
         guard isLoading, let name = setlocale(LC_NUMERIC, nil).map({ String(cString: $0) }), name != "C"

@@ -1,10 +1,10 @@
 import Glibc
 
-/// What becomes of the signals that the host lives by. Which of them are blocked is each thread's own, and the one that takes them, which the
-/// runtime of Swift makes of the main thread, runs no code of a plugin's.
+/// The dispositions of the signals that the host relies on. Each thread has its own set of blocked signals; the thread
+/// that takes signals, which Swift's runtime makes of the main thread, runs no code of plugins.
 struct KeptSignals: KeptPart {
     private struct Disposition: Equatable {
-        /// The function, or SIG_DFL or SIG_IGN, which are no addresses.
+        /// The function, or SIG_DFL or SIG_IGN, which are not addresses.
         let handler: Int
         let flags: Int32
 
@@ -24,13 +24,13 @@ struct KeptSignals: KeptPart {
 
     private static let ignored = 1
     private static let isDefault = 0
-    /// Those that the host has handlers for, or ignores.
+    /// Signals that the host handles or ignores.
     private static let own: [(number: Int32, name: String)] = [
         (SIGTERM, "SIGTERM"), (SIGINT, "SIGINT"), (SIGHUP, "SIGHUP"), (SIGUSR1, "SIGUSR1"), (SIGPIPE, "SIGPIPE"),
     ]
 
-    /// Those of wrong code, of which the last line of the log tells. Another handler is a library's business, too: that of a runtime
-    /// which a plugin brings along handles what its own code does.
+    /// Signals of faulty code, which the last line of the log reports. They may get another handler: a runtime that a
+    /// plugin brings along handles what its own code does.
     private static let fatal: [(number: Int32, name: String)] = [
         (SIGSEGV, "SIGSEGV"), (SIGBUS, "SIGBUS"), (SIGFPE, "SIGFPE"), (SIGILL, "SIGILL"), (SIGABRT, "SIGABRT"),
         (SIGTRAP, "SIGTRAP"), (SIGSYS, "SIGSYS"),
@@ -74,7 +74,8 @@ struct KeptSignals: KeptPart {
         return action
     }
 
-    /// A handler for ended children is a library's business; without their exit status the host learns nothing of its own.
+    /// A library may handle ended children. But without exit statuses, the host does not learn how its own children
+    /// ended.
     private static func losesChildren(_ action: sigaction) -> Bool {
         Disposition(action).handler == ignored || action.sa_flags & SA_NOCLDWAIT != 0
     }

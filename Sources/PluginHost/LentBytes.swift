@@ -1,6 +1,6 @@
-/// Bytes that a plugin may read for as long as this object lives, with a NUL behind them.
+/// Bytes that a plugin can read as long as this object lives, followed by a NUL.
 ///
-/// `@unchecked Sendable`: written by `init` only; afterwards it is read by whoever holds it, and freed by the last.
+/// `@unchecked Sendable`: only `init` writes it; afterwards it is only read, and the last owner frees it.
 final class LentBytes: @unchecked Sendable {
     let start: UnsafePointer<CChar>
     /// Without the NUL.
@@ -14,7 +14,7 @@ final class LentBytes: @unchecked Sendable {
         start = UnsafePointer(UnsafeRawPointer(memory.baseAddress!).assumingMemoryBound(to: CChar.self))
     }
 
-    /// - Returns: `nil` for a text that holds a NUL: cut off there, it would mean something else.
+    /// - Returns: `nil` for text that contains a NUL: cut off there, it would mean something else.
     convenience init?(_ text: String) {
         guard !text.utf8.contains(0) else { return nil }
         self.init(copyingBytes: text.utf8)

@@ -2,23 +2,24 @@ import Synchronization
 
 /// The libraries that plugins need, and whether those on disk are still the ones in memory.
 ///
-/// The dynamic loader gives a plugin the library that it has loaded under that name, whatever stands in the file by now: a new
-/// generation of a plugin goes on with the old library, until the process is started anew.
+/// For a name that it knows, the dynamic loader uses the library that is loaded already, whatever the file contains by
+/// now: a new generation of a plugin continues with the old library, until the process is restarted.
 package final class LibraryWatch: Sendable {
     package struct Changed: Sendable, Equatable {
-        /// Where the dynamic loader found it.
+        /// The path at which the dynamic loader found it.
         package let library: String
         /// The plugins that need it, directly or through others.
         package let plugins: [String]
     }
 
-    /// What the files were when their libraries were first seen in memory, a moment after they were loaded.
+    /// The files as they were when their libraries were first seen in memory, just after they were loaded.
     private let stamps = Mutex<[String: FileStamp]>([:])
 
     package init() {}
 
-    /// Looks at the libraries of these plugins; to be called whenever some were loaded.
-    /// - Returns: those that have changed on disk since they were loaded, by path. One that is gone has not changed.
+    /// Checks the libraries of these plugins. Must be called whenever plugins were loaded.
+    /// - Returns: the libraries that have changed on disk since they were loaded, by path. One whose file is gone has
+    ///   not changed.
     package func look(at plugins: [LoadedPlugin]) -> [Changed] {
         let images = MappedImage.all()
         let paths = Dictionary(images.map { (String(baseName($0.path)), $0) }) { first, _ in first }

@@ -3,8 +3,8 @@ import Logging
 import Synchronization
 import SystemCalls
 
-/// [load-thread] of sluice.h: what plugins log on it without naming a stream is known to be theirs. Each entry and each shutdown has
-/// a thread of its own, so that one that never returns keeps no other from running.
+/// [load-thread] of sluice.h: lines that are logged on it without a stream are known to be the plugin's. Each entry and
+/// each shutdown has a thread of its own, so that one that never returns does not block the others.
 enum LoadThread {
     private struct Speaker {
         let logger: Logger
@@ -14,7 +14,7 @@ enum LoadThread {
 
     private static let speakers = Mutex<[pthread_t: Speaker]>([:])
 
-    /// At most so many lines are kept for a refusal.
+    /// At most this many lines are kept for a refusal.
     static let linesMax = 4
 
     /// Runs code of a plugin that has no stream, on the calling thread.
@@ -24,12 +24,12 @@ enum LoadThread {
         speakers.withLock { $0[thread] = Speaker(logger: logger) }
         let answer = body()
         let speaker = speakers.withLock { $0.removeValue(forKey: thread) }
-        // Its second need not be over: it says nothing more.
+        // Its second may not be over yet, but it logs nothing more.
         LogBudget.tell(speaker?.budget.takeLeftOut(now: .max) ?? 0, logger)
         return (answer, speaker?.lines ?? [])
     }
 
-    /// The calling thread is a load thread.
+    /// Whether the calling thread is a load thread.
     static var isCurrent: Bool { speakers.withLock { $0[pthread_self()] != nil } }
 
     /// Only on a load thread.

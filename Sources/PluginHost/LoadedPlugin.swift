@@ -5,12 +5,12 @@ import Logging
 import ProducerInterface
 import Synchronization
 
-/// A plugin in memory: one generation. It stays there for ever; what ends is its use.
+/// A plugin in memory: one generation. It stays there for ever; only its use ends.
 package final class LoadedPlugin: Sendable {
     package let name: String
     package let version: String
     package let summary: String
-    /// Of `sluice.h`, as it was when the plugin was built: "1.0".
+    /// The version of `sluice.h` when the plugin was built: "1.0".
     package let interfaceVersion: String
     /// The path that it was loaded from, as the operator wrote it.
     package let file: String
@@ -44,14 +44,14 @@ package final class LoadedPlugin: Sendable {
         self.logger = logger
     }
 
-    /// Lets the plugin free what it holds: to be called after the last close of its streams, or when it is not used at all.
-    /// Further calls do nothing.
+    /// Lets the plugin free what it holds. Must be called after the last close of its streams, or when it is not used
+    /// at all. Further calls do nothing.
     package func shutdown() {
         guard !isShutDown.exchange(true, ordering: .acquiringAndReleasing), let shutdownFunction else { return }
         _ = LoadThread.run(logger: logger) { callee.call(.shutdown) { shutdownFunction.call() } }
     }
 
-    /// It serves as this generation: for a line about its code, or a call of it.
+    /// Sets its generation, for lines about its code, or about calls of it.
     package func serves(as generation: Int) {
         code.serves(as: generation)
         callee.serves(as: generation)
@@ -64,9 +64,9 @@ private struct ShutdownFunction: @unchecked Sendable {
     let call: @convention(c) () -> Void
 }
 
-/// What keeps plugins from serving side by side: names and routes that two of them have.
+/// What keeps plugins from serving side by side: a name or a route that two of them have.
 ///
-/// - Returns: one refusal for each conflict, of the plugin that comes later. None is for two producers of one plugin, which
+/// - Returns: one refusal for each conflict, of the later plugin. There is none for two producers of one plugin, which
 ///   `PluginLoader.load` refuses.
 package func conflicts(among plugins: [LoadedPlugin]) -> [PluginRefusal] {
     var names: [String: LoadedPlugin] = [:]

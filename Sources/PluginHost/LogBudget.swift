@@ -2,8 +2,8 @@ import Logging
 import Synchronization
 import SystemCalls
 
-/// How many lines one speaker may write a second. What is over is counted, and told in one line when the second is over: a plugin that
-/// logs in each `next` would fill a disk.
+/// How many lines one plugin or producer may log per second. Further lines are counted, and their number is logged when
+/// the second is over: a plugin that logs in each `next` would fill a disk.
 final class LogBudget: Sendable {
     static let linesPerSecond = 1000
     static let periodNanoseconds: Int64 = 1_000_000_000
@@ -16,7 +16,8 @@ final class LogBudget: Sendable {
 
     private let state = Mutex(State())
 
-    /// - Returns: `false` if the line is one too many. Otherwise `leftOut` is how many were, in seconds before, and is to be told now.
+    /// - Returns: `false` if the line must be left out. Otherwise, `leftOut` is how many lines were left out in earlier
+    ///   seconds, and must be logged now.
     func admit(now: MonotonicNanoseconds) -> (isAdmitted: Bool, leftOut: Int) {
         state.withLock { state in
             if now &- state.periodStart >= Self.periodNanoseconds {
@@ -33,7 +34,7 @@ final class LogBudget: Sendable {
         }
     }
 
-    /// What was left out and has not been told; `nil` as long as its second is not over.
+    /// How many lines were left out and not reported yet; `nil` as long as their second is not over.
     func takeLeftOut(now: MonotonicNanoseconds) -> Int? {
         state.withLock { state in
             guard now &- state.periodStart >= Self.periodNanoseconds else { return nil }

@@ -2,12 +2,12 @@ import CSluice
 import ForeignFunction
 import ProducerInterface
 
-/// What a plugin declares, checked, and copied out of its memory as far as it is data.
+/// What a plugin declares, checked, and, as far as it is data, copied out of its memory.
 struct Manifest {
     let name: String
     let version: String
     let summary: String
-    /// Of the interface that it was built against: "1.0".
+    /// The version of the interface that it was built against: "1.0".
     let interfaceVersion: String
     let producers: [ProducerManifest]
     let shutdown: (@convention(c) () -> Void)?
@@ -18,7 +18,7 @@ struct Manifest {
     init(reading plugin: UnsafePointer<sluice_plugin>) throws(Defect) {
         let raw = UnsafeRawPointer(plugin)
         try SizedStruct.checkAlignment(of: raw, "the sluice_plugin")
-        // Not even the size is to be believed before magic and version are right.
+        // Not even the size can be trusted before magic and version are right.
         let magic = raw.load(as: UInt32.self)
         guard magic == Manifest.magic else {
             throw Defect(
@@ -40,7 +40,7 @@ struct Manifest {
         producers = try Self.producers(of: declared, plugin: name)
     }
 
-    /// All of it as text, to tell whether two are the same; no text in it holds a newline.
+    /// All of it as text, to compare two declarations; no text in it contains a newline.
     var declaration: String {
         let producers = producers.map { producer in
             let description = producer.description
@@ -56,7 +56,7 @@ struct Manifest {
         return ([name, version, summary, interfaceVersion] + producers).joined(separator: "\n")
     }
 
-    /// What the ABI's macros say, which Swift does not import with their casts.
+    /// The ABI's macros, which Swift does not import with their casts.
     static let magic: UInt32 = 0x4955_4C53
     static let major = UInt32(SLUICE_ABI_MAJOR)
     static let minor = UInt32(SLUICE_ABI_MINOR)
@@ -94,13 +94,13 @@ struct Manifest {
     }
 }
 
-/// A struct in plugin memory that says its own size.
+/// A struct in plugin memory that contains its own size.
 enum SizedStruct {
-    /// Copies what the struct's size covers over a zeroed one of the host's own, so that a plugin built when the struct was
-    /// smaller leaves the rest at zero, and nothing behind a plugin's struct is ever read.
+    /// Copies what the struct's size covers over a zeroed struct of the host, so that members which the plugin's older
+    /// header does not have stay zero, and nothing after a plugin's struct is ever read.
     /// - Parameters:
-    ///   - sizeOffset: where its `uint32_t struct_size` is.
-    ///   - required: it must cover at least so many bytes.
+    ///   - sizeOffset: the offset of its `uint32_t struct_size`.
+    ///   - required: how many bytes it must cover at least.
     static func copy<Struct: BitwiseCopyable>(
         _ source: UnsafeRawPointer, into zeroed: Struct, sizeOffset: Int, upTo required: Int, _ what: String
     ) throws(Defect) -> Struct {
@@ -113,7 +113,8 @@ enum SizedStruct {
         return overlay(source, bytes: size, on: zeroed)
     }
 
-    /// Every member behind the sizes is aligned to 8 bytes, so a size cut down to a multiple of 8 covers only whole members.
+    /// Every member after the sizes is aligned to 8 bytes, so a size rounded down to a multiple of 8 covers only whole
+    /// members.
     static func overlay<Struct: BitwiseCopyable>(
         _ source: UnsafeRawPointer, bytes: Int, on base: Struct
     ) -> Struct {

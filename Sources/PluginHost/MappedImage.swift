@@ -3,11 +3,11 @@ import Glibc
 
 /// An image in memory, as the dynamic loader knows it; dl_iterate_phdr(3).
 struct MappedImage {
-    /// As the loader opened it.
+    /// As the dynamic loader opened it.
     let path: String
-    /// From its lowest address to behind its highest.
+    /// From its lowest address to just after its highest.
     let addresses: Range<UInt>
-    /// Of these, those from the first that may be executed to behind the last.
+    /// Of these, from the first executable address to just after the last.
     let code: Range<UInt>
     /// The names of the libraries that it needs.
     let needed: [String]
@@ -48,7 +48,7 @@ struct MappedImage {
             needed = []
             return
         }
-        // The loader has made an address of it, on most machines.
+        // On most machines, the loader has replaced the offset with an address.
         let start = Int(texts) >= image.base ? Int(texts) : Int(image.base) &+ Int(texts)
         needed = table.filter { $0.d_tag == NeededLibraries.needed }.compactMap { entry in
             UnsafePointer<CChar>(bitPattern: start &+ Int(entry.d_un.d_val)).map { String(cString: $0) }

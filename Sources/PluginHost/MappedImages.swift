@@ -1,14 +1,15 @@
 import Files
 import Glibc
 
-/// How much address space the images of plugins have: of each, its code, its data, and what the loader added, as /proc/self/maps says;
-/// proc(5). What a plugin allocates is not part of it.
+/// How much address space the images of plugins take: for each, its code, its data, and what the loader added,
+/// according to /proc/self/maps; proc(5). What a plugin allocates is not included.
 ///
-/// An image is never unmapped, so this is what a generation costs for ever, at most: pages that were never touched take no memory.
+/// An image is never unmapped, so this is the most that a generation costs for ever: pages that were never touched take
+/// no memory.
 package struct MappedImages: Sendable {
     private var sizes: [String: Int] = [:]
 
-    /// Reads the map of this process; takes some milliseconds where there are thousands of images.
+    /// Reads the map of this process. That takes some milliseconds if there are thousands of images.
     package init() {
         self.init(maps: fileBytes("/proc/self/maps"))
     }

@@ -5,14 +5,14 @@ import Processes
 import Synchronization
 
 extension NeededLibraries {
-    /// Tells whether what the dynamic loader would find for these names has changed: the files themselves, wherever they may be, those
-    /// that these need in turn, and the loader's own list of them; ld.so(8).
+    /// Changes when the dynamic loader would find something else for these names: it covers the files themselves,
+    /// wherever they may be, the libraries that they need in turn, and the loader's own list of them; ld.so(8).
     var stamp: String {
         let named = ProcessEnvironment.value(of: "LD_LIBRARY_PATH") ?? ""
         let others = named.split(separator: ":").map(String.init) + Self.standardFolders
         var found: [String: FileStamp] = [:]
         found["/etc/ld.so.cache"] = FileStamp(of: "/etc/ld.so.cache")
-        // With where those want to have it looked for that led there: an old DT_RPATH holds for them all.
+        // With the search folders of the libraries that led there: an old DT_RPATH applies to all of them.
         var line = [(needed: self, folders: folders)]
         while let (needed, folders) = line.popLast() {
             for name in needed.names {
@@ -28,7 +28,8 @@ extension NeededLibraries {
         return found.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " ")
     }
 
-    /// `$ORIGIN` is the folder of the file that says so. The plugin's own is that of its private copy, where nothing is to be found.
+    /// `$ORIGIN` is the folder of the file that contains it. For the plugin itself that is the folder of its private
+    /// copy, where no library is.
     private static func expanded(_ folder: String, in path: String) -> String {
         guard folder.contains("$"), let end = path.lastIndex(of: "/") else { return folder }
         return folder.replacing("${ORIGIN}", with: path[..<end]).replacing("$ORIGIN", with: path[..<end])
@@ -39,7 +40,7 @@ extension NeededLibraries {
         if let known = known.withLock({ $0[stamp] }) { return known }
         let needed = library(path).withUnsafeBytes { NeededLibraries(of: $0) }
         known.withLock { known in
-            // Nobody asks any more for those that were replaced.
+            // Entries of libraries that were replaced are no longer needed.
             if known.count >= knownMax { known = [:] }
             known[stamp] = needed
         }
@@ -51,7 +52,7 @@ extension NeededLibraries {
     /// No library is larger. Bytes.
     private static let libraryBytesMax = 1 << 30
 
-    /// All of a file that looks like a library; empty if it doesn't, or can't be read.
+    /// All bytes of a file that looks like a library; empty if it does not, or cannot be read.
     private static func library(_ path: String) -> [UInt8] {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { return [] }
@@ -61,7 +62,7 @@ extension NeededLibraries {
             status.st_size <= libraryBytesMax
         else { return [] }
         let (bytes, _) = readBytes(from: descriptor, atMost: Int(status.st_size))
-        // ELF, of 64 bits.
+        // 64-bit ELF.
         return bytes.starts(with: [0x7f, 0x45, 0x4c, 0x46, 2]) ? bytes : []
     }
 
@@ -71,7 +72,7 @@ extension NeededLibraries {
         #else
             let machine = "x86_64-linux-gnu"
         #endif
-        // The last ones are where ldconfig(8) looks in most distributions.
+        // The last ones are searched by ldconfig(8) in most distributions.
         return [
             "/lib/\(machine)", "/usr/lib/\(machine)", "/lib64", "/usr/lib64", "/lib", "/usr/lib",
             "/usr/local/lib/\(machine)", "/usr/local/lib64", "/usr/local/lib",

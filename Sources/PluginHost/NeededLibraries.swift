@@ -1,12 +1,12 @@
 import Glibc
 
-/// The libraries that an image asks for by name, as its dynamic section says; ELF-64, `man 5 elf`.
+/// The names of the libraries that an image needs, from its dynamic section; ELF-64, `man 5 elf`.
 struct NeededLibraries {
     private(set) var names: [String] = []
-    /// Where it wants them looked for first: `DT_RPATH` and `DT_RUNPATH`.
+    /// The folders that are searched first: `DT_RPATH` and `DT_RUNPATH`.
     private(set) var folders: [String] = []
 
-    /// - Parameter bytes: of a file that `ELFImage.check` accepts; whatever else is wrong in it is taken for the end.
+    /// - Parameter bytes: a file that `ELFImage.check` accepts; anything else that is wrong in it counts as its end.
     init(of bytes: UnsafeRawBufferPointer) {
         guard bytes.count >= 64,
             let table = Int(exactly: bytes.loadUnaligned(fromByteOffset: 32, as: UInt64.self)), table <= bytes.count

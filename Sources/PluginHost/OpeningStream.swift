@@ -3,7 +3,8 @@ import ForeignFunction
 import ProducerInterface
 import Synchronization
 
-/// A stream from the call of `open` to its answer: what the plugin may ask about the request, and what it says about its answer.
+/// A stream from the call of `open` to its answer: what the plugin can ask about the request, and what it adds to its
+/// answer.
 final class OpeningStream: Sendable {
     /// Something that the host lends until the answer.
     enum Item: Hashable {
@@ -29,7 +30,7 @@ final class OpeningStream: Sendable {
         var phase = Phase.running
         var lent: [Item: LentBytes] = [:]
         var rejection: (status: Int, message: String)?
-        /// A status was given that is none.
+        /// A status was given that is not valid.
         var rejectionFault: String?
         var headers: [StreamRequest.Field] = []
     }
@@ -37,7 +38,7 @@ final class OpeningStream: Sendable {
     private let request: StreamRequest
     private let parameters: PluginParameters
     private let configured: @Sendable (String) -> String?
-    /// The typed arguments of `open`, whose texts the plugin may use until the answer.
+    /// The typed arguments of `open`; the plugin can use their texts until the answer.
     let arguments: ArgumentStorage?
     private let state = Mutex(State())
 
@@ -52,7 +53,8 @@ final class OpeningStream: Sendable {
         self.configured = configured
     }
 
-    /// Lends one thing; the same one again is the same memory. Nothing once there is an answer, as it would not be valid any more.
+    /// Lends one item; the same item is the same memory each time. `nil` once there is an answer, because the memory
+    /// would no longer be valid.
     func lend(_ item: Item) -> LentBytes? {
         state.withLock { state in
             if case .over = state.phase { return nil }
@@ -95,7 +97,7 @@ final class OpeningStream: Sendable {
         }
     }
 
-    /// Takes the place of one of the same name, unless that may occur several times.
+    /// Replaces a header of the same name, unless that may occur several times.
     /// - Returns: `false` if there are too many already, or the head is about to be sent.
     func setHeader(_ header: StreamRequest.Field) -> Bool {
         state.withLock { state in
@@ -117,10 +119,10 @@ final class OpeningStream: Sendable {
 
     /// `open` returned.
     ///
-    /// Where `host->opened` came first and `open` then said that its answer is pending, that answer counts from here, so that
-    /// nobody else has to know of an answer before the question was put off.
+    /// If `host->opened` was called first, and `open` then returned SLUICE_OPEN_PENDING, the answer counts from here,
+    /// so that no other code has to handle an answer that comes before the return.
     ///
-    /// - Parameter contradicted: is called if there are two answers, of which the returned one counts.
+    /// - Parameter contradicted: called if there are two answers, of which the returned one counts.
     func returned(_ status: Int32, contradicted: () -> Void = {}) -> OpenOutcome {
         var isContradiction = false
         defer { if isContradiction { contradicted() } }
@@ -138,11 +140,11 @@ final class OpeningStream: Sendable {
     }
 
     enum LaterAnswer {
-        /// The stream's answer, to be passed on.
+        /// The stream's answer, which must be passed on.
         case outcome(OpenOutcome)
         /// `open` is still running, and its return decides.
         case held
-        /// There was an answer already.
+        /// There is an answer already.
         case repeated
     }
 
@@ -179,7 +181,7 @@ final class OpeningStream: Sendable {
     }
 }
 
-/// The constants of `open`, as the type that it returns.
+/// The constants of `open`, in the type that it returns.
 enum OpenStatus {
     static let ok = Int32(SLUICE_OPEN_OK)
     static let end = Int32(SLUICE_OPEN_END)

@@ -12,7 +12,8 @@ final class OperatorConfiguration: Sendable {
         self.sections.withLock { $0 = sections }
     }
 
-    /// The section of the producer's name; where two plugins have producers of that name, `plugin/producer` is meant for one of them.
+    /// The value from the section with the producer's name. If two plugins have producers with that name,
+    /// `plugin/producer` is a section for one of them.
     func value(of key: String, plugin: String, producer: String) -> String? {
         sections.withLock { $0["\(plugin)/\(producer)"]?[key] ?? $0[producer]?[key] }
     }

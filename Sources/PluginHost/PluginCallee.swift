@@ -2,15 +2,15 @@ import CCalls
 import ProducerInterface
 import Synchronization
 
-/// Who is called: what a server says of the call that it dies in. Each call is noted in the record of its thread, which costs some
-/// stores.
+/// The plugin or producer that is called, which a server names when it crashes in the call. Each call is noted in the
+/// record of its thread, which costs a few stores.
 struct PluginCallee: ~Copyable, Sendable {
     private let plugin: String
     private let producer: String?
-    /// A `sluice_callee`, which lives for ever.
+    /// The address of a `sluice_callee`, which is never freed.
     private let address: Atomic<UInt>
 
-    /// - Parameter producer: `nil`: the plugin itself.
+    /// - Parameter producer: `nil` for the plugin itself.
     init(plugin: String, producer: String? = nil) {
         self.plugin = plugin
         self.producer = producer
@@ -21,7 +21,7 @@ struct PluginCallee: ~Copyable, Sendable {
         UInt(bitPattern: sluice_callee_make(plugin, producer, UInt64(generation)))
     }
 
-    /// What is called from now on is of this generation.
+    /// Calls from now on are of this generation.
     func serves(as generation: Int) {
         address.store(Self.make(plugin, producer, generation), ordering: .releasing)
     }

@@ -1,15 +1,15 @@
 import CDeath
 
-/// A plugin's image as the last line of a server names it that dies in its code.
+/// A plugin's image, as the last line of a server names it when the server crashes in the plugin's code.
 ///
-/// `@unchecked Sendable`: what the pointer leads to is for any thread, and lives for ever.
+/// `@unchecked Sendable`: the memory behind the pointer is for any thread, and is never freed.
 struct PluginCode: @unchecked Sendable {
-    /// `nil`: there was no memory for it.
+    /// `nil`: the image was not found, or there was no memory.
     private let code: OpaquePointer?
 
     /// - Parameters:
-    ///   - path: what was given to the dynamic loader.
-    ///   - file: what the operator knows it by.
+    ///   - path: the path that was given to the dynamic loader.
+    ///   - file: the path by which the operator knows it.
     init(ofImageAt path: String, named plugin: String, file: String) {
         code = MappedImage.all().first { $0.path == path }.flatMap { image in
             sluice_code_add(

@@ -2,7 +2,7 @@ import CSluice
 import EventStream
 import Glibc
 
-/// Why an event of a plugin can't be sent.
+/// Why an event of a plugin cannot be sent.
 enum EventFault: Error, Equatable, CustomStringConvertible {
     case encoding(EncodingFault)
     /// Below -1.
@@ -33,7 +33,7 @@ extension sluice_event {
 
 extension EventEncoder {
     /// Appends the frame of a plugin's event, whose bytes are read here and nowhere else.
-    /// - Throws: the rule that it breaks; `frames` then holds what it held before.
+    /// - Throws: the rule that it breaks; `frames` is then unchanged.
     @inline(__always)
     func encode(_ event: sluice_event, into frames: inout FrameBuffer) throws(EventFault) {
         guard event.retry_ms >= -1 else { throw .retry(event.retry_ms) }
@@ -50,8 +50,8 @@ extension EventEncoder {
         }
     }
 
-    /// The bytes of one field. One that is longer than any event may be comes with a length over the limit, which the encoder
-    /// refuses before it reads a byte.
+    /// The bytes of one field. A field that is longer than an event may be gets a length just over the limit, which the
+    /// encoder rejects before it reads a byte.
     @inline(__always)
     private func bytes(_ start: UnsafePointer<CChar>?, _ length: Int) -> UnsafeRawBufferPointer? {
         guard let start else { return nil }

@@ -14,10 +14,10 @@ package struct PluginFile: Sendable {
     let stamp: FileStamp
     package let contentID: ContentID
 
-    /// More than this no plugin has (a Swift one with the whole standard library inside is 9 MB).
+    /// No plugin is larger than this (one in Swift that includes the whole standard library has 9 MB).
     static let bytesMax = 512 << 20
 
-    /// - Parameter insecure: also takes files that others may write to.
+    /// - Parameter insecure: also accepts files that others can write to.
     init(reading path: String, insecure: Bool) throws(PluginRefusal) {
         do throws(Defect) {
             self.path = path
@@ -29,7 +29,7 @@ package struct PluginFile: Sendable {
         }
     }
 
-    /// What can be seen without loading it.
+    /// Checks what can be checked without loading it.
     func checkImage() throws(Defect) {
         // Typed throws do not pass through the closure that lends the bytes.
         let defect = bytes.withUnsafeBytes { bytes -> Defect? in
@@ -46,11 +46,12 @@ package struct PluginFile: Sendable {
     private static func read(_ path: String, writtenAs name: String, insecure: Bool) throws(Defect) -> (
         [UInt8], FileStamp
     ) {
-        // Who can write to a plugin's file runs code in the server. What only the right ones can change stays as it is looked at here.
+        // Anyone who can write to a plugin's file can run code in the server. A file that only trusted users can change
+        // stays as it is checked here.
         if !insecure, let objection = WriteAccess.ofThisProcess.objection(to: path, writtenAs: name) {
             throw Defect(objection.rule, remedy: objection.remedy, cause: .moment)
         }
-        // Not blocking, or a named pipe of that name would stop the server.
+        // Non-blocking, because a named pipe with that name would otherwise block the server.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
         guard descriptor >= 0 else {
             throw openingFailed(errno)
@@ -72,7 +73,7 @@ package struct PluginFile: Sendable {
         guard failure == 0 else {
             throw Defect("it can't be read (\(systemError(failure)))", remedy: "check its file system")
         }
-        // Something that is still copying writes in place: what was read may be half of one version and half of the next.
+        // A program that is still copying writes in place: the bytes may be half of one version and half of the next.
         guard bytes.count == before.size, try FileStatus(of: descriptor).isUnchanged(since: before) else {
             throw Defect(
                 "it changed while it was read", remedy: "copy it under a temporary name, then rename it and reload"
@@ -92,7 +93,7 @@ package struct PluginFile: Sendable {
     }
 }
 
-/// What `stat` says, as far as it matters here.
+/// The parts of `stat` that matter here.
 private struct FileStatus {
     private let raw: stat
 

@@ -9,14 +9,15 @@ package import SystemCalls
 /// Loads plugins: from a path to producers that can be served, or to one line that says why not.
 package final class PluginLoader: Sendable {
     package struct Settings: Sendable {
-        /// Also takes files and directories that others may write to.
+        /// Also accepts files and directories that others can write to.
         package var isInsecure: Bool
         package var encoder: EventEncoder
         /// What plugins read with `host->config`: keys and values, by `producer` or `plugin/producer`.
         package var configuration: [String: [String: String]]
-        /// `nil`: plugins are loaded without having been tried in a process of their own.
+        /// `nil`: plugins are loaded without being tried in a process of their own.
         package var prober: Prober?
-        /// Where the copies that are loaded stay, for those who look for the lines of a crash; `nil`: each goes once it is loaded.
+        /// Where the copies that are loaded stay, so that the source lines of a crash can be found; `nil`: each is
+        /// removed once it is loaded.
         package var copies: String?
 
         package init(
@@ -34,7 +35,7 @@ package final class PluginLoader: Sendable {
     private let configuration: OperatorConfiguration
     private let logger: Logger
 
-    /// - Parameter logger: where the lines of plugins go; also those of a plugin of another loader that name no stream.
+    /// - Parameter logger: gets the lines of plugins; also those of another loader's plugins that name no stream.
     package init(settings: Settings = Settings(), logger: Logger) {
         self.settings = Mutex(settings)
         self.logger = logger
@@ -42,14 +43,15 @@ package final class PluginLoader: Sendable {
         HostLog.use(logger)
     }
 
-    /// From now on plugins are loaded like this, and all of them, loaded ones too, read this configuration.
+    /// From now on, plugins are loaded with these settings, and all plugins, including loaded ones, read this
+    /// configuration.
     package func configure(_ settings: Settings) {
         self.settings.withLock { $0 = settings }
         configuration.replace(with: settings.configuration)
     }
 
-    /// The plugin files of a directory: all `*.so` but hidden ones, sorted by name.
-    /// - Throws: if the directory can't be read, or is not one that only the operator can write to.
+    /// The plugin files of a directory: all `*.so` except hidden ones, sorted by name.
+    /// - Throws: if the directory cannot be read, or users other than the operator can write to it.
     package func scan(_ directory: String) throws(PluginRefusal) -> [String] {
         let place = StartFolder.ofThisProcess.absolute(directory)
         guard let listing = opendir(place) else {
@@ -76,13 +78,14 @@ package final class PluginLoader: Sendable {
     }
 
     /// Reads a file, all of it at one moment.
-    /// - Throws: if it could not be loaded from there.
+    /// - Throws: if it cannot be loaded from there.
     package func read(_ path: String) throws(PluginRefusal) -> PluginFile {
         try PluginFile(reading: path, insecure: settings.withLock(\.isInsecure))
     }
 
-    /// Looks at a file without loading it: its headers, and what a child process says that loads it. Any thread; several at a time.
-    /// - Parameter begun: is told the clock of the child, once there is one.
+    /// Checks a file without loading it: its headers, and what a child process reports that loads it. Any thread;
+    /// several at a time.
+    /// - Parameter begun: gets the processor clock of the child, once there is one.
     package func probe(
         _ file: PluginFile, begun: (ProcessorClock?) -> Void = { _ in }
     ) throws(PluginRefusal) -> ProbedPlugin {
@@ -103,13 +106,14 @@ package final class PluginLoader: Sendable {
 
     /// Whose code runs while a plugin is loaded.
     package enum LoadStage: Sendable {
-        /// The constructors'; the dynamic loader waits for them, and others for it.
+        /// The constructors'; the dynamic loader waits for them, and other threads wait for the dynamic loader.
         case constructors
         case entry
     }
 
-    /// Loads a plugin, each time as a new generation. Runs the plugin's constructors and its entry, which may never return.
-    /// - Parameter reached: is told what begins.
+    /// Loads a plugin, each time as a new generation. Runs the plugin's constructors and its entry, which may never
+    /// return.
+    /// - Parameter reached: is called at the beginning of each stage.
     package func load(
         _ plugin: ProbedPlugin, reached: (LoadStage) -> Void = { _ in }
     ) throws(PluginRefusal) -> LoadedPlugin {
@@ -117,7 +121,7 @@ package final class PluginLoader: Sendable {
             var entryLogger = logger
             entryLogger[metadataKey: "file"] = "\(plugin.path)"
             plugin.copy.willBeMapped()
-            // What was changed until now is not this one's doing.
+            // Changes until now are not this plugin's doing.
             ProcessState.check()
             defer { ProcessState.checkLoad(of: plugin.path) }
             reached(.constructors)
@@ -142,8 +146,8 @@ package final class PluginLoader: Sendable {
         }
     }
 
-    /// What the loading of a file may depend on besides its content, to tell whether that has changed: when it was written, the libraries
-    /// that it needs, and what the operator allows and configures.
+    /// What the loading of a file may depend on besides its content, so that a change can be noticed: when the file was
+    /// written, the libraries that it needs, and what the operator allows and configures.
     package func surroundings(of file: PluginFile) -> String {
         let (prober, configuration) = settings.withLock { ($0.prober?.settings, $0.configuration) }
         let sections = configuration.sorted { $0.key < $1.key }.map { name, section in
@@ -159,7 +163,7 @@ package final class PluginLoader: Sendable {
         settings.withLock(\.prober)?.settings.deadlineNanoseconds ?? Prober.Settings().deadlineNanoseconds
     }
 
-    /// All three steps.
+    /// All three steps: reads, probes and loads.
     package func load(_ path: String) throws(PluginRefusal) -> LoadedPlugin {
         try load(probe(read(path)))
     }

@@ -6,21 +6,22 @@ struct PluginParameters: ResolvedParameters {
     let signature: Signature
     let values: [Value]
 
-    /// `symbol=ABC&interval=1.0`, absent ones left out; `%`, `&`, blanks and what is not printable ASCII are percent-encoded.
+    /// `symbol=ABC&interval=1.0`, without absent ones; `%`, `&`, blanks and everything but printable ASCII are
+    /// percent-encoded.
     var canonical: String {
         zip(signature.parameters, values)
             .compactMap { parameter, value in value.text.map { "\(parameter.name)=\(Self.encoded($0))" } }
             .joined(separator: "&")
     }
 
-    /// The values as they would be spelled in a query, defaults included.
+    /// The values as they would be written in a query, defaults included.
     var fields: [StreamRequest.Field] {
         zip(signature.parameters, values).compactMap { parameter, value in
             value.text.map { StreamRequest.Field(parameter.name, $0) }
         }
     }
 
-    /// Matches names to the route's placeholders first, then to the query; of several values the first counts.
+    /// Looks each name up in the route's placeholders first, then in the query; the first of several values counts.
     init(
         of signature: Signature, path: [StreamRequest.Field], query: [StreamRequest.Field]
     ) throws(ParameterFault) {
@@ -35,7 +36,7 @@ struct PluginParameters: ResolvedParameters {
         self.values = values
     }
 
-    /// - Returns: the text of a parameter, defaults included; `nil` if it is absent, or there is none of that name.
+    /// - Returns: the text of a parameter, defaults included; `nil` if it is absent, or there is none with that name.
     func text(of name: String) -> String? {
         signature.parameters.firstIndex { $0.name == name }.flatMap { values[$0].text }
     }

@@ -4,18 +4,19 @@ package import EventStream
 package import ProducerInterface
 import SystemCalls
 
-/// The road of every event: `next`, and its fields straight into the frames. Nothing in here allocates (but for a buffer that has
-/// to grow), locks, or counts references.
+/// The path of every event: `next`, and its fields straight into the frames. Nothing here allocates (except for a
+/// buffer that has to grow), locks, or counts references.
 extension PluginProducer {
-    /// So long a `pull` may go on asking a `next` that always has something, before others on the loop get their turn.
+    /// How long a `pull` may continue to call a `next` that always has an event, before others on the loop get their
+    /// turn.
     static let pullNanosecondsMax: Int64 = 1_000_000
-    /// The clock is looked at after 1, 2, 4, … events, then after every so many.
+    /// The clock is read after 1, 2, 4, … events, and later each time after this many.
     static let clockEventsMax = 32
 
     package func pull(
         _ stream: StreamToken, state: ProducerState, into frames: inout FrameBuffer, events: Int, bytes: Int
     ) -> PullOutcome {
-        // All of it is one call: what a producer lends may be an address that is none.
+        // All of it is one call, because the address of data that a producer lends may be invalid.
         callee.call(.next, of: stream) {
             pullEvents(stream, state: state, into: &frames, events: events, bytes: bytes)
         }
@@ -62,7 +63,7 @@ extension PluginProducer {
         ConnectedRuntime.ask { $0.takeEmitted(stream, into: &frames) }
     }
 
-    /// What `next` answered other than an event.
+    /// Handles an answer of `next` that is not an event.
     @inline(never)
     private func answer(_ answer: Int32, wait: Int64, _ stream: StreamToken) -> PullOutcome {
         switch answer {

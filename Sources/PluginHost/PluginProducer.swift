@@ -5,7 +5,7 @@ package import ForeignFunction
 import Logging
 package import ProducerInterface
 
-/// A producer of a loaded plugin: what the runtime asks becomes calls of the plugin's functions.
+/// A producer of a loaded plugin: turns requests of the runtime into calls of the plugin's functions.
 package final class PluginProducer: EventProducer {
     package let description: ProducerDescription
     package let signature: Signature
@@ -17,7 +17,7 @@ package final class PluginProducer: EventProducer {
     let callbacks: ProducerCallbacks
     package var callbackCounts: CallbackCounts { callbacks.counts }
     let callee: PluginCallee
-    /// How `open` is called with its parameters; `nil` for one without typed arguments.
+    /// How `open` is called with its parameters; `nil` if it has no typed arguments.
     private let openCall: TypedCall?
     private let configuration: OperatorConfiguration
     private let logger: Logger

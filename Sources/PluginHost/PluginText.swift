@@ -1,9 +1,10 @@
 import Glibc
 import ProducerInterface
 
-/// Text in plugin memory is read with a limit, as nothing says that it ends.
+/// Reads text in plugin memory with a limit, because it may have no end.
 enum PluginText {
-    /// A line of the log, a message for the subscriber: whatever it is, it becomes one line of valid text of at most so many bytes.
+    /// A log line, a message for the subscriber: whatever it is, it becomes one line of valid text of at most this many
+    /// bytes.
     static let messageBytesMax = 4096
 
     /// - Returns: `nil` for NULL.
@@ -17,15 +18,15 @@ enum PluginText {
         return onOneLine(String(decoding: bytes, as: UTF8.self))
     }
 
-    /// The name of something that the plugin asks for.
-    /// - Returns: `nil` for NULL, for what is not UTF-8, and for what is too long to be the name of anything.
+    /// The name of something that the plugin requests.
+    /// - Returns: `nil` for NULL, for text that is not UTF-8, and for text that is too long for any name.
     static func key(_ pointer: UnsafePointer<CChar>?, bytesMax: Int = 1024) -> String? {
         guard let pointer, strnlen(pointer, bytesMax + 1) <= bytesMax else { return nil }
         return String(validatingCString: pointer)
     }
 
     /// A text that a plugin declares.
-    /// - Parameter what: what it is, for the message.
+    /// - Parameter what: what the text is, for the message.
     static func declared(_ pointer: UnsafePointer<CChar>?, _ what: String, bytesMax: Int) throws(Defect) -> String? {
         guard let pointer else { return nil }
         guard strnlen(pointer, bytesMax + 1) <= bytesMax else {
@@ -58,13 +59,13 @@ enum PluginText {
     }
 }
 
-/// The text with a blank for each control character.
+/// The text with each control character replaced by a blank.
 func onOneLine(_ text: String) -> String {
     guard text.unicodeScalars.contains(where: isControl) else { return text }
     return String(String.UnicodeScalarView(text.unicodeScalars.map { isControl($0) ? " " : $0 }))
 }
 
-/// C0, DEL, C1, and the two separators that some readers of logs take for line ends.
+/// C0, DEL, C1, and the two separators that some readers of logs treat as line ends.
 private func isControl(_ scalar: Unicode.Scalar) -> Bool {
     scalar.value < 0x20 || (0x7f...0x9f).contains(scalar.value) || (0x2028...0x2029).contains(scalar.value)
 }

@@ -6,17 +6,18 @@ import ProducerInterface
 import Synchronization
 import SystemCalls
 
-/// A copy of a plugin's file that nobody else can change; it is gone with the last reference, unless it is mapped or kept.
+/// A copy of a plugin's file that nobody else can change. It is removed with the last reference, unless it is kept, or
+/// is a mapped file in memory.
 ///
-/// A file that is mapped must never change: overwritten in place, it would raise SIGBUS in the running code. And what is loaded is
-/// exactly what was probed.
+/// A mapped file must never change: overwriting it in place would raise SIGBUS in the running code. And the code that
+/// is loaded is exactly the code that was probed.
 ///
-/// It is a file in a directory that only this user can enter. Where there is no place for one from which code can be mapped (a /tmp that
-/// is read-only, full or mounted noexec), it is a file in memory, sealed; memfd_create(2).
+/// It is a file in a directory that only this user can enter. If code can be mapped from no such file (/tmp is
+/// read-only, full or mounted noexec), it is a sealed file in memory; memfd_create(2).
 final class PrivateCopy: Sendable {
-    /// What the dynamic loader is given, and a probe: a name that no other copy has while this process lives.
+    /// The path for the dynamic loader and for a probe: a name that no other copy has while this process lives.
     let path: String
-    /// The same as /proc/PID/maps names it.
+    /// The same file, as /proc/PID/maps names it.
     let mappedPath: String
     private let place: Place
     private let isMapped = Atomic(false)
@@ -24,14 +25,15 @@ final class PrivateCopy: Sendable {
 
     private enum Place {
         case folder(TemporaryFolder)
-        /// In a folder that another removes.
+        /// In a folder that the caller removes.
         case kept
         case memory(descriptor: Int32)
     }
 
-    /// - Parameter folder: where the copy stays, so that a report of a crash finds the lines of the code; who made the folder removes it.
+    /// - Parameter folder: where the copy stays, so that a crash report finds the lines of the code; the creator of the
+    ///   folder removes it.
     init(of file: PluginFile, keptIn folder: String? = nil, places: [String] = TemporaryPlaces.all) throws(Defect) {
-        // The name is for those who look into /proc/PID/maps; 255 bytes is the most that one may have.
+        // The name is for readers of /proc/PID/maps; it can have at most 255 bytes.
         let number = Self.count.add(1, ordering: .relaxed).newValue
         let name = "\(number)-\(file.path.split(separator: "/").last?.suffix(48) ?? "plugin.so")"
         var failures: [TemporaryPlaces.Failure] = []
@@ -47,8 +49,8 @@ final class PrivateCopy: Sendable {
         }
         switch Self.writeToMemory(file.bytes, as: TemporaryPlaces.prefix + name) {
         case .success(let descriptor):
-            // Not of "self": a probe opens it, and a debugger. The number stays taken for as long as the image is mapped: the dynamic
-            // loader answers a name that it knows with the image that it has.
+            // Not of "self": a probe opens it, and a debugger. The number stays in use as long as the image is mapped:
+            // for a name that it knows, the dynamic loader returns the image that it has.
             path = "/proc/\(readLink("/proc/self") ?? "self")/fd/\(descriptor)"
             mappedPath = "/memfd:\(TemporaryPlaces.prefix)\(name)"
             place = .memory(descriptor: descriptor)
@@ -60,7 +62,7 @@ final class PrivateCopy: Sendable {
         }
     }
 
-    /// The loader is about to map it, and never unmaps it.
+    /// The dynamic loader is about to map it, and never unmaps it.
     func willBeMapped() { isMapped.store(true, ordering: .relaxed) }
 
     deinit {
@@ -74,7 +76,7 @@ final class PrivateCopy: Sendable {
         }
     }
 
-    /// The copy that a line of /proc/self/maps is about: `mappedPath`.
+    /// The copy that a line of /proc/self/maps names: its `mappedPath`.
     static func path(inMap text: String) -> String? {
         let mark = " (deleted)"
         let path = text.hasSuffix(mark) ? text.dropLast(mark.count) : text[...]
@@ -90,7 +92,7 @@ final class PrivateCopy: Sendable {
 
     // MARK: A file in a directory
 
-    /// - Returns: the folder that was made for it.
+    /// - Returns: the folder that was created for it.
     private static func write(
         _ bytes: [UInt8], to name: String, in parent: String
     ) -> Result<TemporaryFolder, TemporaryPlaces.Failure> {
@@ -104,17 +106,17 @@ final class PrivateCopy: Sendable {
         }
     }
 
-    /// - Returns: an `errno`, or 0: it is written, and can be mapped as code.
+    /// - Returns: 0 if the file is written and can be mapped as code, otherwise an `errno`.
     private static func writeCode(_ bytes: [UInt8], to path: String) -> Int32 {
         let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o500)
         guard descriptor >= 0 else { return errno }
         let failure = writeAll(bytes, to: descriptor)
         let mappingFailure = failure == 0 ? tryToMap(descriptor) : failure
-        // Some file systems say only now that there was no room.
+        // Some file systems report only now that there was no room.
         return close(descriptor) == 0 || mappingFailure != 0 ? mappingFailure : errno
     }
 
-    /// EPERM on what is mounted noexec; mmap(2).
+    /// EPERM if the file system is mounted noexec; mmap(2).
     private static func tryToMap(_ descriptor: Int32) -> Int32 {
         let memory = mmap(nil, 1, PROT_READ | PROT_EXEC, MAP_PRIVATE, descriptor, 0)
         guard let memory, memory != MAP_FAILED else { return errno }
@@ -140,7 +142,7 @@ final class PrivateCopy: Sendable {
         let descriptor = sluice_memory_file(name)
         guard descriptor >= 0 else { return .failure(TemporaryPlaces.Failure("memory", systemError())) }
         var failure = writeAll(bytes, to: descriptor)
-        // From now on not even this process can change it.
+        // From now on, not even this process can change it.
         if failure == 0, fcntl(descriptor, sluice_add_seals, sluice_all_seals) != 0 { failure = errno }
         if failure == 0 { failure = tryToMap(descriptor) }
         guard failure == 0 else {

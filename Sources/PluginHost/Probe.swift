@@ -4,28 +4,29 @@ import Glibc
 import Logging
 import ProducerInterface
 
-/// The process in which a plugin is tried before the server loads it: whatever the plugin's constructors and its entry do there, they
-/// do to nobody else.
+/// The process in which a plugin is tried before the server loads it: whatever the plugin's constructors and its entry
+/// do there, they do to no other process.
 package enum Probe {
-    /// Where the prober put the pipe's end.
+    /// Where the prober has put the end of the pipe.
     static let reportDescriptor: Int32 = 3
-    /// Its place from then on is at least this: far from where a plugin's own descriptors are.
+    /// The pipe is moved to this number or above: far from the descriptors that the plugin opens.
     static let privateDescriptor: Int32 = 200
-    /// The exit status when nobody can be told.
+    /// The exit status if nothing can be reported.
     static let mute: Int32 = 117
 
-    /// Loads the file as a server would, and reports what comes of it. Runs no destructor: what the plugin left is of no concern.
+    /// Loads the file as a server would, and reports the result. Runs no destructors: what the plugin has left does not
+    /// matter.
     /// - Parameters:
-    ///   - reports: whether a prober has started this, and left its pipe.
-    ///   - parent: the process of that prober; `nil` if a person has started this.
-    ///   - memoryBytes: what the plugin may allocate.
-    ///   - seconds: of processor time, for what it may leave running.
+    ///   - reports: whether a prober has started this process, and left its pipe.
+    ///   - parent: the process of that prober; `nil` if a person has started this one.
+    ///   - memoryBytes: how much the plugin may allocate.
+    ///   - seconds: the limit of processor time, for what the plugin may leave running.
     package static func run(_ file: String, reports: Bool, parent: Int32?, memoryBytes: Int, seconds: Int) -> Never {
         let report = ReportPipe(isThere: reports)
         ProbeLimits.set(memoryBytes: memoryBytes, seconds: seconds, report: report.descriptor)
-        // With whoever asked: then nobody waits for an answer, and nobody would end a plugin that hangs.
+        // The probe ends with its parent: then nothing waits for an answer, and nothing would end a plugin that hangs.
         guard sluice_die_with_parent(parent ?? getppid()) != 0 else { _exit(mute) }
-        // This may be one of the threads that Swift's runtime starts, where they are blocked.
+        // This may be one of the threads that Swift's runtime starts, which block signals.
         var none = sigset_t()
         sigemptyset(&none)
         pthread_sigmask(SIG_SETMASK, &none, nil)
@@ -58,7 +59,7 @@ package enum Probe {
         for producer in manifest.producers {
             _ = try PluginProducer(producer, encoder: EventEncoder(), configuration: configuration, logger: quiet)
         }
-        // ECHILD, unless the plugin started a process that is still there (or was never waited for).
+        // ECHILD, unless the plugin has started a process that still runs (or was never waited for).
         guard waitpid(-1, nil, WNOHANG) < 0 else {
             throw Defect(
                 "it starts a process while it is loaded, and leaves it running",
@@ -68,17 +69,17 @@ package enum Probe {
     }
 }
 
-/// The probe's end of the pipe. Without one (a person runs the probe, in a debugger) reports go nowhere.
+/// The probe's end of the pipe. If there is none (a person runs the probe in a debugger), reports go nowhere.
 private struct ReportPipe {
     let descriptor: Int32
 
-    /// Puts it where no code of a plugin happens upon it.
+    /// Moves it where no code of a plugin finds it by accident.
     init(isThere: Bool) {
         guard isThere else {
             descriptor = -1
             return
         }
-        // Fewer may be allowed than that.
+        // The limit may be lower than that.
         var limit = rlimit()
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         let place = min(Probe.privateDescriptor, Int32(clamping: limit.rlim_cur) - 1)

@@ -1,14 +1,14 @@
 import Glibc
 
-/// What a plugin may take of the machine while it is probed, beyond what the process has already; setrlimit(2).
+/// How much of the machine a plugin may use while it is probed, beyond what the process uses already; setrlimit(2).
 enum ProbeLimits {
     /// Descriptors that the plugin may have open.
     private static let descriptorsMax: UInt = 256
     private static let fileBytesMax: UInt = 64 << 20
 
     /// - Parameters:
-    ///   - seconds: of processor time.
-    ///   - report: where it is said that the memory was not enough, once the process ends.
+    ///   - seconds: the limit of processor time.
+    ///   - report: the descriptor on which a lack of memory is reported when the process ends.
     static func set(memoryBytes: Int, seconds: Int, report: Int32) {
         let memory = UInt(max(0, memoryBytes))
         statm.open()
@@ -29,18 +29,18 @@ enum ProbeLimits {
         watchEnd()
     }
 
-    /// An allocation that failed shows as a crash, an abort or an exit, so the cause has to be looked for at that moment.
+    /// A failed allocation shows as a crash, an abort or an exit, so the cause has to be looked for at that moment.
     private static func watchEnd() {
         var stack = stack_t()
         stack.ss_size = 64 * 1024
         stack.ss_sp = malloc(stack.ss_size)
-        // For a stack that overflowed.
+        // For a stack overflow.
         sigaltstack(&stack, nil)
         for number in [SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGTRAP, SIGFPE] {
             var action = sigaction()
             action.__sigaction_handler.sa_handler = { number in
                 tellCause()
-                // Blocked until this returns, and then what it always was.
+                // Blocked until this handler returns; then the signal has its usual effect.
                 raise(number)
             }
             action.sa_flags = SA_ONSTACK | Int32(bitPattern: UInt32(SA_RESETHAND))
@@ -50,10 +50,10 @@ enum ProbeLimits {
     }
 }
 
-/// What a signal handler has to know. Set once, before any handler can run.
+/// What a signal handler needs to know. Set once, before any handler can run.
 private struct Ending {
     let report: Int32
-    /// So much held means that it is all that there was to have.
+    /// If this much is in use, the memory is considered used up.
     let scarceBytes: UInt
 }
 
@@ -67,7 +67,7 @@ private struct Statm {
         pageBytes = UInt(sysconf(Int32(_SC_PAGESIZE)))
     }
 
-    /// 0 where it can't be known.
+    /// 0 if unknown.
     func dataBytes() -> UInt {
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 128) { text in
             let count = pread(descriptor, text.baseAddress, text.count, 0)
@@ -96,7 +96,7 @@ private nonisolated(unsafe) let outOfMemoryRecord: (pointer: UnsafePointer<UInt8
     return (UnsafePointer(memory), record.count)
 }()
 
-/// In a signal handler: nothing here allocates or locks.
+/// Runs in a signal handler: nothing here allocates or locks.
 private func tellCause() {
     guard statm.dataBytes() >= ending.scarceBytes else { return }
     _ = write(ending.report, outOfMemoryRecord.pointer, outOfMemoryRecord.count)

@@ -1,24 +1,24 @@
 import Glibc
 import ProducerInterface
 
-/// How a probe went, as far as the server could see from outside.
+/// How a probe went, as far as the server can see from outside.
 struct ProbeOutcome {
     enum Ending: Equatable {
         case status(Int32)
         case signal(Int32)
         /// It had to be killed.
         case late
-        /// Somebody else took the exit status.
+        /// Something else took the exit status.
         case unknown
     }
 
     var report: ProbeReport
     var ending: Ending
-    /// The first of what it wrote to its output and error output.
+    /// The beginning of what it wrote to its output and error output.
     var output: [UInt8]
     let settings: Prober.Settings
 
-    /// Of what a plugin prints so much is quoted. Bytes.
+    /// How much of a plugin's output is quoted, in bytes.
     static let outputMax = 512
 
     /// - Returns: what the plugin declares.
@@ -34,7 +34,7 @@ struct ProbeOutcome {
         case .accepted:
             throw Defect("its private copy was changed while it was probed", remedy: "find out what changes it")
         case nil:
-            // Time and memory are for the operator to give.
+            // The operator decides on time and memory.
             throw Defect(
                 failure + quotedOutput, remedy: remedy,
                 cause: ending == .late || report.isOutOfMemory ? .surroundings : .content)
@@ -94,7 +94,7 @@ struct ProbeOutcome {
         return milliseconds.isMultiple(of: 1000) ? "\(milliseconds / 1000) s" : "\(milliseconds) ms"
     }
 
-    /// A crash that says something on its way is understood at once.
+    /// Output before a crash often explains it.
     private var quotedOutput: String {
         let text = onOneLine(String(decoding: output.prefix(Self.outputMax), as: UTF8.self))
             .split(separator: " ").joined(separator: " ")

@@ -1,11 +1,12 @@
 import ProducerInterface
 
-/// What a probe tells the server, through a pipe, while it tries a plugin.
+/// What a probe reports to the server, through a pipe, while it tries a plugin.
 ///
-/// The bytes are the version mark `SLP1`, then records: a kind (one byte), a length (four bytes, little-endian), and so many bytes
-/// of UTF-8. The plugin's own code runs in the process that writes them, so whoever reads them believes nothing.
+/// The bytes are the version mark `SLP1`, then records: a kind (one byte), a length (four bytes, little-endian), and
+/// that many bytes of UTF-8. The plugin's own code runs in the process that writes them, so the reader trusts none of
+/// them.
 struct ProbeReport: Equatable {
-    /// How far a probe has come: whose code runs, if any does.
+    /// How far a probe has come: whose code runs, if any.
     enum Stage: UInt8 {
         case starting = 0x73  // s
         case constructors = 0x63  // c
@@ -15,7 +16,7 @@ struct ProbeReport: Equatable {
 
     enum Verdict: Equatable {
         /// - Parameters:
-        ///   - content: of the file that was loaded.
+        ///   - content: the ID of the file that was loaded.
         ///   - declaration: what the plugin declares, as `Manifest.declaration` writes it.
         case accepted(content: String, declaration: String)
         case refused(Defect)
@@ -23,15 +24,15 @@ struct ProbeReport: Equatable {
 
     private(set) var stage = Stage.starting
     private(set) var verdict: Verdict?
-    /// The process ends, and holds nearly all the memory that it may have.
+    /// The process is ending, and uses nearly all the memory that it may use.
     private(set) var isOutOfMemory = false
-    /// Something stands there that no probe writes.
+    /// There is something in the pipe that no probe writes.
     private(set) var isGarbage = false
     private var pending: [UInt8] = []
     private var hasMark = false
     private var bytesTaken = 0
 
-    /// More than any declaration takes: 256 producers with a signature of 4 KiB each, and as much again.
+    /// More than any declaration needs: 256 producers with a signature of 4 KiB each, and as much again.
     static let bytesMax = 4 << 20
     static let mark = Array("SLP1".utf8)
     private static let acceptedKind = UInt8(ascii: "a")
@@ -42,7 +43,7 @@ struct ProbeReport: Equatable {
     /// Between the texts of one record.
     private static let separator = "\0"
 
-    /// Takes the next bytes, cut anywhere. After a verdict, or garbage, they are ignored.
+    /// Takes the next bytes, split anywhere. Bytes after a verdict, or after garbage, are ignored.
     mutating func take(_ bytes: some Collection<UInt8>) {
         guard verdict == nil, !isGarbage else { return }
         bytesTaken += bytes.count

@@ -6,38 +6,38 @@ import Processes
 import ProducerInterface
 import SystemCalls
 
-/// Tries plugins in a child process before the server loads them. The child is the same program, executed anew: a fork of a server
-/// with threads could run nothing safely.
+/// Tries plugins in a child process before the server loads them. The child executes the same program anew: a fork of a
+/// server with threads could run nothing safely.
 package struct Prober: Sendable {
     package struct Settings: Sendable, Equatable {
         /// How long a plugin may take from the child's start to its verdict.
         package var deadlineNanoseconds: Int64 = 5_000_000_000
-        /// What the plugin may allocate meanwhile.
+        /// How much the plugin may allocate meanwhile.
         package var memoryBytes = 1 << 30
-        /// The program that knows the verb `probe`.
+        /// The program with the verb `probe`.
         package var executable = "/proc/self/exe"
 
         package init() {}
     }
 
-    /// In the environment of a probe, for plugins that want to know.
+    /// Set in the environment of a probe, for plugins that need to know.
     package static let variable = "SLUICE_PROBE"
     package let settings: Settings
     private let isAbandoned: @Sendable () -> Bool
-    /// How often that is asked. Milliseconds.
+    /// How often `isAbandoned` is called. Milliseconds.
     private static let askingInterval: Int32 = 100
 
-    /// - Parameter isAbandoned: nobody waits for a verdict any longer; any thread.
+    /// - Parameter isAbandoned: whether the verdict is no longer needed; called from any thread.
     package init(_ settings: Settings = Settings(), isAbandoned: @escaping @Sendable () -> Bool = { false }) {
         self.settings = settings
         self.isAbandoned = isAbandoned
     }
 
-    /// Blocks until the plugin has answered, has ended its process, or has used up its time. Any thread; several at a time.
+    /// Blocks until the plugin has answered, its process has ended, or its time is up. Any thread; several at a time.
     /// - Parameters:
     ///   - copy: the file that will be loaded if the plugin passes.
-    ///   - begun: is told the child's clock.
-    /// - Returns: what it declares.
+    ///   - begun: gets the child's clock.
+    /// - Returns: what the plugin declares.
     func probe(
         _ copy: String, content: ContentID, begun: (ProcessorClock?) -> Void = { _ in }
     ) throws(Defect) -> String {
@@ -55,7 +55,7 @@ package struct Prober: Sendable {
         let deadline = monotonicNanoseconds() + settings.deadlineNanoseconds
         watch(pid, process, report.reading, output.reading, until: deadline, &outcome)
         if outcome.report.verdict == nil {
-            // What it wrote just before its end.
+            // What it wrote just before it ended.
             drain(report.reading) { outcome.report.take($0) }
             drain(output.reading) { outcome.keep($0) }
         }
@@ -78,9 +78,9 @@ package struct Prober: Sendable {
         program.descriptors = [
             (1, .copy(of: output)), (2, .copy(of: output)), (Probe.reportDescriptor, .copy(of: report)),
         ]
-        // Those of the server are not for the plugin.
+        // The server's other descriptors are not for the plugin.
         program.closedFrom = Probe.reportDescriptor + 1
-        // What the plugin starts is ended with it.
+        // Processes that the plugin starts are ended with it.
         program.leadsGroup = true
         do {
             return try program.start()
@@ -91,7 +91,7 @@ package struct Prober: Sendable {
         }
     }
 
-    /// Reads what comes until there is a verdict, the process is gone, or the time is up.
+    /// Reads what arrives, until there is a verdict, the process is gone, or the time is up.
     private func watch(
         _ pid: pid_t, _ process: Int32, _ report: Int32, _ output: Int32, until deadline: MonotonicNanoseconds,
         _ outcome: inout ProbeOutcome
@@ -100,7 +100,7 @@ package struct Prober: Sendable {
         while outcome.report.verdict == nil, !outcome.report.isGarbage {
             let left = deadline - monotonicNanoseconds()
             guard left > 0, !isAbandoned() else { return }
-            // Without a descriptor of the process, one has to look whether it is still there.
+            // Without a descriptor of the process, its end has to be polled for.
             let timeout = min(Int32(clamping: left / 1_000_000 + 1), process < 0 ? 10 : Self.askingInterval)
             guard poll(&wanted, nfds_t(wanted.count), timeout) >= 0 || errno == EINTR else { return }
             if wanted[0].revents != 0, !drain(report, { outcome.report.take($0) }) { wanted[0].fd = -1 }
@@ -114,7 +114,7 @@ package struct Prober: Sendable {
     @discardableResult
     private func drain(_ descriptor: Int32, _ take: (ArraySlice<UInt8>) -> Void) -> Bool {
         var bytes = [UInt8](repeating: 0, count: 16 * 1024)
-        // A plugin that writes without end must not hold the one who reads.
+        // A plugin that writes without end must not hold the reader here.
         for _ in 0..<64 {
             let count = read(descriptor, &bytes, bytes.count)
             if count < 0, errno == EINTR { continue }
@@ -124,17 +124,18 @@ package struct Prober: Sendable {
         return true
     }
 
-    /// waitid(2): looks without reaping, as long as the group is needed. 0 is also the answer for one that still runs.
+    /// Uses waitid(2) without reaping, because the group is still needed. It also returns 0 for a process that still
+    /// runs.
     private static func hasEnded(_ pid: pid_t) -> Bool {
         var information = siginfo_t()
         let code = waitid(P_PID, id_t(pid), &information, WEXITED | WNOHANG | WNOWAIT)
         return code != 0 || information.si_signo == SIGCHLD
     }
 
-    /// Ends the process and all that it started, and learns how it ended if it did so by itself.
+    /// Ends the process and everything that it started, and finds out how it ended if it did so by itself.
     private func end(_ pid: pid_t, _ outcome: inout ProbeOutcome) {
         let endedByItself = Self.hasEnded(pid)
-        // Not reaped yet, so the number still means this group.
+        // Not reaped yet, so the number still identifies this group.
         kill(-pid, SIGKILL)
         kill(pid, SIGKILL)
         outcome.ending =
@@ -148,13 +149,13 @@ package struct Prober: Sendable {
 }
 
 extension ProbeOutcome {
-    /// Keeps the first of what the plugin prints.
+    /// Keeps the beginning of what the plugin prints.
     mutating func keep(_ bytes: ArraySlice<UInt8>) {
         output += bytes.prefix(max(0, Self.outputMax - output.count))
     }
 }
 
-/// A pipe whose ends no other child inherits; its reader never waits.
+/// A pipe whose ends no other child inherits; reading from it never blocks.
 private struct PipeEnds: ~Copyable {
     let reading: Int32
     private(set) var writing: Int32

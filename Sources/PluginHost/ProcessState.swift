@@ -3,12 +3,12 @@ import Processes
 import Synchronization
 import SystemCalls
 
-/// What belongs to the whole process, and any plugin can change for all others and the host with one call of the C library: the
-/// environment, the working directory, what becomes of signals, the file mode mask, limits, the standard descriptors, how numbers are
-/// written.
+/// State of the whole process, which any plugin can change for the host and all other plugins with one call of the C
+/// library: the environment, the working directory, the handling of signals, the file mode mask, limits, the standard
+/// descriptors, the format of numbers.
 ///
-/// It is kept as it was before the first plugin was loaded, looked at behind each load, before each reload and once a second, and put
-/// back. The log says so; who did it is not known, but which plugin was loaded last.
+/// It is recorded before the first plugin is loaded, checked after each load, before each reload and once a second, and
+/// restored. Changes are logged. It is not known which plugin made them, but which one was loaded last.
 package final class ProcessState: Sendable {
     private static let current = Mutex<ProcessState?>(nil)
 
@@ -21,18 +21,19 @@ package final class ProcessState: Sendable {
     private let logger: Logger
     private let limit = LogLimit()
 
-    /// Keeps what there is now. Once, before any code of a plugin's runs; a process that never calls this keeps nothing.
+    /// Records the present state. Called once, before any code of a plugin runs; a process that never calls this keeps
+    /// nothing.
     package static func keep(_ logger: Logger) {
         ProcessEnvironment.keep()
         let kept = ProcessState(logger)
         current.withLock { $0 = kept }
     }
 
-    /// Puts back what was changed. Any thread.
+    /// Restores what was changed. Any thread.
     package static func check() { current.withLock(\.self)?.check(loading: nil) }
 
-    /// The same, behind the load of a plugin on this thread, to which what was changed meanwhile is ascribed; and what is from now on, until
-    /// another is loaded.
+    /// The same, after a plugin was loaded on this thread: what was changed meanwhile is attributed to it, and later
+    /// changes, too, until another one is loaded.
     static func checkLoad(of file: String) { current.withLock(\.self)?.check(loading: file) }
 
     init(_ logger: Logger) {
@@ -44,7 +45,7 @@ package final class ProcessState: Sendable {
             ]))
     }
 
-    /// - Parameter file: that has just been loaded, on this thread.
+    /// - Parameter file: the plugin that has just been loaded on this thread, if any.
     func check(loading file: String?) {
         let (changes, lastLoaded) = state.withLock { state in
             if let file { state.lastLoaded = file }
@@ -62,9 +63,9 @@ package final class ProcessState: Sendable {
     }
 }
 
-/// One thing that is kept.
+/// One part of the state.
 protocol KeptPart: Sendable {
     /// - Parameter isLoading: a plugin has just been loaded, on this thread.
-    /// - Returns: what was changed since the last time, in words.
+    /// - Returns: what was changed since the last check, in words.
     mutating func putBack(isLoading: Bool) -> [String]
 }

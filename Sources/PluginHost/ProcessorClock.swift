@@ -2,7 +2,7 @@ package import CLinux
 import Glibc
 package import SystemCalls
 
-/// How much of a processor somebody has used. One that stands still belongs to somebody who waits.
+/// How much processor time a thread or a process has used. A clock that stands still means that it waits.
 package struct ProcessorClock: Sendable {
     private let id: clockid_t
 
@@ -11,7 +11,7 @@ package struct ProcessorClock: Sendable {
         return pthread_getcpuclockid(pthread_self(), &id) == 0 ? ProcessorClock(id: id) : nil
     }
 
-    /// - Parameter process: of a child that nobody has waited for yet.
+    /// - Parameter process: a child that was not waited for yet.
     package init?(ofProcess process: pid_t) {
         var id = clockid_t()
         guard clock_getcpuclockid(process, &id) == 0 else { return nil }
@@ -20,7 +20,7 @@ package struct ProcessorClock: Sendable {
 
     private init(id: clockid_t) { self.id = id }
 
-    /// `nil` where it can't be known, as that of a process that is gone.
+    /// `nil` if unknown, as for a process that is gone.
     package var used: Nanoseconds? {
         var used = timespec()
         guard clock_gettime(id, &used) == 0 else { return nil }

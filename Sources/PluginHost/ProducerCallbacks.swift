@@ -5,10 +5,11 @@ import ProducerInterface
 import Synchronization
 import SystemCalls
 
-/// What C functions were made for one producer, and what came of them; and what it has said. It outlives the generations of its plugin, as a
-/// C library may call at any time: one for each name, for ever.
+/// The C functions that were made for one producer, what became of them, and how much the producer has logged. It
+/// outlives the generations of its plugin, because a C library may call at any time: there is one for each name, for
+/// ever.
 package final class ProducerCallbacks: Sendable {
-    /// So many different signatures one producer may use: their families are kept.
+    /// How many different signatures one producer may use: their families are kept.
     static let familyCountMax = 256
 
     private struct All {
@@ -18,9 +19,9 @@ package final class ProducerCallbacks: Sendable {
 
     private static let all = Mutex(All())
 
-    /// How many there were before it.
+    /// How many were created before it.
     let number: Int
-    /// Of the lines that it logs itself.
+    /// The budget of the lines that the producer logs itself.
     let logBudget = LogBudget()
     private let families = Mutex<[String: ClosureFamily]>([:])
     private let logger: Mutex<Logger>
@@ -31,7 +32,7 @@ package final class ProducerCallbacks: Sendable {
     private let droppedLine = SparseLine()
     private let unencodableLine = SparseLine()
 
-    /// - Parameter logger: replaces that of the generation before.
+    /// - Parameter logger: replaces the logger of the previous generation.
     package static func of(plugin: String, producer: String, logger: Logger) -> ProducerCallbacks {
         let callbacks = all.withLock { all in
             let name = "\(plugin)/\(producer)"
@@ -50,13 +51,13 @@ package final class ProducerCallbacks: Sendable {
         self.number = number
     }
 
-    /// Of a stream that may be over: those of the producer that it was of, as far as is known.
+    /// The functions of a stream's producer, as far as it is known; the stream may be over.
     static func of(_ stream: StreamToken) -> ProducerCallbacks? {
         guard let number = StreamOwners.number(of: stream) else { return nil }
         return all.withLock { $0.inOrder[number] }
     }
 
-    /// That of the newest generation.
+    /// The logger of the newest generation.
     var currentLogger: Logger { logger.withLock(\.self) }
 
     /// For lines about a stream that is over.
@@ -66,8 +67,8 @@ package final class ProducerCallbacks: Sendable {
         return logger
     }
 
-    /// The family of that name.
-    /// - Parameter make: is called if there is none yet.
+    /// The family with that name.
+    /// - Parameter make: called if there is none yet.
     /// - Throws: what `make` throws; or a sentence if there are too many.
     func family(
         _ name: String, make: () throws(SignatureProblem) -> ClosureFamily
@@ -90,8 +91,8 @@ package final class ProducerCallbacks: Sendable {
         CallbackCounts(late: late.load(ordering: .relaxed), dropped: dropped.load(ordering: .relaxed))
     }
 
-    // What follows runs on threads of plugins and libraries, with their locks held: it takes none but short ones of the host's own, under
-    // which nothing of a plugin's is called.
+    // The following functions run on threads of plugins and libraries, which may hold locks. They take only short locks
+    // of the host's own, under which no code of a plugin is called.
 
     func countLateCall() {
         let count = late.add(1, ordering: .relaxed).newValue
@@ -112,7 +113,7 @@ package final class ProducerCallbacks: Sendable {
         write(unencodableLine) { "a callback's event was not sent: \(fault) (\(count) such events so far)" }
     }
 
-    /// - Parameter text: is asked for on the host's thread, as this one may have little stack.
+    /// - Parameter text: called on the host's thread, because this one may have little stack.
     private func write(_ line: borrowing SparseLine, _ text: @escaping @Sendable () -> String) {
         guard line.isDue(now: monotonicNanoseconds()) else { return }
         HostThread.shared.write { [self] in
@@ -122,7 +123,7 @@ package final class ProducerCallbacks: Sendable {
     }
 }
 
-/// A line of the log that is written at once, and then not again for a while, however often there is reason to.
+/// A log line that is written at once, and then not again for a while, however often there is reason to.
 struct SparseLine: ~Copyable, Sendable {
     static let pauseNanoseconds: Int64 = 5_000_000_000
     /// 0: never.
@@ -136,9 +137,9 @@ struct SparseLine: ~Copyable, Sendable {
     }
 }
 
-/// Why a signature makes no function.
+/// Why no function can be made from a signature.
 package enum SignatureProblem: Error, Equatable {
-    /// It cannot be read, at one place.
+    /// It cannot be parsed, at one place.
     case place(SignatureError)
     /// The rest of a sentence that begins with the function's name.
     case sentence(String)

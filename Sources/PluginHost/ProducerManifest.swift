@@ -8,7 +8,7 @@ struct ProducerManifest {
     let route: RoutePattern
     let signature: Signature
     let functions: ProducerFunctions
-    /// Where the plugin has it.
+    /// The plugin's own struct.
     let declaration: ProducerDeclaration
 
     init(reading producer: UnsafePointer<sluice_producer>, index: Int, plugin: String) throws(Defect) {
@@ -104,16 +104,17 @@ private struct ProducerFlags: OptionSet {
     static let plainOpen = ProducerFlags(rawValue: UInt32(SLUICE_PLAIN_OPEN))
 }
 
-/// A producer's own descriptor.
+/// A producer's own struct in the plugin.
 ///
-/// `@unchecked Sendable`: an address that stays valid for ever, and is handed back to its plugin, not read.
+/// `@unchecked Sendable`: the address stays valid for ever, and is only handed back to the plugin, not read.
 struct ProducerDeclaration: @unchecked Sendable {
     let pointer: UnsafePointer<sluice_producer>
 }
 
-/// The code of a producer.
+/// The functions of a producer.
 ///
-/// `@unchecked Sendable`: addresses of functions, which stay mapped for ever and which sluice.h allows to be called from any thread.
+/// `@unchecked Sendable`: addresses of functions, which stay mapped for ever and which sluice.h allows to be called
+/// from any thread.
 struct ProducerFunctions: @unchecked Sendable {
     typealias PlainOpen =
         @convention(c) (OpaquePointer?, UnsafeMutablePointer<UnsafeMutableRawPointer?>?) -> Int32
@@ -122,11 +123,11 @@ struct ProducerFunctions: @unchecked Sendable {
     typealias Interrupt = @convention(c) (UnsafeMutableRawPointer?) -> Void
     typealias Save = @convention(c) (UnsafeMutableRawPointer?, OpaquePointer?) -> Void
 
-    /// How `open` wants to be called.
+    /// How `open` must be called.
     enum Open {
-        /// SLUICE_PLAIN_OPEN: no arguments beyond the two that all have.
+        /// SLUICE_PLAIN_OPEN: no arguments beyond the two that every `open` has.
         case plain(PlainOpen)
-        /// The parameters follow, each as its own type.
+        /// The parameters follow, each with its own type.
         case typed(UnsafeRawPointer)
     }
 
@@ -135,7 +136,7 @@ struct ProducerFunctions: @unchecked Sendable {
     let next: Next?
     let close: Close
     let interrupt: Interrupt?
-    /// `nil` for a producer that hands nothing over.
+    /// `nil` for a producer that saves nothing.
     let save: Save?
 
     init(_ producer: sluice_producer) throws(Defect) {

@@ -1,6 +1,6 @@
 import ProducerInterface
 
-/// What the words of the runtime are for a plugin: its own pointers.
+/// Converts the words of the runtime to the plugin's own pointers, and back.
 extension ProducerState {
     init(_ pointer: UnsafeMutableRawPointer?) { self.init(word: UInt(bitPattern: pointer)) }
 
@@ -14,7 +14,7 @@ extension ProducerCall {
         self.init(function: unsafeBitCast(function, to: UInt.self), context: UInt(bitPattern: context))
     }
 
-    /// Of a call that was made of the two.
+    /// The two from which the call was made.
     var pointers: (function: Function, context: UnsafeMutableRawPointer?) {
         (unsafeBitCast(function, to: Function.self), UnsafeMutableRawPointer(bitPattern: context))
     }

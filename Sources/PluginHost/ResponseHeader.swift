@@ -6,10 +6,11 @@ enum ResponseHeader {
     static let nameBytesMax = 128
     static let valueBytesMax = 4096
 
-    /// Set once more, these occur once more: their values cannot be told apart in one line (RFC 9110, section 5.3). Any other is set anew.
+    /// When these are set again, they are added: their values cannot be combined in one line (RFC 9110, section 5.3).
+    /// Any other header is replaced.
     static let repeatable: Set<String> = ["set-cookie", "www-authenticate"]
 
-    /// - Returns: what forbids the header, as the rest of a sentence; `nil` if nothing does.
+    /// - Returns: why the header is forbidden, as the rest of a sentence; `nil` if it is allowed.
     static func objection(to name: String, _ value: String) -> String? {
         guard !name.isEmpty, name.utf8.count <= nameBytesMax, name.utf8.allSatisfy(HeaderRules.isTokenByte) else {
             return "was given a name that HTTP forbids"
@@ -25,7 +26,7 @@ enum ResponseHeader {
         return nil
     }
 
-    /// RFC 9110, section 5.5, without `obs-text`: bytes above ASCII mean something else to each reader.
+    /// RFC 9110, section 5.5, without `obs-text`: recipients read bytes beyond ASCII in different ways.
     private static func isValueByte(_ byte: UInt8) -> Bool {
         byte == 0x09 || (0x20...0x7e).contains(byte)
     }

@@ -64,7 +64,7 @@ struct RoutePattern: Equatable {
         return .literal(name)
     }
 
-    /// RFC 3986, section 3.3: what stands in a segment for itself.
+    /// RFC 3986, section 3.3: characters that stand for themselves in a segment.
     private static let literalPunctuation = Array("-._~!$&'()*+,;=:@".utf8)
 
     private static func defect(_ text: String, _ rule: String) -> Defect {

@@ -1,7 +1,7 @@
 import Glibc
 
-/// Where the process was started: relative paths of the command line, the environment and the configuration begin there, also when a
-/// plugin has changed the working directory since.
+/// The directory in which the process was started: relative paths of the command line, the environment and the
+/// configuration begin there, even if a plugin has changed the working directory since.
 package struct StartFolder: Sendable {
     package static let ofThisProcess: StartFolder = {
         guard let path = getcwd(nil, 0) else { return StartFolder(path: "") }
@@ -11,10 +11,10 @@ package struct StartFolder: Sendable {
 
     package init(path: String) { self.path = path }
 
-    /// Empty: it can't be told, and relative paths stay as they are.
+    /// Empty if unknown: then relative paths stay as they are.
     let path: String
 
-    /// Links and ".." stay in it, as the kernel alone knows where they lead.
+    /// Keeps links and "..", because only the kernel knows where they lead.
     package func absolute(_ path: String) -> String {
         guard !path.isEmpty, !path.hasPrefix("/"), !self.path.isEmpty else { return path }
         var rest = path[...]

@@ -2,13 +2,13 @@ import ForeignFunction
 import ProducerInterface
 import Synchronization
 
-/// The C functions that were made for one stream: live as long as it is.
+/// The C functions that were made for one stream; they live as long as the stream.
 final class StreamClosures: Sendable {
     private enum Phase {
         case open
         /// `close` runs, or has answered SLUICE_CLOSING.
         case closing
-        /// All are tombstones, and there will be no others.
+        /// All functions are tombstones, and there will be no others.
         case over
     }
 
@@ -47,10 +47,10 @@ final class StreamClosures: Sendable {
     private static let table = StreamMap<StreamClosures>()
 
     /// Gives a stream a new function, which lives as long as it does.
-    /// - Returns: `nil` if the stream is over: then the function is a tombstone already.
+    /// - Returns: `nil` if the stream is over: then the function is already a tombstone.
     static func adopt(_ closure: Closure, of family: ClosureFamily, for stream: StreamToken) -> UnsafeRawPointer? {
         let closures = table.element(of: stream) { StreamClosures() }
-        // Asked again behind the entry: the stream may have ended just now, without seeing it.
+        // Checked again after the entry was made: the stream may have ended just now, without seeing the entry.
         guard closures.add(closure, of: family), ConnectedRuntime.ask({ $0.isLive(stream) }) == true else {
             family.retire(closure)
             if ConnectedRuntime.ask({ $0.isLive(stream) }) != true { forget(stream) }
@@ -62,8 +62,8 @@ final class StreamClosures: Sendable {
     /// The stream's `close` is about to be called.
     static func beginClose(of stream: StreamToken) { table[stream]?.beginClose() }
 
-    /// The stream is over: its functions are tombstones when this returns. The entry stays until the runtime knows as much, so that
-    /// no other is made.
+    /// The stream is over: its functions are tombstones when this returns. The entry stays until the runtime knows that
+    /// the stream is over, so that no other entry is made.
     static func retire(_ stream: StreamToken) { table[stream]?.retire(ifClosing: false) }
 
     /// The same, if its `close` was called.
@@ -72,6 +72,6 @@ final class StreamClosures: Sendable {
     /// The runtime knows that the stream is over: no other function is made for it.
     static func forget(_ stream: StreamToken) { table.remove(stream)?.retire(ifClosing: false) }
 
-    /// Whether something is kept for a stream; for tests.
+    /// Whether anything is kept for a stream; for tests.
     static func knows(_ stream: StreamToken) -> Bool { table[stream] != nil }
 }

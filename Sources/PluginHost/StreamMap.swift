@@ -1,8 +1,8 @@
 import ProducerInterface
 import Synchronization
 
-/// Something that some streams have, for a short part of their lives: a map with a lock for each part of it, so that streams
-/// which open at the same time rarely wait for one another.
+/// Something that some streams have, for a short part of their lives: a map with a lock for each part of it, so that
+/// streams that open at the same time rarely wait for one another.
 final class StreamMap<Element: Sendable>: Sendable {
     private final class Part: Sendable {
         let elements = Mutex<[StreamToken: Element]>([:])
@@ -15,7 +15,7 @@ final class StreamMap<Element: Sendable>: Sendable {
         set { part(of: stream).elements.withLock { $0[stream] = newValue } }
     }
 
-    /// What the stream has; if that is nothing, what is made for it now.
+    /// The stream's element; if there is none, one is made.
     func element(of stream: StreamToken, make: () -> Element) -> Element {
         part(of: stream).elements.withLock { elements in
             if let element = elements[stream] { return element }
@@ -25,14 +25,14 @@ final class StreamMap<Element: Sendable>: Sendable {
         }
     }
 
-    /// - Returns: what the stream had.
+    /// - Returns: the element that was removed.
     @discardableResult
     func remove(_ stream: StreamToken) -> Element? {
         part(of: stream).elements.withLock { $0.removeValue(forKey: stream) }
     }
 
-    /// Replaces what the stream has.
-    /// - Returns: `false` if that is nothing: then it stays so.
+    /// Replaces the stream's element.
+    /// - Returns: `false` if there is none: then nothing is stored.
     func replace(_ stream: StreamToken, with element: Element) -> Bool {
         part(of: stream).elements.withLock { elements in
             guard elements[stream] != nil else { return false }
@@ -51,19 +51,19 @@ final class StreamMap<Element: Sendable>: Sendable {
     }
 }
 
-/// What streams hold only now and then, so that an idle one costs nothing here.
+/// What streams have only now and then, so that an idle one costs nothing here.
 enum StreamMaps {
     /// From the call of `open` to its answer.
     static let opening = StreamMap<OpeningStream>()
-    /// While `save` runs: what was handed to `host->save` so far, if anything.
+    /// While `save` runs: what was passed to `host->save` so far, if anything.
     static let saving = StreamMap<[UInt8]?>()
     /// From `host->fail` to the error, or the close.
     static let failure = StreamMap<String>()
 
-    /// Keeps what a live stream says through `host->fail`.
+    /// Keeps what a live stream has passed to `host->fail`.
     static func keepFailure(_ text: String, of stream: StreamToken) {
         failure[stream] = text
-        // Asked again behind the entry: the stream may have ended just now, and been forgotten without it.
+        // Checked again after the entry was made: the stream may have ended just now, and been forgotten without it.
         if ConnectedRuntime.ask({ $0.isLive(stream) }) != true { failure.remove(stream) }
     }
 }

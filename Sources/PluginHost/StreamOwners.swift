@@ -2,12 +2,12 @@ import Glibc
 import ProducerInterface
 import Synchronization
 
-/// Which producer a stream was of, when it is over: for the lines about handles that are used too late.
+/// Which producer a stream belonged to that is over: for log lines about handles that are used too late.
 ///
-/// Two words for each slot of a loop, one for the stream that has it and one for that before; so they cost memory only for slots that
-/// are used, and keep no generation. A handle that is older than that belongs to nobody that is known.
+/// There are two words for each slot of a loop, one for its stream and one for the stream before. So they only cost
+/// memory for slots that are used, and keep no generation. For an older handle, the producer is not known.
 enum StreamOwners {
-    /// Slots beyond so many, of all loops, share theirs with others, and push each other out.
+    /// Beyond this number, the slots of all loops share entries with others, and evict each other.
     private static let slotCount = 1 << slotBits
     private static let slotBits = 19
     private static let numberBits: UInt64 = 20
@@ -20,7 +20,7 @@ enum StreamOwners {
         let previous: Atomic<UInt64>
     }
 
-    /// Pages that nobody has touched are zero, and take no memory; `nil` where there is no address space for them.
+    /// Pages that were never touched are zero, and take no memory; `nil` if there is no address space for them.
     private nonisolated(unsafe) static let slots: UnsafeMutablePointer<Slot>? = {
         let bytes = slotCount * MemoryLayout<Slot>.stride
         let memory = mmap(
@@ -29,10 +29,10 @@ enum StreamOwners {
         return memory.bindMemory(to: Slot.self, capacity: slotCount)
     }()
 
-    /// - Parameter number: the producer's, which must fit into its bits; another is not remembered.
+    /// - Parameter number: the producer's number; it is not remembered if it does not fit into its bits.
     static func remember(_ stream: StreamToken, number: Int) {
         guard let slot = slot(of: stream), number + 1 < 1 << numberBits else { return }
-        // Nobody else opens a stream on the same slot meanwhile.
+        // No other thread opens a stream on the same slot meanwhile.
         slot.pointee.previous.store(slot.pointee.last.load(ordering: .relaxed), ordering: .relaxed)
         slot.pointee.last.store(tag(of: stream) | UInt64(number + 1), ordering: .relaxed)
     }
@@ -49,14 +49,14 @@ enum StreamOwners {
         return nil
     }
 
-    /// Those of one loop lie side by side, so that no more pages are touched than are needed; the loops lie apart from each other, however
-    /// many there are.
+    /// The entries of one loop are adjacent, so that no more pages are touched than are needed; those of different
+    /// loops are apart, however many loops there are.
     private static func slot(of stream: StreamToken) -> UnsafeMutablePointer<Slot>? {
         let first = UInt64(stream.loop) &* mixer >> (64 - slotBits)
         return slots.map { $0 + (Int(first) &+ Int(stream.slot)) & (slotCount - 1) }
     }
 
-    /// Tells streams of one slot, and of those that share it, from each other: the upper bits of their names, mixed.
+    /// Distinguishes streams of one slot, and of slots that share an entry: the upper bits of their tokens, mixed.
     private static func tag(of stream: StreamToken) -> UInt64 {
         stream.raw &* mixer & ~(UInt64(1) << numberBits - 1)
     }

@@ -1,12 +1,12 @@
-/// What an image in Swift says of its compiler: an ELF note (System V ABI, "Note Section") of the owner "Sluice", type 1, which the
-/// library for plugins in Swift puts there. Images without it, such as those in C, are of no compiler that matters.
+/// The compiler of an image in Swift: an ELF note (System V ABI, "Note Section") with the owner "Sluice" and type 1,
+/// which the library for plugins in Swift adds. If there is none, as in images in C, the compiler does not matter.
 struct SwiftNote: Equatable, CustomStringConvertible {
     let major: UInt16
     let minor: UInt16
 
     var description: String { "\(major).\(minor)" }
 
-    /// This host's own.
+    /// The compiler of this host.
     #if compiler(>=6.5)
         #error("this compiler's version has to be added here, and in Sluice")
     #elseif compiler(>=6.4)
@@ -21,7 +21,7 @@ struct SwiftNote: Equatable, CustomStringConvertible {
     }
 
     /// Looks for the note in a segment of notes.
-    /// - Returns: `nil` if it is not there, or cut off.
+    /// - Returns: `nil` if it is missing or cut off.
     init?(in notes: UnsafeRawBufferPointer) {
         var place = 0
         while notes.count - place >= 12 {
@@ -43,7 +43,7 @@ struct SwiftNote: Equatable, CustomStringConvertible {
         return nil
     }
 
-    /// - Throws: if this host's Swift is not the one that the image was built with.
+    /// - Throws: if the image was built with another Swift than this host.
     func check() throws(Defect) {
         guard self == Self.host else {
             throw Defect(

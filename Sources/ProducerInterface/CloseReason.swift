@@ -9,7 +9,7 @@ package enum CloseReason: Int32, Sendable, CaseIterable {
     case removed = 7
     case shutdown = 8
 
-    /// As logs and metrics write it.
+    /// The name in logs and metrics.
     package var name: String {
         switch self {
         case .completed: "completed"

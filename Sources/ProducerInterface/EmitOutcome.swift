@@ -1,22 +1,22 @@
-/// What becomes of an event for which a stream's queue has no room.
+/// What happens to an event if a stream's queue has no room.
 package enum OverflowPolicy: Sendable, Equatable {
-    /// It is not taken, and the stream is woken when there is room.
+    /// The event is not taken, and the stream is woken when there is room.
     case refuse
-    /// It is not taken, and nothing more.
+    /// The event is not taken.
     case dropNewest
-    /// It is taken, and the oldest ones in the queue give it room.
+    /// The event is taken, and the oldest ones in the queue are dropped for it.
     case dropOldest
-    /// The stream ends as failed; its subscriber is told this.
+    /// The stream ends with this failure.
     case fail(StreamFailure)
 }
 
 package enum EmitOutcome: Sendable, Equatable {
     case accepted
-    /// It was taken, and so many older ones were dropped for it.
+    /// The event was taken, and this many older ones were dropped for it.
     case displaced(Int)
     /// The queue is full, and the event was not taken.
     case full
     case over
-    /// `encode` answered false.
+    /// `encode` returned `false`.
     case invalid
 }

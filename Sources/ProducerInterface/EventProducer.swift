@@ -1,9 +1,10 @@
 package import EventStream
 
-/// Something that yields events: the seam between those who run streams and those who know what a plugin is.
+/// Something that yields events: the boundary between the code that runs streams and the code that knows what a plugin
+/// is.
 ///
-/// A stream's `open`, `pull` and `close` never overlap, and each sees what the one before wrote; they may come from different
-/// threads.
+/// A stream's `open`, `pull` and `close` never overlap, and each sees what the one before wrote; they can be called
+/// from different threads.
 package protocol EventProducer: AnyObject, Sendable {
     var description: ProducerDescription { get }
 
@@ -14,49 +15,52 @@ package protocol EventProducer: AnyObject, Sendable {
     func resolve(path: [StreamRequest.Field], query: [StreamRequest.Field]) throws(ParameterFault)
         -> any ResolvedParameters
 
-    /// Starts a stream. After `.opened` (at once, or as the later answer to `.pending`) `close` must follow, once.
-    /// - Parameter state: what all other calls of the stream are given; `.none` at first.
+    /// Starts a stream. After `.opened` (at once, or as the later answer to `.pending`), `close` must be called once.
+    /// - Parameter state: passed to all other calls of the stream; `.none` at first.
     func open(_ stream: StreamToken, _ request: StreamRequest, state: inout ProducerState) -> OpenOutcome
 
-    /// Encodes the events that are there into `frames`, until one of them asks for a wait, or one of the limits is reached.
+    /// Encodes the events that are available into `frames`, until one of them asks for a wait, or a limit is reached.
     /// - Parameters:
-    ///   - events: at most so many; 1 for a producer that may block, so that what is there is sent before it blocks again.
-    ///   - bytes: no further event is asked for once `frames` holds so many.
+    ///   - events: at most this many; 1 for a producer that may block, so that an event is sent before it blocks again.
+    ///   - bytes: no further event is requested once `frames` holds this many.
     ///
-    /// What is emitted meanwhile is moved to `frames` by `StreamServices.takeEmitted`, before the event that is encoded next.
+    /// Events that are emitted meanwhile are moved to `frames` by `StreamServices.takeEmitted`, before the next event
+    /// is encoded.
     func pull(
         _ stream: StreamToken, state: ProducerState, into frames: inout FrameBuffer, events: Int, bytes: Int
     ) -> PullOutcome
 
-    /// What the stream of the next generation should know, between the last `pull` and `close`; `nil`: nothing.
+    /// What the stream of the next generation should know; `nil`: nothing. Called between the last `pull` and `close`.
     func save(_ stream: StreamToken, state: ProducerState) -> [UInt8]?
 
-    /// The values that another generation of this producer has resolved, as this one understands them.
-    /// - Returns: `nil` if its signature has no place for them, or asks for more.
+    /// Converts values that another generation of this producer has resolved to values of this generation.
+    /// - Returns: `nil` if this generation's signature does not accept them, or requires more.
     func adopt(_ parameters: any ResolvedParameters) -> (any ResolvedParameters)?
 
     /// Ends a stream.
-    /// - Returns: `true` when it is over; `false` when `StreamServices.closed` will say so.
+    /// - Returns: `true` if it is over; `false` if `StreamServices.closed` will report that.
     func close(_ stream: StreamToken, state: ProducerState, reason: CloseReason) -> Bool
 
-    /// `interrupt` does something.
+    /// Whether `interrupt` does something.
     var hasInterrupt: Bool { get }
 
-    /// Asks a blocking `pull` or a pending open to return soon. Any thread, also while `pull` runs, but not while `close` does. A
-    /// refusal through `StreamServices.opened` waits until it has returned. It may wait, but not for long.
+    /// Asks a blocking `pull` or a pending open to return soon. Can be called from any thread, also while `pull` runs,
+    /// but not while `close` does. A refusal through `StreamServices.opened` waits until it has returned. It may wait,
+    /// but not for long.
     func interrupt(_ stream: StreamToken, state: ProducerState)
 
-    /// Makes a call that the producer has scheduled: where its stream lives.
+    /// Makes a call that the producer has scheduled, on the stream's loop or thread.
     func perform(_ stream: StreamToken, _ call: ProducerCall)
 
-    /// What became of the C functions that were made for it, all generations and streams. Any thread.
+    /// Figures of the C functions that were made for the producer, over all generations and streams. Any thread.
     var callbackCounts: CallbackCounts { get }
 
-    /// The stream is over, or never opened, and its token stale: nothing more is kept for it. Once for each token.
+    /// The stream is over, or was never opened, and its token is stale: the producer keeps nothing more for it. Called
+    /// once for each token.
     func forget(_ stream: StreamToken)
 }
 
-/// Since the process began.
+/// Counted since the process began.
 package struct CallbackCounts: Sendable, Equatable {
     /// Calls of functions whose stream was over.
     package let late: Int

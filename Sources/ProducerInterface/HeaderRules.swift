@@ -1,13 +1,13 @@
-/// What those agree on who check the headers of a producer, and who write them.
+/// Rules that the code that checks a producer's headers shares with the code that writes them.
 package enum HeaderRules {
-    /// What frames a stream's response, or says how it may be kept, is the server's to decide. In small letters.
+    /// Headers that frame a stream's response, or control how it is cached: only the server sets them. In lower case.
     package static let serverOwned: Set<String> = [
         "cache-control", "connection", "content-encoding", "content-length", "content-type", "date", "keep-alive",
         "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "x-accel-buffering",
         "x-content-type-options",
     ]
 
-    /// What names are made of; RFC 9110, section 5.6.2.
+    /// Whether a header's name can contain this byte; RFC 9110, section 5.6.2.
     package static func isTokenByte(_ byte: UInt8) -> Bool {
         isLetterOrDigit(byte) || "!#$%&'*+-.^_`|~".utf8.contains(byte)
     }

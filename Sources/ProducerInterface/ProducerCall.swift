@@ -1,5 +1,5 @@
-/// A call that a producer asks for through `StreamServices.schedule`, and makes in `perform`. What the words mean only the
-/// producer's side knows.
+/// A call that a producer schedules through `StreamServices.schedule`, and makes in `perform`. Only the producer's side
+/// knows what the words mean.
 package struct ProducerCall: Sendable, Equatable {
     /// What is called.
     package let function: UInt
@@ -16,6 +16,6 @@ package enum ScheduleOutcome: Sendable, Equatable {
     case accepted
     /// The stream is over.
     case over
-    /// So many wait already that no other is taken.
+    /// The maximum number of calls is already waiting.
     case tooMany
 }

@@ -1,20 +1,20 @@
-/// What a producer says about itself.
+/// What a producer declares.
 package struct ProducerDescription: Sendable {
     package let plugin: String
     package let name: String
-    /// "/ticker/{symbol}".
+    /// For example "/ticker/{symbol}".
     package let route: String
     package let summary: String
     /// The signature of its parameters as written, for people.
     package let parameters: String
-    /// Runs on its stream's loop; otherwise each stream has a thread.
+    /// Its streams run on loops; otherwise each stream has a thread.
     package let isNonblocking: Bool
     package let isShared: Bool
     package let isResumable: Bool
     package let acceptsBody: Bool
     /// `false` for a producer that only emits.
     package let hasNext: Bool
-    /// `save` has something to say.
+    /// `save` can return something.
     package let savesState: Bool
 
     package init(

@@ -1,5 +1,5 @@
-/// What a producer keeps of one stream: set by `open`, and given to all calls that follow. What the word means only the
-/// producer's side knows.
+/// The state that a producer keeps for one stream: set by `open`, and passed to all later calls. Only the producer's
+/// side knows what the word means.
 package struct ProducerState: Sendable, Equatable {
     package let word: UInt
 

@@ -1,16 +1,16 @@
 package enum PullOutcome: Sendable {
-    /// A limit was reached; there may be more at once.
+    /// A limit was reached; there may be more events right away.
     case more
-    /// Nothing before so many milliseconds have passed, or the stream is woken; negative: only when woken.
+    /// Nothing until this many milliseconds have passed, or the stream is woken; negative: only when it is woken.
     case wait(milliseconds: Int64)
     case ended
     case failed(StreamFailure)
 }
 
 package struct StreamFailure: Sendable, Equatable {
-    /// What the subscriber is told; `nil`: an opaque code only.
+    /// What the subscriber is sent; `nil`: only an opaque code.
     package let message: String?
-    /// What the log says.
+    /// What is logged.
     package let log: String
 
     package init(message: String?, log: String) {

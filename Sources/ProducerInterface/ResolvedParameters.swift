@@ -1,15 +1,15 @@
 /// Parameters that were checked against a producer's signature, in a form that only the producer's side understands.
 package protocol ResolvedParameters: Sendable {
-    /// One text for all spellings of the same values, e.g. for the log.
+    /// One text for all spellings of the same values, for the log, for example.
     var canonical: String { get }
 }
 
-/// A parameter that a request got wrong.
+/// A parameter that is wrong in a request.
 package struct ParameterFault: Error, Sendable, Equatable {
     package let parameter: String
-    /// What was given; `nil` if it was missing.
+    /// The value in the request; `nil` if it was missing.
     package let value: String?
-    /// What would have been right, as a noun: "a whole number from -2147483648 to 2147483647".
+    /// What is expected, as a noun: "a whole number from -2147483648 to 2147483647".
     package let expected: String
 
     package init(parameter: String, value: String?, expected: String) {

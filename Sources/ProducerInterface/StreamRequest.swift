@@ -1,4 +1,4 @@
-/// What a subscriber asked for, as far as a producer may see it.
+/// A subscriber's request, as far as a producer can see it.
 package struct StreamRequest: Sendable {
     package struct Field: Sendable, Equatable {
         package let name: String
@@ -22,9 +22,9 @@ package struct StreamRequest: Sendable {
     /// From the header, else from `last_event_id` or `lastEventId` in the query.
     package var lastEventID: String?
     package var body: [UInt8]
-    /// What the producer's `resolve` made of route and query.
+    /// What the producer's `resolve` returned for route and query.
     package var parameters: any ResolvedParameters
-    /// What the stream of the generation before, which this one continues, has handed over.
+    /// What the stream of the previous generation, which this one continues, has saved.
     package var saved: [UInt8]?
 
     package init(

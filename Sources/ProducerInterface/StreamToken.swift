@@ -1,5 +1,5 @@
-/// A stream's name within the process: a loop, a slot on it, and the slot's epoch. Never an address, so that a token which is
-/// used after its stream ended is recognised instead of followed.
+/// A stream's name within the process: a loop, a slot on it, and the slot's epoch. Never an address, so that a token
+/// which is used after its stream has ended is recognised instead of followed.
 package struct StreamToken: Hashable, Sendable, CustomStringConvertible {
     /// Never zero.
     package let raw: UInt64
@@ -24,6 +24,6 @@ package struct StreamToken: Hashable, Sendable, CustomStringConvertible {
     package var slot: UInt32 { UInt32(raw & 0xff_ffff) }
     package var epoch: UInt32 { UInt32(raw >> 32) }
 
-    /// As logs write it: hexadecimal, without leading zeros.
+    /// As it is written to logs: hexadecimal, without leading zeros.
     package var description: String { String(raw, radix: 16) }
 }

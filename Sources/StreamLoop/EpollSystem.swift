@@ -9,7 +9,7 @@ package final class EpollSystem: LoopSystem {
     private let found: UnsafeMutablePointer<epoll_event>
     private let foundCapacity = 512
     private let scratch: UnsafeMutableRawBufferPointer
-    /// The connection on which a call last failed with ETIMEDOUT: a socket tells its error once, to whoever asks first.
+    /// The connection on which a call last failed with ETIMEDOUT: a socket reports its error once, to the first call.
     private var timedOut: Int32 = -1
     /// The tag of the wake-up descriptor; no stream has it, because a token's epoch is never 0.
     private static let wakeUpTag: UInt64 = 0
@@ -51,7 +51,7 @@ package final class EpollSystem: LoopSystem {
     ) { SpareThreads.shared.run(call, of: owner, died: died) }
 
     package override func wait(timeout: Nanoseconds, into events: UnsafeMutableBufferPointer<ReadyEvent>) -> Int {
-        // Rounded up: a turn that comes a little late finds its timers due; one that comes early would spin.
+        // Rounded up: a turn that begins a little late finds its timers due; one that begins early would spin.
         let milliseconds =
             timeout < 0 ? -1 : Int32(clamping: timeout / 1_000_000 + (timeout % 1_000_000 > 0 ? 1 : 0))
         let count = epoll_wait(epoll, found, Int32(min(foundCapacity, events.count)), milliseconds)
@@ -79,7 +79,7 @@ package final class EpollSystem: LoopSystem {
 
     package override func add(_ descriptor: Int32, tag: UInt64) -> Int32 { watch(descriptor, EPOLL_CTL_ADD, tag) }
 
-    /// A modification arms the edges anew, epoll_ctl(2): what became ready under the old tag is reported again.
+    /// A modification rearms the edges (epoll_ctl(2)): what became ready under the old tag is reported again.
     package override func rename(_ descriptor: Int32, tag: UInt64) -> Int32 { watch(descriptor, EPOLL_CTL_MOD, tag) }
 
     private func watch(_ descriptor: Int32, _ operation: Int32, _ tag: UInt64) -> Int32 {
@@ -96,7 +96,7 @@ package final class EpollSystem: LoopSystem {
             switch errno {
             case EAGAIN: return .full
             case EINTR: continue
-            // Also when memory for socket buffers is short: no edge would tell when there is some again.
+            // Also if there is no memory for socket buffers: no edge would report that there is some again.
             default:
                 noteTimeOut(descriptor, errno)
                 return .gone

@@ -8,36 +8,36 @@ package protocol LoopHandler: AnyObject {
     func ready(_ tag: UInt64, _ readiness: Readiness)
     /// `Loop.wake` was called with this tag.
     func woken(_ tag: UInt64)
-    /// A slot's deadline is over. The handler must set another one, or remove it.
+    /// A slot's deadline has passed. The handler must set another one, or remove it.
     func due(_ slot: UInt32)
-    /// All that was ready was handled, and all that was due.
+    /// Everything that was ready or due has been handled.
     func turnEnded() -> TurnEnd
 }
 
 package enum TurnEnd: Sendable {
     case idle
-    /// There is more to do at once: the loop looks for what is ready, but does not sleep.
+    /// There is more to do at once: the loop checks what is ready, but does not sleep.
     case more
-    /// Another thread has taken the loop over meanwhile: nothing of it may be touched by this one any more.
+    /// Another thread has taken the loop over: this one must not touch any of it any more.
     case lost
 }
 
-/// A thread with epoll and timers. All that it holds belongs to that thread, except where a comment says "any thread".
+/// A thread with epoll and timers. Its state belongs to that thread, except where a comment says "any thread".
 package final class Loop: @unchecked Sendable {
-    // Unchecked: `mailbox` is behind its lock; everything else is only touched on the loop's thread, or before it starts.
+    // Unchecked: `mailbox` has its lock; everything else is only touched on the loop's thread, or before it starts.
     package let index: Int
     package let system: LoopSystem
     package private(set) var timers = TimerHeap()
-    /// While timers fire, the moment up to which they do; otherwise the beginning of time.
+    /// While timers fire, the time up to which they fire; otherwise `Int64.min`.
     private var firingUntil = Int64.min
-    /// The time at which the current turn began, or was last looked at.
+    /// The time at which the current turn began, or at which `updateNow` was last called.
     package private(set) var now: MonotonicNanoseconds
-    /// Outlives the loop: whoever makes both keeps it.
+    /// Not retained: the owner of both keeps it alive longer than the loop.
     package unowned(unsafe) var handler: (any LoopHandler)!
 
     private let mailbox = QuickMutex(Mailbox())
     private let events: UnsafeMutableBufferPointer<ReadyEvent>
-    /// What was taken out of the mailbox, and how many of its calls have run.
+    /// The mail that was taken out of the mailbox, and how many of its calls have run.
     private var taken = Mailbox()
     private var callsRun = 0
     private var hasMore = false
@@ -48,7 +48,7 @@ package final class Loop: @unchecked Sendable {
         var calls: [@Sendable () -> Void] = []
         var isEmpty: Bool { wakes.isEmpty && calls.isEmpty }
 
-        /// Keeps room for a usual turn, and gives back what a burst has taken.
+        /// Keeps the capacity that a usual turn needs, and frees what a burst has taken.
         mutating func removeAll() {
             calls.removeAll(keepingCapacity: calls.capacity <= Self.usualCount)
             wakes.removeAll(keepingCapacity: wakes.capacity <= Self.usualCount)
@@ -77,7 +77,8 @@ package final class Loop: @unchecked Sendable {
         if wasEmpty { system.wakeUp() }
     }
 
-    /// Has `LoopHandler.woken` called with the tag. Allocates nothing once the mailbox has grown to its working size.
+    /// Makes the loop call `LoopHandler.woken` with the tag. Allocates nothing once the mailbox has reached its working
+    /// size.
     package func wake(_ tag: UInt64) {
         let wasEmpty = mailbox.withLock { mailbox in
             defer { mailbox.wakes.append(tag) }
@@ -88,26 +89,26 @@ package final class Loop: @unchecked Sendable {
 
     // MARK: The loop's thread
 
-    /// Turns until `stop`, or until another thread has taken the loop over.
+    /// Runs turns until `stop`, or until another thread has taken the loop over.
     package func run() {
         while !isStopped { guard turn(waitingAtMost: -1) else { return } }
     }
 
-    /// Goes on in place of a thread that lost the loop at the end of a turn.
+    /// Continues in place of a thread that lost the loop at the end of a turn.
     package func takeOver() {
         hasMore = true
         run()
     }
 
-    /// Sets a slot's timer; `Int64.max` removes it. One that is set to a time that is over fires in the next turn.
+    /// Sets a slot's timer; `Int64.max` removes it. A deadline that has passed fires when timers are checked next.
     package func setTimer(_ slot: UInt32, to deadline: MonotonicNanoseconds) {
-        // While timers fire, it would fire again in the same turn.
+        // While timers fire, it would otherwise fire again in the same turn.
         timers.set(slot, to: max(deadline, firingUntil == .min ? .min : firingUntil + 1))
     }
 
     package func stop() { isStopped = true }
 
-    /// Looks at the clock again, for work that took long.
+    /// Reads the clock again, after work that took long.
     @discardableResult
     package func updateNow() -> Int64 {
         now = system.now()
@@ -115,7 +116,7 @@ package final class Loop: @unchecked Sendable {
     }
 
     /// Waits for something to do and does it.
-    /// - Parameter limit: negative: no limit but the earliest timer's.
+    /// - Parameter limit: how long to wait at most; negative: until the earliest timer.
     /// - Returns: `false` if another thread has taken the loop over.
     @discardableResult
     package func turn(waitingAtMost limit: Nanoseconds) -> Bool {
@@ -129,7 +130,7 @@ package final class Loop: @unchecked Sendable {
         for index in 0..<count { handler.ready(events[index].tag, events[index].readiness) }
         let isMailboxEmpty = emptyMailbox()
         fireTimers()
-        // What the next turn finds, should this one's end be another thread's.
+        // The next turn finds this value if another thread takes the loop over at the end of this turn.
         hasMore = true
         switch handler.turnEnded() {
         case .lost: return false
@@ -139,8 +140,7 @@ package final class Loop: @unchecked Sendable {
         return true
     }
 
-    /// - Returns: `false` if there was so much to do that some of it is left for the next turn: a burst of joins must not hold up
-    ///   what is due meanwhile.
+    /// - Returns: `false` if some of the mail is left for the next turn: a burst of joins must not delay what is due.
     private func emptyMailbox() -> Bool {
         let isRest = !taken.isEmpty
         if !isRest { mailbox.withLock { swap(&$0, &taken) } }
@@ -155,15 +155,16 @@ package final class Loop: @unchecked Sendable {
         for index in taken.wakes.indices { handler.woken(taken.wakes[index]) }
         taken.removeAll()
         callsRun = 0
-        // Nobody wakes the loop for what came on top of other mail meanwhile.
+        // Mail that came while the rest was still waiting has used up its wake-up: the next turn must look for it.
         return !isRest
     }
 
-    /// How long a turn may be at what others have posted.
+    /// How long a turn may work on its mail.
     private static let mailboxTime: Nanoseconds = 2_000_000
 
     private func fireTimers() {
-        // Only what was due when the turn began: a timer that is set to "now" again and again must not hold the loop.
+        // Only timers that were due when the turn began: a timer that is set to "now" again and again must not block
+        // the loop.
         let limit = now
         firingUntil = limit
         defer { firingUntil = .min }

@@ -1,8 +1,8 @@
 package import SystemCalls
 
-/// What became of bytes given to a socket.
+/// What happened to bytes that were given to a socket.
 package enum SendOutcome: Equatable, Sendable {
-    /// So many were taken, perhaps not all: then the socket is full until it becomes writable.
+    /// This many bytes were taken, perhaps not all: then the socket is full until it becomes writable.
     case sent(Int)
     /// The socket is full.
     case full
@@ -10,7 +10,7 @@ package enum SendOutcome: Equatable, Sendable {
     case gone
 }
 
-/// What a connection has become ready for.
+/// What a connection is ready for.
 package struct Readiness: OptionSet, Sendable {
     package let rawValue: UInt8
     package init(rawValue: UInt8) { self.rawValue = rawValue }
@@ -27,35 +27,35 @@ package struct ReadyEvent: Sendable {
     package var readiness: Readiness
 }
 
-/// What the peer's input was.
+/// What `dropInput` found.
 package enum InputOutcome: Sendable {
-    /// So many bytes were read and dropped; nothing is left to read.
+    /// This many bytes were read and dropped: all that there were, or as many as the limit allows.
     case dropped(Int)
-    /// The peer has ended its sending side: nothing will come any more.
+    /// The peer has ended its sending side: nothing more will come.
     case finished
     case broken
 }
 
 /// The operating system as a loop sees it: time, readiness, and sending on descriptors. `EpollSystem` is the real one,
-/// `VirtualSystem` the one of tests. One loop's thread uses it; only `wakeUp` may come from any thread.
+/// `VirtualSystem` is for tests. Used by one loop's thread; only `wakeUp` can be called from any thread.
 ///
-/// A class with overridable methods rather than a protocol or a generic: one indirect call beside a system call costs nothing,
-/// and all above it stays one concrete piece of code.
+/// A class with overridable methods, not a protocol or a generic: one indirect call costs nothing beside a system call,
+/// and the code above it stays concrete.
 package class LoopSystem {
     package init() {}
 
     package func now() -> MonotonicNanoseconds { fatalError("abstract") }
 
-    /// How long the loop's thread has waited for a processor in all; 0 where that is unknown.
+    /// How long the loop's thread has waited for a processor in total; 0 if that is unknown.
     package func runDelay() -> Nanoseconds { fatalError("abstract") }
 
-    /// How much of a processor's time the loop's thread has used in all.
+    /// How much processor time the loop's thread has used in total.
     package func processorTime() -> Nanoseconds { fatalError("abstract") }
 
-    /// Runs a call that may wait on another thread.
+    /// Runs a call that may wait, on another thread.
     /// - Parameters:
-    ///   - owner: whose call it is; those of different owners do not wait for one another.
-    ///   - died: is called when the call has ended that thread, with pthread_exit(3).
+    ///   - owner: the owner of the call; calls of different owners do not wait for one another.
+    ///   - died: is called if the call has ended that thread with pthread_exit(3).
     package func runElsewhere(
         _ call: @escaping @Sendable () -> Void, of owner: AnyObject, died: @escaping @Sendable () -> Void
     ) { fatalError("abstract") }
@@ -82,20 +82,23 @@ package class LoopSystem {
     /// Reads and drops what the peer sent, up to `limit` bytes.
     package func dropInput(_ descriptor: Int32, limit: Int) -> InputOutcome { fatalError("abstract") }
 
-    /// The system itself gives a connection up when what was sent stays unacknowledged for so long (tcp(7), TCP_USER_TIMEOUT).
+    /// Makes the system give up a connection when sent data stays unacknowledged for this long (tcp(7),
+    /// TCP_USER_TIMEOUT).
     package func setWriteDeadline(_ descriptor: Int32, milliseconds: Int64) { fatalError("abstract") }
 
-    /// The address and port at the other end; `nil` where there is none.
+    /// The address and port at the other end; `nil` if there is none.
     package func peerName(of descriptor: Int32) -> String? { nil }
 
-    /// Milliseconds since the peer was last heard of (tcp(7), TCP_INFO): tells a slow reader from one that vanished. `nil`: unknown.
+    /// Milliseconds since the peer was last heard from (tcp(7), TCP_INFO): distinguishes a slow reader from one that
+    /// has vanished. `nil`: unknown.
     package func silenceMilliseconds(of descriptor: Int32) -> Int64? { fatalError("abstract") }
 
-    /// Milliseconds since the kernel last sent the peer anything of what it holds (tcp(7), TCP_INFO): while it does, the peer takes
-    /// bytes, though there may be no room for others yet. `nil`: unknown.
+    /// Milliseconds since the kernel last sent the peer any of the data that it holds (tcp(7), TCP_INFO): while it
+    /// sends, the peer takes bytes, even if there is no room for more yet. `nil`: unknown.
     package func sendingPauseMilliseconds(of descriptor: Int32) -> Int64? { fatalError("abstract") }
 
-    /// The connection broke because what was sent stayed unacknowledged for the write deadline. Asked once, after a hang-up.
+    /// Whether the connection broke because sent data stayed unacknowledged for the write deadline. Asked once, after a
+    /// hang-up.
     package func hasTimedOut(_ descriptor: Int32) -> Bool { fatalError("abstract") }
 
     /// Tells the peer that nothing follows.

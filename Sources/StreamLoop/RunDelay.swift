@@ -1,8 +1,8 @@
 import Glibc
 import SystemCalls
 
-/// How long the calling thread has been ready to run without a processor to run on, since it began:
-/// the second number of its schedstat (proc(5)). 0 where the kernel does not keep it.
+/// How long the calling thread has been ready to run without a processor since it began: the second number of its
+/// schedstat (proc(5)). 0 if the kernel does not count it.
 func threadRunDelay() -> Nanoseconds {
     let descriptor = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return 0 }

@@ -1,7 +1,8 @@
 import DequeModule
 import Synchronization
 
-/// Threads for calls that may wait, which a loop must not: started when there is something to do, ended when there is nothing more.
+/// Threads for calls that may wait, which a loop must not do: started when there is something to do, ended when there
+/// is not.
 final class SpareThreads: Sendable {
     static let shared = SpareThreads()
 
@@ -10,7 +11,7 @@ final class SpareThreads: Sendable {
         let died: @Sendable () -> Void
     }
 
-    /// What one owner has to do: if all of its threads wait for ever, it is its own calls that come no further.
+    /// The calls of one owner: if all of its threads wait for ever, only its own calls are stuck.
     private struct Work {
         var waiting: Deque<Task> = []
         var threads = 0
@@ -21,8 +22,8 @@ final class SpareThreads: Sendable {
     private let works = Mutex<[ObjectIdentifier: Work]>([:])
 
     /// - Parameters:
-    ///   - owner: whose call it is.
-    ///   - died: is called, on its thread, when the call has ended that with pthread_exit(3).
+    ///   - owner: the owner of the call.
+    ///   - died: is called on the thread if the call has ended it with pthread_exit(3).
     func run(_ call: @escaping @Sendable () -> Void, of owner: AnyObject, died: @escaping @Sendable () -> Void) {
         let key = ObjectIdentifier(owner)
         let needsThread = works.withLock { works in
@@ -31,11 +32,11 @@ final class SpareThreads: Sendable {
             works[key]!.threads += 1
             return true
         }
-        // Without a thread to be had it waits here: that is better than not to be called.
+        // If no thread can be started, the call runs here: waiting is better than not calling it.
         if needsThread, !start(key) { work(key, Place()) }
     }
 
-    /// What to call if the thread ends in the middle of its call.
+    /// What to call if the thread ends in the middle of a call.
     private final class Place: Sendable {
         let died = Mutex<(@Sendable () -> Void)?>(nil)
     }
@@ -51,7 +52,7 @@ final class SpareThreads: Sendable {
             { self.work(key, place) })
     }
 
-    /// Does what there is to do.
+    /// Runs the owner's calls until there are none left.
     private func work(_ key: ObjectIdentifier, _ place: Place) {
         while let task = next(key) {
             place.died.withLock { $0 = task.died }

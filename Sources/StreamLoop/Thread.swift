@@ -6,9 +6,9 @@ import SystemCalls
 /// Starts a detached thread; pthread_create(3).
 /// - Parameters:
 ///   - name: at most 15 bytes of it are shown.
-///   - died: is called, on the thread, when it ends without the body's having returned: something that it called has ended it with
-///     pthread_exit(3).
-/// - Returns: `false` if the system has none to give.
+///   - died: is called on the thread when it ends before the body has returned: the body has called something that
+///     ended it with pthread_exit(3).
+/// - Returns: `false` if the system cannot start one.
 package func startThread(
     named name: String, stackBytes: Int, died: (@Sendable () -> Void)? = nil, _ body: @escaping @Sendable () -> Void
 ) -> Bool {
@@ -36,8 +36,8 @@ package func startThread(
     return result == 0
 }
 
-/// Below each stack: addresses that nothing is at. One page, as usual, is less than a frame with a large array takes at once, which
-/// would write to what lies behind it.
+/// Inaccessible memory below each stack. The usual guard is one page. A frame with a large array can be larger than
+/// that, and would write to the memory beyond it.
 private let guardBytes = 1 << 20
 
 private final class ThreadBody: Sendable {
@@ -52,7 +52,7 @@ private final class ThreadBody: Sendable {
     }
 }
 
-/// A thread that ends with this set has not come to the end of its body: pthread_key_create(3).
+/// A thread that ends while this is set has not reached the end of its body: pthread_key_create(3).
 private let bodyOfThread: pthread_key_t = {
     var key = pthread_key_t()
     let code = pthread_key_create(&key) { argument in

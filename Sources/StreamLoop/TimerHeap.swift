@@ -1,7 +1,7 @@
 package import SystemCalls
 
-/// One deadline per slot, the earliest first: a heap of arity four, in which each slot knows its place, so that a deadline is
-/// moved in place. 20 bytes per slot.
+/// One deadline per slot, the earliest first: a 4-ary heap in which each slot knows its place, so that a deadline can
+/// be changed in place. 20 bytes per slot.
 package struct TimerHeap: ~Copyable {
     private struct Entry {
         var deadline: MonotonicNanoseconds
@@ -33,7 +33,8 @@ package struct TimerHeap: ~Copyable {
     /// The earliest deadline, or `Int64.max`.
     package var earliest: MonotonicNanoseconds { count == 0 ? .max : entries[0].deadline }
 
-    /// The slot whose deadline is the earliest, if that is not after `now`. It stays in the heap until it is set anew.
+    /// The slot with the earliest deadline, if that is not after `now`. It stays in the heap until its deadline is
+    /// changed.
     package func firstDue(at now: MonotonicNanoseconds) -> UInt32? {
         count > 0 && entries[0].deadline <= now ? entries[0].slot : nil
     }

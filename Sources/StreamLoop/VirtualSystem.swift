@@ -1,15 +1,15 @@
 import Synchronization
 package import SystemCalls
 
-/// The twin of `EpollSystem` on virtual time, for tests: nothing sleeps, the clock jumps to the next deadline, and sockets are
-/// byte counters that a test fills, empties and breaks. For one thread.
+/// The twin of `EpollSystem` on virtual time, for tests: nothing sleeps, the clock jumps to the next deadline, and
+/// sockets are byte counters that a test fills, empties and breaks. For one thread.
 package final class VirtualSystem: LoopSystem {
     package struct Socket {
         /// How many more bytes it takes.
         package var room: Int
         /// What was sent, as the peer would read it.
         package var sent: [UInt8] = []
-        /// How many calls sent it.
+        /// How many calls of `send` that took.
         package var sends = 0
         package var isPeerGone = false
         /// The peer has ended its sending side.
@@ -17,20 +17,20 @@ package final class VirtualSystem: LoopSystem {
         package var isShutDown = false
         package var isClosed = false
         package var silenceMilliseconds: Int64 = 0
-        /// When the kernel last sent any of what it holds; `nil`: it holds nothing back.
+        /// When the kernel last sent any of the data that it holds; `nil`: it holds none.
         var lastSent: MonotonicNanoseconds?
         package var hasTimedOut = false
-        /// What the peer sent, and nobody read. Bytes.
+        /// How many bytes the peer has sent that were not read.
         package var input = 0
         var tag: UInt64?
         var wasFull = false
     }
 
     package var time: MonotonicNanoseconds { clock.load(ordering: .relaxed) }
-    // Atomic, because what a stream's real thread runs may let time pass, too.
+    // Atomic, because code on a stream's real thread can let time pass, too.
     private let clock = Atomic<Int64>(1_000_000_000)
     package private(set) var sockets: [Int32: Socket] = [:]
-    /// How often `add` fails, from now on.
+    /// How many calls of `add` fail from now on.
     package var failuresToAdd = 0
     private let delay = Atomic<Int64>(0)
     private var nextDescriptor: Int32 = 1000
@@ -47,7 +47,7 @@ package final class VirtualSystem: LoopSystem {
         return nextDescriptor
     }
 
-    /// The peer read: there is room for so many bytes more.
+    /// The peer has read: there is room for this many bytes more.
     package func makeRoom(_ descriptor: Int32, _ bytes: Int) {
         sockets[descriptor]!.room += bytes
         guard sockets[descriptor]!.wasFull, let tag = sockets[descriptor]!.tag else { return }
@@ -61,13 +61,13 @@ package final class VirtualSystem: LoopSystem {
         if let tag = sockets[descriptor]!.tag { edges.append(ReadyEvent(tag: tag, readiness: .hangUp)) }
     }
 
-    /// The peer ends its sending side, and reads on.
+    /// The peer ends its sending side, and continues to read.
     package func halfClose(_ descriptor: Int32) {
         sockets[descriptor]!.isPeerFinished = true
         if let tag = sockets[descriptor]!.tag { edges.append(ReadyEvent(tag: tag, readiness: .readable)) }
     }
 
-    /// The connection is broken, but nobody has noticed: the next send will.
+    /// The connection is broken, but that was not reported: the next send will fail.
     package func breakSilently(_ descriptor: Int32) { sockets[descriptor]!.isPeerGone = true }
 
     package func receive(_ descriptor: Int32, bytes: Int) {
@@ -75,14 +75,14 @@ package final class VirtualSystem: LoopSystem {
         if let tag = sockets[descriptor]!.tag { edges.append(ReadyEvent(tag: tag, readiness: .readable)) }
     }
 
-    /// The kernel sends some of what it holds, though not enough for there to be room again.
+    /// The kernel sends some of the data that it holds, but not enough to make room.
     package func trickle(_ descriptor: Int32) { sockets[descriptor]!.lastSent = time }
 
     package func setSilence(_ descriptor: Int32, milliseconds: Int64) {
         sockets[descriptor]!.silenceMilliseconds = milliseconds
     }
 
-    /// Takes what was sent so far.
+    /// Returns what was sent since the last call.
     package func takeSent(_ descriptor: Int32) -> [UInt8] {
         defer { sockets[descriptor]!.sent = [] }
         return sockets[descriptor]!.sent
@@ -90,7 +90,7 @@ package final class VirtualSystem: LoopSystem {
 
     package func advance(nanoseconds: Int64) { clock.wrappingAdd(nanoseconds, ordering: .relaxed) }
 
-    /// Time passes in which the machine runs other threads.
+    /// Time passes while the machine runs other threads.
     package func delay(nanoseconds: Int64) {
         clock.wrappingAdd(nanoseconds, ordering: .relaxed)
         delay.wrappingAdd(nanoseconds, ordering: .relaxed)

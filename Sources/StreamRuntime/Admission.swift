@@ -2,11 +2,12 @@ import ProducerInterface
 import StreamLoop
 import SystemCalls
 
-/// What a stream, or a subscriber of a shared one, takes up while it lives: a place among all streams, one of its producer's, its generation,
-/// and its hub. The only code that takes them, and that gives them back: what is held at the end of the value goes back with it.
+/// What a stream, or a subscriber of a shared stream, occupies while it lives: a place among all streams, a place of
+/// its producer, a use of its generation, and a use of its hub. Only this type takes them and gives them back. What the
+/// value still holds when it ends is given back.
 ///
-/// While it lives, its row holds them, and the row's role says which: then the value has been settled, and is made anew from the row when
-/// it is over.
+/// While the stream lives, its row holds them, and the row's role says which: the value has been settled, and is made
+/// again from the row when the stream is over.
 struct Admission: ~Copyable {
     private struct Held: OptionSet {
         let rawValue: UInt8
@@ -27,10 +28,10 @@ struct Admission: ~Copyable {
         (self.entry, self.streams) = (entry, streams)
     }
 
-    /// All that a row holds, but for its hub, which a subscriber leaves before.
+    /// Everything that a row holds, except its hub, which a subscriber leaves earlier.
     init(heldBy row: UnsafeMutablePointer<StreamRow>, in streams: LoopStreams) {
         self.init(of: row.pointee.entry!, in: streams)
-        // The places of a hub are its subscribers'.
+        // The producer's places of a hub are held by its subscribers.
         held = row.pointee.role == .hubStream ? [.stream, .generation] : [.stream, .producer, .generation]
     }
 
@@ -40,13 +41,13 @@ struct Admission: ~Copyable {
             home.loop.post { HubHome(home, hub).unused() }
         }
         free([.producer, .stream])
-        // The last: it may be the end of the generation.
+        // Last, as this can end the generation.
         if held.contains(.generation) { entry.generation.leave() }
     }
 
     // MARK: Taking
 
-    /// Takes a place among all streams, and one of the producer's.
+    /// Takes a place among all streams and a place of the producer.
     mutating func takePlaces(_ limits: Limits) throws(Overload) {
         guard takeStream() else { throw Overload(limit: "max-streams") }
         guard entry.takePlace(limit: limits.maxStreamsPerProducer) else {
@@ -55,14 +56,15 @@ struct Admission: ~Copyable {
         held.insert(.producer)
     }
 
-    /// - Returns: `false` if there are as many streams as there may be.
+    /// - Returns: `false` if the limit is reached.
     mutating func takeStream() -> Bool {
         guard streams.counts.takeStream() else { return false }
         held.insert(.stream)
         return true
     }
 
-    /// The places of a stream that continues another, whatever the limits say: it takes those of that one in a moment.
+    /// Takes the places of a stream that continues another, regardless of the limits: the other one's places become
+    /// free soon.
     mutating func addPlaces() {
         streams.counts.addStream()
         entry.addPlace()
@@ -76,7 +78,7 @@ struct Admission: ~Copyable {
         return true
     }
 
-    /// It is counted among the users of a hub, which the directory has done.
+    /// Notes that the directory has counted it among the users of a hub.
     mutating func use(_ hub: Hub) {
         self.hub = hub
         held.insert(.hub)
@@ -84,16 +86,17 @@ struct Admission: ~Copyable {
 
     // MARK: Moving
 
-    /// From here on a row holds all of it.
+    /// From now on, a row holds all of it.
     consuming func settle() { held = [] }
 
-    /// A subscriber's row belongs to another producer's entry from now on, if that can still be entered.
+    /// Makes a subscriber's row belong to another producer's entry, if the generation of that entry can still be
+    /// entered.
     static func move(_ row: UnsafeMutablePointer<StreamRow>, to entry: ProducerEntry, in streams: LoopStreams) -> Bool {
         var new = Admission(of: entry, in: streams)
         guard new.enterGeneration() else { return false }
         entry.addPlace()
         var old = Admission(heldBy: row, in: streams)
-        // Its place among all streams stays what it is.
+        // Its place among all streams does not change.
         old.held.remove(.stream)
         row.pointee.entry = entry
         new.settle()
@@ -102,13 +105,13 @@ struct Admission: ~Copyable {
 
     // MARK: Giving back
 
-    /// The places, before the rest.
+    /// Gives the places back, before the rest.
     mutating func freePlaces() {
         free([.producer, .stream])
         held.subtract([.producer, .stream])
     }
 
-    /// The stream becomes that of a hub, whose subscribers have the producer's places.
+    /// The stream becomes a hub's: its subscribers hold the producer's places.
     mutating func freeProducersPlace() {
         free(.producer)
         held.remove(.producer)
@@ -121,15 +124,15 @@ struct Admission: ~Copyable {
         if freed.contains(.stream) { streams.counts.streamIsOver() }
     }
 
-    /// All of it, now.
+    /// Gives all of it back now.
     consuming func giveBack() {}
 }
 
-/// A thread among those that streams may have; free again when the value ends.
+/// One of the threads that streams may have. It is given back when the value ends.
 struct ThreadPlace: ~Copyable {
     private let counts: StreamCounts
 
-    /// - Returns: `nil` if there are as many as there may be.
+    /// - Returns: `nil` if the limit is reached.
     static func take(in counts: StreamCounts) -> ThreadPlace? {
         counts.takeThread() ? ThreadPlace(counted: counts) : nil
     }
@@ -145,7 +148,8 @@ struct ThreadPlace: ~Copyable {
         throw Overload(limit: "max-threads")
     }
 
-    /// For a stream that continues another: beyond the limit, until the other's thread is free. A loop has few of them at a time.
+    /// For a stream that continues another: exceeds the limit until the other one's thread is free. A loop has few of
+    /// them at a time.
     static func add(in counts: StreamCounts) -> ThreadPlace {
         counts.addThread()
         return ThreadPlace(counted: counts)

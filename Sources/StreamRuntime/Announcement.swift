@@ -3,11 +3,11 @@ import ProducerInterface
 import StreamLoop
 
 extension Runtime {
-    /// Sends one frame of the host's own to everybody who listens to a plugin, of whatever generation, between two of the events. It counts as
-    /// none of the producer's, gets no id, and is not kept in a history.
+    /// Sends one frame of the host's own to every subscriber of a plugin, in all of its generations, between two
+    /// events. The frame is not counted as the producer's, gets no id, and is not kept in a history.
     /// - Parameters:
     ///   - plugin: its name.
-    ///   - frame: complete.
+    ///   - frame: a complete frame.
     package func announce(_ frame: [UInt8], to plugin: String) {
         for streams in loops { streams.loop.post { Announcement(frame: frame, plugin: plugin).tell(streams) } }
     }
@@ -18,7 +18,7 @@ struct Announcement {
     let frame: [UInt8]
     let plugin: String
 
-    /// A subscriber for whom so much waits already is not sent the host's own frames on top of it. Bytes.
+    /// If more than this would wait for a subscriber, it is not sent frames of the host's own. Bytes.
     static let room = 256 * 1024
 
     fileprivate func tell(_ streams: LoopStreams) {
@@ -43,9 +43,10 @@ struct Announcement {
         if send(to: connection) { connection.reschedule() }
     }
 
-    /// What waits for it is the rest of a frame; behind that the history goes on, so that this frame comes between two of its own.
+    /// What waits for the subscriber is the rest of a frame. The history continues after that, so this frame comes
+    /// between two of the history's frames.
     private func tell(_ subscriber: HubSubscriber) {
-        // Without a place in the history it has not got its first event yet.
+        // Without a place in the history, it does not have its first event yet.
         guard subscriber.connection.memberIndex >= 0,
             let replica = subscriber.streams.replicas[ObjectIdentifier(subscriber.hub)]
         else { return }
@@ -53,7 +54,7 @@ struct Announcement {
         guard send(to: Connection(subscriber)), wasFree, subscriber.row.pointee.hasPending else { return }
         let isSinkBusy = subscriber.connection.isSinkBusy
         subscriber.block(replica)
-        // A sink says by itself when it takes more.
+        // A sink reports by itself when it takes more.
         if isSinkBusy { subscriber.connection.isBlocked = false }
     }
 

@@ -1,10 +1,12 @@
 import ProducerInterface
 import Synchronization
 
-/// Which call of a producer a loop is in, if any. Written by the loop's thread, read by the one that watches it.
+/// Which call of a producer a loop is in, if any. The loop's thread writes it, and the thread that watches the loop
+/// reads it.
 ///
-/// A call's beginning and its end each count on, so the count is odd while one runs. Whoever counts the end is the loop's thread from then
-/// on: usually the one that has made the call; but if that takes too long, another one, and then the first has lost the loop.
+/// The beginning and the end of a call both increment the count, so it is odd while a call runs. The thread that counts
+/// the end has the loop from then on. Usually it is the one that made the call. If the call takes too long, it is
+/// another one, and the first has lost the loop.
 final class CallMark: Sendable {
     enum Function: UInt8 {
         case open, next, save, schedule, close
@@ -34,7 +36,7 @@ final class CallMark: Sendable {
     /// The loop's thread is about to call a producer.
     /// - Returns: the number of the call.
     func begin(_ token: StreamToken, _ function: Function) -> UInt64 {
-        // Who reads one of these reads the end of the call before it, too.
+        // A thread that reads one of these also reads the end of the previous call.
         stream.store(token.raw, ordering: .releasing)
         self.function.store(function.rawValue, ordering: .releasing)
         let number = count.load(ordering: .relaxed) &+ 1
@@ -42,18 +44,18 @@ final class CallMark: Sendable {
         return number
     }
 
-    /// The call has returned; or somebody takes the loop from it.
-    /// - Returns: `false` if the other was first.
+    /// The call has returned, or another thread takes the loop from it.
+    /// - Returns: `false` if the other one was first.
     func end(_ number: UInt64) -> Bool {
         count.compareExchange(expected: number, desired: number &+ 1, ordering: .acquiringAndReleasing).exchanged
     }
 
-    /// The call that runs now.
+    /// The call that is running.
     var running: Call? {
         let number = count.load(ordering: .acquiring)
         guard number & 1 == 1, let token = StreamToken(raw: stream.load(ordering: .acquiring)),
             let function = Function(rawValue: function.load(ordering: .acquiring)),
-            // Otherwise the two may belong to another.
+            // Otherwise the two may belong to another call.
             count.load(ordering: .relaxed) == number
         else { return nil }
         return Call(number: number, stream: token, function: function)

@@ -3,22 +3,22 @@ import ProducerInterface
 import StreamLoop
 import SystemCalls
 
-/// The connection of a subscriber: from its arrival at the loop to its last byte. What it carries is not its business.
+/// A subscriber's connection, from its arrival at the loop to its last byte. It does not know what it carries.
 struct Connection: RowView {
     let streams: LoopStreams
     let slot: UInt32
 
     init(_ streams: LoopStreams, _ slot: UInt32) { (self.streams, self.slot) = (streams, slot) }
 
-    /// What a peer may send after its request before it counts as hostile. Bytes; a record counts no further.
+    /// How many bytes a peer may send after its request before it is treated as hostile. A record counts no further.
     private static let inputLimit = Int(UInt16.max)
     /// How long the peer has to close its side after the end.
     static let lingerTime: Nanoseconds = 2_000_000_000
 
     // MARK: Arriving
 
-    /// Takes over the transport, for a row that still waits for it.
-    /// - Parameter known: the token that whoever brings it knows the stream by.
+    /// Takes over the transport for a row that still waits for it.
+    /// - Parameter known: the token by which the caller knows the stream.
     func attach(_ transport: StreamTransport, known: StreamToken, form: ResponseForm) {
         var head: [UInt8] = []
         switch transport {
@@ -32,7 +32,7 @@ struct Connection: RowView {
                 return disconnect(.disconnected)
             }
         case .sink(let sink):
-            // What was emitted before stays in front.
+            // What was emitted earlier stays in front.
             let waiting = row.pointee.outbox
             row.pointee.outbox = Outbox(sink: sink)
             if known != token { streams.moved.moveSink(from: known, to: token) }
@@ -55,14 +55,15 @@ struct Connection: RowView {
         loop.system.setWriteDeadline(connection.descriptor, milliseconds: milliseconds)
     }
 
-    /// What subscribers are told as their reconnection time, in milliseconds: a quarter more or less than configured, so that they don't
-    /// come together.
+    /// The reconnection time that a subscriber is told, in milliseconds: up to a quarter more or less than configured,
+    /// so that subscribers do not reconnect all at once.
     var jitteredRetryMilliseconds: Int64 {
         let quarter = limits.retryMilliseconds / 4
         return quarter == 0 ? limits.retryMilliseconds : limits.retryMilliseconds + Int64.random(in: -quarter...quarter)
     }
 
-    /// Up to a tenth earlier than asked for, by slot, so that streams which began together don't all speak together.
+    /// Up to a tenth early, depending on the slot, so that streams that began together do not all send at the same
+    /// time.
     var keepAliveDue: MonotonicNanoseconds {
         let jitter = limits.keepAlive / 1000 * Int64(((slot &* 2_654_435_761) >> 16) % 100)
         return connection.lastActivity + limits.keepAlive - jitter
@@ -70,9 +71,9 @@ struct Connection: RowView {
 
     // MARK: Sending
 
-    /// Sends the output; what the socket does not take waits with the row.
-    /// - Parameter headCount: what lies before the frames. Bytes.
-    /// - Returns: `false` if the connection turned out to be gone: the row may be another's.
+    /// Sends the output; what the socket does not take waits in the row.
+    /// - Parameter headCount: the size of what precedes the frames, in bytes.
+    /// - Returns: `false` if the connection turned out to be gone: the row may belong to another stream.
     func transmit(behind headCount: Int = 0) -> Bool {
         if !connection.form.contains(.chunked) { output.removeChunks(from: headCount) }
         if row.pointee.hasPending {
@@ -91,7 +92,7 @@ struct Connection: RowView {
             connection.lastActivity = loop.now
             if count < output.count { keep(UnsafeRawBufferPointer(rebasing: output.bytes[count...])) }
         case .full:
-            // The subscriber's time to take them begins now, however long ago it took the last byte.
+            // The write deadline starts now, however long ago the subscriber took the last byte.
             connection.lastActivity = loop.now
             keep(output.bytes)
         case .gone:
@@ -101,7 +102,7 @@ struct Connection: RowView {
         return true
     }
 
-    /// Puts bytes behind those that wait already.
+    /// Appends bytes to those that wait already.
     func keep(_ bytes: UnsafeRawBufferPointer) {
         if row.pointee.outbox == nil { row.pointee.outbox = Outbox() }
         row.pointee.outbox!.append(bytes)
@@ -144,12 +145,12 @@ struct Connection: RowView {
         goOn()
     }
 
-    /// Nothing waits any more: what there is follows, or the end.
+    /// Nothing waits any more: continues with what there is to send, or with the end.
     private func goOn() {
         if connection.link == .ending { settle() } else { streams.pump(slot) }
     }
 
-    /// Sends a comment; nothing waits to be sent.
+    /// Sends a comment. Called only when nothing waits to be sent.
     func keepAlive() {
         if row.pointee.role == .hubSubscriber { return HubSubscriber(self).keepAlive() }
         output.removeAll()
@@ -176,18 +177,19 @@ struct Connection: RowView {
         }
     }
 
-    /// The peer closed, or the connection broke.
+    /// The peer closed the connection, or it broke.
     func peerLeft() {
         if connection.link == .lingering { return drop() }
-        // The system gave up on a peer that still answered, but took nothing.
+        // The system gave up on a peer that still answered but took nothing.
         let isSlow =
             connection.descriptor >= 0 && loop.system.hasTimedOut(connection.descriptor) && isPeerAlive
         disconnect(isSlow ? .slow : .disconnected)
     }
 
-    /// The peer has ended its sending side. Perhaps it has only that, as some proxies do behind a request; one that is gone answers what it
-    /// is sent with a reset. So it is sent a comment, if nothing else is on its way.
-    /// - Returns: `false` if the connection is over: the row may be another's.
+    /// The peer has ended its sending side. It may have ended only that, as some proxies do after a request; a peer
+    /// that is gone answers anything sent to it with a reset. So it is sent a comment, unless something else is being
+    /// sent.
+    /// - Returns: `false` if the connection is over: the row may belong to another stream.
     func peerFinished() -> Bool {
         if connection.link == .lingering {
             drop()
@@ -203,8 +205,9 @@ struct Connection: RowView {
     /// The peer of a sink has ended its sending side.
     func sinkHalfClosed() { if row.pointee.sink != nil { _ = peerFinished() } }
 
-    /// For the whole write deadline there was no room for a byte. The kernel holds up to megabytes for a subscriber, and says that there is
-    /// room when a third of it is free: one that reads, however slowly, has time for that.
+    /// There was no room for a single byte during the whole write deadline. The kernel holds up to megabytes for a
+    /// subscriber, and reports room only when a third of it is free, so a subscriber that reads, however slowly, is
+    /// given more time.
     func writeDeadlinePassed() {
         let isSlow = connection.descriptor < 0 || isPeerAlive
         if isSlow, let taken = lastTaken, loop.now < taken + limits.writeDeadline {
@@ -215,13 +218,13 @@ struct Connection: RowView {
         disconnect(streams.endOfAll ?? (isSlow ? .slow : .disconnected))
     }
 
-    /// The peer was heard of lately: it is slow; otherwise it has vanished.
+    /// The peer was heard from recently, so it is slow; otherwise it has vanished.
     private var isPeerAlive: Bool {
         guard let silence = loop.system.silenceMilliseconds(of: connection.descriptor) else { return true }
         return silence < limits.writeDeadline / 1_000_000 * 3 / 4
     }
 
-    /// When the peer last took something of what the kernel holds.
+    /// When the peer last took some of what the kernel holds.
     private var lastTaken: MonotonicNanoseconds? {
         guard connection.descriptor >= 0, let pause = loop.system.sendingPauseMilliseconds(of: connection.descriptor)
         else {
@@ -232,14 +235,14 @@ struct Connection: RowView {
 
     // MARK: Ending
 
-    /// Drops the connection at once, and with it what it was there for.
+    /// Drops the connection at once, and the stream or subscriber with it.
     func disconnect(_ reason: CloseReason) {
         closeTransport()
         connection.link = .none
         lost(reason)
     }
 
-    /// The front door lost the peer, or can't send the response.
+    /// The front door lost the peer, or cannot send the response.
     func leave() {
         guard connection.link == .waiting else { return }
         connection.link = .none
@@ -275,10 +278,10 @@ struct Connection: RowView {
         drop()
     }
 
-    /// The end is in the output or was sent: once nothing waits, ends the connection in a way that loses no byte.
+    /// The end is in the output or was sent: once nothing waits, closes the connection without losing a byte.
     ///
-    /// Closing a socket that has unread input resets the connection, and the peer may lose what it has not read yet: so the
-    /// input is dropped, writing is shut down, and the peer has a moment to close its side (RFC 9112, section 9.6).
+    /// Closing a socket that has unread input resets the connection, and the peer may lose what it has not read yet. So
+    /// input is dropped, writing is shut down, and the peer gets some time to close its side (RFC 9112, section 9.6).
     func settle() {
         guard connection.link == .ending, !row.pointee.hasPending else { return reschedule() }
         if let sink = row.pointee.sink {
@@ -296,7 +299,7 @@ struct Connection: RowView {
         reschedule()
     }
 
-    /// Moves to another row, with all that waits to be sent.
+    /// Moves to another row, with everything that waits to be sent.
     func move(to new: some RowView) {
         var moved = ConnectionRecord()
         swap(&moved, &connection)
@@ -312,22 +315,23 @@ struct Connection: RowView {
         }
     }
 
-    // MARK: The last words
+    // MARK: The end of the response
 
-    /// Of a stream that is complete. Who does not reconnect needs no mark to be kept from it.
+    /// Ends the response of a stream that is complete. A client that does not reconnect needs no mark that keeps it
+    /// from doing so.
     func appendFinished() {
         if connection.form.contains(.reconnects) { HostFrames.writeFinished(to: &output) }
         appendLastChunk()
     }
 
-    /// - Parameter message: what the producer said; `nil`: a code is all that the subscriber is told.
+    /// - Parameter message: what the producer said; `nil`: the subscriber only gets a code.
     func appendFailure(_ message: String?) {
         HostFrames.writeStreamError(message ?? "sluice-\(token)", to: &output)
         appendLastChunk()
     }
 
-    /// Of a stream that ends for the server's reasons. A client that reconnects goes by the time that its producer gave, if it did; any other
-    /// one sees that the response was cut off.
+    /// Ends the response of a stream that the server ends. A client that reconnects uses the reconnection time of the
+    /// producer, if that gave one. Any other client sees that the response was cut off.
     func appendFarewell() {
         guard connection.form.contains(.reconnects) else { return }
         if !connection.form.contains(.hasProducersRetry) {

@@ -9,7 +9,8 @@ struct ExclusiveStream: RowView {
 
     init(_ streams: LoopStreams, _ slot: UInt32) { (self.streams, self.slot) = (streams, slot) }
 
-    /// Sends what was emitted, or has come from the stream's thread; what its producer is to be asked for waits for the end of the turn.
+    /// Sends what was emitted, or what the stream's thread has delivered. Calls of the producer wait until the end of
+    /// the turn.
     func pump() {
         guard connection.link == .connected, !row.pointee.isQueued, stream.phase != .opening else { return }
         if row.pointee.hasPending { return endIfOverflowed() }
@@ -25,15 +26,16 @@ struct ExclusiveStream: RowView {
         reschedule()
     }
 
-    /// What is over ends now, behind what the socket has yet to take.
+    /// A stream that has overflowed ends now, after the bytes that the socket has yet to take.
     private func endIfOverflowed() {
         guard row.pointee.handoff?.hasOverflowed == true else { return }
         output.removeAll()
         if let end = StreamQueue(self).take() { finish(end) }
     }
 
-    /// At the end of a turn: fetches what there is and sends it, until the socket is full, nothing is left, or others must have their turn.
-    /// - Returns: `false` if the loop is lost.
+    /// At the end of a turn: fetches and sends events until the socket is full, nothing is left, or others must have
+    /// their turn.
+    /// - Returns: `false` if this thread has lost the loop.
     func serve() -> Bool {
         guard connection.link == .connected, stream.phase != .opening else { return true }
         if row.pointee.hasPending {
@@ -66,7 +68,7 @@ struct ExclusiveStream: RowView {
         if hasMore || stream.isPullDue(at: loop.now) {
             queue()
         } else if loop.now >= Connection(self).keepAliveDue {
-            // However often it was asked.
+            // Even if the producer was asked again and again.
             Connection(self).keepAlive()
             return true
         }
@@ -74,12 +76,12 @@ struct ExclusiveStream: RowView {
         return true
     }
 
-    /// The stream is at its end: has it closed, and sends what was produced and what the end is told by.
-    /// - Parameter mayFallBack: it may go on in the generation before.
+    /// The stream has ended by itself: closes it, and sends what was produced and the end of the response.
+    /// - Parameter mayFallBack: it may continue in the previous generation.
     func finish(_ end: StreamEnd, mayFallBack: Bool = true) {
         StreamEnding(self).noteTrial(end)
         if let failure = end.failure { log.failed(token, entry, failure.log, during: end.function) }
-        // What it emitted in its last call came before its end.
+        // What it emitted in its last call precedes its end.
         let queue = StreamQueue(self)
         if StreamEnding(self).endsByItsThread(end) { queue.count() } else { queue.takeProduced() }
         if mayFallBack, FallingBack(self).fallBack(end) { return }
@@ -99,10 +101,10 @@ struct ExclusiveStream: RowView {
         case .open:
             output.removeAll()
             let isConnected = connection.link == .connected
-            // Its thread may have seen the end before: then that is how it ended.
+            // The producer may have ended it on its thread before: then that is how it ended.
             if isConnected, let end = StreamQueue(self).take() { return finish(end, mayFallBack: false) }
             StreamQueue(self).takeProduced()
-            // Without its connection yet, what was emitted is kept for it.
+            // If its connection is not here yet, what was emitted is kept for it.
             if connection.link == .waiting, !output.isEmpty { Connection(self).keep(output.bytes) }
             if isConnected { connection.link = .ending }
             StreamEnding(self).end(reason)
@@ -115,10 +117,11 @@ struct ExclusiveStream: RowView {
     }
 
     /// Its connection is here.
-    /// - Parameter headCount: the output holds the head of its response, of so many bytes, and the preamble.
+    /// - Parameter headCount: how many bytes of the output are the head of the response; the preamble follows.
     func attached(behind headCount: Int) {
         guard stream.phase == .open else {
-            // It ended before it could begin: the subscriber still gets a proper response, what was emitted, and comes back.
+            // It ended before it could begin. The subscriber still gets a proper response and what was emitted, and
+            // reconnects.
             if let outbox = row.pointee.outbox {
                 output.append(outbox.bytes)
                 Connection(self).dropPending()

@@ -2,20 +2,21 @@ import EventStream
 import ProducerInterface
 import StreamLoop
 
-/// A generation on trial takes nobody down with it: a stream that fails there before its first event falls back, which is to say that it is
-/// opened anew in the generation before, in the same response, with all that the failed one was told.
+/// What protects subscribers from a generation on trial: a stream that fails there before its first event falls back.
+/// It is reopened in the previous generation, in the same response, with everything that the failed one was given.
 ///
-/// The failed one is closed as any other, at once. Its connection goes to the new one, which has it while its `open` is awaited; if that does
-/// not succeed, the subscriber is told of the failure after all. If it does, and what follows is no failure either, the first one counts
-/// against its generation.
+/// The failed stream is closed at once, like any other. Its connection moves to the new one, which keeps it while it
+/// waits for its `open`. If that does not succeed, the subscriber is told of the failure after all. If it succeeds, and
+/// no failure follows, the first failure counts against its generation.
 struct FallingBack: RowView {
     let streams: LoopStreams
     let slot: UInt32
 
     init(_ streams: LoopStreams, _ slot: UInt32) { (self.streams, self.slot) = (streams, slot) }
 
-    /// Of a stream that has ended by itself, all that it has produced counted.
-    /// - Returns: `true` if it goes on elsewhere: the failed one is closed, and its row may be another's.
+    /// For a stream that has ended by itself, after everything that it produced has been counted.
+    /// - Returns: `true` if it continues in another stream: the failed one is closed, and its row may belong to
+    ///   another.
     func fallBack(_ end: StreamEnd) -> Bool {
         guard let failure = end.failure, stream.events == 0, connection.link == .connected, streams.endOfAll == nil,
             let (new, request) = addStandIn()
@@ -30,8 +31,8 @@ struct FallingBack: RowView {
         return true
     }
 
-    /// Takes a row in the generation before for a stream that has failed on trial.
-    /// - Returns: `nil` if that has no such producer, or its request was not kept.
+    /// Takes a row in the previous generation for a stream that has failed on trial.
+    /// - Returns: `nil` if that generation has no such producer, or the request was not kept.
     private func addStandIn() -> (StreamOpening, StreamRequest)? {
         guard let resumption = row.pointee.resumption, let target = entry.fallback else { return nil }
         var request = resumption.current
@@ -44,13 +45,14 @@ struct FallingBack: RowView {
         row.pointee.resumption = nil
         new.row.pointee.resumption = resumption
         new.row.pointee.doubted = entry.generation.trial
-        // In the generation that it has just left again, nothing is to be had.
+        // It must not move to the generation that it has just left.
         new.stream.isKept = true
         return (new, request)
     }
 
-    /// The open of a stream on trial has failed: it is tried in the generation before, and its answer is the one that the subscriber gets.
-    /// - Returns: `false` if there is nothing to try; otherwise the row may be another's.
+    /// The `open` of a stream on trial has failed: the stream is opened in the previous generation, whose answer is the
+    /// one that the subscriber gets.
+    /// - Returns: `false` if it cannot be opened there; otherwise the row may belong to another stream.
     func openElsewhere(_ door: (any OpenAnswering)?) -> Bool {
         guard row.pointee.role == .exclusive, connection.link == .waiting, stream.reason == nil,
             let door, let opening = row.pointee.opening, let (new, request) = addStandIn()
@@ -71,9 +73,9 @@ struct FallingBack: RowView {
         if count & (count - 1) == 0 { log.fellBack(token, entry, to: target, count: count) }
     }
 
-    // MARK: What opens in its place
+    // MARK: The stand-in
 
-    /// Its open has answered.
+    /// Its `open` has answered.
     /// - Parameter outcome: `nil`: it was not even called.
     func answered(_ outcome: OpenOutcome?) {
         let failure = row.pointee.standIn!.failure
@@ -89,18 +91,18 @@ struct FallingBack: RowView {
         }
         StreamOpening(self).begin()
         row.pointee.opening = nil
-        // Without `next` there is nothing more to fail in.
+        // Without `next`, nothing else can fail.
         if !entry.description.hasNext { StreamEnding(self).noteWaiting() }
-        // Meanwhile its subscriber may have left, or the server been told to stop.
+        // Meanwhile the subscriber may have left, or the server may be stopping.
         if let reason = stream.reason { return ExclusiveStream(self).end(reason) }
         row.pointee.handoff?.attach()
-        // It may end, and its row be another's, with what it sends first.
+        // Sending its first events may end it, and then its row may belong to another stream.
         let (streams, token) = (streams, token)
         ExclusiveStream(self).pump()
         streams.considerMigrating(token)
     }
 
-    /// Its open takes too long: the subscriber is told of the failure, and the stream is closed if it ever opens.
+    /// Its `open` takes too long: the subscriber is told of the failure, and the stream is closed if it ever opens.
     func giveUp(_ standIn: StandIn) {
         standIn.isGivenUp()
         let (streams, token) = (streams, token)

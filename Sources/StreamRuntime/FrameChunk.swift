@@ -1,15 +1,15 @@
 import EventStream
 
-/// Frames that were published together: every subscriber of every loop sends these same bytes.
+/// Frames that were published together. All subscribers on all loops are sent these same bytes.
 final class FrameChunk: SharedBytes, @unchecked Sendable {
-    // Unchecked: as what it inherits from.
+    // Unchecked: for the same reason as its superclass.
     let frames: [FrameMark]
-    /// The number of the last event up to and with each frame.
+    /// For each frame, the number of the last event up to and including it.
     let numbers: [UInt64]
-    /// The newest reconnection time in them, in milliseconds; -1: none.
+    /// The newest reconnection time in the frames, in milliseconds; -1: none.
     let retryMilliseconds: Int64
 
-    /// Copies marked frames, and gives those that are events and have no id one of the hub's own.
+    /// Copies marked frames, and gives each event that has no id one of the hub's own.
     init(_ output: borrowing FrameBuffer, numbering: inout HubNumbering) {
         let lines = output.marks.count { $0.isEvent && $0.idLength == nil }
         let capacity = output.count + lines * numbering.lineBytesMax
@@ -60,7 +60,7 @@ final class FrameChunk: SharedBytes, @unchecked Sendable {
         return UnsafeRawBufferPointer(start: base + start, count: frames[frame].end - start)
     }
 
-    /// The id of a frame, without its field name; `nil` if it has none.
+    /// The id of a frame, without the field name; `nil` if it has none.
     func id(of frame: Int) -> UnsafeRawBufferPointer? {
         guard let length = frames[frame].idLength else { return nil }
         return UnsafeRawBufferPointer(start: base + frames[frame].idAt + 4, count: length)

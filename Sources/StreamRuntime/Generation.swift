@@ -1,26 +1,26 @@
 import Synchronization
 
-/// One loaded image of a plugin as the runtime sees it: its number, and how many of its streams still live.
+/// One loaded image of a plugin, as the runtime sees it: its number, and how many of its streams are alive.
 package final class Generation: Sendable {
     package let plugin: String
     /// Counts from 1 for each plugin name.
     package let number: Int
-    /// While it is not settled yet whether the generation is any good; `nil` for one that replaced no other.
+    /// Decides whether the generation is good; `nil` for one that replaced no other.
     package let trial: Trial?
     private let shutdown: @Sendable () -> Void
     private let state = Mutex(State())
 
     private struct State {
-        /// Streams from before `open` to the end of `close`.
+        /// Streams between the start of `open` and the end of `close`.
         var live = 0
-        /// Who may still want it to serve again.
+        /// How many users may still want it to serve again.
         var holds = 0
         var isRetired = false
-        /// Its streams have had their time.
+        /// The drain deadline of its streams has passed.
         var isDrainOver = false
         var isShutDown = false
 
-        /// - Returns: `true` when it is time for `shutdown`, once.
+        /// - Returns: `true` when `shutdown` is due, once.
         mutating func endsNow() -> Bool {
             guard isRetired, live == 0, holds == 0, !isShutDown else { return false }
             isShutDown = true
@@ -28,8 +28,9 @@ package final class Generation: Sendable {
         }
     }
 
-    /// - Parameter shutdown: is called once, when the generation is retired and its last stream closed, by whoever brought that about:
-    ///   a loop, or the thread that reloads. It must not run the plugin's code there, but have it run elsewhere.
+    /// - Parameter shutdown: called once, when the generation is retired and its last stream is closed, on the thread
+    ///   that brought this about: a loop's, or the one that reloads. It must not run the plugin's code on that thread,
+    ///   but have another one run it.
     package init(
         plugin: String, number: Int, trial: Trial? = nil, shutdown: @escaping @Sendable () -> Void = {}
     ) {
@@ -42,11 +43,12 @@ package final class Generation: Sendable {
     package var liveStreams: Int { state.withLock { $0.live } }
     /// It gets no new streams.
     var isRetired: Bool { state.withLock { $0.isRetired } }
-    /// It has streams that are left to go on for a while.
+    /// It has streams that may continue for a while.
     var isDraining: Bool { state.withLock { $0.live > 0 && !$0.isDrainOver && !$0.isShutDown } }
     package var isShutDown: Bool { state.withLock { $0.isShutDown } }
 
-    /// Gives it no new streams; those that are open go on. Its `shutdown` follows the last of them, or comes at once.
+    /// Gives it no new streams; those that are open continue. Its `shutdown` is called after the last of them, or
+    /// immediately if there are none.
     package func retire() {
         let isOver = state.withLock { state in
             state.isRetired = true
@@ -55,13 +57,13 @@ package final class Generation: Sendable {
         if isOver { shutdown() }
     }
 
-    /// Its last streams are told to end.
+    /// Its last streams are being ended.
     func endDrain() { state.withLock { $0.isDrainOver = true } }
 
-    /// Keeps it from shutting down, so that it can serve again.
+    /// Prevents it from shutting down, so that it can serve again.
     func hold() { state.withLock { $0.holds += 1 } }
 
-    /// The end of a `hold`.
+    /// Ends a `hold`.
     func releaseHold() {
         let isOver = state.withLock { state in
             state.holds -= 1

@@ -2,17 +2,18 @@ package import ProducerInterface
 import Synchronization
 package import SystemCalls
 
-/// A generation at one moment: it serves, or its last streams continue.
+/// A generation at one moment: serving, draining or held.
 package struct GenerationFigures: Sendable {
     package let image: LoadedImage
     /// Counts from 1 for each plugin.
     package let number: Int
     package let loadedAt: MonotonicNanoseconds
-    /// When it was retired, and why; `nil` for one that serves.
+    /// When it was retired, and why; `nil` for one that is serving.
     package let retired: (at: MonotonicNanoseconds, reason: CloseReason)?
-    /// It replaced another a moment ago, and is taken back if its streams fail; `nil` once that is decided.
+    /// Its trial: it has just replaced another generation, and is rolled back if its streams fail; `nil` once that is
+    /// decided.
     package let trial: TrialFigures?
-    /// The number of the generation on trial that it would serve again in place of.
+    /// The number of the generation on trial that it replaces if that one is rolled back.
     package let heldFor: Int?
     package let openStreams: Int
     /// `nil` if the loops were not asked, or one did not answer in time.
@@ -22,7 +23,7 @@ package struct GenerationFigures: Sendable {
 
 /// A generation on trial.
 package struct TrialFigures: Sendable, Equatable {
-    /// Streams that failed so far, and with how many it is taken back.
+    /// Streams that have failed so far, and the number of failures at which it is rolled back.
     package let failures: Int
     package let failuresMax: Int
     package let until: MonotonicNanoseconds
@@ -32,9 +33,9 @@ package struct TrialFigures: Sendable, Equatable {
 package struct ProducerFigures: Sendable {
     package let description: ProducerDescription
     package let ledger: ProducerEntry.Ledger
-    /// Subscribers of shared streams that have left, by reason; those that never happened are left out.
+    /// Subscribers of shared streams that have left, by reason; reasons that never occurred are left out.
     package let leaves: [CloseReason: Int]
-    /// Events that streams accepted while they changed over, and left to their successors, which make them again.
+    /// Events that streams accepted while they changed over and left to their successors, which produce them again.
     package let supersededEvents: Int
     package let callbacks: CallbackCounts
 
@@ -47,7 +48,7 @@ package struct ProducerFigures: Sendable {
     }
 }
 
-/// The generations of a moment. Their figures can be asked for even when they have been shut down since.
+/// The generations that exist at one moment. Their figures can be read even if they have been shut down since.
 package struct GenerationList: Sendable {
     fileprivate struct Row: Sendable {
         let serving: ServingGeneration
@@ -79,7 +80,7 @@ package struct GenerationList: Sendable {
 }
 
 extension Reloader {
-    /// What serves, in the order of the files, and then what drains or is held, the oldest first.
+    /// The generations that serve, in the order of their files, then those that drain or are held, the oldest first.
     package var generations: GenerationList {
         state.withLock { state in
             state.forgetShutDown()
@@ -91,7 +92,7 @@ extension Reloader {
         }
     }
 
-    /// The figures of all generations that there are, and of the streams of all.
+    /// The figures of all existing generations and of all streams.
     package func figures(waiting seconds: Int = 0) -> RuntimeFigures {
         runtime.figures(of: generations, waiting: seconds)
     }

@@ -4,13 +4,14 @@ import StreamLoop
 import Synchronization
 import SystemCalls
 
-/// A generation that has just replaced another shows whether its streams live; if they fail one after the other, the one before it
-/// serves again.
+/// Decides whether a generation that has just replaced another is kept: if its streams fail one after the other, the
+/// previous generation serves again.
 ///
-/// That one is held until then: it is retired and its streams go on in the new one, but its `shutdown` waits, so that the very image
-/// that worked takes over, with all that it has in memory, and nothing has to be loaded at the moment when something is wrong already.
-/// A stream that fails at once goes back there right away, before anything is decided: its subscriber notices nothing. Only if it does not fail
-/// there, too, does that count against the new generation: a request that is wrong in itself says nothing about it.
+/// That one is held until then: it is retired and its streams continue in the new one, but its `shutdown` waits. So the
+/// image that worked takes over, with all its state in memory, and nothing has to be loaded when something is already
+/// wrong. A stream that fails immediately returns there at once, before anything is decided, and its subscriber does
+/// not notice. The failure counts against the new generation only if the stream does not fail there, too: a request
+/// that is wrong in itself says nothing about the generation.
 struct GenerationTrials {
     let reloader: Reloader
 
@@ -19,12 +20,12 @@ struct GenerationTrials {
             candidate: candidate, fallback: fallback, until: reloader.clock().addingSaturating(duration))
         trial.begin()
         let before = reloader.state.withLock { $0.trials.updateValue(trial, forKey: candidate.image.plugin) }
-        // Another reload within its time: what is replaced now is what would serve again.
+        // Another reload during the trial: the generation that is replaced now becomes the one to return to.
         before?.end()
     }
 
-    /// Ends the trials that are decided, or whose time is over.
-    /// - Returns: when the next one is over.
+    /// Ends the trials that are decided or whose time is over.
+    /// - Returns: when the next trial is over.
     func settle() -> MonotonicNanoseconds? {
         let now = reloader.clock()
         for (plugin, trial) in reloader.state.withLock(\.trials).sorted(by: { $0.key < $1.key }) {
@@ -79,11 +80,11 @@ struct GenerationTrials {
     }
 }
 
-/// A generation on trial, and what served before it.
+/// A generation on trial, and the one that served before it.
 struct GenerationOnTrial: Sendable {
-    /// With a trial.
+    /// Has a trial.
     let candidate: ServingGeneration
-    /// What served before; held.
+    /// Served before; it is held.
     let fallback: ServingGeneration
     let until: MonotonicNanoseconds
 

@@ -3,22 +3,22 @@ import Locks
 import ProducerInterface
 import SystemCalls
 
-/// What passes between a stream's loop and another thread: the thread that a blocking stream lives on, or any that calls
-/// `emit`. Frames go one way, in a queue that is bounded in bytes; the stream's end and what wakes it go the other way.
+/// Connects a stream's loop with other threads: the thread of a blocking stream, or any that calls `emit`. Frames go
+/// one way, in a queue that is bounded in bytes; the end of the stream and what wakes it go the other way.
 final class Handoff: @unchecked Sendable {
-    // Unchecked: everything that changes is only touched within `condition.withLock`.
+    // Unchecked: all mutable state is only touched within `condition.withLock`.
     private let condition = Condition()
     private let limitBytes: Int
     private var frames = FrameBuffer(capacity: 512, isChunked: true)
-    /// Somebody was told that the queue is full.
+    /// An emitter was told that the queue is full.
     private var isRoomWanted = false
     private var isOver = false
-    /// It was full, and its policy is that the stream fails: nothing more is taken.
+    /// It was full, and by its policy the stream fails: no more frames are accepted.
     private var overflow: StreamFailure?
 
-    /// The stream rests: nothing is taken, and an emit finds no room.
+    /// The stream rests: frames are not taken, and an emit finds no room.
     private var isHeld = false
-    /// Frames of the stream's own thread that came meanwhile.
+    /// Frames that the stream's own thread has added meanwhile.
     private var framesPutWhileHeld = 0
     private var isRestWanted = false
     /// The newest rest that the thread was asked for, and the newest that it was told of.
@@ -41,7 +41,7 @@ final class Handoff: @unchecked Sendable {
         case failed(StreamFailure)
     }
 
-    /// - Parameter limitBytes: no further frame is taken once the queue holds so many.
+    /// - Parameter limitBytes: once the queue holds this many bytes, no further frame is accepted.
     /// - Parameter isMarked: frames are marked, as a hub needs them.
     init(limitBytes: Int, isMarked: Bool) {
         self.limitBytes = limitBytes
@@ -50,13 +50,14 @@ final class Handoff: @unchecked Sendable {
 
     // MARK: Any thread
 
-    /// - Returns: what became of the frame, and whether the loop must be told that there is something for it.
+    /// - Returns: what became of the frame, and whether the loop must be told that there are frames.
     func emit(
         whenFull policy: OverflowPolicy = .refuse, _ encode: (inout FrameBuffer) -> Bool
     ) -> (EmitOutcome, tellLoop: Bool) {
         condition.withLock {
             if isOver || cancelReason != nil || finish != nil || overflow != nil { return (.over, false) }
-            // Who can't ask again is heard while the stream rests, too: if it goes on, nothing is lost.
+            // An emitter that cannot retry is accepted even while the stream rests: if the stream continues, nothing is
+            // lost.
             if isHeld, case .refuse = policy {
                 isRoomWanted = true
                 return (.full, false)
@@ -126,13 +127,13 @@ final class Handoff: @unchecked Sendable {
 
     struct Taken {
         var finish: Finish?
-        /// The stream is to fail, whatever its producer is doing.
+        /// The stream must fail, whatever its producer is doing.
         var overflow: StreamFailure?
-        /// An `emit` found the queue full: the stream is to be woken, as there is room now.
+        /// An `emit` found the queue full: the stream must be woken, as there is room now.
         var isRoomWanted: Bool
     }
 
-    /// Moves all frames behind those in `output`.
+    /// Moves all frames to the end of `output`.
     func take(into output: inout FrameBuffer) -> Taken {
         condition.withLock {
             output.append(framesOf: frames)
@@ -143,7 +144,7 @@ final class Handoff: @unchecked Sendable {
         }
     }
 
-    /// Moves all frames behind those in `output`, in the middle of a call that has emitted them.
+    /// Moves all frames to the end of `output`, during a call that has emitted them.
     func takeFrames(into output: inout FrameBuffer) {
         condition.withLock {
             output.append(framesOf: frames)
@@ -160,7 +161,7 @@ final class Handoff: @unchecked Sendable {
         }
     }
 
-    /// No thread was to be had: takes back what `becomeThreaded` moved.
+    /// No thread could be started: takes back what `becomeThreaded` moved.
     func becomeThreadless() -> [ScheduledCall] {
         condition.withLock {
             isThreaded = false
@@ -169,7 +170,7 @@ final class Handoff: @unchecked Sendable {
         }
     }
 
-    /// The subscriber's connection is there: events may flow.
+    /// The subscriber's connection is here: events can flow.
     func attach() {
         condition.withLock {
             isAttached = true
@@ -177,7 +178,8 @@ final class Handoff: @unchecked Sendable {
         }
     }
 
-    /// Moves all frames behind those in `output`. From now on the frames of its thread stay here, and there is no room for others.
+    /// Moves all frames to the end of `output`. From now on, the frames of the stream's thread stay here, and there is
+    /// no room for others.
     /// - Returns: how the stream ended, if it has.
     func hold(into output: inout FrameBuffer) -> Finish? {
         condition.withLock {
@@ -190,7 +192,7 @@ final class Handoff: @unchecked Sendable {
         }
     }
 
-    /// How many frames its thread has added since `hold`.
+    /// How many frames the stream's thread has added since `hold`.
     var threadFramesHeld: Int { condition.withLock { framesPutWhileHeld } }
 
     /// Asks the stream's thread to rest once its `next` has returned.
@@ -204,7 +206,7 @@ final class Handoff: @unchecked Sendable {
         }
     }
 
-    /// The stream goes on.
+    /// The stream continues.
     func endRest() {
         condition.withLock {
             isHeld = false
@@ -221,7 +223,7 @@ final class Handoff: @unchecked Sendable {
         }
     }
 
-    /// Nothing is taken any more.
+    /// No more frames are accepted.
     func end() { condition.withLock { isOver = true } }
 
     // MARK: The stream's thread
@@ -229,7 +231,7 @@ final class Handoff: @unchecked Sendable {
     enum Wake {
         case time
         case woken
-        /// To rest, and to say so with this number.
+        /// The thread is to rest, and to report it with this number.
         case rest(Int)
         case call(ScheduledCall)
         case cancelled(CloseReason)
@@ -280,7 +282,7 @@ final class Handoff: @unchecked Sendable {
         }
     }
 
-    /// What a wait for an answer was interrupted by: a scheduled call, or the answer.
+    /// What ends a wait for an answer: the answer, or a scheduled call.
     enum Answer {
         case open(OpenOutcome)
         case call(ScheduledCall)
@@ -296,8 +298,8 @@ final class Handoff: @unchecked Sendable {
         }
     }
 
-    /// Waits for `closed`.
-    /// - Returns: a scheduled call to run meanwhile; `nil` when it is over.
+    /// Waits until `closed` is called.
+    /// - Returns: a scheduled call to run meanwhile; `nil` when the wait is over.
     func waitUntilClosed() -> ScheduledCall? {
         condition.withLock {
             while !isClosed {
@@ -322,7 +324,7 @@ final class Handoff: @unchecked Sendable {
     }
 
     /// The producer ended its stream by itself.
-    /// - Returns: the reason that the loop had given before, if there is one: then that is the true one.
+    /// - Returns: the reason that the loop gave before, if any: then that is the real one.
     func finish(_ end: Finish) -> CloseReason? {
         condition.withLock {
             if let cancelReason { return cancelReason }
@@ -335,7 +337,7 @@ final class Handoff: @unchecked Sendable {
 }
 
 extension Int64 {
-    /// The sum, or the largest number where it does not fit: for deadlines, "never".
+    /// The sum, or the largest number if the sum does not fit: for a deadline, "never".
     func addingSaturating(_ other: Int64) -> Int64 {
         let (sum, overflow) = addingReportingOverflow(other)
         return overflow ? .max : sum

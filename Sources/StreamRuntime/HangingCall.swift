@@ -3,18 +3,18 @@ package import ProducerInterface
 import Synchronization
 package import SystemCalls
 
-/// A call of a non-blocking producer that has not returned for so long that its loop went on without it.
+/// A call of a non-blocking producer that has taken so long that its loop continued without it.
 package struct HangingCall: Sendable {
     package let plugin: String
     package let producer: String
     package let generation: Int
-    /// "next".
+    /// For example "next".
     package let function: String
     package let stream: StreamToken
     package let since: MonotonicNanoseconds
 }
 
-/// The calls that hang now; any thread.
+/// The calls that are hanging now. Any thread can use it.
 final class HangingCalls: Sendable {
     private struct State {
         var calls: [HangingCall] = []
@@ -30,10 +30,10 @@ final class HangingCalls: Sendable {
 
     func remove(_ stream: StreamToken) { change { $0.removeAll { $0.stream == stream } } }
 
-    /// - Parameter tell: is called with all of them whenever one is added or removed, in the order of the changes.
+    /// - Parameter tell: called with all of them whenever one is added or removed, in the order of the changes.
     func observe(_ tell: @escaping @Sendable ([HangingCall]) -> Void) { state.withLock { $0.tell = tell } }
 
-    /// Tells within the lock, so that what is told keeps its order.
+    /// Reports under the lock, so that the reports keep the order of the changes.
     private func change(_ change: (inout [HangingCall]) -> Void) {
         state.withLock { state in
             let before = state.calls.count
@@ -43,13 +43,14 @@ final class HangingCalls: Sendable {
     }
 }
 
-/// What a loop leaves to the thread that has lost it: with this that thread goes on as the stream's own, once its call returns.
+/// What a loop leaves to a thread that has lost it. Once its call returns, that thread continues with this as the
+/// stream's own.
 final class LeftStreams: @unchecked Sendable {
-    // Unchecked: what changes is only touched within `condition.withLock`.
+    // Unchecked: all mutable state is only touched within `condition.withLock`.
     private let condition = Condition()
     private var left: [UInt64: LeftStream] = [:]
 
-    /// The loop's new thread, once it has everything in order.
+    /// Called by the loop's new thread, once everything is in order.
     func leave(_ stream: LeftStream, to call: UInt64) {
         condition.withLock {
             left[call] = stream
@@ -57,7 +58,7 @@ final class LeftStreams: @unchecked Sendable {
         }
     }
 
-    /// The thread that has lost the loop: waits for what is left to it.
+    /// Called by the thread that has lost the loop: waits for what is left to it.
     func take(_ call: UInt64) -> LeftStream {
         condition.withLock {
             while true {
@@ -68,17 +69,17 @@ final class LeftStreams: @unchecked Sendable {
     }
 }
 
-/// What one stream was in when its loop went on without the thread that is in its call.
+/// The state of a stream whose loop continued without the thread that is in the stream's call.
 final class LeftStream {
     let token: StreamToken
     let entry: ProducerEntry
     let function: CallMark.Function
     let handoff: Handoff
-    /// Of a `next`: where it puts what it makes.
+    /// Of a `next`: where it puts its events.
     let frames: EncodedFrames?
     let state: ProducerState
     let phase: StreamLife.Phase
-    /// What `close` was told.
+    /// The reason that `close` was given.
     let reason: CloseReason?
     /// When the call began.
     let since: MonotonicNanoseconds
@@ -101,6 +102,6 @@ final class LeftStream {
         self.place = place
     }
 
-    /// For the thread that goes on with the stream.
+    /// For the thread that continues the stream.
     func takePlace() -> ThreadPlace? { place.take() }
 }

@@ -2,51 +2,55 @@ import ProducerInterface
 import StreamLoop
 import Synchronization
 
-/// What fans one stream out to many subscribers: what all loops must know of it, and what its home loop alone does.
+/// Fans one stream out to many subscribers: what all loops must know, and what only the home loop does.
 ///
-/// Its stream is an ordinary one of that loop. Each loop that has subscribers keeps a replica of the history, whose chunks all
-/// share; one message per batch goes to each such loop, never one per subscriber.
+/// The stream is an ordinary one of the home loop. Each loop that has subscribers keeps a replica of the history, and
+/// all replicas share its chunks. One message per batch goes to each such loop, never one per subscriber.
 final class Hub: @unchecked Sendable {
-    // Unchecked: `users` is behind the directory's lock; what changes otherwise is touched on the home loop only.
+    // Unchecked: `users` is protected by the directory's lock; everything else that changes is only touched on the home
+    // loop.
     let key: HubKey
-    /// Whose stream it has; changes with a reload, behind the lock of the directory, on the home loop.
+    /// The entry of the producer whose stream it has. It changes with a reload, on the home loop, under the directory's
+    /// lock.
     private(set) var entry: ProducerEntry
     let home: Int
     let settings: HubSettings
     /// A history without events.
     let emptyHistory: any EventHistory
-    /// The first part of its ids.
+    /// The first part of the hub's ids.
     let epoch: String
-    /// What `open` of its stream is given: parameters, and nothing of any subscriber but an id that the producer itself made.
+    /// What `open` of its stream is given: parameters, and of its subscribers nothing but an id that the producer
+    /// itself made.
     let request: StreamRequest
-    /// Those of `request`, as the producer of `entry` understands them; the home loop's.
+    /// The parameters of `request`, as the producer of `entry` understands them. Only the home loop uses them.
     var parameters: any ResolvedParameters
-    /// The hub of the same key that this one takes over from, because its producer was replaced.
+    /// The hub of the same key that this one takes over from, because the producer was replaced.
     var predecessor: Hub?
 
-    /// Follows no other hub, so that its history begins with what its stream was first opened for.
+    /// The hub follows no other, so its history begins with what its stream was first opened for.
     let isFirst: Bool
 
-    /// Subscribers, those on their way included; behind the lock of the directory.
+    /// Subscribers, including those on their way; protected by the directory's lock.
     var users = 0
-    /// When the last of them left, on a clock that counts such moments; behind the same lock.
+    /// When the last of them left, on a clock that counts departures; protected by the same lock.
     var unusedSince: UInt64 = 0
-    /// It has given its place to another hub and closes now, unless somebody comes for it before; behind the same lock.
+    /// The hub has given its place to another and closes now, unless a subscriber joins before; protected by the same
+    /// lock.
     var isEvicted = false
 
-    // The home loop's.
+    // Used by the home loop only.
     var life = HubLife()
     var stream: StreamToken?
     var opened = HubOpened()
-    /// The trial of the generation in which its stream has failed, while another opens in the place of that.
+    /// The trial of the generation in which its stream has failed, while another stream opens instead.
     var doubted: Trial?
-    /// What its stream was handed by `save`, until its first event: it may have to be opened once more.
+    /// What `save` handed to its stream; kept until the first event, as the stream may have to be reopened.
     var saved: [UInt8]?
     var numbering: HubNumbering
     let master: HubReplica
     /// The other loops that have subscribers.
     var links: [HubLink] = []
-    /// Loops whose request waits for the stream to open, with the serial of their replica.
+    /// Loops that wait for the stream to open, with the serial of their replica.
     var requests: [(loop: Int, serial: UInt64)] = []
     /// A loop is too far behind to be sent more.
     var isHeld = false
@@ -69,39 +73,39 @@ final class Hub: @unchecked Sendable {
         master = HubReplica(epoch: numbering, settings: settings, history: history, serial: 0, entry: entry)
     }
 
-    /// Behind the lock of the directory.
+    /// Called under the directory's lock.
     func succeed(by entry: ProducerEntry) { self.entry = entry }
 }
 
-/// What each loop is told of the open that is in force.
+/// What each loop is told about the current `open`.
 struct HubOpened: Sendable {
     /// What the producer added to the response.
     var headers: [StreamRequest.Field] = []
-    /// The id behind which the history begins, because the stream was opened behind it.
+    /// The id after which the history begins, because the stream was opened after it.
     var beginning: String?
 }
 
-/// What makes subscribers equal: they join the same hub.
+/// What subscribers must have in common to join the same hub.
 struct HubKey: Hashable, Sendable {
     let plugin: String
     let producer: String
-    /// The resolved parameters, however they were spelled.
+    /// The resolved parameters, independent of their spelling.
     let parameters: String
 
-    /// What the number of hubs is limited for.
+    /// The unit for which the number of hubs is limited.
     var counted: String { "\(plugin)/\(producer)" }
 }
 
 /// The home loop's view of another loop.
 final class HubLink: Sendable {
     let loop: Int
-    /// Batches that the loop has delivered, and the home loop has sent.
+    /// Batches that the loop has delivered, and batches that the home loop has sent to it.
     let delivered = Atomic<Int>(0)
     let sent = Atomic<Int>(0)
-    /// The home loop waits for it.
+    /// The home loop is waiting for this loop.
     let isAwaited = Atomic<Bool>(false)
 
-    /// Batches on their way to a loop: more would only queue up.
+    /// How many batches may be on their way to a loop: more would only queue up.
     static let batchesMax = 16
 
     init(loop: Int) { self.loop = loop }

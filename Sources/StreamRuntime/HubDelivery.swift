@@ -3,11 +3,12 @@ import ProducerInterface
 import StreamLoop
 import Synchronization
 
-/// From a hub's history to the sockets of its subscribers on one loop.
+/// Delivers events from a hub's history to the sockets of its subscribers on one loop.
 ///
-/// What a delivery costs: the member's 16 bytes, which lie next to those of the others, and one `send` of the shared bytes: 72
-/// instructions, among them no allocation, reference count or lock (counted in Tests/Benchmarks/README.md). The row is only
-/// touched when the socket does not take all of them. Sinks get the same bytes, and one message for all that live on the same thread.
+/// A delivery costs the member's 16 bytes, which are next to those of the other members, and one `send` of the shared
+/// bytes: 71 instructions, without an allocation, a reference count or a lock (counted in Tests/Benchmarks/README.md).
+/// The row is only touched if the socket does not take all of the bytes. Sinks get the same bytes, with one message for
+/// all sinks on the same thread.
 struct HubDelivery {
     private let streams: LoopStreams
     private let replica: HubReplica
@@ -27,12 +28,12 @@ struct HubDelivery {
         }
     }
 
-    /// Appends a batch to the history, and sends it to each subscriber that has all before it.
+    /// Appends a batch to the history, and sends it to each subscriber that has everything before it.
     func deliver(_ chunk: FrameChunk) {
         let (replica, loop) = (replica, streams.loop)
         let start = replica.history.end
         replica.append(chunk)
-        let end = replica.history.end
+        let end = start + Int64(chunk.frames.count)
         replica.lastSent = loop.now
         let (bytes, system) = (chunk.bytes, loop.system)
         var sinks = SinkBatches()
@@ -61,7 +62,7 @@ struct HubDelivery {
                 subscriber(member.pointee.slot).block(replica)
                 index += 1
             case .gone:
-                // The last member takes this index.
+                // The last member has moved to this index.
                 Connection(streams, member.pointee.slot).peerLeft()
             }
         }
@@ -70,9 +71,10 @@ struct HubDelivery {
         if replica.rearmost < replica.history.first { dropOvertaken() }
     }
 
-    /// A member that does not get a batch as all others do: it has not all before it, its socket is full, or it is not sent chunks, and then
-    /// gets its own form of it now, as the ring may be smaller than a batch.
-    /// - Parameter plain: that form, once one has needed it.
+    /// Handles a member that does not get a batch like the others: it does not have everything before it, its socket is
+    /// full, or its response is not chunked. In the last case it gets the batch without chunks now, as the ring may be
+    /// smaller than a batch.
+    /// - Parameter plain: the batch without chunks, once a member has needed it.
     /// - Returns: the index of the next member.
     @inline(never)
     private func passOver(_ index: Int, _ chunk: FrameChunk, from start: Int64, _ plain: inout SharedBytes?) -> Int {
@@ -92,7 +94,7 @@ struct HubDelivery {
         case .full: subscriber(slot).block(replica)
         case .gone:
             Connection(streams, slot).peerLeft()
-            // The last member took this index.
+            // The last member has moved to this index.
             return index
         }
         return index + 1
@@ -105,10 +107,10 @@ struct HubDelivery {
         return SharedBytes(copying: streams.output.bytes)
     }
 
-    /// The socket took only so many bytes of a batch: what is left of the frame that was cut waits with the row, everything
-    /// behind it in the history, if the ring is large enough to still hold it.
+    /// The socket took only part of a batch. The rest of the frame that was cut waits in the row; everything after that
+    /// waits in the history, if the ring is large enough to hold it still.
     /// - Parameters:
-    ///   - form: the batch as the member gets it: its frames in chunks, or without.
+    ///   - form: the batch as the member gets it: its frames with or without chunks.
     ///   - start: the place of the batch's first frame.
     private func cut(
         _ slot: UInt32, _ chunk: FrameChunk, _ form: UnsafeRawBufferPointer, from start: Int64, after sent: Int
@@ -123,18 +125,18 @@ struct HubDelivery {
         subscriber.block(replica)
     }
 
-    /// The ring has passed some of the members that are blocked.
+    /// The ring has passed some of the blocked members.
     private func dropOvertaken() {
         replica.rearmost = .max
         var index = 0
         while index < replica.count {
             let member = replica.members[index]
             if member.isBlocked, member.cursor < replica.history.first, replica.slowPolicy == .disconnect {
-                // The last member takes this index.
+                // The last member has moved to this index.
                 subscriber(member.slot).tooSlow()
                 continue
             }
-            // One that will be told of its gap is no longer waited for.
+            // A member that will get a gap notice is no longer waited for.
             if member.isBlocked, member.cursor >= replica.history.first {
                 replica.rearmost = min(replica.rearmost, member.cursor)
             }

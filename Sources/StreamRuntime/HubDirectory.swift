@@ -1,22 +1,22 @@
 import ProducerInterface
 import Synchronization
 
-/// Which hub serves which parameters; any thread.
+/// Which hub serves which parameters. Any thread can use it.
 final class HubDirectory: Sendable {
     private struct State {
         var hubs: [HubKey: Hub] = [:]
         /// By plugin and producer.
         var counts: [String: Int] = [:]
         var serial: UInt64 = 0
-        /// Counts the moments at which a hub lost its last user.
+        /// Counts how often a hub has lost its last user.
         var departures: UInt64 = 0
     }
 
     enum Joined {
         case hub(Hub)
-        /// To make room, a hub that nobody uses is to close: its home loop must be told.
+        /// An unused hub must close to make room: its home loop must be told.
         case hubInPlace(of: Hub, Hub)
-        /// The producer has as many hubs as it may, and all are in use.
+        /// The producer has reached its limit of hubs, and all are in use.
         case full
         /// A newer generation serves the key.
         case superseded
@@ -26,21 +26,23 @@ final class HubDirectory: Sendable {
     private let startMicroseconds: UInt64
     private let makeHistory: HistoryMaking
 
-    /// - Parameter startMicroseconds: of the wall clock; makes ids of this process differ from those of the one before.
+    /// - Parameter startMicroseconds: of the wall clock; makes the ids of this process differ from those of an earlier
+    ///   one.
     init(startMicroseconds: UInt64, history: @escaping HistoryMaking) {
         self.startMicroseconds = startMicroseconds
         makeHistory = history
     }
 
-    /// Adds a user to the hub of the key, which is made if there is none for this entry.
-    /// - Parameter limit: of hubs of one producer. When it is reached, the hub that was unused for the longest time makes room.
+    /// Adds a user to the hub of the key. The hub is made if there is none for this entry.
+    /// - Parameter limit: the number of hubs per producer. If it is reached, the hub that has been unused longest makes
+    ///   room.
     func join(
         _ key: HubKey, entry: ProducerEntry, home: Int, settings: HubSettings, limit: Int, request: () -> StreamRequest
     ) -> Joined {
         state.withLock { state in
             let existing = state.hubs[key]
-            // A request that was matched before a reload must not displace what came with it. A hub that can go on does so, with
-            // whoever comes now, whether its stream has changed already or not.
+            // A request that was matched before a reload must not displace a hub of the newer generation. A hub that
+            // can continue does so, also for newcomers, whether or not its stream has been replaced already.
             let goesOn = existing.map { $0.entry.newest === entry.newest } ?? false
             if let existing, !goesOn, existing.entry.generation.number > entry.generation.number,
                 !existing.entry.generation.isRetired
@@ -80,7 +82,7 @@ final class HubDirectory: Sendable {
             .min { $0.unusedSince < $1.unusedSince }
     }
 
-    /// The hub's stream is this producer's from now on.
+    /// From now on, the hub's stream belongs to this producer.
     func succeed(_ hub: Hub, by entry: ProducerEntry) { state.withLock { _ in hub.succeed(by: entry) } }
 
     /// - Returns: `true` if that was the last user.
@@ -95,10 +97,10 @@ final class HubDirectory: Sendable {
 
     func hasUsers(_ hub: Hub) -> Bool { state.withLock { _ in hub.users > 0 } }
 
-    /// Newcomers still find the hub under its key, and it has its place.
+    /// Newcomers still find the hub under its key, and it has not given up its place.
     func isKept(_ hub: Hub) -> Bool { state.withLock { $0.hubs[hub.key] === hub && !hub.isEvicted } }
 
-    /// - Returns: `true` if nobody uses the hub, and nobody will.
+    /// - Returns: `true` if the hub has no users, and will get none.
     func removeIfUnused(_ hub: Hub) -> Bool {
         state.withLock { state in
             guard hub.users == 0 else { return false }

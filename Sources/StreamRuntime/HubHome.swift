@@ -1,7 +1,8 @@
 import ProducerInterface
 import StreamLoop
 
-/// A hub on its home loop: who waits for its history, and when its stream opens and ends. `HubLife` decides; this does it.
+/// A hub on its home loop: which loops wait for its history, and when its stream opens and ends. `HubLife` decides
+/// this; `HubHome` carries it out.
 struct HubHome {
     let streams: LoopStreams
     let hub: Hub
@@ -13,7 +14,7 @@ struct HubHome {
 
     // MARK: What other loops ask
 
-    /// A loop has subscribers, and wants the history.
+    /// A loop has subscribers, and needs the history.
     func request(for index: Int, serial: UInt64) {
         switch hub.life.requested() {
         case .answer: answer(index, serial)
@@ -43,14 +44,14 @@ struct HubHome {
         }
     }
 
-    /// A loop has no subscriber left.
+    /// A loop has no subscribers left.
     func unlink(_ index: Int) {
         hub.links.removeAll { $0.loop == index }
         hub.requests.removeAll { $0.loop == index }
         resume()
     }
 
-    /// The last user has left; somebody may have come since.
+    /// The last user has left; a new one may have joined since.
     func unused() {
         guard !directory.hasUsers(hub) else { return }
         let end = directory.isKept(hub) ? loop.now.addingSaturating(hub.settings.linger) : loop.now
@@ -104,7 +105,7 @@ struct HubHome {
         opening.call(request, on: place)
     }
 
-    /// A limit does not let the stream open: those who wait are turned away, as by any other limit.
+    /// A limit prevents the stream from opening: waiting subscribers are rejected, as with any other limit.
     private func exceeds(_ limit: String, _ admission: consuming Admission) {
         streams.counts.countRefused()
         streams.log.hubExceeds(limit, hub.entry)
@@ -112,21 +113,22 @@ struct HubHome {
         refused(.unavailable)
     }
 
-    /// A hub that follows another goes on behind its ids, and holds what it held.
+    /// A hub that follows another continues its ids and keeps its history.
     private func takeOver() {
         guard let old = hub.predecessor else { return }
         hub.predecessor = nil
-        // That one may not have opened yet, after a reload that was followed by another.
+        // The predecessor may not have opened yet, if one reload quickly followed another.
         HubHome(streams, old).takeOver()
         hub.numbering = old.numbering
         hub.numbering.leap()
         hub.master.history = old.master.history
         hub.master.numbering = hub.numbering
-        // Nobody will come to the old one any more.
+        // The old hub gets no more newcomers.
         HubHome(streams, old).unused()
     }
 
-    /// What `open` is told: once the hub has a history, no longer what its first subscriber had seen, but the newest id in it.
+    /// What `open` is given. Once the hub has a history, it gets the newest id in that instead of the one that the
+    /// first subscriber had seen.
     private var request: StreamRequest {
         var request = hub.request
         request.parameters = hub.parameters
@@ -137,8 +139,8 @@ struct HubHome {
         return request
     }
 
-    /// What the open of a successor is told, beside what the old stream saved: the newest id that the producer made, or the one that the old
-    /// one was opened behind.
+    /// What a successor's `open` is given, besides what the old stream saved: the newest id that the producer made, or
+    /// the id after which the old stream was opened.
     var successorRequest: StreamRequest {
         var request = hub.request
         request.parameters = hub.parameters
@@ -151,7 +153,7 @@ struct HubHome {
     func opened(_ slot: UInt32, headers: [StreamRequest.Field]) {
         let row = streams.table[slot]
         let token = streams.token(slot)
-        // In the generation that it has just left again, nothing is to be had.
+        // It must not move to the generation that it has just left.
         row.pointee.stream.isKept = hub.life.hasOpened()
         row.pointee.doubted = hub.doubted
         hub.doubted = nil
@@ -170,7 +172,8 @@ struct HubHome {
         streams.considerMigrating(token)
     }
 
-    /// `open` has not answered OK, or was not called: those who wait are told what it said, or it is tried in another way.
+    /// `open` has not answered OK, or was not called: waiting subscribers get its answer, or the stream is opened in
+    /// another way.
     func refused(_ answer: OpenAnswer) {
         hub.stream = nil
         var target: ProducerEntry?
@@ -196,15 +199,15 @@ struct HubHome {
 
     /// `close` is complete.
     func closed(_ token: StreamToken) {
-        // One that another has succeeded is of no interest any more.
+        // A stream that another has succeeded no longer matters.
         guard hub.stream == token else { return }
         hub.stream = nil
         guard hub.life.hasClosed() else { return }
-        // Somebody came while it closed: their stream opens now, with the history still here.
+        // A subscriber has joined while the stream closed: it is opened now, and the history is still here.
         if hub.requests.isEmpty { unused() } else { openStream() }
     }
 
-    /// No newcomer finds the hub; each subscriber gets the end behind all that came before it.
+    /// Newcomers no longer find the hub; each subscriber gets the end after everything that precedes it.
     func end(_ ending: HubEnding) {
         hub.life.end()
         directory.remove(hub)
@@ -222,7 +225,7 @@ struct HubHome {
         moveOver(to: entry, parameters)
     }
 
-    /// The hub belongs to another producer's entry from now on, and so do its subscribers.
+    /// Moves the hub and its subscribers to another producer's entry.
     func moveOver(to entry: ProducerEntry, _ parameters: (any ResolvedParameters)?) {
         if let parameters { hub.parameters = parameters }
         directory.succeed(hub, by: entry)
@@ -231,17 +234,17 @@ struct HubHome {
         }
     }
 
-    /// Where its stream can be opened anew, if it has failed.
+    /// The entry whose producer can reopen the stream if it has failed.
     var fallback: ProducerEntry? {
         guard let target = hub.entry.fallback, target.producer.adopt(hub.parameters) != nil else { return nil }
         return target
     }
 
-    /// The hub gets a stream of the generation before; its history, its ids and its subscribers stay.
+    /// The hub gets a stream of the previous generation; its history, its ids and its subscribers stay.
     /// - Parameters:
-    ///   - failed: the stream that is closed, or about to be; `nil`: it has not opened.
-    ///   - ending: what the subscribers are told if that does not open.
-    ///   - trial: of the generation in which it has failed.
+    ///   - failed: the stream that is closed, or about to be closed; `nil`: it has not opened.
+    ///   - ending: what the subscribers are told if the new stream does not open.
+    ///   - trial: the trial of the generation in which it has failed.
     func fallBack(_ failed: StreamToken?, to target: ProducerEntry, _ ending: HubEnding, _ trial: Trial?) {
         FallingBack.note(failed, hub.entry, to: target, in: streams.log)
         moveOver(to: target, target.producer.adopt(hub.parameters))

@@ -1,40 +1,41 @@
 import ProducerInterface
 import SystemCalls
 
-/// The life of a hub, as its home loop decides on it: when its stream is opened, and when that is closed again for want of subscribers.
+/// The life of a hub, as its home loop decides it: when its stream opens, and when it closes for lack of subscribers.
 struct HubLife {
     enum Phase {
-        /// No stream: not opened yet, or closed after its linger time.
+        /// It has no stream: it has not opened yet, or closed after the linger time.
         case idle
         case opening
         case open
         case closing
-        /// Its stream ended: newcomers find another hub under the key.
+        /// The stream ended: newcomers find another hub under the key.
         case over
     }
 
     private(set) var phase = Phase.idle
-    /// When the stream closes unless somebody comes; `Int64.max`: somebody is there.
+    /// When the stream closes unless a subscriber joins; `Int64.max`: it has subscribers.
     private(set) var lingerUntil = MonotonicNanoseconds.max
-    /// The producer has refused to open behind the id that it was given: now it opens without.
+    /// The producer has refused to open after the id that it was given: it is now asked without one.
     private(set) var isIDRefused = false
-    /// The stream has failed on trial, and one of the generation before opens in its place: how the hub ends if that does not.
+    /// Set while a stream of the previous generation opens in place of one that failed on trial: how the hub ends if
+    /// that does not open.
     private(set) var endingInstead: HubEnding?
 
     // MARK: Opening
 
     enum Requested {
-        /// The history is there.
+        /// The history is here.
         case answer
         /// The stream is about to open.
         case wait
-        /// It is to be opened, and then answered.
+        /// The stream must be opened; the answer follows.
         case open
-        /// Another hub may be asked.
+        /// The hub is over; another one can be asked.
         case refuse
     }
 
-    /// A loop has subscribers, and wants the history.
+    /// A loop has subscribers, and needs the history.
     mutating func requested() -> Requested {
         lingerUntil = .max
         return switch phase {
@@ -60,26 +61,26 @@ struct HubLife {
     }
 
     /// Another stream opens in place of the one that has failed.
-    /// - Parameter ending: of the hub, if that does not open.
+    /// - Parameter ending: how the hub ends if that does not open.
     mutating func fallsBack(orEnds ending: HubEnding) { endingInstead = ending }
 
     /// What follows an `open` that was not OK.
     enum Refused: Equatable {
-        /// Those who wait are told what it said.
+        /// Waiting subscribers get its answer.
         case answer
-        /// They are told that, and the hub ends for all others.
+        /// Waiting subscribers get its answer, and the hub ends for all others.
         case end(HubEnding)
-        /// It was the id of one of them that the producer did not want: it is asked once more, without. Whoever comes with that id is told
-        /// of a gap.
+        /// The producer did not want the id of one of the subscribers: `open` is called once more, without an id. A
+        /// subscriber that comes with that id gets a gap notice.
         case openWithoutID
-        /// One of the generation before opens in its place.
+        /// A stream of the previous generation opens instead.
         case fallBack
     }
 
     /// Its `open` has not answered OK, or was not called.
     /// - Parameters:
     ///   - canFallBack: it has failed, and there is a generation to fall back to.
-    ///   - isIDInDoubt: it was rejected, had been given an id, and somebody waits.
+    ///   - isIDInDoubt: it was rejected after it had been given an id, and subscribers are waiting.
     mutating func refused(canFallBack: Bool, isIDInDoubt: Bool) -> Refused {
         phase = .idle
         if let ending = endingInstead {
@@ -99,15 +100,15 @@ struct HubLife {
 
     enum Unused {
         case nothing
-        /// The stream's timer is to be set anew: it lingers.
+        /// The stream lingers: its timer must be set again.
         case linger
-        /// There is nothing to be closed: the hub is not needed.
+        /// There is nothing to close: the hub is not needed.
         case forget
     }
 
     /// The last user has left.
     /// - Parameters:
-    ///   - end: of the linger time.
+    ///   - end: when the linger time ends.
     mutating func unused(lingeringUntil end: MonotonicNanoseconds) -> Unused {
         switch phase {
         case .open:
@@ -118,33 +119,33 @@ struct HubLife {
         }
     }
 
-    /// - Returns: whether the linger time is over, which it is once.
+    /// - Returns: whether the linger time is over; `true` only once.
     mutating func hasLingered(at now: MonotonicNanoseconds) -> Bool {
         guard phase == .open, now >= lingerUntil else { return false }
         lingerUntil = .max
         return true
     }
 
-    /// The stream closes as nobody uses it; the history stays.
+    /// The stream closes because the hub has no users; the history stays.
     mutating func closes() { phase = .closing }
 
     /// The stream is closed.
-    /// - Returns: whether that was for want of users: then it opens anew if somebody has come since.
+    /// - Returns: whether it closed for lack of users: then it is opened again if a subscriber has joined since.
     mutating func hasClosed() -> Bool {
         guard phase == .closing else { return false }
         phase = .idle
         return true
     }
 
-    /// The hub ends: no newcomer finds it.
+    /// The hub ends: newcomers no longer find it.
     mutating func end() { phase = .over }
 }
 
-/// How a hub's stream ended, once it has: what each subscriber is told when it has all that came before.
+/// How a hub's stream ended: what each subscriber is told once it has everything before the end.
 enum HubEnding: Equatable {
     case completed
     case failed(String)
-    /// Ended from outside: come back.
+    /// Ended from outside: the subscriber should reconnect.
     case farewell(CloseReason)
 
     var reason: CloseReason {

@@ -1,30 +1,30 @@
-/// The ids that a hub gives where its producer gives none: `<epoch>-<n>`, strictly increasing.
+/// The ids that a hub gives to events for which its producer gives none: `<epoch>-<n>`, strictly increasing.
 struct HubNumbering: Sendable {
-    /// Differs for each start of a server and each hub, so that an id of another one is recognised.
+    /// Differs for each start of a server and for each hub, so that ids of others can be told apart.
     let epoch: [UInt8]
-    /// Of the event that was published last.
+    /// The number of the event that was published last.
     private(set) var number: UInt64 = 0
 
     init(epoch: String) { self.epoch = Array(epoch.utf8) }
 
-    /// "id: ", the epoch, "-", up to 20 digits, a line end.
+    /// "id: ", the epoch, "-", up to 20 digits, and a line end.
     var lineBytesMax: Int { epoch.count + 26 }
 
     mutating func next() { number += 1 }
 
     mutating func advance(to newest: UInt64) { number = newest }
 
-    /// Leaves room for the events that an older hub of this epoch may still publish.
+    /// Leaves room for events that an older hub of this epoch may still publish.
     mutating func leap() { number = (number | 0xffff_ffff) + 1 }
 
-    /// How many events lie between two numbers; `nil` if a leap does, as nobody knows how far it went.
+    /// The number of events after `old` up to `new`; `nil` if there is a leap between them, as its size is unknown.
     static func events(after old: UInt64, to new: UInt64) -> UInt64? { old >> 32 == new >> 32 ? new - old : nil }
 
-    /// The id of an event, or of the place behind it.
+    /// The id of an event, or of the place after it.
     func id(_ number: UInt64) -> [UInt8] { epoch + Array("-\(number)".utf8) }
 
     /// Writes an id line.
-    /// - Returns: the bytes of the id itself.
+    /// - Returns: the length of the id itself, in bytes.
     func writeLine(to memory: UnsafeMutableRawPointer) -> Int {
         let bytes = memory.assumingMemoryBound(to: UInt8.self)
         var at = 0
@@ -50,7 +50,7 @@ struct HubNumbering: Sendable {
         return UInt64(String(decoding: digits, as: UTF8.self))
     }
 
-    /// `true` for what any hub might have made: such an id means nothing to a producer.
+    /// `true` for an id that any hub may have made: such an id means nothing to a producer.
     static func isHostMade(_ id: String) -> Bool {
         let parts = id.utf8.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
         return parts.count == 2 && parts[0].count == epochDigits && parts[0].allSatisfy(isEpochDigit)
@@ -60,8 +60,8 @@ struct HubNumbering: Sendable {
     private static let epochDigits = 12
     private static func isEpochDigit(_ byte: UInt8) -> Bool { (48...57).contains(byte) || (97...122).contains(byte) }
 
-    /// A new epoch: the wall clock at the start in microseconds, and a count, in base 36. A server that makes fewer than 64 hubs
-    /// in each microsecond of its life leaves no epoch to the next one that it has used itself.
+    /// A new epoch: the wall clock at the start in microseconds, combined with a count, in base 36. As long as a server
+    /// makes fewer than 64 hubs per microsecond of its life, the next server cannot get an epoch that it has used.
     static func newEpoch(microseconds: UInt64, serial: UInt64) -> String {
         let text = String(microseconds &* 64 &+ serial, radix: 36)
         return String(repeating: "0", count: max(0, epochDigits - text.count)) + text.suffix(epochDigits)

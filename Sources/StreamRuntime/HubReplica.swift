@@ -1,15 +1,16 @@
 import ProducerInterface
 import SystemCalls
 
-/// What one loop knows of a hub: the history, and the subscribers that live on this loop.
+/// What one loop knows of a hub: the history, and the hub's subscribers on this loop.
 ///
-/// A subscriber is 16 bytes here: its socket, its slot, and its place in the history. A delivery reads these, and makes one
-/// `send` of bytes that all subscribers share: no allocation, no reference count, no lock.
+/// A subscriber takes 16 bytes here: its socket, its slot, and its place in the history. A delivery reads these, and
+/// makes one `send` of bytes that all subscribers share: without an allocation, a reference count or a lock.
 final class HubReplica {
     struct Member {
         /// -1: a sink.
         var descriptor: Int32
-        /// The slot, which has 24 bits, and flags above it: a member without any gets what the others get, at once.
+        /// The slot, which has 24 bits, and flags above it. A member without flags gets each batch at once, like the
+        /// others.
         var slotAndFlags: UInt32
         /// The place of the next frame that it gets.
         var cursor: Int64
@@ -24,20 +25,20 @@ final class HubReplica {
         }
 
         var slot: UInt32 { slotAndFlags & ~(Self.blockedFlag | Self.plainFlag) }
-        /// Its connection takes no more.
+        /// Its connection takes nothing more at the moment.
         var isBlocked: Bool {
             get { slotAndFlags & Self.blockedFlag != 0 }
             set { slotAndFlags = newValue ? slotAndFlags | Self.blockedFlag : slotAndFlags & ~Self.blockedFlag }
         }
-        /// Its response is not sent in chunks, as those in the history are.
+        /// Its response is not chunked, unlike the frames in the history.
         var isPlain: Bool { slotAndFlags & Self.plainFlag != 0 }
     }
 
-    /// Tells the replica that asked from one that this loop had before.
+    /// Distinguishes the replica that asked from an earlier one on this loop.
     let serial: UInt64
     let slowPolicy: HubSettings.SlowPolicy
     let isAnchored: Bool
-    /// Whose stream the hub has.
+    /// The entry of the producer whose stream the hub has.
     var entry: ProducerEntry
     var history: any EventHistory
     /// The epoch of the hub's ids, and the number of the newest.
@@ -46,15 +47,15 @@ final class HubReplica {
     var isLive = false
     var opened = HubOpened()
     var ending: HubEnding?
-    /// Subscribers whose request waits for the stream to open.
+    /// Subscribers that wait for the stream to open.
     var waiting: [StreamToken] = []
-    /// Subscribers on this loop, those without a connection yet included.
+    /// Subscribers on this loop, including those without a connection yet.
     var subscriberCount = 0
-    /// The slot whose timer is the one of the keep-alive; 0: none.
+    /// The slot whose timer is that of the keep-alive; 0: none.
     var clock: UInt32 = 0
-    /// When something was last sent to all.
+    /// When something was last sent to all members.
     var lastSent: MonotonicNanoseconds = 0
-    /// No blocked member is further behind than this; `Int64.max`: none is blocked.
+    /// No blocked member is further behind than this place; `Int64.max`: none is blocked.
     var rearmost = Int64.max
 
     private(set) var members: UnsafeMutablePointer<Member>
@@ -94,8 +95,8 @@ final class HubReplica {
         return count - 1
     }
 
-    /// Removes a member; the last one takes its index.
-    /// - Returns: the slot of the one that moved.
+    /// Removes a member; the last one moves to its index.
+    /// - Returns: the slot of the member that moved.
     func remove(at index: Int) -> UInt32? {
         count -= 1
         guard index < count else { return nil }

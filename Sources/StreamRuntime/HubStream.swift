@@ -4,7 +4,7 @@ import StreamLoop
 import Synchronization
 import SystemCalls
 
-/// The stream of a hub, on its home loop: from the producer's events to the history and the loops that have subscribers.
+/// A hub's stream on its home loop: from the producer's events to the history and to the loops that have subscribers.
 struct HubStream: RowView {
     let streams: LoopStreams
     let slot: UInt32
@@ -14,7 +14,8 @@ struct HubStream: RowView {
     private var hub: Hub { row.pointee.hub }
     private var home: HubHome { HubHome(streams, hub) }
 
-    /// Publishes what was emitted, or has come from the stream's thread; what its producer is to be asked for waits for the end of the turn.
+    /// Publishes what was emitted, or what the stream's thread has delivered. Calls of the producer wait until the end
+    /// of the turn.
     func pump() {
         guard stream.phase == .open, !row.pointee.isQueued, !isCongested else { return }
         if stream.isPullDue(at: loop.now) { return queue() }
@@ -26,12 +27,12 @@ struct HubStream: RowView {
         reschedule()
     }
 
-    /// At the end of a turn: fetches what the stream has, and publishes it.
-    /// - Returns: `false` if the loop is lost.
+    /// At the end of a turn: fetches and publishes events.
+    /// - Returns: `false` if this thread has lost the loop.
     func serve() -> Bool {
         guard stream.phase == .open, !isCongested else { return true }
         output.removeAll()
-        // What a handoff holds is marked already; here the producer's own encoder notes where its frames are.
+        // Frames in a handoff are marked already; here the producer's own encoder must mark them.
         output.isMarked = true
         let fetched = StreamQueue(self).fetch()
         switch fetched {
@@ -46,10 +47,10 @@ struct HubStream: RowView {
         return true
     }
 
-    /// A loop is too far behind to be sent more: the stream goes on when that has caught up.
+    /// A loop is too far behind to be sent more: the stream continues when it has caught up.
     private var isCongested: Bool {
         for link in hub.links where link.isCongested {
-            // Looked at again behind the flag: the loop may have caught up just before it could see it.
+            // Checked again after the flag is set: the loop may have caught up just before it could see the flag.
             link.isAwaited.store(true, ordering: .sequentiallyConsistent)
             if link.isCongested {
                 hub.isHeld = true
@@ -61,7 +62,7 @@ struct HubStream: RowView {
         return false
     }
 
-    /// Puts what is in the output into the history, and sends it to all subscribers.
+    /// Appends the output to the history, and sends it to all subscribers.
     func publish() {
         guard !output.marks.isEmpty else { return }
         let hub = hub
@@ -77,7 +78,7 @@ struct HubStream: RowView {
 
     // MARK: Its end
 
-    /// The stream is at its end by itself.
+    /// The stream has ended by itself.
     private func finish(_ end: StreamEnd, mayFallBack: Bool = true) {
         let (home, token) = (home, token)
         let trial = entry.generation.trial
@@ -110,8 +111,8 @@ struct HubStream: RowView {
         }
     }
 
-    /// Has it closed, behind all that it has yielded.
-    /// - Returns: `false` if it had come to its own end before: then the hub has ended.
+    /// Closes the stream, after everything that it has yielded.
+    /// - Returns: `false` if it had already ended by itself: then the hub has ended.
     private func stop(_ reason: CloseReason) -> Bool {
         guard !drain(mayFallBack: false) else { return false }
         StreamQueue(self).stopEmitting()
@@ -138,7 +139,7 @@ struct HubStream: RowView {
         if stream.phase == .open, hub.life.hasLingered(at: loop.now), !streams.directory.hasUsers(hub) {
             Migration(self).cancel(.disconnected)
             hub.life.closes()
-            // Had it come to its own end before, the hub is over.
+            // If it had already ended by itself, the hub is over.
             _ = stop(.disconnected)
             return
         }
@@ -146,7 +147,7 @@ struct HubStream: RowView {
         reschedule()
     }
 
-    /// When its linger time ends, or its producer is to be asked.
+    /// When the linger time ends, or the producer must be called.
     var deadline: MonotonicNanoseconds {
         let (hub, isIdle) = (hub, stream.isThreaded || row.pointee.isQueued || stream.isResting)
         guard stream.phase == .open else { return .max }

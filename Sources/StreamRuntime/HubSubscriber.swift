@@ -24,7 +24,7 @@ struct HubSubscriber: RowView {
         row.pointee.since = loop.now
     }
 
-    /// The hub's stream is open: the subscriber gets its answer.
+    /// The hub's stream is open: answers the subscriber's request.
     func opened(_ replica: HubReplica) {
         moveOver(to: replica.entry)
         connection.membership = .joined
@@ -39,7 +39,7 @@ struct HubSubscriber: RowView {
         reschedule()
     }
 
-    /// It can't join, and is told so.
+    /// The subscriber cannot join: answers its request.
     func refused(_ answer: OpenAnswer) {
         let door = row.pointee.opening?.door
         leaveHub()
@@ -49,14 +49,14 @@ struct HubSubscriber: RowView {
         door?.answer(answer)
     }
 
-    /// The peer left, the server stops, or the hub has ended, before the subscriber has joined.
+    /// The peer left, the server stops, or the hub has ended before the subscriber has joined.
     func skip() { refused(.unavailable) }
 
-    /// It has its connection, and takes its place in the history.
-    /// - Parameter headCount: the output holds the head of its response, of so many bytes.
+    /// The connection is here: the subscriber takes its place in the history.
+    /// - Parameter headCount: how many bytes of the output are the head of the response.
     func attached(behind headCount: Int) {
         guard connection.membership == .joined else {
-            // It ended before it could begin: it still gets a proper response, and comes back.
+            // It ended before it could begin. The subscriber still gets a proper response, and reconnects.
             let retry = connection.form.contains(.reconnects) ? connected.jitteredRetryMilliseconds : nil
             HostFrames.writePreamble(to: &output, retryMilliseconds: retry)
             connected.appendFarewell()
@@ -79,7 +79,7 @@ struct HubSubscriber: RowView {
         switch start {
         case .at(let place):
             cursor = place
-            // Who came with an id keeps it until the first event.
+            // A subscriber that sent an id keeps that until the first event.
             let isNew = replica.isAnchored && opening?.lastEventID == nil
             HostFrames.writePreamble(
                 to: &output, retryMilliseconds: retry,
@@ -101,20 +101,21 @@ struct HubSubscriber: RowView {
         reschedule()
     }
 
-    /// Where in the history it begins.
+    /// Where in the history the subscriber begins.
     private func start(of opening: Opening?, in replica: HubReplica) -> HistoryStart {
         let history = replica.history
         guard let id = opening?.lastEventID else {
-            // From when it was let in, not from when its connection came: nothing is missed of a stream that begins at once.
+            // From the moment it was admitted, not when its connection arrived: it must not miss the start of a stream
+            // that begins at once.
             return .at(history.start(last: opening?.historyCount ?? 0, before: opening?.place ?? history.end))
         }
         let start = history.start(after: Array(id.utf8), numbering: replica.numbering)
-        // An id of the producer's that no frame has, but behind which the stream itself was opened: nothing is missed.
+        // No frame has this id of the producer's, but the stream itself was opened after it: nothing is missed.
         if case .gap(from: 0, lost: _) = start, id == replica.opened.beginning { return .at(0) }
         return start
     }
 
-    /// Belongs to another producer's entry from now on, unless that is over: then its streams end soon.
+    /// Moves to another producer's entry, unless that entry's generation has been shut down: then its streams end soon.
     func moveOver(to new: ProducerEntry) {
         guard entry !== new, Admission.move(row, to: new, in: streams) else { return }
         table.withGate(slot) { $0.entry = new }
@@ -122,7 +123,7 @@ struct HubSubscriber: RowView {
 
     // MARK: Leaving
 
-    /// Ends it from outside; the hub's stream goes on.
+    /// Ends it from outside; the hub's stream continues.
     func end(_ reason: CloseReason) {
         switch connection.membership {
         case .joining: skip()
@@ -148,7 +149,7 @@ struct HubSubscriber: RowView {
         }
     }
 
-    /// It has all that there was.
+    /// The subscriber has everything before the end.
     private func finish(_ ending: HubEnding) {
         connection.link = .ending
         leave(ending.reason)
@@ -170,12 +171,12 @@ struct HubSubscriber: RowView {
     }
 
     private func leaveHub() {
-        // Before it is joining, nobody has counted it.
+        // A subscriber is counted only once it is joining.
         if connection.membership != .none { HubSubscribers(streams, hub)?.remove(self) }
         connection.membership = .left
     }
 
-    /// Its token is stale from here on, and its places are free.
+    /// From now on, its token is stale and its places are free.
     private func isOver() {
         table.withGate(slot) { gate in
             gate.isLive = false
@@ -192,7 +193,8 @@ struct HubSubscriber: RowView {
 
     // MARK: Reading
 
-    /// Sends what it does not have yet, until it has all, its socket is full, or others must have their turn.
+    /// Sends what the subscriber does not have yet, until it has everything, its socket is full, or others must have
+    /// their turn.
     func pump() {
         guard connection.link == .connected, !row.pointee.hasBytesWaiting, !connection.isSinkBusy,
             !row.pointee.isQueued, connection.memberIndex >= 0, let replica
@@ -222,14 +224,15 @@ struct HubSubscriber: RowView {
         reschedule()
     }
 
-    /// Puts into the output what follows a place in the history, up to a batch.
-    /// - Returns: the place behind it; `nil` if the history has passed the subscriber, which is not to be told of a gap.
+    /// Puts up to a batch into the output, from a place in the history on.
+    /// - Returns: the place after it; `nil` if the history has passed the subscriber, and it is not to get a gap
+    ///   notice.
     private func gather(behind place: Int64, _ replica: HubReplica) -> Int64? {
         var cursor = place
         output.removeAll()
         if cursor < replica.history.first {
             guard replica.slowPolicy == .skip else { return nil }
-            // To the newest, not to the oldest that is held: it would be overtaken there again at once.
+            // Continue with the newest, not with the oldest that is held: there it would be overtaken again at once.
             HostFrames.writeGap(
                 to: &output, oldestID: replica.history.oldestID, lost: UInt64(replica.history.end - cursor))
             cursor = replica.history.end
@@ -241,8 +244,8 @@ struct HubSubscriber: RowView {
         return cursor
     }
 
-    /// The socket took only so many bytes of what is in the output: what is left of the frame that was cut waits with the row, everything
-    /// behind it in the history. What began with a notice of a gap, or is not in chunks, waits with the row as a whole.
+    /// The socket took only part of the output. The rest of the frame that was cut waits in the row; everything after
+    /// that waits in the history. Output that began with a gap notice, or is not chunked, waits in the row as a whole.
     /// - Parameter from: the place of its first frame.
     private func cut(_ replica: HubReplica, from: Int64, after sent: Int, _ isPlain: Bool) {
         if from < replica.history.first || isPlain {
@@ -260,7 +263,7 @@ struct HubSubscriber: RowView {
         block(replica)
     }
 
-    /// It gets nothing more until its socket has room.
+    /// The subscriber gets nothing more until its socket has room.
     func block(_ replica: HubReplica) {
         let member = replica.members + Int(connection.memberIndex)
         member.pointee.isBlocked = true
@@ -270,7 +273,7 @@ struct HubSubscriber: RowView {
         reschedule()
     }
 
-    /// Its sink is about to get a batch, which its cursor is behind already; it takes more when it says so.
+    /// Its sink is about to get a batch; its cursor is already after that. The sink reports when it takes more.
     func occupy(_ replica: HubReplica) -> (any FrameSink)? {
         connection.isSinkBusy = true
         block(replica)
@@ -278,7 +281,8 @@ struct HubSubscriber: RowView {
         return row.pointee.sink
     }
 
-    /// Gives its sink what was gathered for it up to a place: the history's own bytes if they are in one piece, else a copy.
+    /// Gives its sink what was gathered up to a place: the history's own bytes if they are contiguous, otherwise a
+    /// copy.
     private func feedSink(_ replica: HubReplica, upTo place: Int64) {
         let member = replica.members + Int(connection.memberIndex)
         let from = member.pointee.cursor

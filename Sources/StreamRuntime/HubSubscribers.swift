@@ -1,7 +1,8 @@
 import ProducerInterface
 import StreamLoop
 
-/// The subscribers of a hub that live on one loop: who waits for the history, who has joined, and how all of them are told the end.
+/// A hub's subscribers on one loop: those that wait for the history, those that have joined, and how all of them are
+/// told the end.
 struct HubSubscribers {
     let streams: LoopStreams
     let hub: Hub
@@ -24,12 +25,12 @@ struct HubSubscribers {
 
     // MARK: Joining
 
-    /// Takes a subscriber in.
+    /// Adds a subscriber.
     static func join(_ subscriber: HubSubscriber, _ hub: Hub) {
         let streams = subscriber.streams
         guard subscriber.connection.link == .waiting, streams.endOfAll == nil else { return subscriber.skip() }
         if let subscribers = HubSubscribers(streams, hub) {
-            // The stream ended a moment ago; the next request finds another hub.
+            // The stream has just ended; the next request finds another hub.
             guard subscribers.replica.ending == nil else { return subscriber.skip() }
             return subscribers.add(subscriber, isNew: false)
         }
@@ -49,7 +50,7 @@ struct HubSubscribers {
         subscriber.connection.membership = .joining
         if replica.isLive, !isHome || hub.life.phase == .open { return subscriber.opened(replica) }
         replica.waiting.append(subscriber.token)
-        // The home loop's own asks each time: its stream may have closed since, while the history stayed.
+        // On the home loop, the first to wait always asks: the stream may have closed since, while the history stayed.
         guard isNew || isHome && replica.waiting.count == 1 else { return }
         let (index, serial) = (loop.index, replica.serial)
         streams.send(to: hub.home) { [hub] in HubHome($0, hub).request(for: index, serial: serial) }
@@ -67,7 +68,7 @@ struct HubSubscribers {
         start(opened)
     }
 
-    /// The stream is open: those who wait get their answer.
+    /// The stream is open: waiting subscribers get their answer.
     func start(_ opened: HubOpened) {
         replica.isLive = true
         replica.opened = opened
@@ -75,13 +76,13 @@ struct HubSubscribers {
     }
 
     /// The stream did not open.
-    /// - Parameter answer: what it said; `nil`: the hub is over, and another one may be asked.
+    /// - Parameter answer: the answer of `open`; `nil`: the hub is over, and another one can be asked.
     func requestFailed(_ serial: UInt64, _ answer: OpenAnswer?) {
         guard replica.serial == serial else { return }
         for slot in takeWaiting() { subscriber(slot).refused(answer ?? .unavailable) }
     }
 
-    /// Those who still wait.
+    /// The subscribers that are still waiting.
     private func takeWaiting() -> [UInt32] {
         let waiting = replica.waiting
         replica.waiting = []
@@ -90,7 +91,7 @@ struct HubSubscribers {
         }
     }
 
-    /// The hub's stream is of another producer's entry: so are its subscribers, from now on.
+    /// The hub's stream now belongs to another producer's entry, and so do its subscribers.
     func moveOver(to entry: ProducerEntry) {
         replica.entry = entry
         for index in 0..<replica.count { subscriber(replica.members[index].slot).moveOver(to: entry) }
@@ -101,7 +102,7 @@ struct HubSubscribers {
 
     // MARK: Leaving
 
-    /// A subscriber leaves, which was counted.
+    /// Removes a subscriber that was counted.
     func remove(_ subscriber: HubSubscriber) {
         if subscriber.connection.memberIndex >= 0 {
             let index = Int(subscriber.connection.memberIndex)
@@ -117,7 +118,7 @@ struct HubSubscribers {
         if replica.subscriberCount == 0 { abandon() }
     }
 
-    /// No subscriber of the hub is left on this loop.
+    /// The hub has no subscribers left on this loop.
     private func abandon() {
         if replica.clock != 0 {
             loop.setTimer(replica.clock, to: .max)
@@ -134,16 +135,16 @@ struct HubSubscribers {
         streams.send(to: hub.home) { [hub] in HubHome($0, hub).unlink(index) }
     }
 
-    /// The hub's stream is at its end; so is each subscriber, once it has what came before.
+    /// The hub's stream has ended. Each subscriber ends once it has everything before the end.
     func hubEnded(_ ending: HubEnding) {
         guard replica.ending == nil else { return }
         replica.ending = ending
-        // There is none where the stream was never open.
+        // If the stream was never open, there are no members.
         forEachFree { $0.pump() }
         if replica.subscriberCount == 0 { streams.replicas[ObjectIdentifier(hub)] = nil }
     }
 
-    /// Backwards, as a subscriber that leaves has the last one take its place.
+    /// Goes backwards, because the last member takes the place of one that leaves.
     private func forEachFree(_ body: (HubSubscriber) -> Void) {
         var index = replica.count - 1
         while index >= 0 {
@@ -156,7 +157,7 @@ struct HubSubscribers {
 
     // MARK: Keep-alive
 
-    /// One timer for all: they are sent the same frames at the same time, so they are silent together.
+    /// One timer for all: they get the same frames at the same time, so they are silent together.
     func startClock() {
         guard replica.clock == 0, let slot = streams.table.allocate() else { return }
         replica.clock = slot
@@ -182,7 +183,7 @@ struct HubSubscribers {
             replica.lastSent = loop.now
             forEachFree { $0.keepAlive() }
         }
-        // The last one may have turned out to be gone, and the clock with it.
+        // The last subscriber may have turned out to be gone, and the clock with it.
         if replica.clock == slot { setClock(slot) }
     }
 }

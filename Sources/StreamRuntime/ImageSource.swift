@@ -1,6 +1,6 @@
 package import ProducerInterface
 
-/// A plugin as a loader hands it over: one image, checked, its code loaded, nothing of it running yet.
+/// A plugin as a loader delivers it: one image, checked, its code loaded but not running yet.
 package struct LoadedImage: Sendable {
     package let plugin: String
     package let path: String
@@ -8,9 +8,9 @@ package struct LoadedImage: Sendable {
     package let content: String
     package let producers: [any EventProducer]
     package let shutdown: @Sendable () -> Void
-    /// Is told its number once it is a generation.
+    /// Called with its number once it is a generation.
     package let admitted: @Sendable (Int) -> Void
-    /// The source's own.
+    /// For the source's own use.
     package let origin: any Sendable
 
     package init(
@@ -33,29 +33,29 @@ package struct LoadedImage: Sendable {
     }
 }
 
-/// What a reloader needs of those who know files and images.
+/// What a reloader needs from the part that knows files and images.
 package protocol ImageSource: Sendable {
     /// What became of a candidate.
     typealias Outcome = (path: String, result: Result<LoadedImage, any Error>)
 
-    /// The candidates' paths, sorted.
+    /// The paths of the candidates, sorted.
     /// - Throws: an error whose description says what is wrong with the directory.
     func scan() throws -> [String]
-    /// What stands in the file, to tell whether it changed.
+    /// What identifies the file's content, to detect changes.
     /// - Throws: why the file is refused.
     func content(of path: String) throws -> String
-    /// What around a file its loading may depend on, to tell whether that changed.
+    /// What else the loading of a file may depend on, to detect changes of that.
     func surroundings(of path: String) -> String
-    /// Loads these side by side, and returns when all are decided, or when nobody waits for them any longer.
+    /// Loads these side by side, and returns when all are decided, or when nothing waits for them any longer.
     /// - Parameters:
-    ///   - meanwhile: is called now and then, on the calling thread.
-    ///   - ready: is called on the calling thread with what has been decided while others hang.
-    /// - Returns: all that was decided and not given to `ready`.
+    ///   - meanwhile: called now and then, on the calling thread.
+    ///   - ready: called on the calling thread with the outcomes that are decided while others hang.
+    /// - Returns: all outcomes that were decided and not given to `ready`.
     func load(_ paths: [String], meanwhile: () -> Void, ready: ([Outcome]) -> Void) -> [Outcome]
     func cause(of refusal: any Error) -> RefusalCause
-    /// Why a candidate cannot serve beside the others: the same name, or a route that another has.
+    /// Why a candidate cannot serve beside the others: it has the same name, or a route that another one has.
     func conflict(of candidate: LoadedImage, with others: [LoadedImage]) -> String?
-    /// Nobody waits for the reload that runs: the server stops.
+    /// Nothing waits for the running reload any more: the server is stopping.
     var isAbandoned: Bool { get }
 }
 

@@ -2,12 +2,13 @@ import Locks
 import Synchronization
 import SystemCalls
 
-/// The generations whose `shutdown` has not returned, by name. Apart from who makes generations: these, and with them their streams,
-/// keep this one, and must not keep that one.
+/// The generations whose `shutdown` has not returned, by name. Separate from the object that makes generations: the
+/// generations, and so their streams, retain this one, and must not retain that one.
 ///
-/// A `shutdown` is a plugin's code, and may never return. So each has a thread of its own, and nobody waits for it without a deadline.
+/// A `shutdown` is a plugin's code and may never return. So each has a thread of its own, and waiting for it always has
+/// a deadline.
 final class LiveGenerations: Sendable {
-    /// - Returns: `false` if there is no thread to be had.
+    /// - Returns: `false` if no thread can be started.
     typealias Starting = @Sendable (@escaping @Sendable () -> Void) -> Bool
 
     private struct Ending {
@@ -33,7 +34,7 @@ final class LiveGenerations: Sendable {
         self.clock = clock
     }
 
-    /// - Returns: what `shutDown` wants to know.
+    /// - Returns: the number for `shutDown`.
     func begin(_ name: String) -> Int {
         state.withLock { state in
             state.last += 1
@@ -42,7 +43,7 @@ final class LiveGenerations: Sendable {
         }
     }
 
-    /// Runs what a plugin does at its end, elsewhere and soon; returns at once.
+    /// Runs a plugin's `shutdown` soon, on another thread; returns at once.
     /// - Parameter number: from `begin`.
     func shutDown(_ number: Int, _ shutdown: @escaping @Sendable () -> Void) {
         let now = clock()
@@ -53,7 +54,7 @@ final class LiveGenerations: Sendable {
         startWaiting()
     }
 
-    /// Gives threads to those that have none, as far as there are any.
+    /// Starts threads for those that have none, as far as possible.
     func startWaiting() {
         while let next = state.withLock({ $0.waiting.popLast() }) {
             let isStarted = start { [self] in
@@ -73,7 +74,7 @@ final class LiveGenerations: Sendable {
         ended.withLock { ended.broadcast() }
     }
 
-    /// Those whose `shutdown` takes longer than that, each once.
+    /// Takes those whose `shutdown` takes longer than the limit, each once.
     /// - Returns: their names, and when to ask again; `nil` if none is ending.
     func takeLate(after limit: Nanoseconds) -> (names: [String], next: MonotonicNanoseconds?) {
         let now = clock()
@@ -85,8 +86,8 @@ final class LiveGenerations: Sendable {
         }
     }
 
-    /// Waits until there are none, or until the time.
-    /// - Returns: those that there still are.
+    /// Waits until none is left, or until the deadline.
+    /// - Returns: those that are left.
     func waitForEnd(until deadline: MonotonicNanoseconds) -> [String] {
         startWaiting()
         ended.withLock {

@@ -2,36 +2,36 @@ import ProducerInterface
 import StreamLoop
 import SystemCalls
 
-/// What producers have scheduled for streams that live on a loop, and the timer of the earliest of it.
+/// The calls that producers have scheduled for streams on a loop, and the timer of the earliest one.
 final class LoopSchedule {
     private var calls = ScheduledCalls()
-    /// How many of them are of streams that are over.
+    /// How many of them belong to streams that are over.
     private var ofEnded = 0
     /// The timer has fired.
     private(set) var isDue = false
 
-    /// The slot whose timer it is.
+    /// The slot whose timer is used.
     static let slot: UInt32 = 0
-    /// How long a turn may be at these calls.
+    /// How much of a turn these calls may take.
     private static let time: Nanoseconds = 2_000_000
 
     var count: Int { calls.count }
 
-    /// For a stream that the loop has.
+    /// Adds a call of a stream that lives on the loop.
     func add(to view: some RowView, due: MonotonicNanoseconds, _ call: ProducerCall) {
         view.stream.calls += 1
         calls.insert(due: due, stream: view.token, call)
         setTimer(of: view.loop)
     }
 
-    /// All that is scheduled for a stream, which moves to a thread with it.
+    /// Removes and returns everything that is scheduled for a stream, which moves to a thread.
     func remove(of view: some RowView) -> [ScheduledCall] {
         view.stream.calls = 0
         return calls.remove(of: view.token)
     }
 
-    /// The stream is over: its calls never run. They are cleared away when they are more than half of all, as looking for
-    /// those of one stream means looking at all.
+    /// The stream is over: its calls never run. They are removed once such calls are more than half of all, because
+    /// finding those of one stream means looking at all.
     func forget(_ view: some RowView) {
         ofEnded += Int(view.stream.calls)
         view.stream.calls = 0
@@ -49,7 +49,7 @@ final class LoopSchedule {
     private func setTimer(of loop: Loop) { loop.setTimer(Self.slot, to: isDue ? .max : calls.earliest) }
 
     /// At the end of a turn: makes the calls that are due.
-    /// - Returns: `false` if the loop is lost.
+    /// - Returns: `false` if this thread has lost the loop.
     func run(in streams: LoopStreams) -> Bool {
         guard isDue else { return true }
         let now = streams.loop.updateNow()
@@ -71,7 +71,8 @@ final class LoopSchedule {
                 }
             }
             guard hasReturned != nil else { return false }
-            // The call may have answered an open or a close, but that takes effect in a later turn: the record is there.
+            // The call may have answered an open or a close, but that takes effect in a later turn, so the record still
+            // exists.
             if streams.loop.now - now >= Self.time, calls.earliest <= now { return true }
         }
         isDue = false

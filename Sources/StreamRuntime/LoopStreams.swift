@@ -7,14 +7,15 @@ import SystemCalls
 
 /// The streams that live on one loop.
 ///
-/// A subscriber here is a descriptor and a few words in a table: no object, task or closure of its own. One event of a
-/// non-blocking producer costs its `next`, its encoding into the loop's buffer, and its share of one `send`; nothing is allocated or
-/// locked on the way, and everything happens on this thread.
+/// A subscriber here is a descriptor and a few words in a table: it has no object, task or closure of its own. One
+/// event of a non-blocking producer costs its `next`, its encoding into the loop's buffer, and its share of one `send`;
+/// nothing is allocated or locked on the way, and everything happens on this thread.
 ///
-/// This is what the loop and other threads call; what is done with a row of the table is in the views of it (`RowView`). The methods are
-/// the loop's own, unless a comment says "any thread".
+/// This type has what the loop and other threads call; the operations on a row of the table are in its views
+/// (`RowView`). The methods are for the loop's thread only, unless a comment says "any thread".
 final class LoopStreams: LoopHandler, @unchecked Sendable {
-    // Unchecked: the table's gates are for any thread and locked; the rest is only touched on the loop's thread.
+    // Unchecked: the table's gates are locked and open to any thread; everything else is only touched on the loop's
+    // thread.
     let loop: Loop
     let table = StreamTable()
     private(set) var limits: Limits
@@ -31,26 +32,26 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
     var replicaSerial: UInt64 = 0
     var moved = MovedTokens()
 
-    /// Where frames are encoded before they are sent; its memory stays with a call that never returns.
+    /// Where frames are encoded before they are sent. A call that never returns keeps the memory.
     private(set) var outputPlace = makeOutput()
     var output: FrameBuffer {
         @inline(__always) _read { yield outputPlace.pointee }
         @inline(__always) _modify { yield &outputPlace.pointee }
     }
-    /// Rows that are to be served at the end of the turn: their producers are asked, or they have more to send.
+    /// Rows that are served at the end of the turn: their producers are called, or they have more to send.
     var runQueue: Deque<StreamToken> = []
-    /// Why all streams ended, once they were told to: one whose request was under way then ends, too.
+    /// Why all streams were ended, once they were; a stream whose request was still under way ends for the same reason.
     var endOfAll: CloseReason?
-    /// Any thread. A call has been holding the loop for some time: newcomers go elsewhere.
+    /// Any thread. A call has held the loop for some time: newcomers go to other loops.
     let isHeld = Atomic(false)
 
-    /// Bytes that are gathered for one `send`: large enough that the call is cheap, small enough to stay in the cache and, with
-    /// the event that goes over it, to be one segment on the loopback interface (at most 65,483 bytes): 64 KiB are two, and a
-    /// quarter slower.
+    /// How many bytes are gathered for one `send`: enough to make the call cheap, few enough to stay in the cache and,
+    /// with the event that exceeds the limit, to be one segment on the loopback interface (at most 65,483 bytes). 64
+    /// KiB take two segments, and are a quarter slower.
     static let batchBytes = 48 * 1024
-    /// Batches that a stream may send before the others have their turn.
+    /// How many batches a stream may send before the others have their turn.
     static let batchesPerTurn = 4
-    /// How long a turn may be at serving, before what is ready and what is due has its turn.
+    /// How much of a turn serving may take before ready connections and due timers are handled.
     private static let servingTime: Nanoseconds = 10_000_000
 
     init(
@@ -78,13 +79,13 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
         place.deallocate()
     }
 
-    /// Takes another output; the old one stays with a call that still writes to it.
+    /// Takes a new output; the old one stays with a call that still writes to it.
     func leaveOutput() -> EncodedFrames {
         defer { outputPlace = Self.makeOutput() }
         return EncodedFrames(outputPlace)
     }
 
-    /// Takes over new limits, and looks anew at when something is due for each row.
+    /// Takes over new limits, and sets each row's timer again.
     func takeLimits(_ limits: Limits) {
         self.limits = limits
         for slot in slotsInUse {
@@ -102,7 +103,7 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
         StreamToken(loop: loop.index, slot: slot, epoch: table[slot].pointee.epoch)
     }
 
-    /// The slot of a stream or subscriber that is still the one that the token means.
+    /// The slot of the stream or subscriber that the token means, if the slot still belongs to that.
     func slot(_ token: StreamToken) -> UInt32? {
         let slot = token.slot
         guard let row = table.row(ifAllocated: slot), row.pointee.epoch == token.epoch else { return nil }
@@ -114,7 +115,8 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
         (1..<max(1, table.end)).lazy.filter { [table] in table[$0].pointee.entry != nil }
     }
 
-    /// Gives a row back that has neither a stream nor a connection any more. Its epoch is no longer that of any token that was handed out.
+    /// Frees a row that has neither a stream nor a connection any more. From now on, no token that was handed out has
+    /// the row's epoch.
     func release(_ slot: UInt32) {
         precondition(
             table[slot].pointee.stream.phase == .over && table[slot].pointee.connection.link == .none,
@@ -131,10 +133,10 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
         table.withGate(of: token, body)
     }
 
-    /// Any thread. The producer has said that the stream is over: whoever uses its handle from now on is told so.
+    /// Any thread. The producer has said that the stream is over: from now on, users of its handle are told so.
     func handleIsStale(_ token: StreamToken) { _ = withGate(token) { $0.isLive = false } }
 
-    /// Runs a call on another loop, or on this one at once.
+    /// Runs a call on another loop; on this loop, runs it immediately.
     func send(to index: Int, _ call: @escaping @Sendable (LoopStreams) -> Void) {
         if index == loop.index { return call(self) }
         let other = peers.loops[index]
@@ -148,7 +150,7 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
         let connection = Connection(self, slot)
         guard table[slot].pointee.connection.descriptor >= 0 else { return }
         if readiness.contains(.hangUp) { return connection.peerLeft() }
-        // Behind its end there is nothing to read, whatever becomes ready.
+        // After the peer's end there is nothing to read, whatever becomes ready.
         let isReading = readiness.contains(.readable) && !table[slot].pointee.connection.form.contains(.peerFinished)
         if isReading, !connection.dropInput() { return }
         if readiness.contains(.writable) { connection.flush() }
@@ -161,9 +163,9 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
         if wasWoken, row.pointee.stream.phase == .open, row.pointee.entry!.description.hasNext {
             row.pointee.stream.nextDue = 0
         }
-        // An emit on a stream that had none before has made its queue.
+        // The first emit on a stream makes its queue.
         let handoff = row.pointee.handoff ?? StreamQueue(self, slot).find()
-        // It was told before the stream moved to its thread.
+        // The loop was told of the wake before the stream moved to its thread.
         if wasWoken, row.pointee.stream.isThreaded { handoff?.wakeThread() }
         pump(slot)
     }
@@ -174,7 +176,7 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
     }
 
     func turnEnded() -> TurnEnd {
-        // What is opened and closed comes last, as the others have some of that done, too.
+        // Opens and closes come last, as the other steps cause some of them.
         guard scheduled.run(in: self), serveQueue(), chores.run(in: self), calls.makeDue(in: self) else { return .lost }
         let hasMore = !calls.isEmpty || scheduled.isDue || !runQueue.isEmpty || chores.isWaiting
         return hasMore ? .more : .idle
@@ -183,7 +185,7 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
     private func serveQueue() -> Bool {
         guard !runQueue.isEmpty else { return true }
         let end = loop.updateNow() + Self.servingTime
-        // Who comes back in meanwhile has its turn when others had theirs.
+        // A row that is queued again meanwhile waits for the next turn.
         for _ in 0..<runQueue.count {
             guard let token = runQueue.popFirst() else { break }
             guard let slot = slot(token) else { continue }
@@ -199,7 +201,7 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
         return true
     }
 
-    /// Sends on what there is, as far as no producer has to be asked for it.
+    /// Sends what is available without calling a producer.
     func pump(_ slot: UInt32) {
         switch table[slot].pointee.role {
         case .exclusive: ExclusiveStream(self, slot).pump()
@@ -209,9 +211,9 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
         }
     }
 
-    // MARK: What the front door says
+    // MARK: Calls of the front door
 
-    /// The front door lost the peer, or can't send the response.
+    /// The front door lost the peer, or cannot send the response.
     func leave(_ token: StreamToken) {
         if let slot = slot(moved.takeDoor(token)) { Connection(self, slot).leave() }
     }
@@ -238,12 +240,12 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
         if let slot = slot(moved.sink(token)) { body(Connection(self, slot)) }
     }
 
-    // MARK: What producers say
+    // MARK: Calls of producers
 
     /// `opened` was called for a stream that lived on the loop.
     func answered(_ token: StreamToken, _ outcome: OpenOutcome) {
         guard let slot = slot(token) else { return }
-        // Its thread, which it may have since, waits for it.
+        // The stream may have moved to a thread since, which then waits for the answer.
         if table[slot].pointee.stream.isThreaded { return table[slot].pointee.handoff!.answerOpen(outcome) }
         StreamOpening(self, slot).answered(outcome)
     }
@@ -256,7 +258,7 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
     }
 
     func schedule(_ token: StreamToken, due: MonotonicNanoseconds, _ call: ProducerCall) {
-        // It may have ended on the way to here, and still have its connection: then the call never runs.
+        // The stream may have ended before this arrived, and still have its connection: then the call never runs.
         guard let slot = slot(token), table[slot].pointee.stream.phase != .over else { return }
         if table[slot].pointee.stream.isThreaded {
             table[slot].pointee.handoff!.schedule(due: due, stream: token, call)
@@ -265,12 +267,12 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
         }
     }
 
-    /// The producer is not done with this stream.
+    /// The producer is not done with this stream yet.
     func isLive(_ token: StreamToken) -> Bool { slot(token).map { table[$0].pointee.stream.phase != .over } ?? false }
 
-    /// Any thread. Runs a scheduled call, unless the producer has said meanwhile that its stream is over: then it may have freed what the
-    /// call would touch.
-    /// - Returns: `false` if it was.
+    /// Any thread. Runs a scheduled call, unless the producer has said meanwhile that the stream is over: then it may
+    /// have freed what the call would touch.
+    /// - Returns: `false` if it was over.
     @discardableResult
     func run(_ call: ScheduledCall) -> Bool {
         var producer: (any EventProducer)?
@@ -287,7 +289,7 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
         }
     }
 
-    // MARK: What reloads and the end of the server ask for
+    // MARK: Calls of reloads and of the server's end
 
     /// The generation was replaced.
     func migrateAll(of generation: Generation) {
@@ -298,13 +300,14 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
         }
     }
 
-    /// The stream may have come to where it can be continued by another.
+    /// Checks whether the stream has reached a point at which another can continue it.
     func considerMigrating(_ token: StreamToken) {
         guard let slot = slot(token), Migration(self, slot).isPossible else { return }
         chores.add(.migrate, for: token)
     }
 
-    /// Ends a stream or a subscriber from outside: who reads it gets what was produced, a reconnection time, and a clean end.
+    /// Ends a stream or a subscriber from outside: the subscriber gets what was produced, a reconnection time, and a
+    /// clean end.
     func end(_ slot: UInt32, _ reason: CloseReason) {
         switch table[slot].pointee.role {
         case .exclusive: ExclusiveStream(self, slot).end(reason)
@@ -314,18 +317,18 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
         }
     }
 
-    /// Ends all streams, those to come included, or those of one generation: of that one after the other, as the streams of others
-    /// have events meanwhile.
+    /// Ends all streams, including future ones, or those of one generation. Those of one generation end one after the
+    /// other, because other streams have events meanwhile.
     func endAll(of generation: Generation?, _ reason: CloseReason) {
         if generation == nil { endOfAll = reason }
         for slot in slotsInUse where generation == nil || table[slot].pointee.entry?.generation === generation {
-            // The end of its hub reaches a subscriber behind all that came before.
+            // The end of its hub reaches a subscriber after everything that precedes it.
             if table[slot].pointee.connection.membership == .joined { continue }
             if generation == nil { end(slot, reason) } else { chores.add(.end(reason), for: token(slot)) }
         }
     }
 
-    /// Drops all connections without further waiting; their streams are closed already.
+    /// Drops all connections without further waiting; their streams are already closed.
     func dropAllConnections() {
         for slot in slotsInUse {
             switch table[slot].pointee.connection.link {

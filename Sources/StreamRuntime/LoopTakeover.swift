@@ -2,10 +2,11 @@ import ProducerInterface
 import StreamLoop
 import SystemCalls
 
-/// A loop goes on without the thread that is in a call which hangs, or that a producer has ended.
+/// Lets a loop continue without a thread that is in a hanging call, or that a producer has ended.
 ///
-/// Another thread takes the loop over, with all its streams but one: the stream whose call it is keeps the old thread, as one of its own. When
-/// the call returns, that thread goes on as if the producer had been a blocking one from the beginning.
+/// Another thread takes the loop over, with all its streams except the one whose call hangs: that stream keeps the old
+/// thread as its own. When the call returns, the thread continues as if the producer had been blocking from the
+/// beginning.
 struct LoopTakeover: Sendable {
     let streams: LoopStreams
 
@@ -13,7 +14,7 @@ struct LoopTakeover: Sendable {
     private var loop: Loop { streams.loop }
 
     /// Starts the loop's first thread.
-    /// - Returns: `false` if the system has none to give, as those below.
+    /// - Returns: `false` if no thread can be started; the same holds for the functions below.
     func startLoop() -> Bool {
         startThread { seat in
             streams.calls.seat = seat
@@ -27,7 +28,7 @@ struct LoopTakeover: Sendable {
             named: "sluice-loop-\(loop.index)", stackBytes: 8 << 20, died: { self.died(seat) }, { run(seat) })
     }
 
-    /// The watching thread. Has a new thread take the loop over, unless the call returns before.
+    /// For the watching thread. Makes a new thread take the loop over, unless the call returns first.
     func begin(from hanging: CallMark.Call) -> Bool {
         startThread { seat in
             if streams.calls.mark.end(hanging.number) { takeOver(seat, from: hanging) }
@@ -39,17 +40,17 @@ struct LoopTakeover: Sendable {
         streams.log.cannotTakeOver(call, streams.withGate(call.stream) { $0.entry } ?? nil)
     }
 
-    /// The calling thread is the loop's from now on.
-    /// - Parameter isDead: the call does not hang; it has ended its thread.
+    /// From now on, the calling thread is the loop's.
+    /// - Parameter isDead: the call does not hang, but has ended its thread.
     private func takeOver(_ seat: LoopSeat, from call: CallMark.Call, isDead: Bool = false) {
         calls.seat = seat
         adopt(call, isDead: isDead)
         loop.takeOver()
     }
 
-    /// The first thing that a thread does with a loop that it has taken over.
+    /// The first step of a thread that has taken over a loop.
     private func adopt(_ hanging: CallMark.Call, isDead: Bool) {
-        // Its row is there: nothing of the stream ends while its call runs.
+        // The row still exists: a stream does not end while a call of it runs.
         let move = ThreadMove(streams, hanging.stream.slot)
         let (row, entry, since) = (move.row, move.entry, calls.began)
         calls.beginAnew()
@@ -69,7 +70,7 @@ struct LoopTakeover: Sendable {
         }
         let (phase, reason) = (move.stream.phase, move.stream.reason)
         if let reason { handoff.cancel(reason) }
-        // What is due is its thread's from now on.
+        // From now on, its thread does what is due.
         move.stream.life.movesToThread()
         calls.left.leave(
             LeftStream(
@@ -94,10 +95,10 @@ struct LoopTakeover: Sendable {
         if let stream = seat.stream { return stream.died() }
         calls.running.forgetThread()
         let running = calls.mark.running
-        // What follows waits for others, and has a thread of its own for that.
+        // What follows waits for other threads, so it has a thread of its own.
         let isStarted = startThread { heir in
             if let call = running, call.number == seat.call, streams.calls.mark.end(call.number) {
-                // The loop was still its own.
+                // It still had the loop.
                 let other = startThread { next in takeOver(next, from: call, isDead: true) }
                 if !other { return takeOver(heir, from: call, isDead: true) }
             }
@@ -106,7 +107,7 @@ struct LoopTakeover: Sendable {
         if !isStarted, let running, running.number == seat.call { noteNoThread(for: running) }
     }
 
-    /// The stream of a call that has ended its thread goes on with this one.
+    /// This thread continues the stream whose call has ended its thread.
     private func goOn(_ heir: LoopSeat, _ call: UInt64) {
         let stream = calls.left.take(call)
         streams.counts.hangingCalls.remove(stream.token)

@@ -3,9 +3,11 @@ import StreamLoop
 import Synchronization
 import SystemCalls
 
-/// The thread that looks whether a call of a producer holds its loop, and has another thread take the loop over from it.
+/// The thread that checks whether a call of a producer holds its loop, and makes another thread take over the loop if
+/// so.
 ///
-/// It counts its own looks, and does not read a clock: while the process, or the whole machine, is stopped, it does not look either.
+/// It counts its own checks instead of reading a clock: while the process or the whole machine is stopped, it does not
+/// check either.
 final class LoopWatch: Sendable {
     private let loops: [LoopStreams]
     private let condition = Condition()
@@ -17,7 +19,7 @@ final class LoopWatch: Sendable {
         var seen: [(call: UInt64, looks: Int)]
     }
 
-    /// So often it looks while a call may last.
+    /// How often it checks within the time that a call may take.
     static let looksPerDeadline = 4
 
     init(_ loops: [LoopStreams], limits: Limits) {
@@ -45,7 +47,7 @@ final class LoopWatch: Sendable {
         }
     }
 
-    /// - Returns: `false` when there is nothing to watch any more.
+    /// - Returns: `false` when there is nothing left to watch.
     private func rest() -> Bool {
         condition.withLock {
             let began = monotonicNanoseconds()
@@ -59,7 +61,7 @@ final class LoopWatch: Sendable {
         }
     }
 
-    /// One look at each loop. For one thread at a time.
+    /// Checks each loop once. For one thread at a time.
     func look() {
         for (index, streams) in loops.enumerated() {
             let call = streams.calls.mark.running
@@ -69,7 +71,7 @@ final class LoopWatch: Sendable {
                 return state.seen[index].looks
             }
             streams.isHeld.store(looks > 0, ordering: .relaxed)
-            // Tried at each look, and told once.
+            // Tried at each check, reported once.
             if let call, looks >= Self.looksPerDeadline, !LoopTakeover(streams: streams).begin(from: call),
                 looks == Self.looksPerDeadline
             {

@@ -2,7 +2,8 @@ import EventStream
 import ProducerInterface
 import StreamLoop
 
-/// A stream that is continued by one of a newer generation, in the same response: the old stream's part. `Succession` says what is done next.
+/// A stream that a newer generation continues in the same response: the old stream's part. `Succession` decides what is
+/// done next.
 struct Migration: RowView {
     let streams: LoopStreams
     let slot: UInt32
@@ -11,7 +12,7 @@ struct Migration: RowView {
 
     private var isShared: Bool { row.pointee.role == .hubStream }
 
-    /// The stream is where it can be continued by another, and there is one.
+    /// The stream has reached a point at which another can continue it, and there is one.
     var isPossible: Bool {
         guard stream.phase == .open, row.pointee.succession == nil, !stream.isKept, row.pointee.entry?.successor != nil
         else { return false }
@@ -22,7 +23,7 @@ struct Migration: RowView {
         }
     }
 
-    /// The open of its successor is the next thing to be called on this loop.
+    /// The `open` of its successor is about to be called on this loop.
     var isAboutToBeContinued: Bool {
         guard let new = row.pointee.succession?.new.flatMap(streams.slot) else { return false }
         let stream = table[new].pointee.stream
@@ -31,7 +32,7 @@ struct Migration: RowView {
 
     // MARK: It comes to rest
 
-    /// - Returns: `false` if the loop is lost.
+    /// - Returns: `false` if this thread has lost the loop.
     func begin() -> Bool {
         let succession = Succession(of: token, by: entry.successor!)
         row.pointee.succession = succession
@@ -64,9 +65,10 @@ struct Migration: RowView {
         _ = rest(succession, saved: saved)
     }
 
-    /// - Returns: `false` if the loop is lost; on a thread the producer is asked there, and it is not.
+    /// - Returns: `false` if this thread has lost the loop, which cannot happen to a stream on a thread, as its
+    ///   producer is called there.
     private func rest(_ succession: Succession, saved: [UInt8]?) -> Bool {
-        // An emit may have made the queue only just now.
+        // An emit may have made the queue just now.
         row.pointee.handoff = table.withGate(slot) { gate in
             gate.isResting = true
             return gate.handoff
@@ -81,7 +83,7 @@ struct Migration: RowView {
             StreamQueue(self).count()
             guard Connection(self).transmit() else { return true }
         }
-        // What was sent may have been the end of the connection, and with it of this.
+        // Sending may have ended the connection, and this succession with it.
         guard row.pointee.succession === succession else { return true }
         var saved = saved
         switch succession.rested(facts, hasEnded: hasEnded) {
@@ -125,11 +127,12 @@ struct Migration: RowView {
         if streams.slot(token) != nil, new.row.pointee.succession === succession { new.reschedule() }
     }
 
-    // MARK: It is continued
+    // MARK: The successor takes over
 
-    /// What a callback's function was given while the stream rested, when its place was known already. Behind an id, or what was saved, it is
-    /// the successor's to make again: sent here, it would come twice. A stream that has neither has no place either: what it
-    /// accepted is left in the output, to be sent before anything of its successor.
+    /// Handles what was emitted by a callback while the stream rested, after its place was known. After an id, or after
+    /// what was saved, the successor produces such events again: if they were sent here, they would arrive twice. A
+    /// stream that has neither has no place: what it accepted is left in the output, to be sent before anything from
+    /// its successor.
     func takeHeld() {
         output.removeAll()
         guard let handoff = row.pointee.handoff else { return }
@@ -140,15 +143,15 @@ struct Migration: RowView {
         output.removeAll()
         guard left > 0 else { return }
         let count = entry.countSuperseded(left)
-        // One line for the first, and for each time that there are twice as many.
+        // Logs the first time, and each time the count has doubled.
         if count.leadingZeroBitCount != (count - left).leadingZeroBitCount {
             log.superseded(token, entry, count: count)
         }
     }
 
-    // MARK: It does not come to that
+    // MARK: The stream stays
 
-    /// The stream ends, or goes on by itself: whoever was to continue it is not needed.
+    /// The stream ends, or continues by itself: the successor is not needed.
     func cancel(_ reason: CloseReason) {
         guard let succession = row.pointee.succession, succession.old == token else { return }
         endRest()
@@ -177,7 +180,7 @@ struct Migration: RowView {
         if isRoomWanted, entry.description.hasNext { stream.nextDue = 0 }
     }
 
-    /// The generation that was asked does not want the stream: it stays where it is.
+    /// The new generation does not accept the stream: it stays where it is.
     /// - Parameter isFailure: it counts against that generation.
     func keep(insteadOf target: ProducerEntry, _ text: String, isFailure: Bool) {
         let (streams, token) = (streams, token)
@@ -185,9 +188,9 @@ struct Migration: RowView {
         stream.isKept = true
         if isFailure { target.generation.trial?.failed() }
         let count = entry.countKept()
-        // One line for the first, and for each time that there are twice as many.
+        // Logs the first time, and each time the count has doubled.
         if count & (count - 1) == 0 { log.kept(token, entry, text, count: count) }
-        // Meanwhile there may be another to ask.
+        // Meanwhile there may be another generation to ask.
         if target !== entry.successor { stream.isKept = false }
         streams.pump(slot)
         streams.considerMigrating(token)

@@ -1,18 +1,18 @@
 import ProducerInterface
 
-/// Whom others mean by the token that they were given, once another stream has taken that one's place.
+/// Which stream a token means that was handed out, after another stream has taken the first one's place.
 struct MovedTokens {
-    /// Whom a sink means, whose stream was continued by another; and the other way round.
+    /// Which stream a sink's token means after the sink's stream was continued by another; and the reverse.
     private var sinks: [StreamToken: StreamToken] = [:]
     private var firstOfSink: [StreamToken: StreamToken] = [:]
-    /// Whom a door means, once the open of its stream has failed and another is tried.
+    /// Which stream a door's token means after the open of its stream has failed and another is tried.
     private var doors: [StreamToken: StreamToken] = [:]
 
     var isEmpty: Bool { sinks.isEmpty && firstOfSink.isEmpty && doors.isEmpty }
 
     // MARK: Sinks
 
-    /// The sink goes by its first token; its stream has another now.
+    /// The sink keeps using its first token, but its stream has a new one.
     mutating func moveSink(from old: StreamToken, to new: StreamToken) {
         let first = firstOfSink.removeValue(forKey: old) ?? old
         firstOfSink[new] = first
@@ -33,7 +33,7 @@ struct MovedTokens {
 
     mutating func forgetDoor(_ first: StreamToken) { doors[first] = nil }
 
-    /// The stream that the door means, which gives it its connection, or leaves: it will not ask again.
+    /// The stream that the door means. The door then gives it its connection, or leaves: it does not ask again.
     mutating func takeDoor(_ token: StreamToken) -> StreamToken {
         doors.isEmpty ? token : doors.removeValue(forKey: token) ?? token
     }

@@ -1,7 +1,7 @@
 import ProducerInterface
 import StreamLoop
 
-/// A stream or a subscriber of a hub, on its way to the loop, which is the only one that looks into it from then on.
+/// A stream or a subscriber of a hub on its way to the loop. From then on, only the loop looks into it.
 struct Newcomer: @unchecked Sendable {
     // Unchecked: see above.
     private let entry: ProducerEntry
@@ -10,7 +10,7 @@ struct Newcomer: @unchecked Sendable {
     private let resumption: Resumption?
     private let hub: (hub: Hub, fault: String?)?
 
-    /// - Parameter hub: that it joins, or what is wrong with its request, as only hubs know.
+    /// - Parameter hub: the hub that it joins, and what is wrong with its request in a way that only hubs know.
     init(
         _ entry: ProducerEntry, _ opening: Opening, _ handoff: Handoff?, _ resumption: Resumption?,
         hub: (hub: Hub, fault: String?)?
@@ -23,11 +23,11 @@ struct Newcomer: @unchecked Sendable {
     }
 
     /// Any thread. Takes a row of the table.
-    /// - Returns: `nil` if that is full.
+    /// - Returns: `nil` if the table is full.
     func take(in streams: LoopStreams) -> StreamToken? {
         guard let slot = streams.table.allocate() else { return nil }
         let epoch = StreamOpening.openGate(slot, in: streams.table, entry, handoff, isShared: false)
-        // Written by the loop alone: whoever comes here posts to it next.
+        // Only the loop writes the row: the caller posts to the loop after this.
         streams.loop.post { [self] in arrive(in: streams, slot, epoch) }
         return StreamToken(loop: streams.loop.index, slot: slot, epoch: epoch)
     }

@@ -6,25 +6,25 @@ package import SystemCalls
 
 /// The open streams of one generation.
 package struct GenerationStreams: Sendable, Equatable {
-    /// Between their open and their close; a shared one counts once.
+    /// Streams between their `open` and their `close`; a shared one counts once.
     package var streams = 0
     package var subscribers = 0
-    /// The oldest first; a few.
+    /// A few of them, the oldest first.
     package var holders: [StreamHolder] = []
 }
 
-/// A stream that keeps its generation from being over.
+/// A stream that keeps its generation from ending.
 package struct StreamHolder: Sendable, Equatable {
     package let stream: StreamToken
     package let producer: String
     package let isShared: Bool
     /// `nil` for a shared stream, and for one whose subscriber has left.
     package let peer: String?
-    /// Since its open was called, or has answered.
+    /// Since its `open` was called or, if that has answered, since the answer.
     package let age: Nanoseconds
 }
 
-/// What streams are open at a moment, by the generation whose code they run.
+/// The streams that are open at one moment, by the generation whose code they run.
 struct OpenStreams: Sendable {
     private var shares: [ObjectIdentifier: GenerationStreams] = [:]
 
@@ -45,17 +45,17 @@ struct OpenStreams: Sendable {
 }
 
 extension Runtime {
-    /// Asks each loop for its streams, a few thousand at a time, so that no stream waits for it.
+    /// Asks each loop for its streams, a few thousand at a time, so that no stream is delayed.
     /// - Parameters:
-    ///   - holdersMax: so many of the oldest streams of each generation are named.
+    ///   - holdersMax: how many of the oldest streams of each generation are named.
     ///   - done: called once, on a loop's thread.
     func gatherOpenStreams(holdersMax: Int = 3, _ done: @escaping @Sendable (OpenStreams) -> Void) {
         let gathering = OpenStreamsGathering(loops: loops.count, holdersMax: holdersMax, done: done)
         for streams in loops { streams.loop.post { gathering.look(at: streams, from: 1) } }
     }
 
-    /// Any thread but the loops'.
-    /// - Returns: `nil` if a loop, which a producer holds up, has not answered by then.
+    /// Any thread except the loops'.
+    /// - Returns: `nil` if a loop has not answered in time, because a producer delays it.
     func openStreams(waiting seconds: Int) -> OpenStreams? {
         let answer = OpenStreamsAnswer()
         gatherOpenStreams { answer.take($0) }
@@ -63,7 +63,7 @@ extension Runtime {
     }
 }
 
-/// Where the answer comes in, if it does so in time.
+/// Receives the answer, if that arrives in time.
 private final class OpenStreamsAnswer: Sendable {
     private let streams = Mutex<OpenStreams?>(nil)
     private let isThere = Semaphore()
@@ -79,7 +79,7 @@ private final class OpenStreamsAnswer: Sendable {
     }
 }
 
-/// Adds up what the loops say.
+/// Adds up the answers of the loops.
 private final class OpenStreamsGathering: Sendable {
     private let holdersMax: Int
     private let done: @Sendable (OpenStreams) -> Void

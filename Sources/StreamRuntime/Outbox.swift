@@ -1,4 +1,5 @@
-/// What few connections have beside their record: bytes that were not taken yet, and a sink where there is no socket.
+/// What only few connections need besides their record: bytes that were not taken yet, and a sink if there is no
+/// socket.
 final class Outbox {
     let sink: (any FrameSink)?
     private var memory: UnsafeMutableRawPointer?
@@ -24,7 +25,7 @@ final class Outbox {
         (memory, start, end) = (larger, 0, waiting.count + more.count)
     }
 
-    /// So many bytes were sent.
+    /// Removes bytes that were sent.
     func drop(_ count: Int) {
         start += count
         if isEmpty { removeAll() }

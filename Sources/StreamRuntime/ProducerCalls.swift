@@ -4,10 +4,12 @@ import ProducerInterface
 import StreamLoop
 import SystemCalls
 
-/// The calls of producers that a loop makes: all of them here, at the end of its turn, each with a share of the time.
+/// The calls of producers that a loop makes. All of them are made here, at the end of the loop's turn, each kind with
+/// its share of the time.
 ///
-/// At that point nothing of the loop is half done, so that another thread can take it over from a call that hangs. Whoever has made the call
-/// then finds that the loop is lost: it may not touch anything of it, and each function on the way back answers `false`.
+/// At that point no work of the loop is half done, so another thread can take the loop over from a call that hangs. The
+/// thread that made the call then finds that it has lost the loop: it must not touch anything of it, and each function
+/// on the way back returns `false`.
 final class ProducerCalls {
     enum DueCall {
         case open(StreamToken, StreamRequest)
@@ -16,41 +18,42 @@ final class ProducerCalls {
 
     /// The call that the loop is in.
     let mark = CallMark()
-    /// When it began, or the newest one did.
+    /// When that began, or the newest one did.
     private(set) var began: MonotonicNanoseconds = 0
-    /// The thread that the loop is on.
+    /// The seat of the thread that has the loop.
     var seat = LoopSeat()
     /// What is left to threads that have lost the loop.
     let left = LeftStreams()
     /// Calls that other threads may have to wait for.
     let running = RunningCalls()
-    /// Calls of `open` and `close`, in the order in which they are to be made.
+    /// Calls of `open` and `close`, in the order in which they are made.
     private var due: Deque<DueCall> = []
     private var stallWatch = StallWatch()
 
-    /// How long a turn may be at these calls, before what is ready and what is due has its turn.
+    /// How much of a turn these calls may take before ready connections and due timers are handled.
     private static let time: Nanoseconds = 2_000_000
 
     var isEmpty: Bool { due.isEmpty }
 
     func add(_ call: DueCall) { due.append(call) }
 
-    /// Another thread has the loop.
+    /// Another thread has taken over the loop.
     func beginAnew() { stallWatch = StallWatch() }
 
     /// Makes one call of a producer.
-    /// - Parameter after: where the stream's life goes on behind a call that has lost the loop, on the thread that made it.
-    /// - Returns: `nil` if the loop is lost: by now the stream has come to its end, and its thread is to end.
+    /// - Parameter after: where the stream's life continues after a call that has lost the loop, on the thread that
+    ///   made it.
+    /// - Returns: `nil` if this thread has lost the loop: the stream has ended by then, and the thread must end.
     @inline(__always)
     func call<Result>(
         _ view: some RowView, _ function: CallMark.Function, _ body: (StreamToken, ProducerEntry) -> Result,
         after: (Result, LeftStream) -> StreamThread.Beginning
     ) -> Result? {
         let (streams, token, entry) = (view.streams, view.token, view.entry)
-        // Looked up anew, so that no producer is blamed for what was done before it in this turn.
+        // Read again, so that a producer is not blamed for earlier work in this turn.
         began = streams.loop.updateNow()
         let seat = seat
-        // From here on another thread may take the loop.
+        // From here on, another thread may take the loop.
         let number = mark.begin(token, function)
         seat.call = number
         let result = body(token, entry)
@@ -68,7 +71,7 @@ final class ProducerCalls {
         return result
     }
 
-    /// Logs a producer that held the loop for too long. One that makes a habit of it gets threads for its streams, for a while.
+    /// Logs a producer that held the loop for too long. If it does so habitually, its streams get threads for a while.
     private func noteStall(_ entry: ProducerEntry, _ function: String, in streams: LoopStreams) {
         let (now, limit) = (streams.loop.updateNow(), streams.limits.stallLimit)
         guard let stall = stallWatch.stall(from: began, to: now, limit: limit, on: streams.loop.system),
@@ -80,7 +83,7 @@ final class ProducerCalls {
     // MARK: open, close
 
     /// At the end of a turn.
-    /// - Returns: `false` if the loop is lost, as those below.
+    /// - Returns: `false` if this thread has lost the loop; the same holds for the functions below.
     func makeDue(in streams: LoopStreams) -> Bool {
         guard !due.isEmpty else { return true }
         let end = streams.loop.updateNow() + Self.time
@@ -117,13 +120,13 @@ final class ProducerCalls {
 
     private func callClose(_ ending: StreamEnding) -> Bool {
         guard ending.stream.phase == .closeDue else { return true }
-        // Its open may have been asked to hurry, elsewhere, and that call not have returned yet.
+        // Its `open` may have been asked to hurry on another thread, and that call may not have returned yet.
         let (streams, token) = (ending.streams, ending.token)
         let mayClose = running.isOver(token) { streams.loop.post { streams.calls.add(.close(token)) } }
         guard mayClose else { return true }
         let (state, reason) = (ending.stream.state, ending.stream.reason!)
         ending.stream.life.callsClose()
-        // Only now: a `closed` that comes before its `close` is called breaks the contract.
+        // Not before: a `closed` that comes before `close` is called breaks the contract.
         streams.table.withGate(ending.slot) { $0.isClosing = true }
         let isOver = call(ending, .close) { token, entry in
             entry.producer.close(token, state: state, reason: reason)
@@ -138,15 +141,15 @@ final class ProducerCalls {
     // MARK: next, save
 
     enum Pulled {
-        /// Nothing more before the time that is noted in the record.
+        /// There is nothing more before the time that is noted in the record.
         case all
         case more
         case end(StreamEnd)
-        /// The loop is another thread's.
+        /// This thread has lost the loop.
         case lost
     }
 
-    /// Has the producer fill the output.
+    /// Lets the producer fill the output.
     func pull(_ view: some RowView) -> Pulled {
         // Whatever it answers, a wake from now on is a new one.
         view.stream.nextDue = .max
@@ -166,7 +169,7 @@ final class ProducerCalls {
             return .more
         case .wait(let milliseconds):
             if milliseconds >= 0 {
-                // Zero means "again", but not at the cost of everyone else.
+                // Zero means "again", but not at the expense of all other streams.
                 let (nanoseconds, overflow) = max(1, milliseconds).multipliedReportingOverflow(by: 1_000_000)
                 view.stream.nextDue = overflow ? .max : began.addingSaturating(nanoseconds)
             }
@@ -177,13 +180,13 @@ final class ProducerCalls {
     }
 
     /// What the stream hands over to the next generation.
-    /// - Returns: `false` if the loop is lost.
+    /// - Returns: `false` if this thread has lost the loop.
     func save(_ view: some RowView, _ saved: inout [UInt8]?) -> Bool {
         let state = view.stream.state
         let outcome = call(view, .save) { token, entry in
             entry.producer.save(token, state: state)
         } after: { _, _ in
-            // It is asked once more, when the thread rests.
+            // It is called once more when the thread rests.
             .running(state: state)
         }
         guard let outcome else { return false }

@@ -3,7 +3,7 @@ import ProducerInterface
 import StreamLoop
 import Synchronization
 
-/// One reload: what it finds, what becomes of it, and when that takes effect.
+/// One reload: what it finds, what becomes of that, and when it takes effect.
 struct ReloadRound {
     private struct Candidate {
         let path: String
@@ -12,11 +12,11 @@ struct ReloadRound {
     }
 
     private let reloader: Reloader
-    /// All files that there are.
+    /// All files in the directory.
     private let paths: [String]
     private let isForced: Bool
     private var candidates: [Candidate] = []
-    /// Loaded, and not admitted yet.
+    /// Loaded but not admitted yet.
     private var waiting: [LoadedImage] = []
     private(set) var report = Reloader.Report()
 
@@ -28,7 +28,7 @@ struct ReloadRound {
         paths = try reloader.source.scan()
     }
 
-    /// - Parameter meanwhile: is called now and then.
+    /// - Parameter meanwhile: called now and then.
     mutating func run(meanwhile: () -> Void) throws {
         if isForced { reloader.state.withLock { $0.refused = [:] } }
         examine()
@@ -44,11 +44,11 @@ struct ReloadRound {
         admit(isLast: true)
     }
 
-    /// Finds the candidates among the files, and settles what needs none of their code.
+    /// Finds the candidates among the files, and handles everything that needs none of their code.
     private mutating func examine() {
         var serving = reloader.state.withLock(\.serving)
         var changed: [(path: String, content: String)] = []
-        // What may have got another name.
+        // Files that may have been renamed.
         var left = serving
         for path in paths {
             do {
@@ -87,7 +87,7 @@ struct ReloadRound {
                 candidates.append(candidate)
             }
         }
-        // New versions of what serves come first: a newcomer never takes a name or a route from them.
+        // New versions of serving plugins come first: a newcomer never takes a name or a route from them.
         candidates.sort {
             (serving[$0.path] == nil) != (serving[$1.path] == nil) ? serving[$0.path] != nil : $0.path < $1.path
         }
@@ -108,7 +108,7 @@ struct ReloadRound {
             + " (not retried until the file, a library that it needs, or the configuration changes; touch the file to retry)"
     }
 
-    /// Notes what became of candidates.
+    /// Notes the outcomes of candidates.
     private mutating func take(_ outcomes: [ImageSource.Outcome]) {
         let results = Dictionary(outcomes.map { ($0.path, $0.result) }) { first, _ in first }
         for candidate in candidates {
@@ -132,18 +132,19 @@ struct ReloadRound {
         reloader.state.withLock { $0.refused[candidate.path] = refused }
     }
 
-    /// Has images serve from now on that get along with each other and with what serves.
-    /// - Parameter isLast: others are refused, and what is gone is retired; otherwise they wait for what others may give up.
+    /// Lets those images serve that conflict neither with each other nor with the serving ones.
+    /// - Parameter isLast: conflicting images are refused, and plugins whose files are gone are retired; otherwise they
+    ///   wait for what others may give up.
     private mutating func admit(isLast: Bool) {
         let before = reloader.state.withLock(\.serving)
         let present = Set(paths)
-        // In the order of the candidates, whenever each was ready.
+        // In the order of the candidates, no matter when each was ready.
         let loaded = Dictionary(uniqueKeysWithValues: waiting.map { ($0.path, $0) })
         var images = candidates.compactMap { loaded[$0.path] }
         waiting = []
         var serving = isLast ? before.filter { present.contains($0.key) } : before
         for image in images { serving[image.path] = nil }
-        // All of them together. Who is refused keeps what it had, which may be in the way of another.
+        // All of them together. A refused one keeps what it had, which may conflict with another.
         while let (index, conflict) = firstConflict(of: images, beside: serving) {
             let image = images.remove(at: index)
             serving[image.path] = before[image.path]
@@ -176,7 +177,7 @@ struct ReloadRound {
         }
     }
 
-    /// The first candidate that does not get along with what serves, or with one before it.
+    /// The first candidate that conflicts with what serves, or with a candidate before it.
     private func firstConflict(of images: [LoadedImage], beside serving: [String: ServingGeneration]) -> (Int, String)?
     {
         let others = serving.values.map(\.image)

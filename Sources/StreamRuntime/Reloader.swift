@@ -6,8 +6,9 @@ package import SystemCalls
 
 /// Keeps what is served in step with a directory: loads what is new or changed, retires what is gone or replaced.
 ///
-/// The new stands beside the old until one table of routes is swapped; whatever fails leaves the old serving. One reload at a time;
-/// the caller sees to that by having one thread that calls `reload`, `endRetired` and `retireAll`. No code of a plugin runs on it.
+/// The new generation exists beside the old one until one table of routes is replaced; if anything fails, the old one
+/// keeps serving. There is one reload at a time: the caller must use one thread for `reload`, `endRetired` and
+/// `retireAll`. No code of a plugin runs on it.
 package final class Reloader: Sendable {
     let runtime: Runtime
     let source: any ImageSource
@@ -18,7 +19,7 @@ package final class Reloader: Sendable {
     let state = Mutex(ServedGenerations())
     let live: LiveGenerations
 
-    /// The server stops, and so does the reload.
+    /// The server is stopping, so the reload is abandoned.
     package struct Abandoned: Error, CustomStringConvertible {
         package let description = "abandoned: the server is stopping"
     }
@@ -29,7 +30,7 @@ package final class Reloader: Sendable {
         package var replaced: [String] = []
         package var removed: [String] = []
         package var unchanged = 0
-        /// New paths of files whose content serves already; their streams go on.
+        /// New paths of files whose content is already serving; their streams continue.
         package var renamed: [String] = []
         /// One line each, with file, rule and remedy.
         package var refusals: [String] = []
@@ -38,9 +39,9 @@ package final class Reloader: Sendable {
     }
 
     /// - Parameters:
-    ///   - trial: when a generation that replaced another is taken back.
-    ///   - attention: is called from any thread when `endRetired` should be called soon, whatever it has said before.
-    ///   - shuttingDown: runs a plugin's `shutdown` on a thread of its own; `false` if there is none to be had now.
+    ///   - trial: when a generation that replaced another is rolled back.
+    ///   - attention: called from any thread when `endRetired` should be called soon, whatever it returned before.
+    ///   - shuttingDown: runs a plugin's `shutdown` on a thread of its own; `false` if none can be started now.
     package init(
         runtime: Runtime, source: any ImageSource, logger: Logger, trial: Trial.Rules = .none,
         clock: @escaping @Sendable () -> MonotonicNanoseconds = monotonicNanoseconds,
@@ -58,7 +59,7 @@ package final class Reloader: Sendable {
         self.attention = attention
     }
 
-    /// Generations that come from now on are taken back by these.
+    /// Generations that are loaded from now on are rolled back by these rules.
     package func replaceTrialRules(_ rules: Trial.Rules) { self.rules.withLock { $0 = rules } }
 
     /// The entries that are served, in the order of their files.
@@ -73,12 +74,12 @@ package final class Reloader: Sendable {
 
     /// Brings what is served in step with the directory. Blocks while images load.
     ///
-    /// Candidates that answer together are decided together, so that two may swap their routes. One that hangs holds up only those that
-    /// want what another file still has.
+    /// Candidates that are ready together are decided together, so two of them can swap their routes. One that hangs
+    /// delays only those that need what another file still has.
     /// - Parameters:
-    ///   - isForced: what was refused or taken back before is tried again, and what comes now is not on trial.
-    ///   - meanwhile: is called now and then, and may call `endRetired`.
-    /// - Throws: what is wrong with the directory, or that the server stops; then nothing (more) changes.
+    ///   - isForced: what was refused or rolled back before is tried again, and new generations are not on trial.
+    ///   - meanwhile: called now and then, and may call `endRetired`.
+    /// - Throws: what is wrong with the directory, or that the server is stopping; then nothing (more) changes.
     package func reload(isForced: Bool = false, meanwhile: () -> Void = {}) throws -> Report {
         var round = try ReloadRound(self, isForced: isForced)
         try round.run(meanwhile: meanwhile)
@@ -99,7 +100,7 @@ package final class Reloader: Sendable {
         }
     }
 
-    /// The image serves from the next `switchOver` on.
+    /// Makes a generation of the image, which serves from the next `switchOver` on.
     func admit(_ image: LoadedImage, replacing previous: ServingGeneration?, isForced: Bool) -> ServingGeneration {
         let number = state.withLock { state in
             state.numbers[image.plugin, default: 0] += 1
@@ -121,7 +122,7 @@ package final class Reloader: Sendable {
         return serving
     }
 
-    /// Its routes lead to it by now: whoever reads the line can ask for them.
+    /// Logged once its routes work: a reader of the line can request them.
     func logLoaded(_ serving: ServingGeneration) {
         logger.info(
             "plugin loaded",
@@ -132,13 +133,13 @@ package final class Reloader: Sendable {
             ])
     }
 
-    /// Newcomers go to these from now on, and so do the streams of older generations that can.
+    /// Lets newcomers go to these from now on, and also the streams of older generations that can.
     func switchOver(to serving: [String: ServingGeneration]) {
         let old = state.withLock { state in
             defer { state.serving = serving }
             return state.serving.values.map(\.entries) + state.retired.map(\.entries)
         }
-        // Before the routes, so that nobody comes between the two.
+        // Before the routes are replaced, so that no request comes between the two.
         link(old, to: serving)
         let kept = Set(serving.values.map { ObjectIdentifier($0.generation) })
         let left = old.filter { $0.first.map { !kept.contains(ObjectIdentifier($0.generation)) } ?? false }
@@ -150,10 +151,10 @@ package final class Reloader: Sendable {
         }
     }
 
-    /// Says for each entry where its streams can go on: with what serves under its plugin's name.
+    /// Sets for each entry where its streams can continue: in what serves under its plugin's name.
     private func link(_ old: [[ProducerEntry]], to serving: [String: ServingGeneration]) {
         let current = Dictionary(serving.values.map { ($0.image.plugin, $0.entries) }) { first, _ in first }
-        // One that serves again, after it was replaced, is followed by nobody.
+        // An entry that serves again after it was replaced has no successor.
         for entry in serving.values.flatMap(\.entries) { entry.setSuccessor(nil) }
         for entry in old.joined() {
             let candidates = current[entry.generation.plugin] ?? []
@@ -164,20 +165,20 @@ package final class Reloader: Sendable {
 
     // MARK: The end
 
-    /// Ends the streams of generations that have had their time to drain, and the trials whose time is over; names the plugins whose
-    /// `shutdown` does not return.
-    /// - Parameter drain: that time.
-    /// - Returns: when to call again; `nil` when there is no retired generation with streams left, none on
-    ///   trial, and no `shutdown` that runs.
+    /// Ends the streams of generations whose drain deadline has passed, and the trials whose time is over; logs the
+    /// plugins whose `shutdown` does not return.
+    /// - Parameter drain: how long a generation may drain.
+    /// - Returns: when to call again; `nil` if there is no retired generation with streams left, none on trial, and no
+    ///   running `shutdown`.
     package func endRetired(after drain: Nanoseconds) -> MonotonicNanoseconds? {
         Retirement(reloader: self).end(after: drain)
     }
 
-    /// The generations whose `shutdown` has not returned, those that serve included; any thread.
+    /// The generations whose `shutdown` has not returned, including those that serve. Any thread.
     package var unfinished: [String] { live.names }
 
-    /// Retires everything, for the end of the server, and waits for each plugin's `shutdown`.
-    /// - Returns: the plugins that did not come to their end.
+    /// Retires everything when the server ends, and waits for each plugin's `shutdown`.
+    /// - Returns: the names of the generations whose `shutdown` has not returned.
     package func retireAll(deadline: MonotonicNanoseconds) -> [String] {
         GenerationTrials(reloader: self).endAll()
         let serving = state.withLock { state in

@@ -1,18 +1,19 @@
 import ProducerInterface
 
-/// What it takes to continue a stream in another generation of its producer: what was asked for, and the last id that it gave.
+/// What is needed to continue a stream in another generation of its producer: the request, and the last id that the
+/// stream gave.
 ///
-/// Only streams that can be continued have one: it holds some hundred bytes, and the body if there is one, for as long as the stream
-/// lives. All together are limited.
+/// Only streams that can be continued have one: it takes some hundred bytes, plus the body if there is one, for as long
+/// as the stream lives. The total is limited.
 final class Resumption {
     private let request: KeptRequest
     private let counts: StreamCounts
     private var lastID: [UInt8] = []
     /// `lastID` is the producer's.
     private(set) var hasGivenID = false
-    /// Nothing was produced since the request: where to begin is all that there is to know.
+    /// Nothing was produced since the request, so the request says exactly where to begin.
     private(set) var isAtBeginning = true
-    /// What `save` handed to the stream that serves now, until its first event: it may have to be opened once more.
+    /// What `save` handed to the current stream; kept until its first event, as it may have to be reopened.
     var saved: [UInt8]?
 
     /// - Returns: `nil` if there is no room for the request.
@@ -25,8 +26,8 @@ final class Resumption {
 
     deinit { counts.freeKeptBytes(request.byteCount) }
 
-    /// Frames were produced.
-    /// - Parameter id: the newest among them, if they have any.
+    /// Notes that frames were produced.
+    /// - Parameter id: the newest id among them, if they have any.
     func note(_ id: UnsafeRawBufferPointer?) {
         isAtBeginning = false
         saved = nil
@@ -36,8 +37,8 @@ final class Resumption {
         hasGivenID = true
     }
 
-    /// The request as the subscriber would make it if it came back now. Where the producer has given no id yet, it is the one that
-    /// the subscriber came with: all that the producer was told is what it is told again.
+    /// The request as the subscriber would make it if it reconnected now. If the producer has given no id yet, it
+    /// contains the subscriber's own id: the producer is given the same again.
     var current: StreamRequest {
         var request = request.unpacked
         // An empty id resets the subscriber's.
@@ -46,7 +47,7 @@ final class Resumption {
     }
 }
 
-/// A request in one piece of memory: its texts one behind the other, each after its length.
+/// A request in one piece of memory: its texts one after the other, each preceded by its length.
 struct KeptRequest {
     private let bytes: [UInt8]
     private let parameters: any ResolvedParameters
@@ -63,7 +64,7 @@ struct KeptRequest {
         writer.write(request.body)
         writer.write(request.query)
         writer.write(request.headers)
-        // A copy that fits: what grew has room to spare.
+        // A copy of the exact size: an array that grew has spare capacity.
         bytes = Array(unsafeUninitializedCapacity: writer.bytes.count) { memory, count in
             count = memory.initialize(fromContentsOf: writer.bytes)
         }

@@ -5,11 +5,11 @@ import StreamLoop
 import Synchronization
 import SystemCalls
 
-/// The end of generations: their streams go on elsewhere, or have some time, and then end.
+/// The end of generations: their streams continue elsewhere, or get some time and then end.
 struct Retirement {
     let reloader: Reloader
 
-    /// Gives a generation no new streams, and its last ones some time.
+    /// Gives a generation no new streams, and its remaining ones some time.
     func begin(_ serving: ServingGeneration, _ reason: CloseReason) {
         let generation = serving.generation
         reloader.logger.info(
@@ -22,7 +22,7 @@ struct Retirement {
         reloader.state.withLock { state in
             state.forgetShutDown()
             if reason == .removed {
-                // Streams that stayed with older generations have nothing left to go on in.
+                // Streams that stayed with older generations can no longer continue anywhere.
                 for index in state.retired.indices where state.retired[index].generation.plugin == generation.plugin {
                     state.retired[index].reason = .removed
                     state.retired[index].since = now
@@ -34,11 +34,11 @@ struct Retirement {
         generation.retire()
     }
 
-    /// Ends the streams of generations that have had their time to drain, and the trials whose time is over; names the plugins whose
-    /// `shutdown` does not return.
-    /// - Parameter drain: that time.
-    /// - Returns: when to call again; `nil` when there is no retired generation with streams left, none on
-    ///   trial, and no `shutdown` that runs.
+    /// Ends the streams of generations whose drain deadline has passed, and the trials whose time is over; logs the
+    /// plugins whose `shutdown` does not return.
+    /// - Parameter drain: how long a generation may drain.
+    /// - Returns: when to call again; `nil` if there is no retired generation with streams left, none on trial, and no
+    ///   running `shutdown`.
     func end(after drain: Nanoseconds) -> MonotonicNanoseconds? {
         let trialEnd = GenerationTrials(reloader: reloader).settle()
         let lateEnd = reportLate()
@@ -55,7 +55,7 @@ struct Retirement {
         return (ends + [trialEnd, lateEnd].compactMap(\.self)).min()
     }
 
-    /// - Returns: when to look again.
+    /// - Returns: when to check again.
     private func reportLate() -> MonotonicNanoseconds? {
         reloader.live.startWaiting()
         let limit = reloader.runtime.limits.stuckReport

@@ -36,7 +36,7 @@ struct RingHistory: EventHistory {
         for frame in 0..<chunk.frames.count {
             held.append(Held(chunk: chunk, frame: Int32(frame)))
             bytesHeld += chunk.bytes(of: frame).count
-            // The newest stays, however large it is.
+            // The newest frame stays, however large it is.
             while held.count > maxEvents || (bytesHeld > maxBytes && held.count > 1) {
                 let oldest = held.removeFirst()
                 bytesHeld -= oldest.chunk.bytes(of: Int(oldest.frame)).count
@@ -68,7 +68,7 @@ struct RingHistory: EventHistory {
         return one.chunk.numbers[Int(one.frame)]
     }
 
-    /// The number of the newest event that is not held any more.
+    /// The number of the newest event that is no longer held.
     private var newestGone: UInt64 {
         let oldest = held[0]
         let number = oldest.chunk.numbers[Int(oldest.frame)]
@@ -100,7 +100,7 @@ struct RingHistory: EventHistory {
         while before > first {
             before -= 1
             guard let id = id(at: before) else { continue }
-            // An empty one resets the client's, and it would come back without.
+            // An empty id resets the client's, which would then reconnect without one.
             return id.isEmpty ? numbering.id(number(at: before)) : Array(id)
         }
         return numbering.id(place < end ? newestGone : numbering.number)
@@ -121,7 +121,7 @@ struct RingHistory: EventHistory {
         guard count > 0 else {
             return number == latest ? .at(end) : .gap(from: end, lost: HubNumbering.events(after: number, to: latest))
         }
-        // Numbers grow with the places: a binary search for the first frame behind the number.
+        // Numbers grow with the places: a binary search for the first frame after the number.
         var (low, high) = (first, end)
         while low < high {
             let middle = low + (high - low) / 2

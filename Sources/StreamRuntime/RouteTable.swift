@@ -1,18 +1,18 @@
 import ProducerInterface
 
-/// Which producer answers on which path; immutable, swapped as a whole by a reload.
+/// Which producer answers on which path. It is immutable; a reload replaces the whole table.
 package struct RouteTable: Sendable {
     private let serving: RouteIndex
-    /// Routes that are gone, but some of whose streams have not ended yet. What serves comes before them.
+    /// Routes that are gone, while some of their streams have not ended yet. Routes that serve take precedence.
     private let leaving: RouteIndex
-    /// Those of `leaving` count whatever becomes of their streams.
+    /// The routes in `leaving` count regardless of their streams.
     private let isEnded: Bool
     /// All entries that serve, in the order given.
     package let entries: [ProducerEntry]
 
     /// - Parameters:
-    ///   - entries: no two of them with routes of the same shape; the loader refuses those before.
-    ///   - leaving: entries that serve no longer; each counts for as long as its generation drains.
+    ///   - entries: no two of them have routes of the same shape, as the loader has refused those.
+    ///   - leaving: entries that no longer serve; each counts while its generation drains.
     package init(_ entries: [ProducerEntry] = [], leaving: [ProducerEntry] = []) {
         self.entries = entries
         serving = RouteIndex(entries)
@@ -27,11 +27,11 @@ package struct RouteTable: Sendable {
         isEnded = true
     }
 
-    /// Of the same routes, none of which is served any longer.
+    /// A table of the same routes, none of which is served any longer.
     var ended: RouteTable { isEnded ? self : RouteTable(leaving: serving) }
 
-    /// - Parameter path: as sent, without query. Segments are compared and captured after percent-decoding, so that an encoded
-    ///   slash is part of a value and never a separator. An empty segment matches no placeholder.
+    /// - Parameter path: as sent, without query. Segments are compared and captured after percent-decoding, so an
+    ///   encoded slash is part of a value and never a separator. An empty segment matches no placeholder.
     package func match(_ path: String) -> RouteMatch? {
         if let (entry, values) = serving.match(path, where: { _ in true }) {
             return RouteMatch(entry: entry, values: values)
@@ -57,7 +57,7 @@ private struct RouteIndex: Sendable {
         let segments: [Segment]
         let entry: ProducerEntry
 
-        /// Orders patterns of one length: where two could match the same path, the one with the earlier literal comes first.
+        /// Orders patterns of one length: if two can match the same path, the one with the earlier literal comes first.
         var specificity: [Int] { segments.map { if case .literal = $0 { 0 } else { 1 } } }
     }
 
@@ -79,7 +79,7 @@ private struct RouteIndex: Sendable {
         }
     }
 
-    /// - Parameter counts: whether an entry is looked at.
+    /// - Parameter counts: whether an entry is considered.
     func match(
         _ path: String, where counts: (ProducerEntry) -> Bool
     ) -> (entry: ProducerEntry, values: [StreamRequest.Field])? {
@@ -110,8 +110,8 @@ private struct RouteIndex: Sendable {
         return nil
     }
 
-    /// RFC 3986, section 2.1.
-    /// - Returns: `nil` for a broken escape, or if what comes out is no UTF-8.
+    /// Decodes percent-encoded text (RFC 3986, section 2.1).
+    /// - Returns: `nil` for a broken escape, or if the result is not UTF-8.
     private func percentDecoded(_ text: Substring) -> String? {
         guard text.utf8.contains(UInt8(ascii: "%")) else { return String(text) }
         var bytes: [UInt8] = []

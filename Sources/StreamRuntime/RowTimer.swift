@@ -2,7 +2,7 @@ import ProducerInterface
 import StreamLoop
 import SystemCalls
 
-/// The one timer of a row: the next moment at which something is to be done for its stream or its connection, and what that is.
+/// The one timer of a row: when something must be done next for its stream or its connection, and what.
 struct RowTimer: RowView {
     let streams: LoopStreams
     let slot: UInt32
@@ -38,7 +38,7 @@ struct RowTimer: RowView {
         return min(deadline, reportDue ?? .max)
     }
 
-    /// When a stream that is open, or a subscriber that has joined one, has reached the age at which it ends.
+    /// When an open stream, or a subscriber that has joined one, reaches its maximum age.
     private var endOfAge: MonotonicNanoseconds? {
         limits.maxAge > 0 && row.pointee.isOpen ? row.pointee.since + limits.maxAge : nil
     }
@@ -72,14 +72,14 @@ struct RowTimer: RowView {
         if let end = endOfAge, now >= end { return streams.end(slot, .expired) }
         reportIfStuck()
         if row.pointee.role == .exclusive, connection.link == .connected, !row.pointee.hasPending {
-            // One that is to be served may have something to say; whether it had is looked at behind that.
+            // A row that is about to be served may send an event, so it is checked again after that.
             if stream.isPullDue(at: now) { queue() }
             if now >= Connection(self).keepAliveDue, !row.pointee.isQueued { return Connection(self).keepAlive() }
         }
         set()
     }
 
-    /// Tells once of a stream whose producer does not come to its end, or does not answer its open.
+    /// Reports once that a stream's producer does not end it, or does not answer its `open`.
     func reportIfStuck() {
         guard let due = reportDue, loop.now >= due else { return }
         let since = loop.now - due + limits.stuckReport

@@ -2,10 +2,10 @@ import EventStream
 import ProducerInterface
 import StreamLoop
 
-/// A row of a loop's table, seen as one of the things that it can be: as a connection, as the stream of a hub, and so on. Each of them
-/// does what it is about, on the loop's thread; all that they know is in the row.
+/// A row of a loop's table seen as one of the things that it can be: a connection, the stream of a hub, and so on. Each
+/// view has the operations of one subject, on the loop's thread; all of its state is in the row.
 ///
-/// A view is two words that are never stored. It costs nothing to make one, or to look at the same row as something else.
+/// A view is two words that are never stored. Making one, or looking at the same row as something else, costs nothing.
 protocol RowView {
     var streams: LoopStreams { get }
     var slot: UInt32 { get }
@@ -40,7 +40,7 @@ extension RowView {
         nonmutating _modify { yield &streams.outputPlace.pointee }
     }
 
-    /// Of a row that is in use.
+    /// For a row that is in use.
     @inline(__always)
     var entry: ProducerEntry { row.pointee.entry! }
     @inline(__always)
@@ -52,10 +52,11 @@ extension RowView {
     var log: StreamLog { streams.log }
     var counts: StreamCounts { streams.counts }
 
-    /// Sets the row's one timer to the next moment at which something is to be done for it.
+    /// Sets the row's one timer to the next moment at which something must be done for it.
     func reschedule() { RowTimer(self).set() }
 
-    /// Asks the stream's producer, or goes on with its subscriber, at the end of this turn or of the next.
+    /// Queues the row: at the end of this turn or of the next, the stream's producer is called, or its subscriber is
+    /// served.
     func queue() {
         guard !row.pointee.isQueued else { return }
         row.pointee.isQueued = true

@@ -3,18 +3,19 @@ import Locks
 import ProducerInterface
 import SystemCalls
 
-/// The calls that another thread may have to wait for: of `interrupt`, and of scheduled functions. One for each loop: of the calls that
-/// the loop makes, and of those that the threads of its streams make.
+/// The calls that another thread may have to wait for: of `interrupt`, and of scheduled functions. Each loop has one
+/// instance, for the calls that the loop makes and those that the threads of its streams make.
 ///
-/// Behind `host->closed`, and behind a `host->opened` that refuses, a producer frees what these functions touch; and `close` follows
-/// no `interrupt` that still runs. So whoever says that it is over first says so in the stream's gate, and then waits here; and a call
-/// first counts as running, and then looks at the gate. One of the two sees the other.
+/// After `host->closed`, and after a `host->opened` that refuses, a producer frees what these functions touch; and
+/// `close` must not be called while an `interrupt` is running. So the thread that ends a stream first notes this in the
+/// stream's gate, and then waits here; a call first counts as running, and then looks at the gate. One of the two sees
+/// the other.
 final class RunningCalls: @unchecked Sendable {
-    // Unchecked: what changes is only touched within `condition.withLock`.
+    // Unchecked: all mutable state is only touched within `condition.withLock`.
     private let condition = Condition()
     private var calls: [(stream: StreamToken, function: String, thread: pthread_t)] = []
     private var waiting = 0
-    /// What follows the end of a stream's calls.
+    /// What runs after a stream's calls have ended.
     private var followers: [(stream: StreamToken, run: @Sendable () -> Void)] = []
 
     /// Runs a call of the stream's producer.
@@ -29,7 +30,7 @@ final class RunningCalls: @unchecked Sendable {
         let isAllowed = isAllowed()
         if isAllowed { call() }
         let following = condition.withLock {
-            // The newest of this thread: it comes to its end first.
+            // The newest of this thread, as that ends first.
             if let index = calls.lastIndex(where: { $0.stream == stream && $0.thread == thread }) {
                 calls.remove(at: index)
             }
@@ -51,13 +52,13 @@ final class RunningCalls: @unchecked Sendable {
         return taken
     }
 
-    /// Which function of the stream's runs, if any.
+    /// Which function of the stream is running, if any.
     func function(of stream: StreamToken) -> String? {
         condition.withLock { calls.first { $0.stream == stream }?.function }
     }
 
-    /// Whether no call of the stream runs.
-    /// - Parameter follow: if one does, is called when it is over.
+    /// Whether no call of the stream is running.
+    /// - Parameter follow: if a call is running, this is called when it is over.
     func isOver(_ stream: StreamToken, otherwise follow: @escaping @Sendable () -> Void) -> Bool {
         condition.withLock {
             guard calls.contains(where: { $0.stream == stream }) else { return true }
@@ -66,7 +67,7 @@ final class RunningCalls: @unchecked Sendable {
         }
     }
 
-    /// The calling thread ends in the middle of its calls.
+    /// The calling thread ends during its calls.
     func forgetThread() {
         let thread = pthread_self()
         let following = condition.withLock {
@@ -77,9 +78,9 @@ final class RunningCalls: @unchecked Sendable {
         for follow in following { follow() }
     }
 
-    /// Waits until no call of the stream runs, but for one that this is called from.
+    /// Waits until no call of the stream is running, except one from which this is called.
     /// - Parameters:
-    ///   - late: is called once, behind the deadline, if there still is one; then the wait goes on.
+    ///   - late: called once, after the deadline, if a call is still running; then the wait continues.
     func wait(for stream: StreamToken, deadline: MonotonicNanoseconds = .max, late: () -> Void = {}) {
         if !wait(for: stream, until: deadline) {
             late()

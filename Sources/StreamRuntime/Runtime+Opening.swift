@@ -2,7 +2,7 @@ package import ProducerInterface
 import StreamLoop
 import Synchronization
 
-/// From a request to a stream that has its connection.
+/// Takes a request to a stream that has its connection.
 extension Runtime: StreamOpener {
     package func route(for path: String) -> RouteMatch? { currentRoutes.match(path) }
 
@@ -41,7 +41,7 @@ extension Runtime: StreamOpener {
         withStreams(stream) { streams in streams.loop.post { streams.sinkClosed(stream) } }
     }
 
-    /// A token that no loop of this runtime made is ignored: it may be anything that a plugin kept.
+    /// Ignores a token that no loop of this runtime has made: a plugin may pass anything that it has kept.
     func withStreams(_ token: StreamToken, _ body: (LoopStreams) -> Void) {
         if token.loop < loops.count { body(loops[token.loop]) }
     }

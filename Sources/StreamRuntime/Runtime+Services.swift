@@ -4,7 +4,7 @@ package import ProducerInterface
 import StreamLoop
 import SystemCalls
 
-/// What producers ask of their streams, from any thread.
+/// What producers request for their streams, from any thread.
 extension Runtime: StreamServices {
     /// Runs the body with the stream's gate.
     /// - Returns: `nil` if the stream is over, or never was.
@@ -28,7 +28,7 @@ extension Runtime: StreamServices {
                 handoff.wakeThread()
                 return true
             }
-            // It came back to its loop just now.
+            // The stream has just returned to its loop.
         }
     }
 
@@ -86,7 +86,8 @@ extension Runtime: StreamServices {
     }
 
     package func opened(_ stream: StreamToken, _ outcome: OpenOutcome) -> Bool {
-        // With a case for "not", as an optional's type is looked up at its first use: with more stack than this thread may have.
+        // Has a case `not`, because the type of an optional is looked up at its first use, which needs more stack than
+        // this thread may have.
         enum Answered {
             case not
             case loop
@@ -95,7 +96,7 @@ extension Runtime: StreamServices {
         let answered = withGate(stream) { gate -> Answered in
             guard gate.isOpening else { return .not }
             gate.isOpening = false
-            // The handle is stale from here on, and not only once the loop has heard of it.
+            // From here on the handle is stale, even before the loop knows.
             if !outcome.isOpened { gate.isLive = false }
             if gate.isThreaded, let handoff = gate.handoff { return .thread(handoff) }
             return .loop
@@ -109,7 +110,7 @@ extension Runtime: StreamServices {
             handoff.answerOpen(outcome)
         case .loop:
             let streams = loops[stream.loop]
-            // Behind the return of `open`, which may still be running.
+            // After the return of `open`, which may still be running.
             streams.loop.post {
                 streams.answered(stream, outcome)
             }
@@ -139,7 +140,7 @@ extension Runtime: StreamServices {
             handoff.signalClosed()
         case .loop:
             let streams = loops[stream.loop]
-            // Behind the return of `close`, which may still be running.
+            // After the return of `close`, which may still be running.
             streams.loop.post {
                 streams.answeredClose(stream)
             }
@@ -147,11 +148,11 @@ extension Runtime: StreamServices {
         return true
     }
 
-    /// The producer will free what its running calls touch.
+    /// Needed because the producer will free what its running calls touch.
     private func waitForCalls(of stream: StreamToken, _ function: StaticString) {
         let streams = loops[stream.loop]
         streams.calls.running.wait(for: stream, deadline: monotonicNanoseconds().addingSaturating(limits.stuckReport)) {
-            // From a thread with room for it: this one may have a stack of 16 KiB.
+            // On a thread with enough stack: this one may have only 16 KiB.
             _ = startThread(named: "sluice-report", stackBytes: 512 * 1024) {
                 streams.log.waits(stream, function)
             }
@@ -170,7 +171,7 @@ extension Runtime: StreamServices {
         guard let isTaken else { return .over }
         guard isTaken else { return .tooMany }
         let streams = loops[stream.loop]
-        // By way of the loop even for a stream with a thread: only the loop knows which it is at that moment.
+        // Through the loop even for a stream on a thread: only the loop knows where the stream is at that moment.
         streams.loop.post {
             let due = streams.loop.system.now().addingSaturating(max(0, afterNanoseconds))
             streams.schedule(stream, due: due, call)

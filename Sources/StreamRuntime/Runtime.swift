@@ -5,7 +5,7 @@ package import StreamLoop
 import Synchronization
 package import SystemCalls
 
-/// All streams of a server: its loops, its routes, its counts. Everything here may be used from any thread.
+/// All streams of a server: its loops, its routes, its counts. Any thread can use it.
 package final class Runtime: Sendable {
     let loops: [LoopStreams]
     private let currentLimits: Mutex<Limits>
@@ -48,23 +48,24 @@ package final class Runtime: Sendable {
     }
 
     /// Starts a thread for each loop, and the one that watches them.
-    /// - Returns: `false` if the system has none to give.
+    /// - Returns: `false` if a thread cannot be started.
     package func start() -> Bool {
         loops.allSatisfy { LoopTakeover(streams: $0).startLoop() } && watch.start()
     }
 
-    /// One turn of each loop on the calling thread, for tests on virtual time.
+    /// Makes one turn of each loop on the calling thread, for tests on virtual time.
     package func turn(waitingAtMost nanoseconds: Nanoseconds = 0) {
         for streams in loops { streams.loop.turn(waitingAtMost: nanoseconds) }
     }
 
-    /// One after the other.
+    /// Goes through the loops one after the other.
     var nextLoop: LoopStreams { loops[loopCounter.add(1, ordering: .relaxed).oldValue % loops.count] }
 
     var currentRoutes: RouteTable { routes.withLock { $0 } }
     var limits: Limits { currentLimits.withLock(\.self) }
 
-    /// From now on these hold, for open streams too. What a stream was given when it opened (the size of its handoff, its history) stays.
+    /// These limits apply from now on, also to open streams. What a stream got when it opened (the size of its handoff,
+    /// its history) does not change.
     package func replaceLimits(_ limits: Limits) {
         currentLimits.withLock { $0 = limits }
         counts.replaceLimits(limits)
@@ -74,10 +75,11 @@ package final class Runtime: Sendable {
 
     package func replaceRoutes(_ table: RouteTable) { routes.withLock { $0 = table } }
 
-    /// The server stops: whoever comes all the same is turned away, where 404 would end an EventSource for good.
+    /// The server is stopping: new requests are rejected as an overload, because a 404 would stop an EventSource for
+    /// good.
     func endRoutes() { routes.withLock { $0 = $0.ended } }
 
-    /// - Parameter tell: is called with all of them when one hangs or returns, from any thread.
+    /// - Parameter tell: called with all hanging calls whenever one is added or returns, from any thread.
     package func observeHangingCalls(_ tell: @escaping @Sendable ([HangingCall]) -> Void) {
         counts.hangingCalls.observe(tell)
     }
@@ -87,13 +89,13 @@ package final class Runtime: Sendable {
 
     // MARK: Ends
 
-    /// Ends all streams, or those of one generation: each subscriber gets what was produced, and a clean end. After the end of all
-    /// no other opens.
+    /// Ends all streams, or those of one generation: each subscriber gets what was produced, and a clean end. After all
+    /// streams were ended, no new one opens.
     package func end(_ generation: Generation? = nil, _ reason: CloseReason) {
         for streams in loops { streams.loop.post { streams.endAll(of: generation, reason) } }
     }
 
-    /// Has the streams of a replaced generation go on in the entries that succeed its own.
+    /// Lets the streams of a replaced generation continue in the entries that succeed its own.
     func migrate(_ generation: Generation) {
         for streams in loops { streams.loop.post { streams.migrateAll(of: generation) } }
     }
@@ -104,7 +106,7 @@ package final class Runtime: Sendable {
         counts.wait(until: deadline, for: { rowsInUse == 0 }, now: monotonicNanoseconds)
     }
 
-    /// Drops all connections; to be called when `waitUntilIdle` was not enough.
+    /// Drops all connections. To be called if `waitUntilIdle` was not enough.
     package func dropConnections() {
         for streams in loops { streams.loop.post { streams.dropAllConnections() } }
     }

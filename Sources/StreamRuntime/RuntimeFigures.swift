@@ -1,37 +1,38 @@
-/// The figures of a runtime at one moment: what the log's totals and `status` are written from.
+/// The figures of a runtime at one moment, from which the log's totals and `status` are made.
 ///
-/// They are read one after the other while streams open and close, so a sum may be off by those that did so meanwhile.
+/// They are read one after the other while streams open and close, so a sum may be off by the streams that did so
+/// meanwhile.
 package struct RuntimeFigures: Sendable {
     package let streams: StreamFigures
     package let hubs: HubFigures
     /// In the order of the loops' numbers.
     package let loops: [LoopFigures]
-    /// Calls that hold a thread of a loop which continued without it; the oldest first.
+    /// Calls that hold a thread whose loop continued without it; the oldest first.
     package let hangingCalls: [HangingCall]
     package let generations: [GenerationFigures]
-    /// What producers did in generations that are shut down, by plugin and producer.
+    /// What producers did in generations that have been shut down, by plugin and producer.
     package let past: [PastLedger]
 }
 
-/// Over all loops.
+/// Totals of all loops.
 package struct StreamFigures: Sendable, Equatable {
     /// From before their `open` to after their `close`.
     package let open: Int
-    /// Of those, the ones that should have ended, but whose producer still runs.
+    /// Those of them that should have ended, but whose producer is still running.
     package let stuck: Int
-    /// Threads that streams have.
+    /// Threads of streams.
     package let threads: Int
-    /// Requests that a limit turned away, since the start.
+    /// Requests that were rejected because of a limit, since the start.
     package let refusedRequests: Int
-    /// What the requests of resumable streams take, which are kept for as long as these live.
+    /// Memory of the requests of resumable streams, which are kept for as long as the streams live.
     package let keptRequestBytes: Int
 }
 
 /// Shared streams and what they keep.
 package struct HubFigures: Sendable, Equatable {
-    /// With subscribers, or with events that are kept for some.
+    /// Hubs with subscribers, or with events that are kept for them.
     package let open: Int
-    /// Those that nobody used and that were closed to make room for others, since the start.
+    /// Unused hubs that were closed to make room for others, since the start.
     package let evicted: Int
 }
 
@@ -42,9 +43,9 @@ package struct LoopFigures: Sendable, Equatable {
 
 extension Runtime {
     /// - Parameters:
-    ///   - generations: those whose figures are wanted, too.
-    ///   - seconds: for so long the loops may take to say which streams of each generation are open; 0: they are not asked. A loop's
-    ///     thread must not wait for them.
+    ///   - generations: the generations whose figures are wanted.
+    ///   - seconds: how long to wait for the loops to list the open streams of each generation; 0: they are not asked.
+    ///     A loop's thread must not wait for them.
     package func figures(of generations: GenerationList = GenerationList(), waiting seconds: Int = 0) -> RuntimeFigures
     {
         let streams = seconds > 0 ? openStreams(waiting: seconds) : nil

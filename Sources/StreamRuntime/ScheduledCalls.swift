@@ -1,7 +1,7 @@
 import ProducerInterface
 import SystemCalls
 
-/// One call that a producer asked for through `schedule`.
+/// One call that a producer requested with `schedule`.
 struct ScheduledCall: Sendable {
     let due: MonotonicNanoseconds
     let order: UInt64
@@ -9,7 +9,7 @@ struct ScheduledCall: Sendable {
     let call: ProducerCall
 }
 
-/// Calls in the order of their time, and of their scheduling where that is equal: a binary heap.
+/// Calls in the order of their time and, if that is equal, of their scheduling: a binary heap.
 struct ScheduledCalls {
     private var heap: [ScheduledCall] = []
     private var nextOrder: UInt64 = 0
@@ -57,9 +57,9 @@ struct ScheduledCalls {
         return removed
     }
 
-    /// Drops all calls but these.
+    /// Drops all other calls.
     mutating func keep(_ isKept: (ScheduledCall) -> Bool) {
-        // What is sorted is a heap.
+        // A sorted array is a heap.
         heap = heap.filter(isKept).sorted(by: Self.isBefore)
     }
 

@@ -3,21 +3,22 @@ import ProducerInterface
 import StreamLoop
 import SystemCalls
 
-/// What a reloader knows of the generations that there are: what serves, what drains, what is on trial, and what is not tried again.
+/// What a reloader knows of the existing generations: what serves, what drains, what is on trial, and what is not tried
+/// again.
 struct ServedGenerations {
     /// What is served, by path.
     var serving: [String: ServingGeneration] = [:]
-    /// The last number given, by plugin name: numbers are never used again.
+    /// The last number given, by plugin name: numbers are never reused.
     var numbers: [String: Int] = [:]
     var retired: [RetiredGeneration] = []
-    /// Generations that replaced another a moment ago, by plugin name.
+    /// Generations that have just replaced another, by plugin name.
     var trials: [String: GenerationOnTrial] = [:]
-    /// What was refused for what it is, by path.
+    /// Files that were refused for what they are, by path.
     var refused: [String: RefusedFile] = [:]
     /// By plugin and producer.
     var past: [String: PastLedger] = [:]
 
-    /// Of what is shut down only the account stays.
+    /// Keeps only the totals of generations that have been shut down.
     mutating func forgetShutDown() {
         for entry in retired.filter(\.generation.isShutDown).flatMap(\.entries) {
             past["\(entry.description.plugin)/\(entry.description.name)", default: PastLedger(of: entry)].add(entry)
@@ -26,7 +27,7 @@ struct ServedGenerations {
     }
 }
 
-/// A generation whose routes lead to it.
+/// A generation that its routes lead to.
 struct ServingGeneration: Sendable {
     let image: LoadedImage
     let generation: Generation
@@ -38,7 +39,7 @@ struct ServingGeneration: Sendable {
     }
 }
 
-/// A generation that gives its last streams some time.
+/// A generation whose remaining streams get some time.
 struct RetiredGeneration: Sendable {
     let serving: ServingGeneration
     var reason: CloseReason
@@ -51,7 +52,7 @@ struct RetiredGeneration: Sendable {
 /// A file that is not tried again.
 struct RefusedFile: Sendable {
     let content: String
-    /// What its refusal depends on besides; `nil`: nothing.
+    /// What else the refusal depends on; `nil`: nothing.
     let surroundings: String?
     let text: String
 }

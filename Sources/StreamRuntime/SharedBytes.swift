@@ -1,13 +1,13 @@
 import Synchronization
 
-/// Bytes that never change, in memory from which any number of connections send at once.
+/// Bytes that never change, in memory from which any number of connections can send at the same time.
 package class SharedBytes: @unchecked Sendable {
-    // Unchecked: written before anybody else has it; `form` is behind its lock.
+    // Unchecked: written before it is shared; `form` is protected by its lock.
     final let base: UnsafeMutableRawPointer
     final let count: Int
     private final let form = Mutex<(any Sendable)?>(nil)
 
-    /// - Parameter base: allocated memory, which is this object's from now on.
+    /// - Parameter base: allocated memory, which this object owns from now on.
     init(owning base: UnsafeMutableRawPointer, count: Int) {
         self.base = base
         self.count = count
@@ -25,7 +25,8 @@ package class SharedBytes: @unchecked Sendable {
 
     package final var whole: SharedSlice { SharedSlice(shared: self, range: 0..<count) }
 
-    /// The same bytes as a transport wants them: made for whoever asks first, and the same for everybody after it. Any thread.
+    /// The same bytes in the form that a transport needs. It is made at the first request and shared by all later ones.
+    /// Any thread.
     package final func form<Form: Sendable>(_ make: (UnsafeRawBufferPointer) -> Form) -> Form {
         form.withLock { form in
             if let made = form as? Form { return made }

@@ -1,19 +1,20 @@
 import StreamLoop
 import SystemCalls
 
-/// Tells a producer that holds its loop from a machine that is too busy to run the loop's thread: both look the same to a clock.
+/// Distinguishes a producer that holds its loop from a machine that is too busy to run the loop's thread: to a clock,
+/// both look the same.
 struct StallWatch {
     private var runDelay: Nanoseconds = 0
     private var processorTime: Nanoseconds = 0
     private var readAt: MonotonicNanoseconds = 0
-    /// The others are read so often even if nothing is wrong, so that little of what lies before a call counts for it. They are not
-    /// read for every call, as that costs a microsecond or two.
+    /// How often run delay and processor time are read even if nothing is wrong, so that little of what precedes a call
+    /// is attributed to it. They are not read for every call, as that costs a microsecond or two.
     private static let readingInterval: Nanoseconds = 100_000_000
 
     struct Stall {
-        /// Without the time in which the thread waited for a processor.
+        /// Excludes the time in which the thread waited for a processor.
         let elapsed: Nanoseconds
-        /// What the thread has computed, at most; in the rest of the time it waited for something, or was stopped.
+        /// At most how long the thread has computed; the rest of the time it waited for something, or was stopped.
         let processorTime: Nanoseconds
     }
 

@@ -1,9 +1,10 @@
 import Locks
 
-/// What other threads reach of a stream: its gate, the gate's lock, and the mark of its wakes, in 32 bytes.
+/// The parts of a stream that other threads can access: its gate, the gate's lock, and the mark of its wakes, in 32
+/// bytes.
 ///
-/// Each of them has an address of its own, and they are no members of one struct: who changes the gate would access all of that, as far
-/// as the language is concerned, and the mark is for those who do not have the lock.
+/// Each of these has its own address, and they are not members of one struct: to the language, a change of the gate
+/// would be an access to the whole struct, but the mark is used without the lock.
 struct StreamCell {
     static let bytes = 32
     private static let lockOffset = 20
@@ -11,7 +12,7 @@ struct StreamCell {
 
     private let memory: UnsafeMutableRawPointer
 
-    /// - Parameter memory: 32 bytes that begin at a multiple of 8.
+    /// - Parameter memory: 32 bytes, aligned to 8.
     @inline(__always)
     init(at memory: UnsafeMutableRawPointer) { self.memory = memory }
 

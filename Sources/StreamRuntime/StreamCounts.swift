@@ -2,7 +2,7 @@ import Locks
 import Synchronization
 import SystemCalls
 
-/// How many streams there are over all loops, what they take, and how much of it they may take; any thread.
+/// How many streams there are on all loops, what they occupy, and the limits of that. Any thread can use it.
 final class StreamCounts: Sendable {
     private let maxStreams: Atomic<Int>
     private let maxThreads: Atomic<Int>
@@ -26,7 +26,7 @@ final class StreamCounts: Sendable {
         maxScheduled = Atomic(limits.maxScheduledCalls)
     }
 
-    /// What is over a lower limit stays.
+    /// What already exceeds a lower limit stays.
     func replaceLimits(_ limits: Limits) {
         maxStreams.store(limits.maxStreams, ordering: .relaxed)
         maxThreads.store(limits.maxThreads, ordering: .relaxed)
@@ -35,7 +35,7 @@ final class StreamCounts: Sendable {
         maxScheduled.store(limits.maxScheduledCalls, ordering: .relaxed)
     }
 
-    /// What the threads of streams get.
+    /// The stack size of the threads of streams. Bytes.
     var stackBytes: Int { stackSize.load(ordering: .relaxed) }
     var maxScheduledCalls: Int { maxScheduled.load(ordering: .relaxed) }
 
@@ -48,14 +48,15 @@ final class StreamCounts: Sendable {
     /// Streams from before their `open` to after their `close`.
     var openStreams: Int { streams.load(ordering: .acquiring) }
 
-    /// Takes a place for a stream: one of a subscriber's own, one that a subscriber joins with, or the stream of a hub.
+    /// Takes a place for a stream: one with its own subscriber, one with which a subscriber joins, or the stream of a
+    /// hub.
     func takeStream() -> Bool {
         if streams.add(1, ordering: .relaxed).newValue <= maxStreams.load(ordering: .relaxed) { return true }
         streamIsOver()
         return false
     }
 
-    /// A stream that brings no subscriber of its own: counted, but not limited, as the subscribers are.
+    /// Adds a stream that brings no subscriber of its own. It is counted but not limited, because subscribers are.
     func addStream() { streams.add(1, ordering: .relaxed) }
 
     func streamIsOver() { streams.subtract(1, ordering: .releasing) }
@@ -66,7 +67,8 @@ final class StreamCounts: Sendable {
         return false
     }
 
-    /// For a stream that continues another: beyond the limit, until the other's thread is free. A loop has few of them at a time.
+    /// For a stream that continues another: exceeds the limit until the other one's thread is free. A loop has few of
+    /// them at a time.
     func addThread() { threads.add(1, ordering: .relaxed) }
 
     func threadIsFree() { threads.subtract(1, ordering: .relaxed) }
@@ -81,7 +83,7 @@ final class StreamCounts: Sendable {
 
     func countStuck() { stuck.add(1, ordering: .relaxed) }
     func countUnstuck() { stuck.subtract(1, ordering: .relaxed) }
-    /// Shared streams that nobody used, and that were closed to make room for others.
+    /// Unused shared streams that were closed to make room for others.
     var evictedHubs: Int { evicted.load(ordering: .relaxed) }
 
     func countEvicted() { evicted.add(1, ordering: .relaxed) }
@@ -90,7 +92,8 @@ final class StreamCounts: Sendable {
     /// A loop has no stream and no connection left.
     func loopIsIdle() { idle.withLock { idle.broadcast() } }
 
-    /// Blocks the caller until the condition holds, which is looked at whenever a loop became idle.
+    /// Blocks the caller until the condition holds or the deadline passes. The condition is checked whenever a loop has
+    /// become idle.
     /// - Returns: whether it holds.
     func wait(until deadline: MonotonicNanoseconds, for isReached: () -> Bool, now: () -> MonotonicNanoseconds) -> Bool
     {

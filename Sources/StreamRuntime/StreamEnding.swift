@@ -2,11 +2,11 @@ import EventStream
 import ProducerInterface
 import StreamLoop
 
-/// How a stream ended by itself, seen from the loop.
+/// How a stream ended by itself, as the loop sees it.
 enum StreamEnd {
     case completed
     case failed(StreamFailure)
-    /// It failed because its queue was full; a thread of its own does not know that yet.
+    /// It failed because its queue was full; its own thread, if it has one, does not know that yet.
     case overflowed(StreamFailure)
 
     var failure: StreamFailure? {
@@ -17,19 +17,19 @@ enum StreamEnd {
     }
 
     var reason: CloseReason { failure == nil ? .completed : .failed }
-    /// What it ended in, for the log.
+    /// The function in which it ended, for the log.
     var function: String { if case .overflowed = self { "callback" } else { "next" } }
     var isOverflow: Bool { if case .overflowed = self { true } else { false } }
 }
 
-/// A stream on its way to the end of its `close`; `StreamLife` says what is called, and when.
+/// A stream on its way to the end of its `close`. `StreamLife` decides what is called, and when.
 struct StreamEnding: RowView {
     let streams: LoopStreams
     let slot: UInt32
 
     init(_ streams: LoopStreams, _ slot: UInt32) { (self.streams, self.slot) = (streams, slot) }
 
-    /// Has an open stream closed.
+    /// Ends an open stream, so that `close` is called.
     func end(_ reason: CloseReason) {
         guard stream.phase == .open else { return }
         Migration(self).cancel(reason)
@@ -41,15 +41,16 @@ struct StreamEnding: RowView {
         case .none: break
         case .callClose: streams.calls.add(.close(token))
         case .tellThread:
-            // Its thread closes it, as soon as what it runs has returned.
+            // Its thread closes it as soon as the current call has returned.
             row.pointee.handoff!.cancel(reason)
             interrupt { !$0.isClosing }
         }
         reschedule()
     }
 
-    /// Has `interrupt` called, if the producer has one: elsewhere, as it may wait for what its own `next` or `open` holds.
-    /// - Parameter isAllowed: looks at the stream's gate just before.
+    /// Calls `interrupt`, if the producer has one. The call is made on another thread, as it may wait for something
+    /// that its own `next` or `open` holds.
+    /// - Parameter isAllowed: looks at the stream's gate just before the call.
     func interrupt(if isAllowed: @escaping @Sendable (StreamGate) -> Bool) {
         let (streams, token, entry) = (streams, token, entry)
         guard entry.producer.hasInterrupt else { return }
@@ -67,7 +68,7 @@ struct StreamEnding: RowView {
         }
     }
 
-    /// The stream is at its end by itself: has it closed, unless its thread does so without being told.
+    /// The stream has ended by itself: ends it here, too, unless its thread closes it without being told.
     func closeEnded(_ end: StreamEnd) {
         guard endsByItsThread(end) else { return self.end(end.reason) }
         guard stream.life.threadCloses(end.reason) else { return }
@@ -79,7 +80,7 @@ struct StreamEnding: RowView {
     func endsByItsThread(_ end: StreamEnd) -> Bool { stream.isThreaded && !end.isOverflow }
 
     /// `close` is complete.
-    /// - Parameter told: by its thread, if that has closed it.
+    /// - Parameter told: the reason that its thread gave to `close`, if that has closed it.
     func closed(told: CloseReason? = nil) {
         guard let reason = stream.life.closed(told: told) else { return }
         entry.countClose(reason)
@@ -90,12 +91,13 @@ struct StreamEnding: RowView {
     }
 
     /// The stream's thread has closed it.
-    /// - Parameter reason: what `close` was told, which is the true one even if the connection was lost a moment later.
+    /// - Parameter reason: the reason that `close` was given. It is the real one even if the connection was lost just
+    ///   afterwards.
     func closedByThread(_ reason: CloseReason) {
         if stream.phase == .open {
             Migration(self).cancel(reason)
-            // The end of the stream still waits in the handoff. It is taken here even if the socket is full: nobody else would
-            // close the stream once it was.
+            // The end of the stream is still in the handoff. It is taken here even if the socket is full: if it were
+            // taken later, nothing would close the stream any more.
             if row.pointee.role == .hubStream {
                 HubStream(self).drain()
             } else {
@@ -106,7 +108,7 @@ struct StreamEnding: RowView {
         closed(told: reason)
     }
 
-    /// Nothing of the producer runs for this stream any more: its handle is stale from here on.
+    /// The producer runs nothing for this stream any more: from here on, its handle is stale.
     func isOver() {
         noLongerStuck()
         row.pointee.handoff?.end()
@@ -125,33 +127,34 @@ struct StreamEnding: RowView {
         admission.freePlaces()
         if connection.link == .none { streams.release(slot) } else { reschedule() }
         if let hub { HubHome(streams, hub).closed(token) }
-        // The last, as it may be the end of the generation.
+        // Last, as this can end the generation.
         admission.giveBack()
     }
 
-    /// What was reported as stuck goes on after all.
+    /// A stream that was reported as stuck continues after all.
     func noLongerStuck() {
         if stream.reported == .stuck { counts.countUnstuck() }
         stream.reported = .nothing
     }
 
-    // MARK: Its generation's trial
+    // MARK: The trial of its generation
 
-    /// What the end of a stream by itself says of its generation; of one that failed that is seen in the generation before.
+    /// Notes what it says about the generation that a stream has ended by itself. For one that failed, this shows only
+    /// in the previous generation.
     func noteTrial(_ end: StreamEnd) {
         if end.failure == nil { noteSuccess() } else { row.pointee.doubted = nil }
     }
 
-    /// The stream has produced an event, its first, or come to its own end.
+    /// The stream has produced its first event, or ended by itself without a failure.
     func noteSuccess() {
         entry.generation.trial?.succeeded()
         row.pointee.doubted?.failed()
         row.pointee.doubted = nil
-        // It was only kept to be compared with.
+        // It was only kept so that the stream could be reopened in the previous generation.
         if !entry.description.isResumable { row.pointee.resumption = nil }
     }
 
-    /// The producer was asked, and did not fail: so it has not in what it is compared with.
+    /// The producer was called and did not fail, so the failure in the generation on trial counts.
     func noteWaiting() {
         guard let doubted = row.pointee.doubted else { return }
         row.pointee.doubted = nil

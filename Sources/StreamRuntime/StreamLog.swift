@@ -2,7 +2,7 @@ import Logging
 import ProducerInterface
 import SystemCalls
 
-/// The lines that streams write to the log: one each for open and close, and one for what goes wrong.
+/// The lines that streams write to the log: one each for open and close, and one for each problem.
 struct StreamLog: Sendable {
     let logger: Logger
 
@@ -72,7 +72,7 @@ struct StreamLog: Sendable {
             metadata: identity(token, entry).merging(["status": "\(status)", "message": "\(message)"]) { $1 })
     }
 
-    /// - Parameter text: in full here, because the subscriber is only told the stream's code.
+    /// - Parameter text: logged in full, because the subscriber only gets the stream's code.
     func failed(_ token: StreamToken, _ entry: ProducerEntry, _ text: String, during function: String) {
         logger.error(
             "stream failed",
@@ -80,7 +80,7 @@ struct StreamLog: Sendable {
             { $1 })
     }
 
-    /// - Parameter penalty: for how long its streams get threads; `nil`: it is no habit yet.
+    /// - Parameter penalty: for how long its streams get threads; `nil`: the producer does not stall habitually yet.
     func stalled(
         _ entry: ProducerEntry, _ function: String, _ stall: StallWatch.Stall, limit: Nanoseconds, penalty: Nanoseconds?
     ) {
@@ -115,7 +115,7 @@ struct StreamLog: Sendable {
             metadata: identity(token, entry).merging(["function": "\(function)"]) { $1 })
     }
 
-    /// - Parameter call: in which the loop is, or was when its thread was ended.
+    /// - Parameter call: the call that the loop is in, or was in when its thread was ended.
     func cannotTakeOver(_ call: CallMark.Call, _ entry: ProducerEntry?) {
         var metadata = entry.map { identity(call.stream, $0) } ?? ["stream": "\(call.stream)"]
         metadata["function"] = "\(call.function.name)"
@@ -124,14 +124,14 @@ struct StreamLog: Sendable {
             metadata: metadata)
     }
 
-    /// - Parameter count: how many of this producer's streams stayed so far.
+    /// - Parameter count: how many of this producer's streams have stayed so far.
     func kept(_ token: StreamToken, _ entry: ProducerEntry, _ text: String, count: Int) {
         logger.warning(
             "stream stays in its old generation: the new one does not continue it",
             metadata: identity(token, entry).merging(["answer": "\(text)", "streams_so_far": "\(count)"]) { $1 })
     }
 
-    /// - Parameter count: how many of this producer's streams came back or stayed so far.
+    /// - Parameter count: how many of this producer's streams have returned or stayed so far.
     func fellBack(_ token: StreamToken?, _ entry: ProducerEntry, to former: ProducerEntry, count: Int) {
         logger.warning(
             "stream returns to the previous generation: it failed immediately in the new one",
@@ -140,7 +140,7 @@ struct StreamLog: Sendable {
             ]) { $1 })
     }
 
-    /// - Parameter count: how many such events of this producer there were so far.
+    /// - Parameter count: how many of this producer's events were dropped like this so far.
     func superseded(_ token: StreamToken, _ entry: ProducerEntry, count: Int) {
         logger.warning(
             "events that were emitted while their stream moved were not sent: its new generation produces them again",
@@ -153,7 +153,7 @@ struct StreamLog: Sendable {
             metadata: identity(token, entry).merging(["for_ms": "\(since / 1_000_000)"]) { $1 })
     }
 
-    /// - Parameter function: of the producer, that is known to run.
+    /// - Parameter function: the producer's function that is known to be running.
     func stuck(
         _ token: StreamToken, _ entry: ProducerEntry, _ function: String?, reason: CloseReason?,
         since: MonotonicNanoseconds

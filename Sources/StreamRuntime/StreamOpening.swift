@@ -1,7 +1,7 @@
 import ProducerInterface
 import StreamLoop
 
-/// A stream on its way from a row of the table to an `open` that has answered.
+/// A stream on its way from a row of the table to the answer of its `open`.
 struct StreamOpening: RowView {
     let streams: LoopStreams
     let slot: UInt32
@@ -23,10 +23,10 @@ struct StreamOpening: RowView {
         return table.beginUse(slot, with: gate)
     }
 
-    /// The row's stream begins.
+    /// Begins the row's stream.
     /// - Parameters:
     ///   - epoch: from `openGate`.
-    ///   - reason: it is to end before it has begun.
+    ///   - reason: given if the stream must end before it has begun.
     func prepare(_ entry: ProducerEntry, epoch: UInt32, _ handoff: Handoff?, ending reason: CloseReason? = nil) {
         row.pointee.epoch = epoch
         row.pointee.entry = entry
@@ -38,7 +38,7 @@ struct StreamOpening: RowView {
     }
 
     /// Takes a row for a stream that continues another.
-    /// - Returns: `nil` if the generation is over, or the table full.
+    /// - Returns: `nil` if the generation is over, or the table is full.
     static func continuation(by target: ProducerEntry, peer: String, in streams: LoopStreams) -> StreamOpening? {
         var admission = Admission(of: target, in: streams)
         guard admission.enterGeneration(), let slot = streams.table.allocate() else { return nil }
@@ -59,7 +59,7 @@ struct StreamOpening: RowView {
         call(request, on: row.pointee.handoff == nil ? nil : ThreadPlace.add(in: counts))
     }
 
-    /// Has `open` called, here or on its thread.
+    /// Calls `open`, on the loop or on the stream's thread.
     func call(_ request: StreamRequest, on place: consuming ThreadPlace?) {
         guard let handoff = row.pointee.handoff, let place else {
             return streams.calls.add(.open(token, request))
@@ -67,7 +67,7 @@ struct StreamOpening: RowView {
         if !StreamThread.start(token, entry, handoff, streams, .open(request), on: place) { skip() }
     }
 
-    /// The peer left, or the server stops, before anything began: nothing was opened, so nothing is closed.
+    /// The peer left, or the server is stopping, before `open` was called: nothing was opened, so nothing is closed.
     func skip() {
         if row.pointee.succession != nil { return Successor(self).answered(nil) }
         if row.pointee.standIn != nil { return FallingBack(self).answered(nil) }
@@ -78,7 +78,7 @@ struct StreamOpening: RowView {
         if let hub { HubHome(streams, hub).refused(.unavailable) }
     }
 
-    /// `open` has answered: at once, from the stream's thread, or later.
+    /// `open` has answered: immediately, from the stream's thread, or later.
     func answered(_ outcome: OpenOutcome) {
         guard stream.phase == .opening else { return }
         if case .pending = outcome {
@@ -117,7 +117,7 @@ struct StreamOpening: RowView {
         begin()
         if row.pointee.role == .hubStream { return HubHome(streams, row.pointee.hub).opened(slot, headers: headers) }
         if let reason = stream.reason { ExclusiveStream(self).end(reason) }
-        // Without a door the peer has left, and the row may be another's already.
+        // Without a door, the peer has left, and the row may already belong to another stream.
         guard let door else { return }
         door.answer(.stream(headers: headers))
         reschedule()
@@ -133,7 +133,7 @@ struct StreamOpening: RowView {
         log.opened(token, entry, peer: row.pointee.opening?.peer)
     }
 
-    /// Asks an open that has not answered to hurry; its answer is awaited all the same.
+    /// Asks an `open` that has not answered to hurry. Its answer is still awaited.
     func cancel() {
         let isFirst = table.withGate(slot) { gate in
             defer { gate.isCancelled = true }
@@ -148,7 +148,7 @@ struct StreamOpening: RowView {
         StreamEnding(self).interrupt { $0.isOpening }
     }
 
-    /// The row of a stream whose `open` never answered OK is free again, unless its connection still needs it.
+    /// Frees the row of a stream whose `open` never answered OK, unless its connection still needs it.
     func neverOpened() {
         if let known = row.pointee.opening?.knownAs { streams.moved.forgetDoor(known) }
         stream.life.neverOpened()

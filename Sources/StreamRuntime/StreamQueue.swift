@@ -2,18 +2,19 @@ import EventStream
 import ProducerInterface
 import StreamLoop
 
-/// What a stream has yielded and the loop has not moved on yet: what was emitted, what its thread has made, and what `next` has if asked.
+/// What a stream has yielded and the loop has not passed on yet: what was emitted, what its thread has produced, and
+/// what `next` yields when it is called.
 struct StreamQueue: RowView {
     let streams: LoopStreams
     let slot: UInt32
 
     init(_ streams: LoopStreams, _ slot: UInt32) { (self.streams, self.slot) = (streams, slot) }
 
-    /// Fills the output with what there is: what was emitted, and what `next` gives if it is time to ask.
+    /// Fills the output with what is available: what was emitted, and what `next` yields if it is due.
     @inline(__always)
     func fetch() -> ProducerCalls.Pulled {
         if let end = take() { return .end(end) }
-        // On a thread it goes on by itself; what was emitted before is still to be sent.
+        // On a thread, the stream continues by itself; what was emitted before must still be sent.
         guard stream.isPullDue(at: loop.now), output.count < LoopStreams.batchBytes, !movesToThread else {
             return .all
         }
@@ -22,7 +23,7 @@ struct StreamQueue: RowView {
         return pulled
     }
 
-    /// Moves the stream to a thread if its producer stalls loops, and there is one to be had.
+    /// Moves the stream to a thread if its producer stalls loops and a thread can be started.
     private var movesToThread: Bool { entry.usesThreads(at: loop.now) && ThreadMove(self).move() }
 
     /// Moves what `emit` and the stream's thread have left into the output.
@@ -40,16 +41,16 @@ struct StreamQueue: RowView {
         }
     }
 
-    /// The queue that an emit may have made only just now.
+    /// The queue, which an emit may have made just now.
     func find() -> Handoff? {
         let handoff = table.withGate(slot) { $0.handoff }
         row.pointee.handoff = handoff
         return handoff
     }
 
-    /// Adds to the output what was emitted and not sent yet; from now on nothing can be.
+    /// Adds what was emitted and not sent yet to the output. From now on, nothing more can be emitted.
     func stopEmitting() {
-        // An emit may have made the queue only just now.
+        // An emit may have made the queue just now.
         row.pointee.handoff = table.withGate(slot) { gate in
             gate.isCancelled = true
             return gate.handoff
@@ -60,8 +61,8 @@ struct StreamQueue: RowView {
         }
     }
 
-    /// Adds to the output what was emitted and not sent yet, and counts all of it: before the stream is closed, and logged. From
-    /// then on nothing can be emitted, so that what was accepted is also sent.
+    /// Adds what was emitted and not sent yet to the output, and counts all of it, before the stream is closed and
+    /// logged. From then on nothing can be emitted, so everything that was accepted is also sent.
     func takeProduced() {
         stopEmitting()
         count()

@@ -12,7 +12,7 @@ struct StreamRequestAdmission {
     private var limits: Limits { runtime.limits }
     private var counts: StreamCounts { runtime.counts }
 
-    /// Opens a stream of the entry, or has the request join one that is shared.
+    /// Opens a stream of the entry, or lets the request join a shared one.
     func admit(
         _ entry: ProducerEntry, _ request: StreamRequest
     ) throws(Overload) -> StreamToken {
@@ -20,7 +20,7 @@ struct StreamRequestAdmission {
         var admission = Admission(of: entry, in: loops[0])
         try admission.takePlaces(limits)
         let resumption = isShared ? nil : try resumption(entry, request)
-        // The thread of a shared stream is its hub's.
+        // A shared stream's thread belongs to its hub.
         var place: ThreadPlace?
         if !isShared { place = try ThreadPlace.take(for: entry, in: counts, at: loops[0].loop.system.now()) }
         guard admission.enterGeneration() else {
@@ -48,7 +48,7 @@ struct StreamRequestAdmission {
         return token
     }
 
-    /// What it takes to continue the stream elsewhere, if that may come to be.
+    /// What is needed to continue the stream in another generation, if that may become necessary.
     private func resumption(_ entry: ProducerEntry, _ request: StreamRequest) throws(Overload) -> Resumption? {
         guard entry.description.isResumable || entry.isOnTrial else { return nil }
         if let resumption = Resumption(request, in: counts) { return resumption }
@@ -56,7 +56,7 @@ struct StreamRequestAdmission {
         throw Overload(limit: "max-kept-request-bytes")
     }
 
-    /// One after the other; those that a call holds are left out, unless all are held.
+    /// Goes through the loops one after the other, except those that a call holds, unless all are held.
     private var loopForNewcomer: LoopStreams {
         for _ in 1..<loops.count {
             let streams = runtime.nextLoop
@@ -65,7 +65,8 @@ struct StreamRequestAdmission {
         return runtime.nextLoop
     }
 
-    /// The producer was replaced between the match and here, and has ended, or its successor has the hub: what serves the path now is asked instead.
+    /// The producer was replaced after the match, and either its generation has ended or the hub belongs to its
+    /// successor: the request goes to the producer that now serves the path.
     private func openSuccessor(
         of entry: ProducerEntry, _ request: StreamRequest
     ) throws(Overload) -> StreamToken {
@@ -77,7 +78,7 @@ struct StreamRequestAdmission {
         return try admit(match.entry, request)
     }
 
-    /// Has a subscriber join the hub of its parameters.
+    /// Lets a subscriber join the hub of its parameters.
     private func join(
         _ admission: consuming Admission, _ request: StreamRequest
     ) throws(Overload) -> StreamToken {
@@ -114,7 +115,8 @@ struct StreamRequestAdmission {
         return token
     }
 
-    /// What the stream of a hub may know of its first subscriber: an id that only the producer can have made, and nothing else.
+    /// What a hub's stream may know about its first subscriber: an id that only the producer can have made, and nothing
+    /// else.
     private func sharedRequest(_ entry: ProducerEntry, _ request: StreamRequest) -> StreamRequest {
         var shared = request
         shared.query = []
@@ -130,10 +132,10 @@ struct StreamRequestAdmission {
     }
 }
 
-/// `?history=N` or `all`; a producer with a parameter of that name keeps it for itself.
+/// `?history=N` or `?history=all`. A producer with a parameter of that name keeps it for itself.
 private struct HistoryAsked {
     private(set) var count: Int?
-    /// What is wrong with it.
+    /// What is wrong with the value.
     private(set) var fault: String?
 
     init(by request: StreamRequest, of entry: ProducerEntry) {

@@ -2,7 +2,7 @@ import ProducerInterface
 import StreamLoop
 import SystemCalls
 
-/// One row of a loop's table: a stream, the connection of a subscriber, or both. The loop's alone.
+/// One row of a loop's table: a stream, the connection of a subscriber, or both. Only the loop uses it.
 struct StreamRow: ~Copyable {
     enum Role: UInt8 {
         /// A stream and the connection of its only subscriber.
@@ -15,18 +15,18 @@ struct StreamRow: ~Copyable {
         case clock
     }
 
-    // In an order without holes: 104 bytes, of which there are as many as subscribers.
+    // Ordered so that there are no gaps: 104 bytes, as there is a row for each subscriber.
     var entry: ProducerEntry?
     /// The hub, for all roles but `.exclusive`.
     var shared: Hub?
     private var rarities: Rarities?
-    /// Since when its open, or its joining a hub, is awaited; once that was answered, since then.
+    /// When its open, or its joining of a hub, was requested; once that is answered, when it was answered.
     var since: MonotonicNanoseconds = 0
     var stream = StreamRecord()
     var role = Role.exclusive
     var epoch: UInt32 = 0
     var connection = ConnectionRecord()
-    /// Stands in the loop's run queue.
+    /// It is in the loop's run queue.
     var isQueued = false
 
     init() {}
@@ -36,10 +36,10 @@ struct StreamRow: ~Copyable {
         return shared
     }
 
-    /// There is nothing left to end: the stream is closed, or the subscriber has left its hub.
+    /// Nothing is left to end: the stream is closed, or the subscriber has left its hub.
     var isOver: Bool { role == .hubSubscriber ? connection.membership == .left : stream.phase == .over }
 
-    /// Its open, or its joining a hub, has not been answered.
+    /// Its open, or its joining of a hub, has not been answered.
     var isOpening: Bool {
         role == .hubSubscriber ? connection.membership == .joining : stream.phase == .opening
     }
@@ -47,7 +47,7 @@ struct StreamRow: ~Copyable {
     /// Between that answer and its end.
     var isOpen: Bool { role == .hubSubscriber ? connection.membership == .joined : stream.phase == .open }
 
-    /// What few rows have, or all for a short time only.
+    /// What only few rows have, or all rows only for a short time.
     private final class Rarities {
         var handoff: Handoff?
         var opening: Opening?
@@ -73,61 +73,64 @@ struct StreamRow: ~Copyable {
         if isNil, rarities!.isEmpty { rarities = nil }
     }
 
-    // MARK: Of the stream
+    // MARK: The stream
 
     var handoff: Handoff? {
         get { rarities?.handoff }
         set { setRarity(isNil: newValue == nil) { $0.handoff = newValue } }
     }
 
-    /// What it takes to continue it elsewhere; `nil` for a stream that can't be, and for that of a hub, which knows as much.
+    /// What is needed to continue the stream elsewhere; `nil` for a stream that cannot be continued, and for that of a
+    /// hub, which has the same information.
     var resumption: Resumption? {
         get { rarities?.resumption }
         set { setRarity(isNil: newValue == nil) { $0.resumption = newValue } }
     }
 
-    /// Its part in the handing over that is under way.
+    /// The succession that the stream is currently part of.
     var succession: Succession? {
         get { rarities?.succession }
         set { setRarity(isNil: newValue == nil) { $0.succession = newValue } }
     }
 
-    /// It opens in place of one that failed, whose connection it has already.
+    /// Set while the stream opens in place of one that failed; it already has that one's connection.
     var standIn: StandIn? {
         get { rarities?.standIn }
         set { setRarity(isNil: newValue == nil) { $0.standIn = newValue } }
     }
 
-    /// The trial of a generation in which this stream has failed before its first event: it has failed if that comes here.
+    /// The trial of a generation in which this stream failed before its first event: the failure counts if the stream
+    /// succeeds here.
     var doubted: Trial? {
         get { rarities?.doubted }
         set { setRarity(isNil: newValue == nil) { $0.doubted = newValue } }
     }
 
-    // MARK: Of the connection
+    // MARK: The connection
 
-    /// Until the connection is there.
+    /// Kept until the connection is here.
     var opening: Opening? {
         get { rarities?.opening }
         set { setRarity(isNil: newValue == nil) { $0.opening = newValue } }
     }
 
-    /// What the connection did not take, and the sink, if it is one.
+    /// What the connection has not taken yet, and the sink if it has one.
     var outbox: Outbox? {
         get { rarities?.outbox }
         set { setRarity(isNil: newValue == nil) { $0.outbox = newValue } }
     }
 
-    /// The connection has more to take before it may be given anything.
+    /// The connection must take more before it can be given anything.
     var hasPending: Bool { connection.isSinkBusy || connection.isBlocked || hasBytesWaiting }
     var hasBytesWaiting: Bool { outbox.map { !$0.isEmpty } ?? false }
     var sink: (any FrameSink)? { outbox?.sink }
 }
 
-/// The producer's side of a stream, from before its `open` to behind its `close`.
+/// The producer's side of a stream, from before its `open` to after its `close`.
 struct StreamRecord {
     var state = ProducerState.none
-    /// When `pull` is worth calling; `Int64.max`: only when woken. Of a stream that is to end, when it was told to.
+    /// When `pull` is worth calling; `Int64.max`: only when woken. For a stream that is ending: when it was told to
+    /// end.
     var nextDue: MonotonicNanoseconds = 0
     var events = 0
     var bytes = 0
@@ -137,44 +140,45 @@ struct StreamRecord {
     var isThreaded = false
     /// `open` has answered "later".
     var isPending = false
-    /// Nothing is asked of its producer, and nothing that it emits is taken: its successor opens behind all that it has produced.
+    /// Its producer is not called, and what it emits is not taken: the successor opens after everything that it has
+    /// produced.
     var isResting = false
-    /// The newest generation did not want it: it stays on its own.
+    /// The newest generation did not accept the stream: it stays in its own.
     var isKept = false
     var reported = Reported.nothing
 
-    /// What the log has been told of it.
+    /// What has been reported in the log.
     enum Reported: UInt8 {
         case nothing
-        /// Its open does not answer.
+        /// Its `open` does not answer.
         case unanswered
-        /// It does not end, or its open does not hurry.
+        /// It does not end, or its `open` does not hurry.
         case stuck
     }
 
     var phase: StreamLife.Phase { life.phase }
     var reason: CloseReason? { life.reason }
 
-    /// When a stream that is to end was told to: nothing is pulled from it then.
+    /// When a stream that is ending was told to end: nothing is pulled from it then.
     var closingSince: MonotonicNanoseconds {
         get { nextDue }
         set { nextDue = newValue }
     }
 
-    /// The producer is to be asked.
+    /// The producer must be called.
     func isPullDue(at now: MonotonicNanoseconds) -> Bool {
         phase == .open && !isThreaded && !isResting && nextDue <= now
     }
 
-    /// Its open was called, nobody has told it to hurry, and this was not reported yet.
+    /// Its `open` was called and was not told to hurry, and this has not been reported yet.
     var isUnanswered: Bool {
         phase == .opening && reason == nil && reported == .nothing && (isPending || isThreaded)
     }
 
-    /// When it is to be reported that its producer, told to end it, or its open to hurry, has not done so, or that its open has not
-    /// answered; `nil`: there is no such thing, or it was reported.
+    /// When to report that its producer was told to end the stream, or its `open` to hurry, and has not done so, or
+    /// that its `open` has not answered; `nil`: nothing of this is the case, or it was reported.
     /// - Parameters:
-    ///   - since: when its open was called.
+    ///   - since: when its `open` was called.
     func reportDue(since: MonotonicNanoseconds, after patience: Nanoseconds) -> MonotonicNanoseconds? {
         guard reported != .stuck else { return nil }
         if isUnanswered { return since.addingSaturating(patience) }
@@ -193,12 +197,12 @@ struct ConnectionRecord {
         case connected
         /// What is left is sent, then the connection ends.
         case ending
-        /// All is sent; the peer has a moment to close its side.
+        /// Everything is sent; the peer has some time to close its side.
         case lingering
         case none
     }
 
-    /// Of a hub's subscriber.
+    /// For a hub's subscriber.
     enum Membership: UInt8 {
         case none, joining, joined, left
     }
@@ -215,21 +219,21 @@ struct ConnectionRecord {
     var membership = Membership.none
     /// A sink has bytes that it did not send yet.
     var isSinkBusy = false
-    /// The socket of a hub's subscriber is full, though nothing of it waits here.
+    /// The socket of a hub's subscriber is full, although no bytes for it wait here.
     var isBlocked = false
 }
 
-/// What a connection only needs until it is there.
+/// What a connection needs only until it is here.
 final class Opening {
     var door: (any OpenAnswering)?
     let peer: String
-    /// The token that the door has, if the open of that stream has failed, and another is tried.
+    /// The token that the door knows, if the open of that stream has failed and another is tried.
     var knownAs: StreamToken?
-    /// What a subscriber of a hub has seen last.
+    /// The last id that a hub's subscriber has seen.
     let lastEventID: String?
     /// How much of a hub's history it asked for.
     let historyCount: Int?
-    /// Where the hub's history ended when the subscriber was let in.
+    /// Where the hub's history ended when the subscriber was admitted.
     var place: Int64?
 
     init(door: (any OpenAnswering)?, peer: String, lastEventID: String? = nil, historyCount: Int? = nil) {

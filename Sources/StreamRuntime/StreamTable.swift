@@ -2,17 +2,16 @@ import EventStream
 import Locks
 import ProducerInterface
 
-/// What other threads may ask of a stream, under a lock of four bytes. An `emit` takes it to find the queue; the loop moves
-/// events without it. It lies apart from the
-/// row, which is the loop's alone.
+/// What other threads may ask of a stream, under a lock of four bytes. An `emit` takes the lock to find the queue; the
+/// loop moves events without it. The gate is separate from the row, which only the loop uses.
 struct StreamGate {
     var entry: ProducerEntry?
     var handoff: Handoff?
     private var flags = Flags()
-    /// Calls that are scheduled for it and have not run.
+    /// Calls that are scheduled for the stream and have not run.
     var scheduledCalls: UInt16 = 0
 
-    // Two bytes for all, because each subscriber has a gate.
+    // Two bytes for all flags, because each subscriber has a gate.
     private struct Flags: OptionSet {
         let rawValue: UInt16
         static let live = Flags(rawValue: 1)
@@ -38,12 +37,12 @@ struct StreamGate {
         get { self[.cancelled] }
         set { self[.cancelled] = newValue }
     }
-    /// `opened` may come.
+    /// `opened` may be called.
     var isOpening: Bool {
         get { self[.opening] }
         set { self[.opening] = newValue }
     }
-    /// `closed` may come.
+    /// `closed` may be called.
     var isClosing: Bool {
         get { self[.closing] }
         set { self[.closing] = newValue }
@@ -52,32 +51,34 @@ struct StreamGate {
         get { self[.threaded] }
         set { self[.threaded] = newValue }
     }
-    /// It rests: an emit finds no room.
+    /// The stream rests: an emit finds no room.
     var isResting: Bool {
         get { self[.resting] }
         set { self[.resting] = newValue }
     }
-    /// An emit found no room while it rested.
+    /// An emit found no room while the stream rested.
     var isRoomWanted: Bool {
         get { self[.roomWanted] }
         set { self[.roomWanted] = newValue }
     }
-    /// Of a hub: its frames are marked.
+    /// The stream of a hub: its frames are marked.
     var isShared: Bool {
         get { self[.shared] }
         set { self[.shared] = newValue }
     }
 }
 
-/// The streams of one loop, in chunks that never move or go: a row's address is good for ever, a token tells whose it is.
+/// The streams of one loop, in chunks that never move and are never freed before the table: a row's address stays
+/// valid, and a token tells whose the row is.
 final class StreamTable: @unchecked Sendable {
-    // Unchecked: free slots are behind the lock; chunks are published by it and never change; a row has its own rules.
+    // Unchecked: free slots are protected by the lock; chunks are published under it and never change; a row has its
+    // own rules.
     private static let chunkSize = 512
     private static let chunkCount = 1 << 15
     private let chunks: UnsafeMutablePointer<Chunk?>
     private let free = QuickMutex(Free())
 
-    /// One allocation, in whole pages: what the allocator gives back to the system around it is no more than a page.
+    /// One allocation in whole pages: the allocator gives back no more than a page around it to the system.
     private struct Chunk {
         let rows: UnsafeMutablePointer<StreamRow>
         private let cells: UnsafeMutableRawPointer
@@ -107,13 +108,13 @@ final class StreamTable: @unchecked Sendable {
 
     private struct Free {
         var slots: [UInt32] = []
-        /// Slot 0 is the loop's own.
+        /// Slot 0 belongs to the loop itself.
         var next: UInt32 = 1
         var inUse = 0
     }
 
     init() {
-        // 512 KiB of addresses; the pages that are never touched cost nothing.
+        // 512 KiB of address space; pages that are never touched cost nothing.
         chunks = .allocate(capacity: Self.chunkCount)
         chunks.initialize(repeating: nil, count: Self.chunkCount)
     }
@@ -127,7 +128,7 @@ final class StreamTable: @unchecked Sendable {
     }
 
     /// Any thread.
-    /// - Returns: `nil` when there are 2^24 streams.
+    /// - Returns: `nil` if all 2^24 - 1 slots are in use.
     func allocate() -> UInt32? {
         free.withLock { free in
             if let slot = free.slots.popLast() {
@@ -154,7 +155,7 @@ final class StreamTable: @unchecked Sendable {
     }
 
     var inUse: Int { free.withLock { $0.inUse } }
-    /// All slots ever used are below this one.
+    /// All slots that were ever used are below this one.
     var end: UInt32 { free.withLock { $0.next } }
 
     /// The row of a slot that was allocated.
@@ -169,13 +170,13 @@ final class StreamTable: @unchecked Sendable {
         cell(of: slot).withGate(body)
     }
 
-    /// Any thread. Runs the body with the gate of a stream that is not over. The token may be made up.
-    /// - Returns: `nil` if the stream is over, or never was.
+    /// Any thread. Runs the body with the gate of a stream that is not over. The token can be an invented one.
+    /// - Returns: `nil` if the stream is over, or never existed.
     @inline(__always)
     func withGate<Result>(of token: StreamToken, _ body: (inout StreamGate) -> Result) -> Result? {
         guard let cell = cell(ifAllocated: token.slot) else { return nil }
         return cell.withGate { gate in
-            // Whoever begins another use of the slot holds the lock, too.
+            // A new use of the slot begins under the same lock.
             guard gate.isLive, cell.mark.pointee.epoch == token.epoch else { return nil }
             return body(&gate)
         }
@@ -193,13 +194,13 @@ final class StreamTable: @unchecked Sendable {
         }
     }
 
-    /// Any thread. Marks a stream as woken. The token may be made up.
+    /// Any thread. Marks a stream as woken. The token can be an invented one.
     @inline(__always)
     func markWoken(_ token: StreamToken) -> WakeMark.Outcome {
         cell(ifAllocated: token.slot)?.mark.pointee.set(epoch: token.epoch) ?? .notDirect
     }
 
-    /// The loop's: takes back the mark of a slot that is in use.
+    /// For the loop only: takes back the mark of a slot that is in use.
     /// - Returns: whether the stream was woken.
     func takeWake(_ slot: UInt32) -> Bool { cell(of: slot).mark.pointee.take() }
 
@@ -214,7 +215,7 @@ final class StreamTable: @unchecked Sendable {
         return chunk.cell(Int(slot) % Self.chunkSize)
     }
 
-    /// The row of a slot that anybody may have made up.
+    /// The row of a slot whose number can be an invented one.
     func row(ifAllocated slot: UInt32) -> UnsafeMutablePointer<StreamRow>? {
         guard slot > 0, let chunk = chunks[Int(slot) / Self.chunkSize] else { return nil }
         return chunk.rows + Int(slot) % Self.chunkSize

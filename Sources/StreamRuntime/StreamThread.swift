@@ -3,20 +3,21 @@ import ProducerInterface
 import StreamLoop
 import SystemCalls
 
-/// The thread of one blocking stream: calls its `open`, `next` and `close`, and hands what they yield to the stream's loop.
+/// The thread of one blocking stream: calls its `open`, `next` and `close`, and hands their results to the stream's
+/// loop.
 ///
-/// It is told to end through the handoff; what it runs is asked to hurry by the loop (`interrupt`). A `next` that never returns keeps
-/// the thread, its stream and its memory for ever, and nothing else.
+/// It is told to end through the handoff; the loop asks its current call to hurry (`interrupt`). A `next` that never
+/// returns keeps the thread, its stream and its memory forever, and nothing else.
 final class StreamThread: @unchecked Sendable {
-    // Unchecked: what changes is the thread's own, and that of the one that follows it when a producer has ended it.
+    // Unchecked: mutable state is only touched by this thread, and by its successor if a producer has ended it.
     private let token: StreamToken
     private let entry: ProducerEntry
     private let handoff: Handoff
     private let streams: LoopStreams
     private var beginning: Beginning?
-    /// Until its producer needs no thread any more.
+    /// Kept until its producer no longer needs a thread.
     private var place: ThreadPlace?
-    /// The call of the producer that the thread is in, or the newest.
+    /// The current call of the producer, or the newest one.
     private var function = CallMark.Function.open
     private var phase = StreamLife.Phase.opening
     private var state = ProducerState.none
@@ -24,9 +25,9 @@ final class StreamThread: @unchecked Sendable {
 
     enum Beginning: Sendable {
         case open(StreamRequest)
-        /// The stream lived on its loop so far.
+        /// The stream lived on its loop until now.
         case running(state: ProducerState)
-        // The same, and what the loop has called there has returned.
+        // The same, and the call that the loop made there has returned.
         case opened(OpenOutcome, state: ProducerState)
         case pulled(PullOutcome, EncodedFrames?, state: ProducerState)
         /// `close` was called; `false`: `closed` will follow.
@@ -59,7 +60,7 @@ final class StreamThread: @unchecked Sendable {
         startThread(named: Self.name, stackBytes: streams.counts.stackBytes, died: { self.died() }, { self.run() })
     }
 
-    /// The stream's life on the calling thread, until its end.
+    /// Runs the stream on the calling thread, until its end.
     func run() {
         switch begin() {
         case .opened(let outcome, let state)?: opened(outcome, state)
@@ -70,8 +71,9 @@ final class StreamThread: @unchecked Sendable {
         }
     }
 
-    /// Calls `open`, if it was not called yet. The request is gone behind this: a stream does not keep it, with its body, for as long as it lives.
-    /// - Returns: `nil` if it ended before.
+    /// Calls `open`, unless it was called already. The request is released after this, so that a stream does not keep
+    /// it, with its body, all its life.
+    /// - Returns: `nil` if the stream ended before.
     private func begin() -> Beginning? {
         let beginning = beginning.take()
         guard case .open(let request)? = beginning else { return beginning }
@@ -106,7 +108,7 @@ final class StreamThread: @unchecked Sendable {
         }
         guard case .opened = outcome else {
             streams.handleIsStale(token)
-            // Before the answer, upon which the loop may want a thread for another try.
+            // Before the answer, as the loop may then want a thread for another try.
             place = nil
             return answer(outcome, state)
         }
@@ -126,7 +128,7 @@ final class StreamThread: @unchecked Sendable {
     }
 
     /// Calls `next` until the stream ends.
-    /// - Parameter first: what it has answered already.
+    /// - Parameter first: the answer that it has already given.
     /// - Returns: why it ended.
     private func produce(
         _ state: ProducerState, behind first: PullOutcome = .more, _ encoded: EncodedFrames? = nil
@@ -158,7 +160,7 @@ final class StreamThread: @unchecked Sendable {
         }
     }
 
-    /// - Returns: why the stream ends, if it was told to before there was room.
+    /// - Returns: why the stream ends, if it was told to end before there was room.
     private func put(_ frames: borrowing FrameBuffer) -> CloseReason? {
         let (reason, tellLoop) = handoff.put(frames)
         if reason == nil, tellLoop { streams.loop.wake(token.raw) }
@@ -185,7 +187,7 @@ final class StreamThread: @unchecked Sendable {
         return nil
     }
 
-    /// Between two calls of `next`: says what a successor should know, and waits for what becomes of it.
+    /// Between two calls of `next`: saves the state for a successor, and waits for the outcome.
     private func rest(_ number: Int, _ state: ProducerState) {
         function = .save
         let saved = entry.description.savesState ? entry.producer.save(token, state: state) : nil
@@ -203,7 +205,7 @@ final class StreamThread: @unchecked Sendable {
 
     private func close(_ state: ProducerState, _ reason: CloseReason) {
         _ = streams.withGate(token) { $0.isClosing = true }
-        // From here on there is no interrupt.
+        // From here on, `interrupt` is not called.
         streams.calls.running.wait(for: token)
         function = .close
         self.reason = reason
@@ -214,7 +216,7 @@ final class StreamThread: @unchecked Sendable {
     private func closed(_ isOver: Bool, _ reason: CloseReason) {
         (self.reason, phase) = (reason, .closing)
         if isOver {
-            // What other threads ask of it from now on is told so, even if the loop does not know yet.
+            // From now on, other threads find the handle stale, even if the loop does not know yet.
             streams.handleIsStale(token)
         } else {
             while let call = handoff.waitUntilClosed() { run(call) }
@@ -222,18 +224,18 @@ final class StreamThread: @unchecked Sendable {
         over(reason)
     }
 
-    /// The producer has ended the thread: another one goes on, with a call that failed.
+    /// The producer has ended the thread: another one continues, with a call that failed.
     func died() {
         streams.calls.running.forgetThread()
         let next = Beginning.behindDeath(in: function, phase, state, reason)
         streams.log.endedThread(token, entry, function.name)
         let heir = StreamThread(token, entry, handoff, streams, next, on: place.take())
-        // Here at the latest, on what is left of this one.
+        // If no thread can be started, continue here, on what is left of this one.
         if !heir.start() { heir.run() }
     }
 
     /// The last thing that the thread does for its stream.
-    /// - Parameter reason: what `close` was told.
+    /// - Parameter reason: the reason that `close` was given.
     private func over(_ reason: CloseReason) {
         place = nil
         streams.loop.post { [streams, token] in

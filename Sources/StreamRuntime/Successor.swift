@@ -1,14 +1,15 @@
 import ProducerInterface
 import StreamLoop
 
-/// A stream that continues one of an older generation, in the same response: the new stream's part, once its open has answered.
+/// A stream that continues one of an older generation in the same response: the new stream's part, once its `open` has
+/// answered.
 struct Successor: RowView {
     let streams: LoopStreams
     let slot: UInt32
 
     init(_ streams: LoopStreams, _ slot: UInt32) { (self.streams, self.slot) = (streams, slot) }
 
-    /// - Parameter outcome: `nil`: its open was not even called.
+    /// - Parameter outcome: `nil`: its `open` was not even called.
     func answered(_ outcome: OpenOutcome?) {
         let succession = row.pointee.succession!
         row.pointee.succession = nil
@@ -19,7 +20,7 @@ struct Successor: RowView {
         if isOpened {
             StreamOpening(self).begin()
             row.pointee.opening = nil
-            // An emit may have made the old one's queue while it rested.
+            // An emit may have made the old stream's queue while that rested.
             if let old { _ = StreamQueue(old).find() }
         }
         let next = succession.answered(
@@ -49,9 +50,10 @@ struct Successor: RowView {
         }
     }
 
-    /// One that a still newer generation is to have all the same gets the stream first: it may have emitted something already.
+    /// If a still newer generation should get the stream, this one gets it first all the same: it may already have
+    /// emitted something.
     private func takeOver(from old: Migration, _ succession: Succession) {
-        // The old one's queue stays shut until it is closed: what was accepted from here on would be lost.
+        // The old stream's queue stays shut until that is closed: what was accepted from here on would be lost.
         old.row.pointee.succession = nil
         old.stream.isResting = false
         let (streams, token) = (streams, token)
@@ -61,7 +63,7 @@ struct Successor: RowView {
         streams.considerMigrating(token)
     }
 
-    /// The subscriber changes over, with all that waits to be sent to it, what is in the output included.
+    /// Moves the subscriber, with everything that waits to be sent to it, including the output.
     private func takeSubscriber(from old: Migration, _ saved: [UInt8]?) {
         StreamQueue(old).count()
         let resumption = old.row.pointee.resumption
@@ -76,12 +78,13 @@ struct Successor: RowView {
         ExclusiveStream(self).pump()
     }
 
-    /// The hub gets this as its stream; its history, its ids and its subscribers stay. What is in the output goes before all that this one makes.
+    /// Makes this the hub's stream; its history, its ids and its subscribers stay. The output goes before everything
+    /// that this stream produces.
     private func takeHub(from old: Migration, _ saved: [UInt8]?) {
         HubStream(old).publish()
         let (hub, entry) = (old.row.pointee.hub, entry)
         var admission = Admission(heldBy: row, in: streams)
-        // Its subscribers hold the places.
+        // The hub's subscribers hold the places.
         admission.freeProducersPlace()
         row.pointee.role = .hubStream
         row.pointee.shared = hub
@@ -94,11 +97,12 @@ struct Successor: RowView {
         HubStream(self).pump()
     }
 
-    /// Its open takes too long: the old stream goes on, and this one is closed if it ever opens.
+    /// Its `open` takes too long: the old stream continues, and this one is closed if it ever opens.
     func giveUp(_ succession: Succession) {
         succession.isGivenUp()
         let (streams, token) = (streams, token)
-        // Whatever becomes of the old stream: this one may have been told to end before, and then nobody else sets its timer.
+        // Whatever happens to the old stream: this one may have been told to end before, and then nothing else sets its
+        // timer.
         defer { if streams.slot(token) != nil { reschedule() } }
         guard let old = old(of: succession) else { return }
         old.cancel(.reloaded)

@@ -1,15 +1,15 @@
 import ProducerInterface
 import StreamLoop
 
-/// A stream that lived on the loop, on its way to a thread of its own.
+/// A stream that lived on the loop and moves to a thread of its own.
 struct ThreadMove: RowView {
     let streams: LoopStreams
     let slot: UInt32
 
     init(_ streams: LoopStreams, _ slot: UInt32) { (self.streams, self.slot) = (streams, slot) }
 
-    /// Gives it a thread, because its producer stalls.
-    /// - Returns: `false` if there is none to give: then it stays.
+    /// Gives the stream a thread, because its producer stalls.
+    /// - Returns: `false` if no thread is available: then the stream stays.
     func move() -> Bool {
         guard let place = ThreadPlace.take(in: counts) else { return false }
         let token = token
@@ -17,8 +17,8 @@ struct ThreadMove: RowView {
         handoff.attach()
         let running = StreamThread.Beginning.running(state: stream.state)
         if StreamThread.start(token, entry, handoff, streams, running, on: place) { return true }
-        // Without a thread to be had, everything stays as it was; a wake that went to the handoff is made good by the pull that
-        // follows.
+        // If no thread can be started, everything stays as it was. The pull that follows makes up for a wake that went
+        // to the handoff.
         stream.isThreaded = false
         table.withGate(slot) { $0.isThreaded = false }
         for call in handoff.becomeThreadless() {
@@ -27,7 +27,7 @@ struct ThreadMove: RowView {
         return false
     }
 
-    /// The stream lives on a thread from now on, with all that was scheduled for it.
+    /// From now on, the stream lives on a thread, with everything that was scheduled for it.
     func becomeThreaded() -> Handoff {
         let (isMarked, limitBytes) = (entry.description.isShared, limits.handoffBytes)
         let handoff = table.withGate(slot) { gate in

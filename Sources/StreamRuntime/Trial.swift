@@ -1,15 +1,15 @@
 import Synchronization
 package import SystemCalls
 
-/// The first time of a generation that has replaced another: whether its streams live, or fail one after the other.
+/// The trial of a generation that has replaced another: whether its streams live, or fail one after the other.
 ///
-/// Any thread. One success settles it: a stream that has produced an event, or has come to its own end. What counts as a failure is one that the
-/// generation before does not share.
+/// Any thread can use it. One success settles the trial: a stream that has produced an event, or has ended by itself
+/// without a failure. A failure counts only if the stream does not also fail in the previous generation.
 package final class Trial: Sendable {
     package struct Rules: Sendable, Equatable {
-        /// So many failures without a success, and the generation is taken back; 0: never.
+        /// After this many failures without a success, the generation is rolled back; 0: never.
         package var failuresMax = 3
-        /// How long a generation is on trial; 0: not at all.
+        /// How long a generation is on trial; 0: it is not.
         package var duration: Nanoseconds = 10_000_000_000
 
         var isOn: Bool { failuresMax > 0 && duration > 0 }
@@ -35,14 +35,15 @@ package final class Trial: Sendable {
     private let settled = Atomic<Verdict>(.open)
     private let whenSettled: @Sendable () -> Void
 
-    /// - Parameter whenSettled: is called once, by whoever brought the verdict about; should only tell another thread.
+    /// - Parameter whenSettled: called once, on the thread that brought the verdict about; it should only notify
+    ///   another thread.
     init(failuresMax: Int, whenSettled: @escaping @Sendable () -> Void) {
         self.failuresMax = failuresMax
         self.whenSettled = whenSettled
     }
 
     package var verdict: Verdict { settled.load(ordering: .acquiring) }
-    /// Streams that failed so far, and not in the generation before.
+    /// Streams that have failed so far, but not in the previous generation.
     package var failureCount: Int { failures.load(ordering: .relaxed) }
 
     func succeeded() { settle(.passed) }
@@ -52,7 +53,7 @@ package final class Trial: Sendable {
     }
 
     private func settle(_ verdict: Verdict) {
-        // Looked at first: on the road of every stream's first event.
+        // Checked first, as the first event of every stream comes through here.
         guard settled.load(ordering: .relaxed) == .open else { return }
         guard settled.compareExchange(expected: .open, desired: verdict, ordering: .acquiringAndReleasing).exchanged
         else {

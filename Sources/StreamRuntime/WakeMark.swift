@@ -1,24 +1,27 @@
 import Synchronization
 
-/// What a wake of a stream needs to know, in one word without a lock: the epoch of the slot's use, whether the stream lives on its loop, and
-/// whether the loop has been told of a wake and has not looked yet. So any number of wakes is one message for the loop.
+/// What a wake of a stream needs to know, in one word without a lock: the epoch of the slot's use, whether the stream
+/// lives on its loop, and whether the loop has been told of a wake that it has not looked at yet. So any number of
+/// wakes is one message for the loop.
 ///
 /// No wake is lost, and none reaches another stream:
-/// - Who wakes writes the word even if the mark is there already. Of that write and the loop's, which takes the mark away, one is first.
-///   If it is the loop's, the mark is not there, and the loop is told anew. Otherwise the loop's comes behind it, and the `next` that
-///   follows sees all that was written before the wake. A look at the word would not do: it may pass the stores before it.
-/// - Each write compares the whole word. A slot that is used anew meanwhile has another epoch, and the wake finds that its stream is over.
-/// - A stream whose handle is stale, and one with a thread, is not marked: who wakes it finds out under the lock of the gate. A mark from
-///   before it got its thread is handed on by the loop, which has been told.
+/// - A thread that wakes a stream writes the word even if the mark is already set. Either this write or the loop's,
+///   which clears the mark, comes first. If it is the loop's, the mark is not set, and the loop is told again.
+///   Otherwise the loop's write comes after it, and the `next` that follows sees everything that was written before the
+///   wake. Only reading the word would not be enough: the read can come before earlier stores.
+/// - Each write compares the whole word. A slot that has been reused meanwhile has another epoch, so the wake finds
+///   that its stream is over.
+/// - A stream whose handle is stale, or which has a thread, is not marked: the thread that wakes it finds this out
+///   under the gate's lock. A mark from before the stream got its thread is passed on by the loop, which has been told.
 struct WakeMark: ~Copyable {
-    /// The epoch in the upper half.
+    /// The epoch is in the upper half.
     private let word = Atomic<UInt64>(0)
 
     private static var pending: UInt64 { 1 }
     private static var direct: UInt64 { 2 }
 
     enum Outcome {
-        /// The loop is to be told.
+        /// The loop must be told.
         case first
         case pending
         /// The stream is over, or does not live on its loop.
@@ -38,18 +41,18 @@ struct WakeMark: ~Copyable {
         }
     }
 
-    /// The loop's.
+    /// For the loop only.
     /// - Returns: whether it was set.
     borrowing func take() -> Bool {
-        // One that is set just now is followed by a message.
+        // A mark that is set just now is followed by a message.
         guard word.load(ordering: .relaxed) & Self.pending != 0 else { return false }
         word.bitwiseAnd(~Self.pending, ordering: .acquiringAndReleasing)
         return true
     }
 
-    // MARK: With the lock of the gate
+    // MARK: Under the lock of the gate
 
-    /// To be set at the beginning of a use: nothing is marked then, and the stream not direct.
+    /// Set at the beginning of a use: then nothing is marked, and the stream is not direct.
     var epoch: UInt32 {
         get { UInt32(truncatingIfNeeded: word.load(ordering: .relaxed) >> 32) }
         nonmutating set { word.store(UInt64(newValue) << 32, ordering: .releasing) }

@@ -7,8 +7,8 @@ package func monotonicNanoseconds() -> Int64 {
     return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
 }
 
-/// A length of time in nanoseconds; `Int64.max`: without end.
+/// A duration in nanoseconds; `Int64.max`: without end.
 package typealias Nanoseconds = Int64
 
-/// A moment of the monotonic clock, in nanoseconds; `Int64.max`: never.
+/// A time of the monotonic clock, in nanoseconds; `Int64.max`: never.
 package typealias MonotonicNanoseconds = Int64

@@ -26,7 +26,7 @@ struct LimitTests {
             held[0].client.close()
             try server.expectClose(of: "0", .disconnected)
             // The place is free a moment after the close was logged.
-            let freed = try eventuallyServed { try server.subscribe("/waits-for-ever?tag=again") }
+            let freed = try server.subscribeOnceFree("/waits-for-ever?tag=again")
             #expect(try freed.nextEvent().data == "the only one")
         }
     }
@@ -40,17 +40,8 @@ struct LimitTests {
             #expect(try server.subscribe("/waits-for-ever").nextEvent().data == "the only one")
             first.client.close()
             try server.expectClose(of: "a", .disconnected)
-            let second = try eventuallyServed { try server.subscribe("/sleeps-in-next?tag=b") }
+            let second = try server.subscribeOnceFree("/sleeps-in-next?tag=b")
             #expect(try second.nextEvent().data == "about to sleep")
-        }
-    }
-
-    /// Repeats the request until the answer is a stream.
-    private func eventuallyServed(_ ask: () throws -> TestSubscriber) throws -> TestSubscriber {
-        let deadline = ContinuousClock.now + .seconds(5)
-        while true {
-            let subscriber = try ask()
-            if try subscriber.head().status == 200 || ContinuousClock.now > deadline { return subscriber }
         }
     }
 

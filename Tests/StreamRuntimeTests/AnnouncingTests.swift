@@ -27,10 +27,7 @@ struct AnnouncingTests {
         for room in 0..<120 {
             let stage = Stage()
             let producer = FakeProducer([.event("first", wait: events == 1 ? -1 : 0), .event("second", wait: -1)])
-            let visitor = try stage.open(producer)
-            stage.turn()
-            visitor.attach(room: room, form: [.chunked, .reconnects])
-            stage.turn()
+            let visitor = try stage.subscribe(producer, room: room, form: [.chunked, .reconnects])
             stage.runtime.announce(news, to: "fakes")
             stage.turn()
             visitor.read(1000)

@@ -1,6 +1,7 @@
 import EventStream
 import ProducerInterface
 import Synchronization
+import Testing
 
 /// A producer that follows a script, and records its calls, their order, and any overlap.
 final class FakeProducer: EventProducer {
@@ -13,6 +14,8 @@ final class FakeProducer: EventProducer {
     /// Returns what a stream passes to the next generation; `nil`: the producer has no such function.
     let saving: (@Sendable (FakeStream) -> [UInt8]?)?
     private let all = Mutex<[FakeStream]>([])
+    /// That there is no stream was said.
+    private let isMissing = Atomic(false)
 
     init(
         _ steps: [Step] = [], name: String = "fake", route: String? = nil, isNonblocking: Bool = true,
@@ -44,7 +47,12 @@ final class FakeProducer: EventProducer {
 
     /// All streams that were ever opened, in order.
     var streams: [FakeStream] { all.withLock { $0 } }
-    var only: FakeStream { streams[0] }
+    /// The first stream. If there is none, the test fails, and continues with a stream to which nothing happens.
+    var only: FakeStream {
+        if let first = streams.first { return first }
+        if !isMissing.exchange(true, ordering: .relaxed) { Issue.record("\(description.name): no stream was opened") }
+        return FakeStream(token: StreamToken(loop: 0, slot: 0, epoch: 1), request: .plain)
+    }
     /// Everything that happened although it must not.
     var violations: [String] { streams.flatMap(\.violations) }
 

@@ -31,21 +31,13 @@ final class FallingBackTests {
         return entry
     }
 
-    private func subscribe(_ entry: ProducerEntry) throws -> Visitor {
-        let visitor = try stage.open(entry)
-        stage.turn()
-        visitor.attach()
-        stage.turn()
-        return visitor
-    }
-
     /// An old producer whose second stream gets another answer, one that fails in its place, and a subscriber of both.
     private func fallenBack(_ outcome: OpenOutcome) throws -> (old: FakeProducer, first: ProducerEntry, Visitor) {
         let isSecond = Mutex(false)
         let old = FakeProducer.counting(
             "old", wait: -1, opening: { _ in isSecond.withLock { $0 } ? outcome : .opened(headers: []) })
         let first = ProducerEntry(old, generation: 1)
-        let visitor = try subscribe(first)
+        let visitor = try stage.subscribe(first)
         isSecond.withLock { $0 = true }
         first.replace(by: onTrial(failing(), insteadOf: first), in: stage.runtime)
         stage.turn()
@@ -60,7 +52,7 @@ final class FallingBackTests {
         let bad = failing()
         let first = ProducerEntry(old, generation: 1)
         let second = onTrial(bad, insteadOf: first)
-        let visitor = try subscribe(first)
+        let visitor = try stage.subscribe(first)
         stage.pass(milliseconds: 25)
         first.replace(by: second, in: stage.runtime)
         stage.pass(milliseconds: 25)
@@ -90,7 +82,7 @@ final class FallingBackTests {
             let bad = failing(steps: isPassed ? [.fail("oh")] : [.event("x", wait: 10), .fail("oh")])
             let second = onTrial(bad, insteadOf: first)
             if isPassed { second.generation.trial?.succeeded() }
-            let visitor = try subscribe(second)
+            let visitor = try stage.subscribe(second)
             stage.pass(milliseconds: 20)
             #expect(visitor.text.hasSuffix("event: stream-error\ndata: oh\n\n"))
             #expect((first.producer as! FakeProducer).streams.isEmpty)

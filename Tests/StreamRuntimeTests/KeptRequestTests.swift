@@ -18,11 +18,9 @@ struct KeptRequestTests {
     }
 
     private func open(_ stage: Stage, _ entry: ProducerEntry, bodyBytes: Int) throws -> Visitor {
-        let door = FakeDoor()
-        let token = try stage.runtime.open(
-            RouteMatch(entry: entry, values: []), request(bodyBytes: bodyBytes), answering: door)
+        let visitor = try stage.open(entry, request(bodyBytes: bodyBytes))
         stage.turn()
-        return Visitor(stage, token, door)
+        return visitor
     }
 
     @Test("those of resumable streams are counted as long as the streams exist; no others are kept")

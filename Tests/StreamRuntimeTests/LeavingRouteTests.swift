@@ -26,11 +26,7 @@ final class LeavingRouteTests: ReloadingStage {
     }
 
     private func subscribe(_ path: String) throws -> Visitor {
-        let visitor = try stage.open(try #require(stage.runtime.route(for: path)).entry)
-        stage.turn()
-        visitor.attach()
-        stage.turn()
-        return visitor
+        try stage.subscribe(try #require(stage.runtime.route(for: path)).entry)
     }
 
     private func hangUp(_ visitor: Visitor) {

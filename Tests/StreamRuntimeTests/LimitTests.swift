@@ -137,10 +137,7 @@ struct StallTests {
         let entry = stage.entry(producer)
         for _ in 0..<StallHabit.stallsMax {
             #expect(!entry.usesThreads(at: system.time))
-            let visitor = try stage.open(entry)
-            stage.turn()
-            visitor.attach()
-            stage.turn()
+            let visitor = try stage.subscribe(entry)
             visitor.hangUp()
             stage.turn()
         }
@@ -168,10 +165,7 @@ struct StallTests {
                 }.repeated()
             ]))
         for entry in [slow, quick, slow, quick] {
-            let visitor = try stage.open(entry)
-            stage.turn()
-            visitor.attach()
-            stage.turn()
+            _ = try stage.subscribe(entry)
         }
         stage.pass(milliseconds: 1000)
         #expect(!quick.usesThreads(at: system.time) && !slow.usesThreads(at: system.time))

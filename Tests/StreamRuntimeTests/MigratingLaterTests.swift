@@ -23,10 +23,7 @@ struct MigratingLaterTests {
     private func waiting() throws -> Visitor { try waiting(for: second) }
 
     private func waiting(for second: ProducerEntry) throws -> Visitor {
-        let visitor = try stage.open(first)
-        stage.turn()
-        visitor.attach()
-        stage.turn()
+        let visitor = try stage.subscribe(first)
         first.replace(by: second, in: stage.runtime)
         stage.turn()
         #expect(new.streams.count == 1)
@@ -221,10 +218,7 @@ struct MigratingLaterTests {
         let old = FakeProducer(isResumable: true, hasNext: false, saving: saving ? save : nil)
         let new = FakeProducer(isResumable: true, hasNext: false, opening: { _ in .pending })
         let (first, second) = (ProducerEntry(old, generation: 1), ProducerEntry(new, generation: 2))
-        let visitor = try stage.open(first)
-        stage.turn()
-        visitor.attach()
-        stage.turn()
+        let visitor = try stage.subscribe(first)
         for event in before { #expect(call(visitor.token, event.data!, id: event.id) == .accepted) }
         first.replace(by: second, in: stage.runtime)
         stage.turn()

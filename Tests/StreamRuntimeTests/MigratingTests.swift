@@ -10,19 +10,11 @@ import Testing
 struct MigratingTests {
     let stage = Stage()
 
-    private func subscribe(_ entry: ProducerEntry, room: Int = .max) throws -> Visitor {
-        let visitor = try stage.open(entry)
-        stage.turn()
-        visitor.attach(room: room)
-        stage.turn()
-        return visitor
-    }
-
     @Test("the subscriber gets every event once and in order, from the new code after the switch")
     func whole() throws {
         let (old, new) = (FakeProducer.counting("old"), FakeProducer.counting("new"))
         let (first, second) = (ProducerEntry(old, generation: 1), ProducerEntry(new, generation: 2))
-        let visitor = try subscribe(first)
+        let visitor = try stage.subscribe(first)
         stage.pass(milliseconds: 25)
         first.replace(by: second, in: stage.runtime)
         stage.pass(milliseconds: 25)
@@ -50,12 +42,7 @@ struct MigratingTests {
             method: "POST", path: "/fake/x%20y", query: [.init("a", "1"), .init("b", "")],
             headers: [.init("X-One", "1"), .init("X-Two", "ü")], remoteAddress: "192.0.2.9", lastEventID: "41",
             body: [0, 255, 10], parameters: FakeParameters(canonical: "a=1"))
-        let door = FakeDoor()
-        let token = try stage.runtime.open(RouteMatch(entry: entries[0], values: []), request, answering: door)
-        let visitor = Visitor(stage, token, door)
-        stage.turn()
-        visitor.attach()
-        stage.turn()
+        let visitor = try stage.subscribe(entries[0], request)
         entries[0].replace(by: entries[1], in: stage.runtime)
         stage.turn()
         #expect(old.only.calls == ["open", "pull", "save", "close reloaded"])
@@ -85,11 +72,7 @@ struct MigratingTests {
             let (first, second) = (ProducerEntry(old, generation: 1), ProducerEntry(new, generation: 2))
             var request = StreamRequest.plain
             request.lastEventID = "7"
-            let door = FakeDoor()
-            let token = try stage.runtime.open(RouteMatch(entry: first, values: []), request, answering: door)
-            stage.turn()
-            Visitor(stage, token, door).attach()
-            stage.turn()
+            _ = try stage.subscribe(first, request)
             first.replace(by: second, in: stage.runtime)
             stage.turn()
             #expect(new.only.request.lastEventID == expected)
@@ -104,12 +87,7 @@ struct MigratingTests {
             let (first, second) = (ProducerEntry(old, generation: 1), ProducerEntry(new, generation: 2))
             var request = StreamRequest.plain
             request.lastEventID = brought
-            let door = FakeDoor()
-            let token = try stage.runtime.open(RouteMatch(entry: first, values: []), request, answering: door)
-            stage.turn()
-            let visitor = Visitor(stage, token, door)
-            visitor.attach()
-            stage.turn()
+            let visitor = try stage.subscribe(first, request)
             first.replace(by: second, in: stage.runtime)
             stage.turn()
             #expect(new.only.request.lastEventID == brought)
@@ -122,7 +100,7 @@ struct MigratingTests {
     func pendingBytes() throws {
         let (old, new) = (FakeProducer.counting("old"), FakeProducer.counting("new"))
         let (first, second) = (ProducerEntry(old, generation: 1), ProducerEntry(new, generation: 2))
-        let visitor = try subscribe(first, room: 50)
+        let visitor = try stage.subscribe(first, room: 50)
         stage.pass(milliseconds: 50)
         #expect(visitor.socket.room == 0, "it is full in the midst of an event")
         let taken = old.only.stepsTaken
@@ -178,7 +156,7 @@ struct MigratingTests {
                 }
             })
         let entries = [old, new, newest].enumerated().map { ProducerEntry($1, generation: $0 + 1) }
-        let visitor = try subscribe(entries[0])
+        let visitor = try stage.subscribe(entries[0])
         entries[0].replace(by: entries[1], in: stage.runtime)
         stage.turn()
         stage.runtime.end(entries[0].generation, .reloaded)
@@ -200,7 +178,7 @@ struct MigratingTests {
     func removed() throws {
         let (old, new) = (FakeProducer.counting("old"), FakeProducer.counting("new", opening: { _ in .ended() }))
         let (first, second) = (ProducerEntry(old, generation: 1), ProducerEntry(new, generation: 2))
-        let visitor = try subscribe(first)
+        let visitor = try stage.subscribe(first)
         first.replace(by: second, in: stage.runtime)
         stage.turn()
         stage.runtime.end(first.generation, .removed)
@@ -215,7 +193,7 @@ struct MigratingTests {
         let (first, second) = (
             ProducerEntry(old, generation: 1), ProducerEntry(FakeProducer.counting("new"), generation: 2)
         )
-        let visitor = try subscribe(first)
+        let visitor = try stage.subscribe(first)
         first.replace(by: second, in: stage.runtime)
         stage.pass(milliseconds: 10)
         stage.runtime.end(first.generation, .reloaded)
@@ -258,7 +236,7 @@ struct MigratingTests {
     func slowClose() throws {
         let (old, new) = (FakeProducer.counting("old", closing: { _, _ in false }), FakeProducer.counting("new"))
         let (first, second) = (ProducerEntry(old, generation: 1), ProducerEntry(new, generation: 2))
-        let visitor = try subscribe(first)
+        let visitor = try stage.subscribe(first)
         first.replace(by: second, in: stage.runtime)
         stage.pass(milliseconds: 10)
         #expect(numbersAndMarks(of: visitor.text) == ["1 old", "2 new", "3 new"])
@@ -272,7 +250,7 @@ struct MigratingTests {
     func paced() throws {
         let (old, new) = (FakeProducer.counting("old", wait: -1), FakeProducer.counting("new", wait: -1))
         let (first, second) = (ProducerEntry(old, generation: 1), ProducerEntry(new, generation: 2))
-        let visitors = try (0..<1000).map { _ in try subscribe(first) }
+        let visitors = try (0..<1000).map { _ in try stage.subscribe(first) }
         first.replace(by: second, in: stage.runtime)
         var turns = 0
         while new.streams.count < 1000 {

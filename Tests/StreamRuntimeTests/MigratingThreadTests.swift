@@ -118,7 +118,11 @@ struct MigratingThreadTests {
 
     @Test("a next that blocks continues if the new code rejects its stream, and nothing of it is lost")
     func blockedAndRefused() async throws {
-        let stage = ThreadStage()
+        var limits = Limits()
+        // However long a busy machine takes to look, the queue is not full, and the new code not too late.
+        limits.handoffBytes = 1 << 30
+        limits.migrationDeadline = .max
+        let stage = ThreadStage(limits)
         let answer = Gate()
         let old = FakeProducer.counting("old", wait: 1, isNonblocking: false)
         let new = FakeProducer.counting(

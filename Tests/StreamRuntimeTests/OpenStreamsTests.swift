@@ -50,10 +50,7 @@ struct OpenStreamsTests {
         let closes = stage.entry(
             FakeProducer(name: "closes", closing: { _, _ in false }), Generation(plugin: "b", number: 1))
         let opening = try stage.open(opens)
-        let closing = try stage.open(closes)
-        stage.turn()
-        closing.attach()
-        stage.turn()
+        let closing = try stage.subscribe(closes)
         closing.hangUp()
         stage.pass(milliseconds: 3000)
         let open = try #require(openStreams(stage.runtime) { stage.turn() })

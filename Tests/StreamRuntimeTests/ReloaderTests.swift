@@ -243,11 +243,7 @@ final class ReloaderTests: ReloadingStage {
         put("c.so", "1", "/c")
         _ = try reloader.reload()
         let visitors = try ["/a", "/b", "/c"].map { path in
-            let visitor = try stage.open(stage.runtime.route(for: path)!.entry)
-            stage.turn()
-            visitor.attach()
-            stage.turn()
-            return visitor
+            try stage.subscribe(stage.runtime.route(for: path)!.entry)
         }
         put("a.so", "2", "/a")
         images["b.so"] = nil

@@ -18,18 +18,11 @@ struct ResponseFormTests {
         return (frames, decoder.isComplete)
     }
 
-    private func subscribe(_ stage: Stage, _ producer: FakeProducer, _ form: ResponseForm) throws -> Visitor {
-        let visitor = try stage.open(producer)
-        stage.turn()
-        visitor.attach(form: form)
-        stage.turn()
-        return visitor
-    }
-
     @Test("in chunks, one for each frame; the empty one comes with the end")
     func chunks() throws {
         let stage = Stage()
-        let visitor = try subscribe(stage, FakeProducer([.event("a"), .event("b"), .end]), [.chunked, .reconnects])
+        let visitor = try stage.subscribe(
+            FakeProducer([.event("a"), .event("b"), .end]), form: [.chunked, .reconnects])
         let (frames, isComplete) = decoded(visitor)
         #expect(frames.dropFirst() == [frame("a")[...], frame("b")[...], finished[...]].map(String.init)[...])
         #expect(isComplete)
@@ -38,11 +31,11 @@ struct ResponseFormTests {
     @Test("a client that does not reconnect gets no reconnection time and no end mark, but the empty chunk")
     func once() throws {
         let stage = Stage()
-        let complete = try subscribe(stage, FakeProducer([.event("a"), .end]), .chunked)
+        let complete = try stage.subscribe(FakeProducer([.event("a"), .end]), form: .chunked)
         #expect(decoded(complete) == ([": sluice\n", frame("a")], true))
-        let failed = try subscribe(stage, FakeProducer([.event("a"), .fail("no")]), .chunked)
+        let failed = try stage.subscribe(FakeProducer([.event("a"), .fail("no")]), form: .chunked)
         #expect(decoded(failed) == ([": sluice\n", frame("a"), "event: stream-error\ndata: no\n\n"], true))
-        let plain = try subscribe(stage, FakeProducer([.event("a"), .end]), [])
+        let plain = try stage.subscribe(FakeProducer([.event("a"), .end]), form: [])
         #expect(text(plain) == ": sluice\n" + frame("a"))
     }
 
@@ -85,7 +78,7 @@ struct ResponseFormTests {
             try! EventEncoder().encode(event, into: &frames)
             return .wait(milliseconds: -1)
         }
-        let visitor = try subscribe(stage, FakeProducer([step]), [.chunked, .reconnects])
+        let visitor = try stage.subscribe(FakeProducer([step]), form: [.chunked, .reconnects])
         stage.runtime.end(nil, .expired)
         stage.turn()
         let (frames, isComplete) = decoded(visitor)

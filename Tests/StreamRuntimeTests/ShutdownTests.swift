@@ -14,10 +14,7 @@ struct ShutdownTests {
     func connected(_ reason: CloseReason) throws {
         let generation = Generation(plugin: "fakes", number: 1)
         let producer = FakeProducer([.event("a", wait: -1), .event("b")])
-        let visitor = try stage.open(stage.entry(producer, generation))
-        stage.turn()
-        visitor.attach()
-        stage.turn()
+        let visitor = try stage.subscribe(stage.entry(producer, generation))
         stage.runtime.end(generation, reason)
         stage.turn()
         #expect(visitor.text.withoutFarewell == frame("a"))

@@ -36,8 +36,7 @@ extension SimulatedWorld {
     /// Lets time pass on all loops equally, from timer to timer.
     func pass(_ nanoseconds: Int64) { stage.pass(nanoseconds: nanoseconds, turns: 1) }
 
-    /// Takes random steps, and then ends everything: nothing may be left, and each generation must know what its
-    /// producers know.
+    /// Takes random steps, and then ends everything: nothing may be left, and each ledger must agree with its producer.
     /// - Parameters:
     ///   - steps: the least number of steps.
     ///   - most: the greatest number, even if something has not happened yet.

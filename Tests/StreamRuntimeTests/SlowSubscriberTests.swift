@@ -13,10 +13,7 @@ struct SlowSubscriberTests {
         let expected = frame("first") + frame("second") + finished
         for room in 0..<120 {
             let producer = FakeProducer([.event("first"), .wait(-1), .event("second"), .end])
-            let visitor = try stage.open(producer)
-            stage.turn()
-            visitor.attach(room: room, head: "H")
-            stage.turn()
+            let visitor = try stage.subscribe(producer, room: room, head: "H")
             for _ in 0..<4 {
                 visitor.read(7)
                 stage.turn(1)

@@ -19,22 +19,40 @@ final class Stage {
 
     var streams: LoopStreams { runtime.loops[0] }
 
-    /// Requests a stream of this entry.
-    func open(_ entry: ProducerEntry) throws(Overload) -> Visitor {
+    /// Requests a stream.
+    func open(_ match: RouteMatch, _ request: StreamRequest = .plain) throws(Overload) -> Visitor {
         let door = FakeDoor()
-        let token = try runtime.open(RouteMatch(entry: entry, values: []), .plain, answering: door)
-        return Visitor(self, token, door)
+        return Visitor(self, try runtime.open(match, request, answering: door), door)
+    }
+
+    func open(_ entry: ProducerEntry, _ request: StreamRequest = .plain) throws(Overload) -> Visitor {
+        try open(RouteMatch(entry: entry, values: []), request)
     }
 
     func open(_ producer: FakeProducer) throws(Overload) -> Visitor { try open(entry(producer)) }
 
     /// Opens a stream with its connection.
-    func subscribe(_ producer: FakeProducer, room: Int = .max) throws(Overload) -> Visitor {
-        let visitor = try open(producer)
+    func subscribe(
+        _ match: RouteMatch, _ request: StreamRequest = .plain, room: Int = .max, head: String = "",
+        form: ResponseForm = .reconnects
+    ) throws(Overload) -> Visitor {
+        let visitor = try open(match, request)
         turn()
-        visitor.attach(room: room)
+        visitor.attach(room: room, head: head, form: form)
         turn()
         return visitor
+    }
+
+    func subscribe(
+        _ entry: ProducerEntry, _ request: StreamRequest = .plain, room: Int = .max, form: ResponseForm = .reconnects
+    ) throws(Overload) -> Visitor {
+        try subscribe(RouteMatch(entry: entry, values: []), request, room: room, form: form)
+    }
+
+    func subscribe(
+        _ producer: FakeProducer, room: Int = .max, head: String = "", form: ResponseForm = .reconnects
+    ) throws(Overload) -> Visitor {
+        try subscribe(RouteMatch(entry: entry(producer), values: []), room: room, head: head, form: form)
     }
 
     func entry(_ producer: FakeProducer, _ generation: Generation = Generation(plugin: "fakes", number: 1))

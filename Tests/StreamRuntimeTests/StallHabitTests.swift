@@ -45,10 +45,7 @@ struct StallHabitTests {
         let (stalling, hanging) = (stage.entry(producer), stage.entry(FakeProducer()))
         for _ in 0..<StallHabit.stallsMax { _ = stalling.noteStall(at: stage.system.time) }
         hanging.noteHang(at: stage.system.time)
-        let visitor = try stage.open(stalling)
-        stage.turn()
-        visitor.attach()
-        stage.turn()
+        let visitor = try stage.subscribe(stalling)
         #expect(visitor.text == frame("a") && stage.runtime.figures().streams.threads == 0)
         #expect(throws: Overload(limit: "max-threads")) { try stage.open(hanging) }
         stage.pass(milliseconds: 61_000)
@@ -65,10 +62,7 @@ struct StallHabitTests {
         #expect(entry.usesThreads(at: stage.system.time))
         stage.pass(milliseconds: 60_000)
         #expect(!entry.usesThreads(at: stage.system.time))
-        let visitor = try stage.open(entry)
-        stage.turn()
-        visitor.attach()
-        stage.turn()
+        let visitor = try stage.subscribe(entry)
         #expect(visitor.text == frame("a") && stage.runtime.figures().streams.threads == 0)
     }
 }

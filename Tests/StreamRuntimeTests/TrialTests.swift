@@ -35,15 +35,7 @@ final class TrialTests {
             content: content, plugin: "a", routes: ["/a"], steps: steps ?? [Self.counting], isResumable: isResumable)
     }
 
-    private func subscribe() throws -> Visitor {
-        let match = stage.runtime.route(for: "/a")!
-        let door = FakeDoor()
-        let visitor = Visitor(stage, try stage.runtime.open(match, .plain, answering: door), door)
-        stage.turn()
-        visitor.attach()
-        stage.turn()
-        return visitor
-    }
+    private func subscribe() throws -> Visitor { try stage.subscribe(stage.runtime.route(for: "/a")!) }
 
     private var serving: Int? { stage.runtime.route(for: "/a")?.entry.generation.number }
 
@@ -181,11 +173,9 @@ final class TrialTests {
         _ = try reloader.reload()
         images.opening = nil
         if !isAnswered { old.withLock { $0 = .pending } }
-        let door = FakeDoor()
-        let match = stage.runtime.route(for: "/a")!
-        let visitor = Visitor(stage, try stage.runtime.open(match, .plain, answering: door), door)
+        let visitor = try stage.open(stage.runtime.route(for: "/a")!)
         stage.turn()
-        #expect(door.answers == (isAnswered ? ["stream"] : []))
+        #expect(visitor.door.answers == (isAnswered ? ["stream"] : []))
         visitor.leave()
         stage.turn()
         #expect(stage.streams.moved.isEmpty)
@@ -322,10 +312,7 @@ final class TrialTests {
         _ = try reloader.reload()
         let entry = stage.runtime.route(for: "/b")!.entry
         for _ in 0..<3 {
-            let visitor = try stage.open(entry)
-            stage.turn()
-            visitor.attach()
-            stage.turn()
+            let visitor = try stage.subscribe(entry)
             visitor.hangUp()
         }
         stage.turn()

@@ -28,6 +28,18 @@ extension SluiceServer {
         return subscriber
     }
 
+    /// Subscribes repeatedly until the answer is a stream: a place is free a moment after the close was logged.
+    package func subscribeOnceFree(_ target: String) throws -> TestSubscriber {
+        var subscriber: TestSubscriber?
+        let isServed = try blockingEventually {
+            let asking = try subscribe(target)
+            subscriber = asking
+            return try asking.head().status == 200
+        }
+        guard isServed, let subscriber else { throw TestFailure("\(target): no place is free") }
+        return subscriber
+    }
+
     /// Sends a request without a stream, to check that the front door works.
     package func expectNotFound(sourceLocation: SourceLocation = #_sourceLocation) throws {
         let client = try connect()

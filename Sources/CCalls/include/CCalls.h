@@ -1,6 +1,7 @@
 /*
- * Which call into a plugin each thread is in: for the last line of a server that dies in one, and for who looks for calls that do
- * not return. A call costs a few stores to memory that is the thread's own; there is no lock, so that a signal handler may read it.
+ * Which call into a plugin each thread is in: for the last line of a server that crashes in one, and for the search for
+ * calls that do not return. A call costs a few stores to the thread's own memory. There is no lock, so that a signal
+ * handler can read it.
  */
 #ifndef SLUICE_CCALLS_H
 #define SLUICE_CCALLS_H
@@ -16,23 +17,23 @@
 #define SLUICE_CLOSED_ENUM
 #endif
 
-/** What of a plugin is called. */
+/** Which function of a plugin is called. */
 enum SLUICE_CLOSED_ENUM sluice_function {
     sluice_function_open,
     sluice_function_next,
     sluice_function_close,
     sluice_function_interrupt,
     sluice_function_save,
-    sluice_function_scheduled, /**< what `schedule` was given */
+    sluice_function_scheduled, /**< the function given to `schedule` */
     sluice_function_load,      /**< constructors */
     sluice_function_entry,
     sluice_function_shutdown,
 };
 
-/** As messages name it. */
+/** Its name in messages. */
 const char *_Nonnull sluice_function_name(enum sluice_function function);
 
-/** Who is called. It and its texts stay for ever: who reads a record may be late. */
+/** The plugin or producer that is called. It and its texts are never freed: a reader of a record may be late. */
 struct sluice_callee {
     const char *_Nonnull plugin;
     const char *_Nullable producer; /**< NULL: the plugin itself */
@@ -43,37 +44,37 @@ struct sluice_callee {
 const struct sluice_callee *_Nonnull sluice_callee_make(
     const char *_Nonnull plugin, const char *_Nullable producer, uint64_t generation);
 
-/** What one thread is in. Only that thread writes it. Each member is stored with release order and loaded with acquire order: who finds
-    the same odd serial number before and after has read one call. */
+/** The call that one thread is in. Only that thread writes it. Each member is stored with release order and loaded
+    with acquire order: a reader that finds the same odd serial number before and after has read a single call. */
 struct sluice_call_record {
-    /** Odd while a call runs; another one for each call, and for each return to an outer one. */
+    /** Odd while a call runs. Changes with each call, and with each return to an outer one. */
     _Atomic(uint64_t) serial;
     _Atomic(uintptr_t) callee;
     _Atomic(uint64_t) stream;
     _Atomic(uint32_t) function;
 };
 
-/** A call, as read from a record, or as an inner one interrupts it. */
+/** A call that was read from a record, or the outer call while an inner one runs. */
 struct sluice_call {
     /** NULL: none. */
     const struct sluice_callee *_Nullable callee;
-    /** A token; 0: of no stream. */
+    /** A token; 0: the call is not for a stream. */
     uint64_t stream;
     enum sluice_function function;
     uint64_t serial;
 };
 
-/** The calling thread's own. Always in the executable itself: a signal handler may read it. */
+/** The calling thread's record. It is always in the executable itself, so that a signal handler can read it. */
 extern _Thread_local struct sluice_call_record sluice_own_call_record __attribute__((tls_model("initial-exec")));
 
-/** The record of the calling thread. Another thread may read it for as long as this one lives. */
+/** The record of the calling thread. Other threads can read it as long as this one lives. */
 static inline struct sluice_call_record *_Nonnull sluice_call_record_here(void)
 {
     return &sluice_own_call_record;
 }
 
-/** The call that a record is of; any thread, and signal handlers. The serial number is read in any case.
-    @return false if none runs, or the thread is about to begin or end one. */
+/** Reads the call of a record. For any thread and for signal handlers. Always sets the serial number.
+    @return false if no call runs, or the thread is about to begin or end one. */
 static inline bool sluice_call_read(const struct sluice_call_record *_Nonnull record, struct sluice_call *_Nonnull call)
 {
     call->serial = atomic_load_explicit(&record->serial, memory_order_acquire);
@@ -92,7 +93,7 @@ static inline void sluice_call_set(struct sluice_call_record *_Nonnull record, c
 }
 
 /** The calling thread is about to call a plugin's function.
-    @return the call that it is in already, for `sluice_call_end`. */
+    @return the call that it is already in, for `sluice_call_end`. */
 static inline struct sluice_call sluice_call_begin(
     const struct sluice_callee *_Nonnull callee, enum sluice_function function, uint64_t stream)
 {
@@ -101,7 +102,7 @@ static inline struct sluice_call sluice_call_begin(
     uint64_t serial = atomic_load_explicit(&record->serial, memory_order_relaxed);
     if (serial % 2 == 1) {
         sluice_call_read(record, &outer);
-        // Even while the members change.
+        // The serial number is even while the members change.
         atomic_store_explicit(&record->serial, ++serial, memory_order_release);
     }
     sluice_call_set(record, callee, function, stream);

@@ -1,15 +1,5 @@
 /* `close` answers CLOSING, but is completed before it returns. */
-#include "../ledger.h"
-
-static int32_t next(struct stream *stream, sluice_event *event)
-{
-    if ((int64_t)stream->steps == stream->count)
-        return SLUICE_NEXT_END;
-    stream->steps++;
-    event->data = "tick";
-    event->wait_ms = 5;
-    return SLUICE_NEXT_EVENT;
-}
+#include "../ticking.h"
 
 static int32_t close_stream(struct stream *stream, int32_t reason)
 {

@@ -1,21 +1,11 @@
 /* `close` answers CLOSING; a thread completes it 20 ms later. */
-#include "../ledger.h"
+#include "../ticking.h"
 
 static void *finish(void *state)
 {
     sleep_ms(20);
     complete_close(state);
     return NULL;
-}
-
-static int32_t next(struct stream *stream, sluice_event *event)
-{
-    if ((int64_t)stream->steps == stream->count)
-        return SLUICE_NEXT_END;
-    stream->steps++;
-    event->data = "tick";
-    event->wait_ms = 5;
-    return SLUICE_NEXT_EVENT;
 }
 
 static int32_t close_stream(struct stream *stream, int32_t reason)
