@@ -115,7 +115,7 @@ struct ControlServerTests {
                 try ControlClient(connect()).ask(.status, seconds: 10)
             }
             for socket in clients { socket.close() }
-            // A place is free once a thread has seen that its client is gone, which nobody tells.
+            // A place is free once a thread has noticed that its client is gone, for which there is no event.
             #expect(blockingEventually { (try? ControlClient(connect()).ask(.status, seconds: 10)) != nil })
         }
     }

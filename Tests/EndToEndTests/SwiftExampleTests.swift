@@ -56,7 +56,7 @@ struct SwiftExampleTests {
     }
 
     @Test(
-        "rows: new rows, each once, whoever inserts them; a subscriber that reconnects gets those added meanwhile",
+        "rows: new rows, each once, from any process; a subscriber that reconnects gets those added meanwhile",
         .enabled(if: BuiltProducts.hasPlugin("rows"), "Plugins/rows is not built: it needs libsqlite3-dev"))
     func rows() throws {
         let directory = TemporaryDirectory()

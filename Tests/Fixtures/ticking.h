@@ -1,4 +1,4 @@
-/* What fixtures that complete a close later share: a tick every 5 ms; the end after ?count= of them. */
+/* For fixtures that complete a close later: a tick every 5 ms; the end after ?count= of them. */
 #include "ledger.h"
 
 static int32_t next(struct stream *stream, sluice_event *event)

@@ -37,7 +37,7 @@ struct LogBudgetTests {
         let quiet = HandDrivenStream(plugin.producers[1])
         for number in 0..<(2 * LogBudget.linesPerSecond) {
             host.log(loud.token.handle, 1, "line \(number)")
-            // Other tests log as well, and only so many lines wait to be written.
+            // Other tests log as well, and the number of lines that wait to be written is limited.
             if number % 50 == 0 { HostLog.drain() }
         }
         host.log(quiet.token.handle, 1, "heard")

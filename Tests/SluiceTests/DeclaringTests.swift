@@ -173,7 +173,7 @@ extension PluginTests {
             #expect(host.lines.contains { $0.contains("ThrowsUnlooked throws when it is called without a request") })
         }
 
-        @Test("a server that is too old for this library is told so")
+        @Test("a server that is too old for this library gets an error")
         func oldServer() {
             var old = FakeHost.table.pointee
             old.struct_size -= 8

@@ -14,7 +14,7 @@ final class FakeProducer: EventProducer {
     /// Returns what a stream passes to the next generation; `nil`: the producer has no such function.
     let saving: (@Sendable (FakeStream) -> [UInt8]?)?
     private let all = Mutex<[FakeStream]>([])
-    /// That there is no stream was said.
+    /// Whether a missing stream was reported.
     private let isMissing = Atomic(false)
 
     init(

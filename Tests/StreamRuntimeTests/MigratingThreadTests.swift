@@ -119,7 +119,7 @@ struct MigratingThreadTests {
     @Test("a next that blocks continues if the new code rejects its stream, and nothing of it is lost")
     func blockedAndRefused() async throws {
         var limits = Limits()
-        // However long a busy machine takes to look, the queue is not full, and the new code not too late.
+        // On a busy machine, the queue must not be full, and the new code must not be too late.
         limits.handoffBytes = 1 << 30
         limits.migrationDeadline = .max
         let stage = ThreadStage(limits)

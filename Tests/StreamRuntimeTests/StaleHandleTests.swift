@@ -82,7 +82,7 @@ struct StaleHandleTests {
                 _ = startThread(named: "hammer", stackBytes: 64 * 1024) {
                     begun.count()
                     while runtime.schedule(stream.token, afterNanoseconds: 1 << 50, .nothing) != .over {
-                        // So that sixty of them leave the loop a processor.
+                        // So that sixty of them leave a processor for the loop.
                         usleep(5)
                     }
                     ended.count()

@@ -67,7 +67,7 @@ struct StreamThreadTests {
     func movesToThread() async throws {
         var limits = Limits()
         limits.stallLimit = 5_000_000
-        // However long the machine takes for a call, it is none that hangs.
+        // However long a call takes on this machine, it must not count as hanging.
         limits.callDeadline = .max
         let stage = ThreadStage(limits)
         let (habit, steps) = (Counter(), Counter())
@@ -86,8 +86,8 @@ struct StreamThreadTests {
         let producer = FakeProducer([step.repeated()])
         let entry = stage.entry(producer)
         let visitor = try await stage.subscribe(entry)
-        // How many stalls the loop sees depends on the machine: a busy one adds some, and hides others behind its own
-        // delays. None comes between two wakes, so the last one seen is that of the last call.
+        // The number of stalls that the loop sees depends on the machine: a busy one adds some, and hides others in its
+        // own delays. None happens between two wakes, so the last one seen is that of the last call.
         var before = frame("stalled")
         try #require(await visitor.receives(before))
         func usesThreads() async -> Bool { await stage.onLoop { entry.usesThreads(at: $0.loop.updateNow()) } }
