@@ -1,9 +1,9 @@
 // clock: the time of day, whenever a full `interval` of the wall clock has passed.
 //
-// What it teaches: a Swift plugin that uses `sluice.h` directly. `@c` gives the entry its C name. The functions that the
-// host calls are closures without captures, which convert to C function pointers. A stream's state is memory that open
-// allocates and close frees. The descriptors, which the host may read at any time, are allocated once and never freed. No
-// Swift object crosses the interface, and no input makes this code trap, because a trap would end the host.
+// What it teaches: a Swift plugin that uses `sluice.h` directly. `@c` gives the entry its C name. The functions that
+// the host calls are closures without captures, which convert to C function pointers. A stream's state is memory that
+// open allocates and close frees. The descriptors, which the host may read at any time, are allocated once and never
+// freed. No Swift object crosses the interface, and no input makes this code trap, because a trap would end the host.
 
 public import CSluice
 import Glibc

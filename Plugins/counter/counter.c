@@ -89,7 +89,8 @@ static int32_t counter_open(sluice_stream *stream, void **state, int64_t from, i
     struct counter *counter = malloc(sizeof *counter + name_size);
     if (counter == NULL)
         return refuse(stream, 503, "out of memory");
-    *counter = (struct counter){.number = number, .last = last, .step = step, .interval_ms = (int64_t)(interval * 1000)};
+    *counter =
+        (struct counter){.number = number, .last = last, .step = step, .interval_ms = (int64_t)(interval * 1000)};
     memcpy(counter->name, name, name_size); /* the parameter's own bytes are not valid once open has answered */
     *state = counter;
     return SLUICE_OPEN_OK;

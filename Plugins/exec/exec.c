@@ -57,7 +57,7 @@ static void say(const struct exec *exec, int32_t level, const char *what, const 
     host->log(exec->stream, level, message);
 }
 
-/* --------------------------------------------------------------------------------------------------------------- Opening */
+/* ---------------------------------------------------------------------------------------------------------- Opening */
 
 static int32_t refuse(sluice_stream *stream, int32_t status, const char *message)
 {
@@ -160,7 +160,7 @@ static int32_t exec_open(sluice_stream *stream, void **state, const char *name, 
     return SLUICE_OPEN_OK;
 }
 
-/* ---------------------------------------------------------------------------------------------------------------- Output */
+/* ----------------------------------------------------------------------------------------------------------- Output */
 
 static bool put_line(struct exec *exec, enum line_kind kind, sluice_event *event)
 {
@@ -231,7 +231,7 @@ static void wait_for_command(struct exec *exec, int stop, int timeout_ms)
     }
 }
 
-/* ---------------------------------------------------------------------------------------------------------------- The end */
+/* ---------------------------------------------------------------------------------------------------------- The end */
 
 /* All output of the command has been sent: decides what its end means for the stream. */
 static int32_t finish(struct exec *exec)

@@ -46,7 +46,7 @@ static void say(struct subscription *subscription, int32_t level, const char *wh
     host->emit(subscription->stream, &event);
 }
 
-/* --------------------------------------------------------------------- What the library calls, each with the subscription */
+/* --------------------------------------------------------------- What the library calls, each with the subscription */
 
 static void connected(struct subscription *subscription, struct mosquitto *client, void *unused, int status)
 {
@@ -101,7 +101,7 @@ static void received(struct subscription *subscription, struct mosquitto *client
     subscription->event(message->topic, subscription->text, message->qos, message->retain);
 }
 
-/* ------------------------------------------------------------------------------------------------------------ The stream */
+/* ------------------------------------------------------------------------------------------------------- The stream */
 
 static int32_t refuse(sluice_stream *stream, int32_t status, const char *message)
 {

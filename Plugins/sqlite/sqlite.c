@@ -39,7 +39,7 @@ static struct database *take_database(sluice_stream *stream)
     return database;
 }
 
-/* ----------------------------------------------------------------------------------------------------- Watching changes */
+/* ------------------------------------------------------------------------------------------------- Watching changes */
 
 /* SQLite calls this for each row; the first argument is the pointer that was registered with it. */
 typedef void update_hook(void *context, int operation, const char *database, const char *table, sqlite3_int64 rowid);
@@ -137,7 +137,7 @@ static int32_t watch_next(void *state, sluice_event *event)
     return SLUICE_NEXT_WAIT; /* the stream must end: close comes next */
 }
 
-/* --------------------------------------------------------------------------------------------------- Running a statement */
+/* ---------------------------------------------------------------------------------------------- Running a statement */
 
 struct outcome {
     bool told;

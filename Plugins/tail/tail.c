@@ -36,7 +36,7 @@ struct tail {
     char name[]; /* the file's name in its directory */
 };
 
-/* ------------------------------------------------------------------------------------------------------------------ Ids */
+/* -------------------------------------------------------------------------------------------------------------- Ids */
 
 /*
  * An ID is the position to resume at: the file's inode and creation time in hexadecimal, and the offset:
@@ -60,7 +60,7 @@ static bool parse_id(const char *text, struct file_id *id, off_t *offset)
     return strcmp(spelled, text) == 0;
 }
 
-/* --------------------------------------------------------------------------------------------------------------- Opening */
+/* ---------------------------------------------------------------------------------------------------------- Opening */
 
 static int32_t refuse(sluice_stream *stream, int32_t status, const char *message)
 {
@@ -178,7 +178,7 @@ static int32_t tail_open(sluice_stream *stream, void **state, const char *path, 
     return SLUICE_OPEN_OK;
 }
 
-/* ---------------------------------------------------------------------------------------------------------------- Events */
+/* ----------------------------------------------------------------------------------------------------------- Events */
 
 static bool put_line(struct tail *tail, enum line_kind kind, sluice_event *event)
 {

@@ -1,8 +1,8 @@
 /*
  * walk: the files below a directory, one event each, found by nftw(3).
  *
- * What it teaches: wrapping a C library that reports through a callback. nftw's carries no pointer of ours, so `bind` creates a
- * function that does. The chapter in README.md builds this file step by step.
+ * What it teaches: wrapping a C library that reports through a callback. nftw's carries no pointer of ours, so `bind`
+ * creates a function that does. The chapter in README.md builds this file step by step.
  */
 #define _GNU_SOURCE
 #include <ftw.h>
@@ -25,7 +25,7 @@ struct walk { /* the state of one stream */
     char start[PATH_MAX];
 };
 
-/* ------------------------------------------------------------------------------------------------------------ Sending */
+/* ---------------------------------------------------------------------------------------------------------- Sending */
 
 /* Sends an event. The queue is bounded: if it is full, waits until there is room. False when the stream must end. */
 static bool send(struct walk *walk, const sluice_event *event)
@@ -48,7 +48,7 @@ static bool send_comment(struct walk *walk)
     return send(walk, &event);
 }
 
-/* A name may contain any byte but '/' and NUL. As in a URL, special bytes become %XX: nothing is lost, and it is JSON. */
+/* A name may contain any byte but '/' and NUL. As in a URL, special bytes become %XX: nothing is lost. */
 static void encode(const char *path, char *text)
 {
     static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._-~";
@@ -61,7 +61,7 @@ static void encode(const char *path, char *text)
     *text = '\0';
 }
 
-/* ------------------------------------------------------------------------------------------------------------ Walking */
+/* ---------------------------------------------------------------------------------------------------------- Walking */
 
 static const char *type_name(int type, const struct stat *status)
 {
@@ -98,7 +98,7 @@ static int walk_visit(struct walk *walk, const char *path, const struct stat *st
     return ++walk->entries % 1000 == 0 && !send_comment(walk);
 }
 
-/* ---------------------------------------------------------------------------------------------------------- The stream */
+/* ------------------------------------------------------------------------------------------------------- The stream */
 
 static int32_t refuse(sluice_stream *stream, int32_t status, const char *message)
 {

@@ -208,8 +208,8 @@ package struct NewFolder: Sendable {
             case .c:
                 "`make` builds it without the `sluice` command; `make SLUICE_INCLUDE=…` sets the directory of `sluice.h`."
             case .swift:
-                "`swift build` builds it, too, as `.build/debug/lib\(name.text).so`; `SLUICE_PACKAGE` sets the directory of the sources of "
-                    + "Sluice are."
+                "`swift build` builds it, too, as `.build/debug/lib\(name.text).so`; `SLUICE_PACKAGE` sets the "
+                    + "directory of Sluice's sources."
             }
         let commands = [
             ("sluice run \(sourceName) interval=0.5", "print one stream"),

@@ -1,8 +1,8 @@
 import Dispatch
 import Synchronization
 
-/// Where cancelled tasks end that were not over at once: on one thread, as long as each of their jobs gives it back; one that does not
-/// keeps it, and the others get another.
+/// Where cancelled tasks end that were not over at once: on one thread, as long as each of their jobs gives it back;
+/// one that does not keeps it, and the others get another.
 final class AwayThreads: Sendable {
     static let shared = AwayThreads()
 

@@ -13,8 +13,8 @@ public struct Reject: Error, Sendable, Equatable, CustomStringConvertible {
     public var description: String { "\(status): \(message)" }
 }
 
-/// There is nothing (more) to send: throw it from `init`, `events(for:)` or `open(_:)`. The answer is 204, after which a browser
-/// stops reconnecting.
+/// There is nothing (more) to send: throw it from `init`, `events(for:)` or `open(_:)`. The answer is 204, after which
+/// a browser stops reconnecting.
 public struct Finished: Error, Sendable, Equatable {
     public init() {}
 }

@@ -3,9 +3,10 @@ import Synchronization
 
 /// Runs the task of one stream where the stream lives: on its home loop, between the calls of its `next`.
 ///
-/// A job is handed to the server's `schedule`, or, while the server is in a call of this very stream, runs before that call returns:
-/// an event that is there costs no turn of the loop. Jobs that come once the task has left (as it is cancelled, and may not heed that; or
-/// as the stream is over, and it left others behind) run on `AwayThreads`: whatever they do, no stream waits for them, nor any other task.
+/// A job is handed to the server's `schedule`, or, while the server is in a call of this very stream, runs before that
+/// call returns: an event that is there costs no turn of the loop. Jobs that come once the task has left (as it is
+/// cancelled, and may not heed that; or as the stream is over, and it left others behind) run on `AwayThreads`:
+/// whatever they do, no stream waits for them, nor any other task.
 final class HomeExecutor: TaskExecutor, @unchecked Sendable {
     // Unchecked: what any thread may touch is behind the lock; `whenIdle` is used where the stream lives only.
     private let stream: OpaquePointer
@@ -61,7 +62,8 @@ final class HomeExecutor: TaskExecutor, @unchecked Sendable {
         run()
     }
 
-    /// Runs what is there, as long as there is something, but not for ever: a task that is always ready must let others run.
+    /// Runs what is there, as long as there is something, but not for ever: a task that is always ready must let others
+    /// run.
     private func run() {
         running.store(true, ordering: .relaxed)
         defer { running.store(false, ordering: .relaxed) }
@@ -82,7 +84,8 @@ final class HomeExecutor: TaskExecutor, @unchecked Sendable {
 
     private static let roundsMax = 64
 
-    /// From now on no job runs where the stream lives, or waits for the server. Only from there, or when the stream is over.
+    /// From now on no job runs where the stream lives, or waits for the server. Only from there, or when the stream is
+    /// over.
     func leave() {
         let jobs = state.withLock { state in
             state.hasLeft = true

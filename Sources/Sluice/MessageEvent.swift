@@ -2,9 +2,10 @@ import FoundationEssentials
 
 /// One event as a browser's `EventSource` receives it: the fields of a Server-Sent Event (WHATWG HTML, section 9.2.6).
 ///
-/// Each line of `data` becomes a line of the stream. Browsers do not dispatch an event without `data`, but remember its `id`. The
-/// server refuses an event that would break the stream: with a line end or NUL in `type` or `id`, an `id` of more than 1024 bytes,
-/// or more bytes in total than its limit. The stream then ends as failed, and the log names the rule.
+/// Each line of `data` becomes a line of the stream. Browsers do not dispatch an event without `data`, but remember its
+/// `id`. The server refuses an event that would break the stream: with a line end or NUL in `type` or `id`, an `id` of
+/// more than 1024 bytes, or more bytes in total than its limit. The stream then ends as failed, and the log names the
+/// rule.
 public struct MessageEvent: Sendable, Equatable {
     /// The payload: any text, which may have several lines.
     public var data: String?

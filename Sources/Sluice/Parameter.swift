@@ -5,15 +5,17 @@
 ///     @Parameter("max_tokens") var limit = 256       // has another name than the property
 ///     @Parameter var note: String?                   // may be left out
 ///
-/// Names, types, bounds and defaults become the signature that the server checks before any code of the plugin runs, and that `sluice
-/// inspect` shows. A value that is missing or invalid is answered with 400 and a text that says what was expected. A plugin whose signature
-/// contradicts itself, for example with a default outside its bounds, is refused when it is loaded.
+/// Names, types, bounds and defaults become the signature that the server checks before any code of the plugin runs,
+/// and that `sluice inspect` shows. A value that is missing or invalid is answered with 400 and a text that says what
+/// was expected. A plugin whose signature contradicts itself, for example with a default outside its bounds, is refused
+/// when it is loaded.
 @propertyWrapper
 public struct Parameter<Value: ParameterValue> {
     public let wrappedValue: Value
 
     private init(name: String?, default value: Value?, range: String?) {
-        // Made while a producer is, one after the other in the order of the declarations: that is how each finds its value.
+        // Made while a producer is, one after the other in the order of the declarations: that is how each finds its
+        // value.
         wrappedValue =
             ParameterBinding.current?.next(name: name, default: value, range: range) ?? value ?? Value.placeholder
     }

@@ -43,7 +43,8 @@ final class ParameterBinding: @unchecked Sendable {
                     defaultValue: value.flatMap(\.signatureDefault)))
             return nil
         }
-        // More than were noted: a second `@Parameter` of a value that the producer makes on its way, which is none of its own.
+        // More than were noted: a second `@Parameter` of a value that the producer makes on its way, which is none of
+        // its own.
         guard count < source.names.count else { return nil }
         let name = source.names[count]
         count += 1
@@ -77,7 +78,8 @@ final class ParameterBinding: @unchecked Sendable {
                 $1.explicitName ?? String(($0.label ?? "").drop { $0 == "_" })
             }
         case .failure(let error):
-            // It is made without a request here. What it has by then declared is known, but for the names of its properties.
+            // It is made without a request here. What it has by then declared is known, but for the names of its
+            // properties.
             names = binding.declarations.compactMap(\.explicitName)
             guard names.count == binding.declarations.count else {
                 throw ParametersUnknown(

@@ -2,17 +2,18 @@ import CSluice
 
 /// What all producers declare. Conform to `Producer` or to `PollingProducer`, not to this.
 public protocol ProducerDeclaration: SendableMetatype {
-    /// Lower-case letters, digits and inner `-`, `_` or `.`; unique in the plugin. By default, the type's name: `token-stream` for
-    /// `TokenStream`.
+    /// Lower-case letters, digits and inner `-`, `_` or `.`; unique in the plugin. By default, the type's name:
+    /// `token-stream` for `TokenStream`.
     static var name: String { get }
-    /// Where it is served, such as `/ticker/{symbol}`; a placeholder names a `@Parameter`. By default, `/` and the name.
+    /// Where it is served, such as `/ticker/{symbol}`; a placeholder names a `@Parameter`. By default, `/` and the
+    /// name.
     static var route: String { get }
     /// One line for people.
     static var summary: String { get }
     static var options: ProducerOptions { get }
 
-    /// Creates the producer of one stream; its `@Parameter`s have the request's values. An error that it throws refuses the request,
-    /// as in `Producer.events(for:)`.
+    /// Creates the producer of one stream; its `@Parameter`s have the request's values. An error that it throws refuses
+    /// the request, as in `Producer.events(for:)`.
     init() throws
 }
 
@@ -27,16 +28,17 @@ public protocol ProducerDeclaration: SendableMetatype {
 ///         }
 ///     }
 ///
-/// Its code runs on one of the server's event loops, together with many other streams: it must await, and never block. The
-/// server asks the sequence for an event only when the subscriber can take one.
+/// Its code runs on one of the server's event loops, together with many other streams: it must await, and never block.
+/// The server asks the sequence for an event only when the subscriber can take one.
 public protocol Producer: ProducerDeclaration {
     associatedtype Events: AsyncSequence where Events.Element == MessageEvent
 
-    /// The events of one stream. When the sequence ends, the stream is complete, and a browser is told not to reconnect. If it throws,
-    /// the stream fails: the subscriber sees the message of a `StreamFailure`, or, for any other error, only a number that the log has, too.
+    /// The events of one stream. When the sequence ends, the stream is complete, and a browser is told not to
+    /// reconnect. If it throws, the stream fails: the subscriber sees the message of a `StreamFailure`, or, for any
+    /// other error, only a number that the log has, too.
     ///
-    /// Until this returns, the request has not been answered: throw `Reject` to answer it with a status, or `Finished` for "nothing
-    /// (more) to send"; any other error is answered with 500.
+    /// Until this returns, the request has not been answered: throw `Reject` to answer it with a status, or `Finished`
+    /// for "nothing (more) to send"; any other error is answered with 500.
     func events(for request: Request) async throws -> Events
 
     /// Called exactly once for each stream, after its sequence has stopped, whatever ended the stream.
@@ -58,7 +60,8 @@ public protocol PollingProducer: ProducerDeclaration {
     /// Starts the stream. An error that it throws refuses the request, as in `Producer.events(for:)`.
     mutating func open(_ request: Request) throws
 
-    /// The next event, or when to ask again. Must return within a millisecond, unless the producer is `.blocking`. An error that it throws fails the stream.
+    /// The next event, or when to ask again. Must return within a millisecond, unless the producer is `.blocking`. An
+    /// error that it throws fails the stream.
     mutating func next() throws -> Step
 
     /// Called exactly once for each stream, whatever ended it.
@@ -85,11 +88,13 @@ public struct ProducerOptions: OptionSet, Sendable {
 
     /// One stream serves all subscribers whose parameters are equal; it sees no header, query, address or body.
     public static let shared = ProducerOptions(rawValue: UInt32(SLUICE_SHARED))
-    /// A new stream that is given the last event's ID continues exactly after it, so the server may move a stream to a new build.
+    /// A new stream that is given the last event's ID continues exactly after it, so the server may move a stream to a
+    /// new build.
     public static let resumable = ProducerOptions(rawValue: UInt32(SLUICE_RESUMABLE))
     /// A request may be a POST with a body. Not together with `.shared`.
     public static let body = ProducerOptions(rawValue: UInt32(SLUICE_BODY))
-    /// A `PollingProducer` whose `next` may block: each of its streams has a thread, and the server limits their number.
+    /// A `PollingProducer` whose `next` may block: each of its streams has a thread, and the server limits their
+    /// number.
     public static let blocking = ProducerOptions(rawValue: 1 << 16)
 }
 

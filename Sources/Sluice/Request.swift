@@ -2,8 +2,8 @@ import CSluice
 
 /// The request that opened a stream.
 ///
-/// Path, method, address, ID and body are copies. `query`, `header` and `config` ask the server, which answers only until `init`,
-/// `events(for:)` or `open(_:)` has returned. Keep what you need later.
+/// Path, method, address, ID and body are copies. `query`, `header` and `config` ask the server, which answers only
+/// until `init`, `events(for:)` or `open(_:)` has returned. Keep what you need later.
 public struct Request: Sendable {
     /// The path as sent, without the query.
     public let path: String
@@ -39,8 +39,8 @@ public struct Request: Sendable {
     /// The value of a key in the operator's configuration for this producer.
     public func config(_ key: String) -> String? { String(lent: Host.table.pointee.config(stream.raw, key)) }
 
-    /// Sets a header of the response, whether a stream or a refusal. Setting a name again replaces the value; only WWW-Authenticate and
-    /// Set-Cookie are added.
+    /// Sets a header of the response, whether a stream or a refusal. Setting a name again replaces the value; only
+    /// WWW-Authenticate and Set-Cookie are added.
     /// - Returns: `false` for a header that HTTP or the server forbids; the log names it.
     @discardableResult public func setResponseHeader(_ name: String, _ value: String) -> Bool {
         Host.table.pointee.set_header(stream.raw, name, value)
@@ -58,7 +58,8 @@ public struct StreamHandle: Sendable, Hashable {
 
     var raw: OpaquePointer { OpaquePointer(bitPattern: number).unsafelyUnwrapped }
 
-    /// Tells the server to ask a `PollingProducer` for its next event soon. Cheap, and allowed on any thread; many calls become one.
+    /// Tells the server to ask a `PollingProducer` for its next event soon. Cheap, and allowed on any thread; many
+    /// calls become one.
     public func wake() { Host.table.pointee.wake(raw) }
 }
 

@@ -3,9 +3,9 @@ import FoundationEssentials
 
 /// A producer that passes on its state when a newer build of its plugin takes over a stream.
 ///
-/// Use it together with `.resumable`: the new build's producer is created, is given what the old one saved, and then starts as usual.
-/// The two builds may define `Saved` differently, so only ever add optional members to it. If the new build cannot read the saved
-/// state, the stream stays with the old build.
+/// Use it together with `.resumable`: the new build's producer is created, is given what the old one saved, and then
+/// starts as usual. The two builds may define `Saved` differently, so only ever add optional members to it. If the new
+/// build cannot read the saved state, the stream stays with the old build.
 public protocol Restorable: ProducerDeclaration {
     associatedtype Saved: Codable
 

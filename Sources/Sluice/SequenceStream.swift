@@ -2,9 +2,10 @@ import CSluice
 
 /// A stream of a `Producer`: a task that pulls its sequence, one event at a time, each when the server asks for it.
 ///
-/// The task lives where the stream does, so what it shares with the server's calls needs no lock: they never overlap. The order of
-/// the end is: cancel the task, await it, `finalize`, and only then is the stream closed. A cancelled task that is not over at once ends
-/// elsewhere, as nobody knows what it does; from then on nothing that it may touch is looked at before it comes back to say that it is over.
+/// The task lives where the stream does, so what it shares with the server's calls needs no lock: they never overlap.
+/// The order of the end is: cancel the task, await it, `finalize`, and only then is the stream closed. A cancelled task
+/// that is not over at once ends elsewhere, as nobody knows what it does; from then on nothing that it may touch is
+/// looked at before it comes back to say that it is over.
 final class SequenceStream<P: Producer>: StreamState, @unchecked Sendable {
     // Unchecked: all of it is used where the stream lives; the task itself may be cancelled from anywhere.
     private let parameters: [String]
@@ -84,7 +85,8 @@ final class SequenceStream<P: Producer>: StreamState, @unchecked Sendable {
         (producer as? any Restorable)?.save(to: stream)
     }
 
-    /// What runs on the stream's own thread, where it has one, is cancelled at once; an open that has not answered is given up.
+    /// What runs on the stream's own thread, where it has one, is cancelled at once; an open that has not answered is
+    /// given up.
     override func interrupt() {
         if executor.isBusy { task?.cancel() }
         atHome { Unmanaged<StreamState>.fromOpaque($0!).takeUnretainedValue().giveUp() }
@@ -96,8 +98,8 @@ final class SequenceStream<P: Producer>: StreamState, @unchecked Sendable {
         _ = endTask()
     }
 
-    /// Cancels the task. What it waits for on this loop ends here; whatever else it awaits, it may be code that heeds no cancellation and never
-    /// gives the loop back, so that is left elsewhere.
+    /// Cancels the task. What it waits for on this loop ends here; whatever else it awaits, it may be code that heeds
+    /// no cancellation and never gives the loop back, so that is left elsewhere.
     /// - Returns: whether it is over.
     private func endTask() -> Bool {
         if demand != nil || executor.timers.areUsed {

@@ -1,6 +1,7 @@
 /// The clock of a stream's event loop: a sleep on it costs a timer of that loop, and no change of thread.
 ///
-/// Its time is that of `ContinuousClock`. Sleeps have a resolution of one millisecond; outside a stream's tasks, they are those of that clock.
+/// Its time is that of `ContinuousClock`. Sleeps have a resolution of one millisecond; outside a stream's tasks, they
+/// are those of that clock.
 public struct StreamClock: Clock {
     public typealias Instant = ContinuousClock.Instant
 
@@ -30,7 +31,8 @@ extension Clock where Self == StreamClock {
 
 /// Ticks at a fixed interval; the first comes after one interval.
 ///
-/// Delays do not add up; ticks that could not be delivered in time are skipped. The sequence ends when the task is cancelled.
+/// Delays do not add up; ticks that could not be delivered in time are skipped. The sequence ends when the task is
+/// cancelled.
 public func ticks(every interval: Duration) -> Ticks { Ticks(interval: max(interval, .milliseconds(1))) }
 
 /// See `ticks(every:)`.

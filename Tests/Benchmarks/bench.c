@@ -1,4 +1,4 @@
-/* The producers that the benchmark requests: /idle, /ticker, /firehose, /events and /replay, written like any plugin. */
+/* The producers that the benchmark requests: /idle, /ticker, /firehose, /events, /replay; written like any plugin. */
 #include <sluice.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,9 +86,9 @@ static const sluice_producer ticker = {
 };
 
 /*
- * /firehose?size=120&stamp=false: events with `size` bytes of data, one for each `next`, without end. They all differ: `n`
- * is a count, and with `stamp`, `t` is the time of each event (nanoseconds since 1970). Both have a fixed width, so only
- * they have to be written.
+ * /firehose?size=120&stamp=false: events with `size` bytes of data, one for each `next`, without end. They all differ:
+ * `n` is a count, and with `stamp`, `t` is the time of each event (nanoseconds since 1970). Both have a fixed width, so
+ * only they have to be written.
  */
 
 #define FIREHOSE_DATA "{\"t\":1000000000000000000,\"n\":100000000000,\"pad\":\"\"}"
@@ -149,8 +149,8 @@ static const sluice_producer firehose = {
 
 /*
  * /events?size=120: a shared stream with the monotonic time and a count in its data. It waits for
- * /start?interval_us=N, and then sends an event every N microseconds, or, with 0, the next one as soon as the one before
- * has been given to all subscribers, so that there is one event in each write.
+ * /start?interval_us=N, and then sends an event every N microseconds, or, with 0, the next one as soon as the one
+ * before has been given to all subscribers, so that there is one event in each write.
  * /replay?events=10000&size=120: the same events, all at once and then no more, to fill its history.
  */
 

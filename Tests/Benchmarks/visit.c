@@ -1,14 +1,15 @@
 /*
- * Subscribers that connect and disconnect, on loopback. (The load generator in the bench folder only measures subscribers
- * that stay.)
+ * Subscribers that connect and disconnect, on loopback. (The load generator in the bench folder only measures
+ * subscribers that stay.)
  *
- *   visit churn  --port N --path P --count N [--rate N] [--stay-ms N] [--in-flight N] [--readers N --reader-path P] [--pid N]
+ *   visit churn  --port N --path P --count N [--rate N] [--stay-ms N] [--in-flight N]
+ *                [--readers N --reader-path P] [--pid N]
  *   visit replay --port N --path P --count N [--events N] [--in-flight N] [--pid N]
  *
  * churn: `count` subscribers, each of which disconnects (with a reset) `stay-ms` after the head of its response. With a
  * rate, they connect at regular intervals; otherwise the next one connects as soon as there are fewer than `in-flight`.
- * The readers stay connected: an event's delay is the time of its read() minus the time in its data ("t": nanoseconds of
- * CLOCK_MONOTONIC), and each of the numbers in "n" must arrive once.
+ * The readers stay connected: an event's delay is the time of its read() minus the time in its data ("t": nanoseconds
+ * of CLOCK_MONOTONIC), and each of the numbers in "n" must arrive once.
  * replay: `count` subscribers, each of which reads `events` events and disconnects.
  * Prints one line of JSON. CPU is that of the server's process (clock_getcpuclockid), over the whole run.
  */

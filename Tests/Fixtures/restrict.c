@@ -1,7 +1,7 @@
 /*
  * restrict: runs a program without memory that is first writable and then executable.
  *
- *     restrict mdwe PROGRAM …     prctl(2), PR_SET_MDWE: the kernel refuses such memory, as a strict SELinux policy does
+ *     restrict mdwe PROGRAM …     prctl(2), PR_SET_MDWE: the kernel refuses such memory, like a strict SELinux policy
  *     restrict nothing PROGRAM …  also, no shared mapping of a file can be executable, which is libffi's alternative
  *
  * Exit status 77 if the kernel does not have PR_SET_MDWE.

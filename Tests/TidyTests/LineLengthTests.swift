@@ -40,9 +40,6 @@ struct LineLengthTests {
         #expect(lines.map(\.number) == [1, 2, 4, 6, 11, 12, 15])
     }
 
-    /// Folders whose comments are not wrapped yet.
-    private static let exempt: [String] = []
-
     /// Except `include/sluice.h`: its lines are as long as they need to be.
     @Test("a line of a comment ends at 120 columns")
     func comments() throws {
@@ -51,11 +48,17 @@ struct LineLengthTests {
             try folders.flatMap { try Repository.files(in: $0, ".swift", ".c", ".h") }
             + [Repository.file("Package.swift")]
         #expect(files.count > 500)
-        for file in files where !Self.exempt.contains(where: { file.path.hasPrefix("\($0)/") }) {
-            for (number, line) in Self.comments(file) where line.count > Self.limit && !line.contains("://") {
+        for file in files {
+            for (number, line) in Self.comments(file)
+            where line.count > Self.limit && !line.contains("://") && !Self.isTableRow(line) {
                 Issue.record("\(file.path):\(number) has \(line.count) columns")
             }
         }
+    }
+
+    /// Of a documentation comment.
+    private static func isTableRow(_ line: Substring) -> Bool {
+        line.drop { $0 == " " || $0 == "/" }.hasPrefix("|")
     }
 
     @Test("comments are found on their own lines, in blocks, and after code")
