@@ -12,7 +12,7 @@ final class ChannelSubscriber: FrameSink {
     private let channel: any Channel
     private let connection: NIOLoopBound<ConnectionHandler>
     /// `nil` once it is written.
-    private let unwrittenHead: NIOLoopBoundBox<ResponseHead?>
+    private let unwrittenHead: NIOLoopBoundBox<StreamHead?>
     private let isChunked: Bool
     private let channelCarrier: ChannelCarrier
     var carrier: any FrameCarrier { channelCarrier }
@@ -21,7 +21,7 @@ final class ChannelSubscriber: FrameSink {
 
     /// On the connection's loop.
     /// - Parameter isChunked: the stream sends chunks of HTTP/1.1, and the head says so.
-    init(token: StreamToken, head: ResponseHead, isChunked: Bool, connection: ConnectionHandler) {
+    init(token: StreamToken, head: StreamHead, isChunked: Bool, connection: ConnectionHandler) {
         self.token = token
         self.isChunked = isChunked
         channel = connection.channel

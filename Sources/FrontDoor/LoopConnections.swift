@@ -63,7 +63,7 @@ final class LoopConnections {
         let date = date.now()
         if date != streamHead.date {
             var bytes = ByteBuffer()
-            ResponseHead.eventStream(date: date).write(to: &bytes, isChunked: true)
+            StreamHead.eventStream(date: date).write(to: &bytes, isChunked: true)
             streamHead = (date, Array(bytes.readableBytesView))
         }
         return streamHead.bytes

@@ -89,7 +89,7 @@ struct RequestExchange {
 
     /// HEAD on a stream's route.
     private func respondWithStreamHead() {
-        let head = ResponseHead.eventStream(date: connections.date.now())
+        let head = StreamHead.eventStream(date: connections.date.now())
         var bytes = ByteBuffer()
         head.write(to: &bytes, isChunked: connection.handOver.responseForm.contains(.chunked))
         finish(bytes, status: head.status, last: true)

@@ -115,7 +115,7 @@ struct StreamHandOver {
     }
 
     /// The channel itself becomes the subscriber.
-    private func subscribe(_ token: StreamToken, _ head: ResponseHead) {
+    private func subscribe(_ token: StreamToken, _ head: StreamHead) {
         let form = responseForm
         let subscriber = ChannelSubscriber(
             token: token, head: head, isChunked: form.contains(.chunked), connection: connection)
@@ -136,7 +136,7 @@ struct StreamHandOver {
         return form
     }
 
-    private func head(_ headers: [StreamRequest.Field]) -> ResponseHead {
+    private func head(_ headers: [StreamRequest.Field]) -> StreamHead {
         .eventStream(date: connections.date.now(), adding: connections.producerResponses.permitted(headers))
     }
 

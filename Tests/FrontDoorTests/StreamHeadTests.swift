@@ -6,8 +6,8 @@ import Testing
 @testable import FrontDoor
 
 @Suite("The head of a stream's response")
-struct ResponseHeadTests {
-    private let head = ResponseHead.eventStream(date: "today", adding: [.init("X-Extra", "1")])
+struct StreamHeadTests {
+    private let head = StreamHead.eventStream(date: "today", adding: [.init("X-Extra", "1")])
 
     @Test("As data it contains nothing specific to a version of HTTP, and the producer's fields are separate")
     func data() {

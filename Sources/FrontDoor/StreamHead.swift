@@ -3,7 +3,7 @@ import NIOCore
 import ProducerInterface
 
 /// The head of a response that is a stream, as data: each transport writes it in its own protocol.
-struct ResponseHead: Equatable {
+struct StreamHead: Equatable {
     let status: Int
     /// The server's headers, in this order, without those that belong to one version of HTTP.
     let fields: [StreamRequest.Field]
@@ -11,8 +11,8 @@ struct ResponseHead: Equatable {
     let added: [StreamRequest.Field]
 
     /// - Parameter added: the producer's headers that it may send.
-    static func eventStream(date: String, adding added: [StreamRequest.Field] = []) -> ResponseHead {
-        ResponseHead(
+    static func eventStream(date: String, adding added: [StreamRequest.Field] = []) -> StreamHead {
+        StreamHead(
             status: 200,
             fields: [
                 .init("Content-Type", "text/event-stream"), .init("Cache-Control", "no-store, no-transform"),
