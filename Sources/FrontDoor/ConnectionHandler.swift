@@ -217,15 +217,15 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     /// Takes from `bytes` what the parser may get next; `nil` if the rest is to be dropped.
     func admit(_ bytes: inout ByteBuffer) -> ByteBuffer? {
-        let admission: RequestReader.Admission
+        let reading: RequestReader.Reading
         switch state.input {
-        case .head: admission = reader.admitHead(from: &bytes, settings)
-        case .body: admission = reader.admitBody(from: &bytes, settings)
+        case .head: reading = reader.admitHead(from: &bytes, settings)
+        case .body: reading = reader.admitBody(from: &bytes, settings)
         case .nothing:
             state.inputDropped()
             return nil
         }
-        switch admission {
+        switch reading {
         case .piece(let piece):
             if advance({ $0.headBegan() }) { wait(settings.headTimeout) }
             return piece

@@ -104,8 +104,7 @@ struct RequestExchange {
         let isEventSource =
             request?.method != .POST && AcceptHeader(request?.headers["accept"] ?? []).namesEventStream
         respond(
-            Overloaded.response(
-                why, isEventSource: isEventSource, retryAfter: Overloaded.wait(in: settings.retryAfter)))
+            why.response(isEventSource: isEventSource, retryAfter: TurnedAway.wait(in: settings.retryAfter)))
     }
 
     private func finish(_ bytes: ByteBuffer, status: Int, last: Bool) {

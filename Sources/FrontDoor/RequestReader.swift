@@ -11,14 +11,14 @@ struct RequestReader {
     private var isMethodUnknown = false
 
     /// What happens to bytes that have arrived.
-    enum Admission {
+    enum Reading {
         /// The parser may have them.
         case piece(ByteBuffer)
         case refusal(Response)
     }
 
     /// Takes from `bytes` what belongs to a head.
-    mutating func admitHead(from bytes: inout ByteBuffer, _ settings: ServerSettings) -> Admission {
+    mutating func admitHead(from bytes: inout ByteBuffer, _ settings: ServerSettings) -> Reading {
         let count = bytes.withUnsafeReadableBytes { scan.take($0) }
         for (offset, byte) in scan.corrections { bytes.setInteger(byte, at: bytes.readerIndex + offset) }
         guard scan.count <= settings.maxHeadBytes else { return .refusal(Refusal.headTooLarge(settings)) }
@@ -27,7 +27,7 @@ struct RequestReader {
     }
 
     /// Takes from `bytes` what belongs to the body. What follows the body is a head again, and counted as one.
-    mutating func admitBody(from bytes: inout ByteBuffer, _ settings: ServerSettings) -> Admission {
+    mutating func admitBody(from bytes: inout ByteBuffer, _ settings: ServerSettings) -> Reading {
         let count = bytes.withUnsafeReadableBytes { body.take($0) }
         guard body.excessFraming <= settings.maxHeadBytes else { return .refusal(Refusal.framingTooLarge(settings)) }
         return .piece(bytes.readSlice(length: count) ?? ByteBuffer())

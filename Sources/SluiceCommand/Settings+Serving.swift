@@ -6,7 +6,8 @@ import PluginHost
 import Settings
 import StreamRuntime
 
-/// The settings in the form in which the other targets need them. Each is used only here.
+/// The settings in the form in which the other targets need them. Those that concern the process itself, such as the
+/// folder of the plugins, the log and the deadlines of its end, are read by `ServingProcess`.
 extension Settings {
     var limits: Limits {
         var limits = Limits()

@@ -45,9 +45,9 @@ struct ProblemTests {
     @Test("Refused clients get different times to reconnect within the range")
     func jitter() {
         let range = Duration.seconds(5)...(.seconds(15))
-        let waits = (0..<100).map { _ in Overloaded.wait(in: range) }
+        let waits = (0..<100).map { _ in TurnedAway.wait(in: range) }
         #expect(waits.allSatisfy(range.contains))
         #expect(Set(waits).count > 50)
-        #expect(Overloaded.wait(in: .seconds(1)...(.seconds(1))) == .seconds(1))
+        #expect(TurnedAway.wait(in: .seconds(1)...(.seconds(1))) == .seconds(1))
     }
 }

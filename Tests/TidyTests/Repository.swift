@@ -40,7 +40,9 @@ enum Repository {
         File(path: path, text: try String(contentsOf: root.appending(path: path), encoding: .utf8))
     }
 
-    static func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: root.appending(path: path).path) }
+    static func exists(_ path: String) -> Bool {
+        FileManager.default.fileExists(atPath: root.appending(path: path).path)
+    }
 
     /// The names in a folder that are not hidden.
     static func names(in folder: String) throws -> [String] {

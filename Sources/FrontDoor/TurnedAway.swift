@@ -1,6 +1,6 @@
 import ProducerInterface
 
-/// Why a subscriber is turned away.
+/// Why a subscriber is turned away, and how.
 enum TurnedAway {
     /// The limit with this name is reached.
     case overload(String)
@@ -19,24 +19,21 @@ enum TurnedAway {
     }
 
     /// For the client.
-    fileprivate var detail: String {
+    private var detail: String {
         switch self {
         case .overload: "The server is at its limit."
         case .unavailable: "The server is stopping, or is replacing the producer of this route."
         case .leaving: "The producer of this route was removed."
         }
     }
-}
 
-/// How a subscriber is turned away.
-enum Overloaded {
     /// A browser gives up for good on 503. So a client that asks for an event stream by name gets an empty one that
     /// says when to reconnect, in EventSource's own language; any other client gets 503 with `Retry-After`. The
     /// connection ends, because descriptors may be what is scarce.
-    static func response(_ why: TurnedAway, isEventSource: Bool, retryAfter wait: Duration) -> Response {
+    func response(isEventSource: Bool, retryAfter wait: Duration) -> Response {
         guard isEventSource else {
             let seconds = max(1, (wait.wholeMilliseconds + 999) / 1000)
-            var problem = Problem(503, "\(why.detail) Try again in \(seconds) s.")
+            var problem = Problem(503, "\(detail) Try again in \(seconds) s.")
             problem.headers = [.init("Retry-After", String(seconds))]
             var response = problem.response
             response.closes = true
