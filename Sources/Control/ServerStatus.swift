@@ -48,7 +48,7 @@ package struct ServerStatus: Codable, Sendable {
     package init() {}
 
     package struct Loop: Codable, Sendable {
-        /// Streams and connections in the loop's table.
+        /// Of its table: streams, connections, and one for each hub that needs keep-alives there.
         @OrNull package var rows: Int?
     }
 

@@ -120,6 +120,9 @@ package final class VirtualSystem: LoopSystem {
         return count
     }
 
+    /// Woken, and not asked to wait since. Any thread.
+    package var isDue: Bool { isWoken.load(ordering: .acquiring) }
+
     package override func wakeUp() { isWoken.store(true, ordering: .releasing) }
 
     package override func add(_ descriptor: Int32, tag: UInt64) -> Int32 {

@@ -93,8 +93,12 @@ extension Reloader {
     }
 
     /// The figures of all existing generations and of all streams.
+    /// - Parameter seconds: how long to wait for the loops to list the open streams of each generation; 0: they are not
+    ///   asked. A loop's thread must not wait for them.
     package func figures(waiting seconds: Int = 0) -> RuntimeFigures {
-        runtime.figures(of: generations, waiting: seconds)
+        // The loops first: the generations are those that there are after the wait.
+        let streams = seconds > 0 ? runtime.openStreams(waiting: seconds) : nil
+        return runtime.figures(of: generations, streams)
     }
 }
 

@@ -71,11 +71,10 @@ struct GenerationTrials {
         reloader.logger.error("plugin rolled back", metadata: metadata)
         serving[path] = fallback.moved(to: path)
         reloader.state.withLock { state in
-            state.retired.removeAll { $0.generation === fallback.generation }
             state.refused[path] = RefusedFile(content: candidate.image.content, surroundings: nil, text: text)
         }
         fallback.generation.reinstate()
-        reloader.switchOver(to: serving)
+        reloader.switchOver(to: serving, retiring: [(candidate, .reloaded)])
         Retirement(reloader: reloader).begin(candidate, .reloaded)
     }
 }

@@ -166,15 +166,16 @@ struct ReloadRound {
                 report.replaced.append(image.plugin)
             }
         }
-        reloader.switchOver(to: serving)
-        for image in images { reloader.logLoaded(serving[image.path]!) }
-        for (path, previous) in before.sorted(by: { $0.key < $1.key })
-        where serving[path]?.generation !== previous.generation {
-            if !present.contains(path) { report.removed.append(previous.image.plugin) }
+        let replaced = before.sorted { $0.key < $1.key }.filter { serving[$0.key]?.generation !== $0.value.generation }
+        let retiring = replaced.map { path, previous in
             // A new version may have come under another name.
             let isReplaced = serving.values.contains { $0.image.plugin == previous.image.plugin }
-            Retirement(reloader: reloader).begin(previous, isReplaced || present.contains(path) ? .reloaded : .removed)
+            return (previous, isReplaced || present.contains(path) ? CloseReason.reloaded : .removed)
         }
+        reloader.switchOver(to: serving, retiring: retiring)
+        for image in images { reloader.logLoaded(serving[image.path]!) }
+        report.removed += replaced.filter { !present.contains($0.key) }.map(\.value.image.plugin)
+        for (previous, reason) in retiring { Retirement(reloader: reloader).begin(previous, reason) }
     }
 
     /// The first candidate that conflicts with what serves, or with a candidate before it.

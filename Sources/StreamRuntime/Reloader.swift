@@ -134,14 +134,22 @@ package final class Reloader: Sendable {
     }
 
     /// Lets newcomers go to these from now on, and also the streams of older generations that can.
-    func switchOver(to serving: [String: ServingGeneration]) {
+    /// - Parameter retiring: generations that no longer serve; `Retirement.begin` must follow for each.
+    func switchOver(
+        to serving: [String: ServingGeneration], retiring: [(ServingGeneration, CloseReason)] = []
+    ) {
+        let now = clock()
+        let kept = Set(serving.values.map { ObjectIdentifier($0.generation) })
+        // In one step, so that whoever looks meanwhile sees each generation once.
         let old = state.withLock { state in
-            defer { state.serving = serving }
-            return state.serving.values.map(\.entries) + state.retired.map(\.entries)
+            let old = state.serving.values.map(\.entries) + state.retired.map(\.entries)
+            state.serving = serving
+            state.retired.removeAll { kept.contains(ObjectIdentifier($0.generation)) }
+            state.retired += retiring.map { RetiredGeneration(serving: $0, reason: $1, since: now) }
+            return old
         }
         // Before the routes are replaced, so that no request comes between the two.
         link(old, to: serving)
-        let kept = Set(serving.values.map { ObjectIdentifier($0.generation) })
         let left = old.filter { $0.first.map { !kept.contains(ObjectIdentifier($0.generation)) } ?? false }
         runtime.replaceRoutes(
             RouteTable(serving.keys.sorted().flatMap { serving[$0]!.entries }, leaving: left.flatMap(\.self)))
@@ -181,9 +189,15 @@ package final class Reloader: Sendable {
     /// - Returns: the names of the generations whose `shutdown` has not returned.
     package func retireAll(deadline: MonotonicNanoseconds) -> [String] {
         GenerationTrials(reloader: self).endAll()
+        let now = clock()
         let serving = state.withLock { state in
-            defer { state.serving = [:] }
-            return state.serving
+            let serving = state.serving
+            state.serving = [:]
+            // For the ledger, which is also written while a `shutdown` does not return.
+            state.retired += serving.sorted { $0.key < $1.key }.map {
+                RetiredGeneration(serving: $0.value, reason: .shutdown, since: now)
+            }
+            return serving
         }
         runtime.endRoutes()
         for each in serving.values { each.generation.retire() }

@@ -9,7 +9,7 @@ import SystemCalls
 struct Retirement {
     let reloader: Reloader
 
-    /// Gives a generation no new streams, and its remaining ones some time.
+    /// Gives a generation that `switchOver` has replaced no new streams, and its remaining ones some time.
     func begin(_ serving: ServingGeneration, _ reason: CloseReason) {
         let generation = serving.generation
         reloader.logger.info(
@@ -28,8 +28,6 @@ struct Retirement {
                     state.retired[index].since = now
                 }
             }
-            state.retired.append(
-                RetiredGeneration(serving: serving, reason: reason, since: now))
         }
         generation.retire()
     }

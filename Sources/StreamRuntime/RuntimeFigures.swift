@@ -37,19 +37,19 @@ package struct HubFigures: Sendable, Equatable {
 }
 
 package struct LoopFigures: Sendable, Equatable {
-    /// Streams and connections that have a row in its table.
+    /// Rows of its table: streams, connections, and one for each hub that needs keep-alives there.
     package let rows: Int
 }
 
 extension Runtime {
-    /// - Parameters:
-    ///   - generations: the generations whose figures are wanted.
-    ///   - seconds: how long to wait for the loops to list the open streams of each generation; 0: they are not asked.
-    ///     A loop's thread must not wait for them.
-    package func figures(of generations: GenerationList = GenerationList(), waiting seconds: Int = 0) -> RuntimeFigures
-    {
-        let streams = seconds > 0 ? openStreams(waiting: seconds) : nil
-        return RuntimeFigures(
+    /// - Parameter generations: the generations whose figures are wanted.
+    package func figures(of generations: GenerationList = GenerationList()) -> RuntimeFigures {
+        figures(of: generations, nil)
+    }
+
+    /// - Parameter streams: the open streams of each generation; `nil` if the loops were not asked.
+    func figures(of generations: GenerationList, _ streams: OpenStreams?) -> RuntimeFigures {
+        RuntimeFigures(
             streams: counts.figures,
             hubs: HubFigures(open: directory.count, evicted: counts.evictedHubs),
             loops: loops.map { LoopFigures(rows: $0.table.inUse) },

@@ -1,4 +1,5 @@
 import ProducerInterface
+import StreamLoop
 import Synchronization
 import SystemCalls
 import TestSupport
@@ -201,6 +202,59 @@ final class ReloaderTests: ReloadingStage {
         #expect(reloader.figures().generations.count == 2)
     }
 
+    @Test("at every moment of a reload, each generation is in the figures once")
+    func moments() throws {
+        let seen = Mutex<[[String]]>([])
+        let look = Mutex<(@Sendable () -> [String])?>(nil)
+        let log = FakeLog { line in
+            guard line.contains("plugin loaded") || line.contains("plugin retired") else { return }
+            if let names = look.withLock(\.self)?() { seen.withLock { $0.append(names) } }
+        }
+        let reloader = Reloader(runtime: stage.runtime, source: images, logger: log.logger, shuttingDown: atOnce)
+        look.withLock {
+            $0 = { [unowned reloader] in
+                reloader.figures().generations.map { "\($0.image.plugin) \($0.number)" }.sorted()
+            }
+        }
+        put("a.so", "1", "/a")
+        put("b.so", "1", "/b")
+        _ = try reloader.reload()
+        let visitors = try ["/a", "/b"].map { try stage.open(stage.runtime.route(for: $0)!.entry) }
+        stage.turn()
+        put("a.so", "2", "/a")
+        images["b.so"] = nil
+        _ = try reloader.reload()
+        let moments = seen.withLock(\.self)
+        #expect(moments.count == 5)
+        #expect(moments.prefix(2).allSatisfy { $0 == ["a 1", "b 1"] })
+        #expect(moments.dropFirst(2).allSatisfy { $0 == ["a 1", "a 2", "b 1"] })
+        for visitor in visitors { visitor.leave() }
+        stage.turn()
+        _ = reloader.retireAll(deadline: 0)
+    }
+
+    @Test("figures that waited for the loops have the generations of after the wait")
+    func figuresAfterWaiting() async throws {
+        put("a.so", "1", "/a")
+        _ = try reloader.reload()
+        stage.turn()
+        let found = Watched<[Int]?>(nil)
+        let reloader = reloader
+        let isStarted = startThread(named: "figures", stackBytes: 1 << 19) {
+            let figures = reloader.figures(waiting: 60)
+            found.update { $0 = figures.generations.map(\.number) }
+        }
+        try #require(isStarted)
+        try #require(await eventually { stage.system.isDue })
+        put("a.so", "2", "/a")
+        _ = try reloader.reload()
+        let isAnswered = await eventually {
+            stage.turn(1)
+            return found.read { $0 != nil }
+        }
+        #expect(isAnswered && found.read(\.self) == [2])
+    }
+
     @Test("a file that takes a name or a route of another is refused, and shut down; the other continues")
     func conflicts() throws {
         put("b.so", "1", "/b")
@@ -279,6 +333,8 @@ final class ReloaderTests: ReloadingStage {
         stage.turn()
         let soon = monotonicNanoseconds() + 10_000_000
         #expect(reloader.retireAll(deadline: soon) == ["b (generation 1)"], "it has a stream")
+        let left = reloader.figures().generations
+        #expect(left.map(\.image.plugin) == ["b"] && left.map { $0.retired?.reason } == [.shutdown], "for the ledger")
         #expect(serving("/a") == nil)
         visitor.leave()
         stage.turn()
