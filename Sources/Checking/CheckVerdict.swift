@@ -48,11 +48,13 @@ struct CheckVerdict {
             if !writesJSON { say("\n\(producer)") }
         }
         findingCount += outcome.findings.count
-        let word = outcome.skipped != nil ? "skipped" : outcome.findings.isEmpty ? "good" : "BAD"
+        // What the JSON has, and what people read.
+        let (word, shown) =
+            outcome.skipped != nil
+            ? ("skipped", "skipped") : outcome.findings.isEmpty ? ("good", "passed") : ("bad", "FAILED")
         if writesJSON {
             producers[producers.count - 1].scenarios.append(Self.record(outcome, scenario, word))
         } else {
-            let shown = ["good": "passed", "BAD": "FAILED"][word] ?? word
             say("  \(padded(scenario.rawValue, 11)) \(padded(shown, 8)) \(outcome.skipped ?? scenario.title)")
             for finding in outcome.findings { say("      \(finding.kind.rawValue): \(finding.text)") }
             for figure in outcome.figures { say("      \(figure.name): \(figure.value)") }
@@ -74,7 +76,7 @@ struct CheckVerdict {
 
     private static func record(_ outcome: ScenarioRun.Outcome, _ scenario: Scenario, _ word: String) -> ScenarioRecord {
         ScenarioRecord(
-            scenario: scenario.rawValue, verdict: word.lowercased(), skipped: outcome.skipped,
+            scenario: scenario.rawValue, verdict: word, skipped: outcome.skipped,
             findings: outcome.findings,
             figures: Dictionary(outcome.figures.map { ($0.name, $0.value) }) { first, _ in first },
             milliseconds: "\(outcome.durationMilliseconds)")
