@@ -44,10 +44,10 @@ struct Say: PollingProducer {
 
     mutating func open(_ request: Request) throws {
         guard let text = String(validating: request.body, as: UTF8.self), !text.isEmpty else {
-            throw Reject(status: 400, message: "expected a POST with text as its body")
+            throw Reject(status: 400, message: "expected a POST whose body is text")
         }
         let message = try MessageEvent(json: Line(from: from, text: text))
-        guard Rooms.say(message, in: room) else { throw Reject(status: 404, message: "nobody is in \(room)") }
+        guard Rooms.say(message, in: room) else { throw Reject(status: 404, message: "no one is in room \"\(room)\"") }
         throw Finished()
     }
     mutating func next() -> Step { .end }

@@ -80,7 +80,7 @@ static int32_t counter_open(sluice_stream *stream, void **state, int64_t from, i
     const char *id = host->last_event_id(stream);
     if (id != NULL && id[0] != '\0') {
         if (!parse_id(id, &number) || !is_counted(number, from, last, step))
-            return refuse(stream, 400, "Last-Event-ID: a number of this count");
+            return refuse(stream, 400, "Last-Event-ID: expected a number that this count sends");
         if (number == last)
             return SLUICE_OPEN_END; /* it has received all events: 204, and the browser stops reconnecting */
         number += step;

@@ -174,7 +174,7 @@ static int32_t mqtt_open(sluice_stream *stream, void **state, const char *topic,
     const char *broker = host->config(stream, "broker"), *user = host->config(stream, "user");
     int port = 0;
     if (broker == NULL)
-        return refuse(stream, 403, "mqtt needs its \"broker\" to be configured");
+        return refuse(stream, 403, "mqtt: \"broker\" is not configured");
     size_t length = parse_address(broker, &port);
     if (length == 0) {
         host->log(stream, SLUICE_LOG_ERROR, "\"broker\" must be a host, or host:port");

@@ -13,7 +13,7 @@ struct Rows: PollingProducer {
 
     mutating func open(_ request: Request) throws {
         guard let file = request.config("database"), let table = request.config("table") else {
-            throw Reject(status: 403, message: "the configuration of rows names no database and table")
+            throw Reject(status: 403, message: "rows: \"database\" and \"table\" are not configured")
         }
         do { try connect(to: file, table, behind: request.lastEventID.flatMap(Int64.init)) } catch {
             finalize(.failed)

@@ -26,7 +26,7 @@ static struct database *take_database(sluice_stream *stream)
 {
     const char *path = host->config(stream, "database");
     if (path == NULL) {
-        refuse(stream, 403, "\"database\" is not configured");
+        refuse(stream, 403, "sqlite: \"database\" is not configured");
         return NULL;
     }
     char *message = NULL;
@@ -168,7 +168,7 @@ static int32_t run_open(sluice_stream *stream, void **state)
 {
     const char *statement = host->config(stream, "statement");
     if (statement == NULL)
-        return refuse(stream, 403, "\"statement\" is not configured");
+        return refuse(stream, 403, "sqlite: \"statement\" is not configured");
     size_t length = 0;
     const void *body = host->body(stream, &length);
     if (body == NULL)

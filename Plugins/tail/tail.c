@@ -130,7 +130,7 @@ static int32_t tail_open(sluice_stream *stream, void **state, const char *path, 
 {
     const char *root = host->config(stream, "root");
     if (root == NULL)
-        return refuse(stream, 403, "tail needs its \"root\" to be configured");
+        return refuse(stream, 403, "tail: \"root\" is not configured");
     bool at_start = strcmp(from, "start") == 0;
     if (!at_start && strcmp(from, "end") != 0)
         return refuse(stream, 400, "from: \"start\" or \"end\"");

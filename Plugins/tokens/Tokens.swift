@@ -33,7 +33,7 @@ struct Model {
     init(prompt: [UInt8]) throws {
         words = String(decoding: prompt, as: UTF8.self).split(whereSeparator: \.isWhitespace)
         guard let end = words.last else {
-            throw Reject(status: 400, message: "send a prompt: a POST whose body is text")
+            throw Reject(status: 400, message: "expected a prompt: a POST whose body is text")
         }
         last = end
         for (word, next) in zip(words, words.dropFirst()) { following[word, default: []].append(next) }

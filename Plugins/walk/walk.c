@@ -110,7 +110,7 @@ static int32_t walk_open(sluice_stream *stream, void **state, const char *path)
 {
     const char *configured = host->config(stream, "root");
     if (configured == NULL)
-        return refuse(stream, 403, "walk needs its \"root\" to be configured");
+        return refuse(stream, 403, "walk: \"root\" is not configured");
     struct walk *walk = calloc(1, sizeof *walk);
     if (walk == NULL)
         return refuse(stream, 503, "out of memory");

@@ -24,7 +24,7 @@ package struct PluginSources: Sendable, Equatable {
         for argument in arguments {
             var status = stat()
             guard stat(argument, &status) == 0 else {
-                throw CommandFailure("\(argument) can't be opened: \(systemError())")
+                throw CommandFailure("\(argument): it can't be opened (\(systemError()))")
             }
             guard status.st_mode & S_IFMT == S_IFDIR else { continue }
             guard arguments.count == 1 else {

@@ -6,7 +6,7 @@ package struct ProducerName: Sendable, Equatable {
     let text: String
 
     static let rule =
-        "a name has at most 64 characters: a lower-case letter, then lower-case letters and digits, and '-', '_' or '.' between them, as in my-ticker"
+        "use a lower-case letter, then lower-case letters and digits with '-', '_' or '.' between them, as in my-ticker; at most 64 characters"
 
     /// - Throws: what is wrong with it.
     package init(_ text: String) throws(UsageError) {

@@ -29,9 +29,10 @@ final class SourceWatch: Sendable {
         guard kernel.add(folder) >= 0 else {
             let (code, reason) = (errno, systemError())
             switch code {
-            case ENOENT, ENOTDIR:
+            case ENOENT:
                 throw CommandFailure(
                     "\(folder): the directory can't be read (\(reason)); create it, or name another one")
+            case ENOTDIR: throw CommandFailure("\(folder): the directory can't be read (\(reason)); name a directory")
             case ENOSPC:
                 throw CommandFailure("\(folder) can't be watched: \(reason); raise fs.inotify.max_user_watches")
             default: throw CommandFailure("\(folder) can't be watched: \(reason)")

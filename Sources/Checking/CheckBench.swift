@@ -154,7 +154,10 @@ final class CheckBench: @unchecked Sendable {
             request = try self.request(lastEventID: lastEventID)
         } catch {
             report.found(
-                .unopened, "\(error.parameter): expected \(error.expected); give a value, such as \(error.parameter)=…")
+                .unopened,
+                error.value.map { "\(error.parameter): expected \(error.expected), not '\($0)'" }
+                    ?? "\(error.parameter) is missing: expected \(error.expected); give a value, as \(error.parameter)=…"
+            )
             return nil
         }
         switch open(request) {

@@ -66,7 +66,7 @@ struct CheckVerdict {
         guard writesJSON else {
             return say(
                 findingCount == 0
-                    ? "\npassed: nothing was found"
+                    ? "\npassed: no defect was found"
                     : "\nfailed: \(findingCount) finding\(findingCount == 1 ? "" : "s"); --seed \(seed) repeats this run"
             )
         }

@@ -71,7 +71,8 @@ struct RequestScenarios {
             }
         }
         bench.settle()
-        report.measured("boundary values taken, refused by it, refused by the host", "\(opened), \(refused), \(kept)")
+        report.measured(
+            "values at the bounds", "\(opened) accepted, \(refused) rejected by the plugin, \(kept) by the host")
         bench.judgeTimes()
     }
 
@@ -81,7 +82,9 @@ struct RequestScenarios {
     ]
 
     func resume() {
-        guard bench.description.isResumable else { return report.write(.skipped("it is not SLUICE_RESUMABLE")) }
+        guard bench.description.isResumable else {
+            return report.write(.skipped("the producer is not SLUICE_RESUMABLE"))
+        }
         guard let first = bench.openUsual() else { return }
         let seen = first.events(12, within: 4000).0.compactMap(\.id)
         first.hangUp()
@@ -153,7 +156,7 @@ struct RequestScenarios {
     }
 
     private func judgeReload(_ ids: [[String]], cut: Int) {
-        report.measured("events with ids, across reloads", "\(ids.reduce(0) { $0 + $1.count })")
+        report.measured("events with IDs, across reloads", "\(ids.reduce(0) { $0 + $1.count })")
         guard bench.description.isResumable else { return }
         // If all IDs are numbers, they must continue in the same steps.
         for line in ids {

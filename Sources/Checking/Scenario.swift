@@ -26,7 +26,8 @@ package enum Scenario: String, CaseIterable, Sendable {
 struct Finding: Equatable, Encodable {
     /// The kind of defect, as a word that scripts can look for.
     enum Kind: String, Encodable {
-        case crash, hang, contract, blocking, leak, late, resume, reload, unopened
+        case crash, hang, contract, blocking, leak, late, resume, reload
+        case unopened = "not-opened"
         case neverEnds = "never-ends"
         case misuse
     }

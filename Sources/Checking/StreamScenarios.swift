@@ -16,7 +16,7 @@ struct StreamScenarios {
     func events() {
         guard let visitor = bench.openUsual() else { return }
         let (events, isOver) = visitor.events(50, within: 3000)
-        report.measured("events in 3 s, at most 50", "\(events.count)\(isOver ? ", and the end" : "")")
+        report.measured("events read, within 3 s and up to 50", "\(events.count)\(isOver ? ", then the end" : "")")
         visitor.hangUp()
         bench.settle()
         bench.judgeTimes()
@@ -68,6 +68,8 @@ struct StreamScenarios {
             }
         }
         let all = visitors.withLock(\.self)
+        // Says why, if none can be opened.
+        guard !all.isEmpty else { return bench.openUsual()?.hangUp() ?? () }
         var silent = 0
         for visitor in all {
             if case .late = visitor.read(within: 5000) { silent += 1 }
@@ -112,7 +114,7 @@ struct StreamScenarios {
             before = after
         }
         let least = Footprint.Growth.secondLeast(of: steady.count > 1 ? steady : growths)
-        report.measured("memory left by a stream", "\(max(0, least.bytesPerStream)) bytes")
+        report.measured("memory that a stream leaves behind", "\(max(0, least.bytesPerStream)) bytes")
         guard !least.isNothing else { return }
         if least.leaksBytes {
             report.found(.leak, "each stream leaves \(least.bytesPerStream) bytes of memory behind")

@@ -42,7 +42,7 @@ package struct ReloadOutcome: Codable, Sendable, Equatable {
         add("removed", removed)
         add("renamed", renamed)
         add("settings", changedSettings)
-        add("not now", fixedSettings, ": needs a restart of the server")
+        add("restart", fixedSettings, ": take effect when the server is restarted")
         lines.append("unchanged  \(unchanged ?? 0)")
         for refusal in refusals ?? [] { add("refused", [refusal]) }
         // The texts come from plugins and must not be able to control the terminal.

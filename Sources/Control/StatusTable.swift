@@ -9,7 +9,7 @@ package struct StatusTable {
 
     /// ```
     /// sluice 0.1.0, process 4242, up 3h 12m, http://127.0.0.1:8080, plugins in ./plugins
-    /// streams 12, threads 0, connections 3, refused requests 0, kept requests 7k; reloads 4
+    /// streams 12, threads 0, connections 3, refused requests 0, kept for reloads 7k; reloads 4
     ///
     /// PLUGIN  GENERATION  STATE     AGE   STREAMS  SUBSCRIBERS  OLDEST  IMAGE  ROUTES
     /// hello            2  serving   12m        11           11     11m    24k  /hello
@@ -40,7 +40,7 @@ package struct StatusTable {
         let refusals = (status.refusals ?? []).map { refusal in
             "  \(utcDate(seconds: refusal.at ?? 0))Z  \(refusal.error ?? "")"
         }
-        if !refusals.isEmpty { lines += ["", "refused, the last ones"] + refusals }
+        if !refusals.isEmpty { lines += ["", "latest refusals"] + refusals }
         // The texts come from plugins and must not be able to control the terminal.
         return lines.map { EscapedText.printable($0) }.joined(separator: "\n") + "\n"
     }
@@ -53,7 +53,7 @@ package struct StatusTable {
             "sluice \(status.version ?? "?"), process \(status.pid ?? 0), up \(Self.age(status.uptimeSeconds)), "
                 + "\(urls), plugins in \(status.directory ?? "?")",
             "streams \(status.openStreams ?? 0)\(stuck), threads \(status.threads ?? 0), connections "
-                + "\(status.connections ?? 0), refused requests \(status.refusedRequests ?? 0), kept requests "
+                + "\(status.connections ?? 0), refused requests \(status.refusedRequests ?? 0), kept for reloads "
                 + "\(Self.size(status.keptRequestBytes)); reloads \(status.reloads ?? 0)"
                 + "\(running); images \(status.images ?? 0), \(Self.size(status.imageBytes))",
         ]

@@ -60,7 +60,7 @@ package struct PluginFile: Sendable {
 
         let before = try FileStatus(of: descriptor)
         guard before.isRegular else {
-            throw Defect("it is not a regular file", remedy: "put a shared object there, or use another name")
+            throw Defect("it is not a regular file", remedy: "name a shared object (*.so)")
         }
         guard before.size > 0 else {
             throw Defect("it is empty", remedy: "copy it again under a temporary name, then rename it")

@@ -55,9 +55,10 @@ package final class PluginLoader: Sendable {
     package func scan(_ directory: String) throws(PluginRefusal) -> [String] {
         let place = StartFolder.ofThisProcess.absolute(directory)
         guard let listing = opendir(place) else {
+            let code = errno
             throw PluginRefusal(
-                file: directory, rule: "the plugin directory can't be read (\(systemError()))",
-                remedy: "create it, or name another one")
+                file: directory, rule: "the plugin directory can't be read (\(systemError(code)))",
+                remedy: code == ENOTDIR ? "name a directory" : "create it, or name another one")
         }
         defer { closedir(listing) }
         if !settings.withLock(\.isInsecure),

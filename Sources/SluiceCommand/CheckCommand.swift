@@ -54,7 +54,8 @@ struct CheckCommand: ParsableCommand {
     func validate() throws {
         for name in scenario where Scenario(rawValue: name) == nil {
             throw ValidationError(
-                "--scenario \(name): expected one of \(Scenario.allCases.map(\.rawValue).joined(separator: ", "))")
+                "--scenario: expected one of \(Scenario.allCases.map(\.rawValue).joined(separator: ", ")), not '\(name)'"
+            )
         }
     }
 

@@ -36,12 +36,14 @@ struct ControlOptions: ParsableArguments {
         case .failure(let error):
             throw CommandFailure(
                 error.code == ENOENT || error.code == ECONNREFUSED
-                    ? "no server is running there (control socket \(path): \(error)); start one with 'sluice serve', or give its "
-                        + "directory or --control"
+                    ? "no server is running\(place) (control socket \(path): \(error)); start one with 'sluice serve', or "
+                        + "name another directory, or --control"
                     : "control socket \(path): \(error)")
         }
         return try ControlClient(socket).ask(command, seconds: seconds)
     }
+
+    private var place: String { directory.map { " for \($0)" } ?? "" }
 
     private func path() throws -> String {
         if let control { return control }
@@ -67,11 +69,11 @@ struct ControlOptions: ParsableArguments {
             return true
         }
         guard let path = running.first else {
-            throw CommandFailure("this user runs no server; give its directory, or --control")
+            throw CommandFailure("you are running no server; start one with 'sluice serve', or give --control")
         }
         guard running.count == 1 else {
             throw CommandFailure(
-                "this user runs \(running.count) servers; give the directory of one, or --control with one of "
+                "you are running \(running.count) servers; give the directory of one, or --control with one of "
                     + running.joined(separator: ", "))
         }
         return path

@@ -23,12 +23,12 @@ struct NewCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The language: c or swift.", valueName: "c|swift"))
     var lang: String
 
-    @Option(help: ArgumentHelp("Where to create it (default: the current directory).", valueName: "dir"))
+    @Option(help: ArgumentHelp("Where to create it.", valueName: "dir"))
     var dir: String = "."
 
     func run() throws {
         guard let language = PluginSources.Language(rawValue: lang) else {
-            throw UsageError("--lang is '\(lang)': expected c or swift")
+            throw UsageError("--lang: expected c or swift, not '\(lang)'")
         }
         let folder = NewFolder(name: try ProducerName(name), language: language, sluice: try .ofThisExecutable())
         let path = dir == "." ? name : dir.hasSuffix("/") ? dir + name : "\(dir)/\(name)"

@@ -66,7 +66,9 @@ struct RunCommand: ParsableCommand {
     var log: SettingOptions<LogSection>
 
     func validate() throws {
-        if let maxEvents, maxEvents < 1 { throw ValidationError("--max-events is \(maxEvents): expected 1 or more") }
+        if let maxEvents, maxEvents < 1 {
+            throw ValidationError("--max-events: expected 1 or more, not '\(maxEvents)'")
+        }
     }
 
     func run() throws {
@@ -98,8 +100,9 @@ struct RunCommand: ParsableCommand {
         do {
             request = try arguments.request(to: producer, lastEventID: lastEventID, body: content)
         } catch let fault as ParameterFault {
-            let given = fault.value.map { "not '\($0)'" } ?? "and it is missing"
-            throw CommandFailure("rejected with 400: \(fault.parameter): expected \(fault.expected), \(given)")
+            throw CommandFailure(
+                fault.value.map { "rejected with 400: \(fault.parameter): expected \(fault.expected), not '\($0)'" }
+                    ?? "rejected with 400: \(fault.parameter) is missing: expected \(fault.expected)")
         }
         if EventID.isFinished(lastEventID) {
             throw CommandFailure(

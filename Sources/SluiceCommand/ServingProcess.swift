@@ -123,7 +123,7 @@ struct ServingProcess {
         guard !reloader.entries.isEmpty || development != nil else {
             throw CommandFailure(
                 report.refusals.isEmpty
-                    ? "\(settings.plugins): it contains no plugin (*.so); put one there: the README shows how to build one"
+                    ? "\(settings.plugins): it contains no plugin (*.so); build one with 'sluice build FILE -o \(settings.plugins)'"
                     : "\(settings.plugins): none of its plugins can be served; each refusal is above")
         }
         desk.note(report.refusals, at: Int64(time(nil)))

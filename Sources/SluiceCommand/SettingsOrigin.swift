@@ -24,7 +24,7 @@ struct SettingsOrigin: Sendable {
                 folder: folder))
         guard !settings.plugins.isEmpty else {
             throw SettingError(
-                "no plugins: name their directory, as 'sluice serve DIR', or in SLUICE_PLUGINS, or as 'plugins:' in "
+                "no directory given; name one as an argument, in SLUICE_PLUGINS, or as 'plugins:' in "
                     + ConfigurationFile.defaultPath)
         }
         settings.configurationPath = settings.configurationPath.map(folder.absolute)

@@ -43,7 +43,7 @@ struct PluginSourcesTests {
                 return "\(error)"
             }
         }
-        #expect(error("missing.c").contains("missing.c can't be opened: No such file"))
+        #expect(error("missing.c").contains("missing.c: it can't be opened (No such file"))
         #expect(error("c.cpp").contains("c.cpp: sluice build compiles .c and .swift files"))
         #expect(error("empty").contains("empty: it contains no .c or .swift file"))
         #expect(error("a.c", "b.swift").contains("a plugin is written in one language"))

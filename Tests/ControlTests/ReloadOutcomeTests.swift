@@ -16,7 +16,7 @@ struct ReloadOutcomeTests {
                 loaded     a
                 replaced   b, c
                 settings   retry
-                not now    listen: needs a restart of the server
+                restart    listen: take effect when the server is restarted
                 unchanged  7
                 refused    x.so: no; mend \\u001b[2Jit
 

@@ -27,7 +27,7 @@ struct StatusTableTests {
         #expect(
             text == """
                 sluice 0.1.0, process 7, up 3h 12m, http://127.0.0.1:8080, plugins in ./plugins
-                streams 12 (1 stuck), threads 3, connections 5, refused requests 4, kept requests 7k; reloads 2; a reload runs; images 3, 72k
+                streams 12 (1 stuck), threads 3, connections 5, refused requests 4, kept for reloads 7k; reloads 2; a reload runs; images 3, 72k
 
                 PLUGIN  GENERATION  STATE     AGE     STREAMS  SUBSCRIBERS  OLDEST  IMAGE  ROUTES
                 hello   2           serving   1m 15s  11       11           1m      24k    /hello /hallo
@@ -42,7 +42,7 @@ struct StatusTableTests {
                   hello 1  stream 1b                  hello  its subscriber has left  10s
                   hello 1  stream 1c                  hello  shared                   9s
 
-                refused, the last ones
+                latest refusals
                   1970-01-01T00:00:00Z  x.so: no\\u001b[2J; mend it
 
                 """)

@@ -58,7 +58,8 @@ struct CheckTests {
         ("REFUSES_ITS_BOUND", "parameters", "contract"), ("ANSWERS_NONSENSE", "events", "contract"),
         ("BREAKS_A_LINE", "events", "contract"),
         ("WRITES_NO_UTF8", "events", "contract"), ("ENDS_WITH_RUBBISH", "events", "contract"),
-        ("REJECTS_EVERYTHING", "events", "unopened"),
+        ("REJECTS_EVERYTHING", "events", "not-opened"),
+        ("REJECTS_EVERYTHING", "crowd", "not-opened"),
     ]
 
     @Test("finds each defect, with its kind", arguments: defects.indices)
@@ -145,7 +146,7 @@ struct CheckTests {
         }
         let plugin = BuiltProducts.plugin("hello")
         try says(["/nowhere.so"], 1, "/nowhere.so")
-        try says([plugin, "--scenario", "luck"], 2, "--scenario luck: expected one of events, moments")
+        try says([plugin, "--scenario", "luck"], 2, "--scenario: expected one of events, moments")
         try says([plugin, "--producer", "hullo"], 2, "no producer 'hullo'; it has: hello")
         try says([plugin, "colour=red"], 2, "colour=red: no producer of")
         try says([plugin, "interval"], 2, "name=value")

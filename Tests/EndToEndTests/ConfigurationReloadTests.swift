@@ -107,7 +107,8 @@ struct ConfigurationReloadTests {
             let start = server.logLines.count
             let verb = try server.run("reload")
             #expect(verb.status == 0)
-            #expect(verb.output.contains("not now    loops, control: needs a restart of the server"), "\(verb)")
+            #expect(
+                verb.output.contains("restart    loops, control: take effect when the server is restarted"), "\(verb)")
             let warning = try server.waitForLog("warning", from: start) { $0.message.hasPrefix("settings not changed") }
             #expect(warning.level == "warning" && warning["settings"] == "loops, control")
             let open = try server.subscribe("/waits-for-ever?tag=a")

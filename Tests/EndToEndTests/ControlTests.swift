@@ -147,10 +147,13 @@ struct ControlTests {
             [BuiltProducts.sluice, "status"], environment: ["XDG_RUNTIME_DIR": runtime.path])
         let none = try Verb(program)
         #expect(
-            none.status == 1 && none.error == "sluice: this user runs no server; give its directory, or --control")
+            none.status == 1
+                && none.error
+                    == "sluice: you are running no server; start one with 'sluice serve', or give --control"
+        )
         try withServer(["WaitsForEver"]) { server in
             let wrong = try server.run("reload", "/no/such/plugins")
-            #expect(wrong.status == 1 && wrong.error.contains("no server is running there"), "\(wrong)")
+            #expect(wrong.status == 1 && wrong.error.contains("no server is running"), "\(wrong)")
             let twin = try server.run("serve", server.pluginDirectory, "--listen", "127.0.0.1:0")
             #expect(twin.status == 1 && twin.error.contains("a server already serves this directory"), "\(twin)")
             // With its own socket, it can serve the same directory.
@@ -162,7 +165,7 @@ struct ControlTests {
             #expect(try server.run("status", "--control", path).status == 0)
             second.signal(SIGKILL)
             #expect(second.waitForExit(.seconds(10)) == .signal(SIGKILL))
-            #expect(try server.run("status", "--control", path).error.contains("no server is running there"))
+            #expect(try server.run("status", "--control", path).error.contains("no server is running"))
             // The socket that it left behind does no harm.
             let third = try server.start([
                 "serve", server.pluginDirectory, "--listen", "127.0.0.1:0", "--control", path,

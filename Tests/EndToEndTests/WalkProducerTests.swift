@@ -124,7 +124,7 @@ struct WalkProducerTests {
     func unconfigured() throws {
         try withShippedPlugin("walk") { server in
             let response = try server.expectRefusal(403, of: "/walk")
-            #expect(response.body.contains("to be configured"))
+            #expect(response.body.contains("is not configured"))
         }
         try withShippedPlugin("walk", configuration: ["root": "/no/such/root"]) { server in
             try server.expectRefusal(500, of: "/walk")

@@ -51,7 +51,7 @@ struct SettingsOriginTests {
         let error = try #require(throws: SettingError.self) {
             try SettingsOrigin(flags: [:]).load(environment: [:], in: StartFolder(path: folder.path))
         }
-        #expect(error.description.hasPrefix("no plugins: name their directory, as 'sluice serve DIR'"))
+        #expect(error.description.hasPrefix("no directory given; name one as an argument"))
     }
 
 }
