@@ -19,7 +19,7 @@ final class HubSimulation: SimulatedWorld, @unchecked Sendable {
     /// The number of events of each "key generation", in all of its streams.
     var published: [String: Int] = [:]
     /// Streams that are open, or whose open or close has not been answered.
-    var sources: [StreamToken: Source] = [:]
+    var sides: [StreamToken: ProducerSide] = [:]
     var actors: [Actor] = []
     /// Everything that was received anywhere, for each key: "id generation number".
     var seen: [String: [String]] = [:]
@@ -30,7 +30,7 @@ final class HubSimulation: SimulatedWorld, @unchecked Sendable {
     var gaps = 0
     var ends = 0
 
-    struct Source {
+    struct ProducerSide {
         enum State {
             case opening
             case open
@@ -91,10 +91,10 @@ final class HubSimulation: SimulatedWorld, @unchecked Sendable {
         case 0: return .ended()
         case 1: return .rejected(status: 404, message: "no")
         case 2...4:
-            sources[stream.token] = Source(key: key, isEmitting: chance(1, in: 3), state: .opening)
+            sides[stream.token] = ProducerSide(key: key, isEmitting: chance(1, in: 3), state: .opening)
             return .pending
         default:
-            sources[stream.token] = Source(key: key, isEmitting: chance(1, in: 3), state: .open)
+            sides[stream.token] = ProducerSide(key: key, isEmitting: chance(1, in: 3), state: .open)
             opened += 1
             return .opened(headers: [])
         }
@@ -103,10 +103,10 @@ final class HubSimulation: SimulatedWorld, @unchecked Sendable {
     func answer(_ token: StreamToken) {
         let isOpened = chance(4, in: 5)
         if isOpened {
-            sources[token]!.state = .open
+            sides[token]!.state = .open
             opened += 1
         } else {
-            sources[token] = nil
+            sides[token] = nil
         }
         if !stage.runtime.opened(token, isOpened ? .opened(headers: []) : .ended()) {
             violate("\(token): answer refused")
@@ -119,12 +119,12 @@ final class HubSimulation: SimulatedWorld, @unchecked Sendable {
     }
 
     private func pull(_ stream: FakeStream, _ frames: inout FrameBuffer) -> PullOutcome? {
-        guard let source = sources[stream.token], source.state == .open else {
+        guard let side = sides[stream.token], side.state == .open else {
             violate("\(stream.token): pulled when it is not open")
             return .ended
         }
-        for _ in 0..<(source.isEmitting ? 0 : chance(1, in: 40) ? number(20...60) : number(0...4)) {
-            try! EventEncoder().encode(event(source.key), into: &frames)
+        for _ in 0..<(side.isEmitting ? 0 : chance(1, in: 40) ? number(20...60) : number(0...4)) {
+            try! EventEncoder().encode(event(side.key), into: &frames)
         }
         switch number(0...79) {
         case 0: return .ended
@@ -136,28 +136,28 @@ final class HubSimulation: SimulatedWorld, @unchecked Sendable {
 
     /// Counts an event only if it is accepted: a stream that is full or has ended rejects it.
     func emit(_ token: StreamToken) {
-        let key = sources[token]!.key
+        let key = sides[token]!.key
         let next = event(key)
         let outcome = stage.runtime.emit(token) { (try? EventEncoder().encode(next, into: &$0)) != nil }
         if outcome != .accepted { published[key]! -= 1 }
     }
 
     private func close(_ stream: FakeStream, _ reason: CloseReason) -> Bool {
-        guard sources[stream.token]?.state == .open else {
+        guard sides[stream.token]?.state == .open else {
             violate("\(stream.token): closed when it was not open")
             return true
         }
         closed[reason, default: 0] += 1
         if chance(1, in: 2) {
-            sources[stream.token] = nil
+            sides[stream.token] = nil
             return true
         }
-        sources[stream.token]!.state = .closing
+        sides[stream.token]!.state = .closing
         return false
     }
 
     func complete(_ token: StreamToken) {
-        sources[token] = nil
+        sides[token] = nil
         if !stage.runtime.closed(token) { violate("\(token): end of close refused") }
     }
 

@@ -13,7 +13,7 @@ struct HubSimulationTests {
     func simulate(_ policy: HubSettings.SlowPolicy) {
         let simulation = HubSimulation(random: .fromEnvironment(test: "HubSimulation \(policy)"), policy: policy)
         simulation.run(steps: 60_000, atMost: 600_000)
-        #expect(simulation.closed.values.reduce(0, +) == simulation.opened && simulation.sources.isEmpty)
+        #expect(simulation.closed.values.reduce(0, +) == simulation.opened && simulation.sides.isEmpty)
         #expect(
             simulation.hasSeenEverything,
             "\(simulation.opened) \(simulation.joined) \(simulation.gaps) \(simulation.ends) \(simulation.closed)")
@@ -87,11 +87,11 @@ extension HubSimulation {
     }
 
     private func touchSource() {
-        guard let chosen = sources.keys.sorted(by: { $0.raw < $1.raw }).randomElement(using: &random) else { return }
-        switch sources[chosen]!.state {
+        guard let chosen = sides.keys.sorted(by: { $0.raw < $1.raw }).randomElement(using: &random) else { return }
+        switch sides[chosen]!.state {
         case .opening: if chance(1, in: 4) { answer(chosen) }
         case .closing: if chance(1, in: 4) { complete(chosen) }
-        case .open: if sources[chosen]!.isEmitting { emit(chosen) } else { stage.runtime.wake(chosen) }
+        case .open: if sides[chosen]!.isEmitting { emit(chosen) } else { stage.runtime.wake(chosen) }
         }
     }
 
@@ -131,8 +131,8 @@ extension HubSimulation {
         entries.last!.generation.retire()
         for _ in 0..<4 {
             stage.turn()
-            for token in sources.keys.sorted(by: { $0.raw < $1.raw }) {
-                switch sources[token]!.state {
+            for token in sides.keys.sorted(by: { $0.raw < $1.raw }) {
+                switch sides[token]!.state {
                 case .opening: answer(token)
                 case .closing: complete(token)
                 case .open: break
@@ -141,7 +141,7 @@ extension HubSimulation {
             for actor in actors where !actor.isAttached && !actor.hasLeft { actor.leave() }
         }
         stage.pass(milliseconds: 120_000)
-        for token in sources.keys.sorted(by: { $0.raw < $1.raw }) where sources[token]!.state == .closing {
+        for token in sides.keys.sorted(by: { $0.raw < $1.raw }) where sides[token]!.state == .closing {
             complete(token)
         }
         stage.turn()

@@ -83,7 +83,7 @@ struct MigratingHubTests {
         stage.emit(first, data: "still here")
         #expect(member.story == ["1:still here"] && newcomer.story == ["1:still here"])
         #expect(old.only.closeReasons == [] && first.keptStreams == 1 && new.streams.count == 1)
-        #expect(second.generation.liveStreams == 0, "its subscribers belong to the generation of the source")
+        #expect(second.generation.liveStreams == 0, "its subscribers belong to the generation of the stream")
         member.hangUp()
         newcomer.hangUp()
         stage.pass(milliseconds: 6000)

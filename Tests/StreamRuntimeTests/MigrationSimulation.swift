@@ -29,7 +29,7 @@ final class MigrationSimulation: SimulatedWorld, @unchecked Sendable {
     }
 
     /// One open…close span.
-    final class Source {
+    final class ProducerSide {
         let kind: Kind
         let generation: Int
         /// The number of its last event.
@@ -70,7 +70,7 @@ final class MigrationSimulation: SimulatedWorld, @unchecked Sendable {
     var bad: Set<Int> = []
     /// The generation that serves.
     var current = -1
-    var sources: [StreamToken: Source] = [:]
+    var sides: [StreamToken: ProducerSide] = [:]
     var actors: [Actor] = []
     /// The newest number of the kind with only one stream at a time.
     var savedNumber = 0
@@ -95,7 +95,7 @@ final class MigrationSimulation: SimulatedWorld, @unchecked Sendable {
 
     var allEntries: [ProducerEntry] { entries.flatMap(\.values) }
     /// In an order that is the same for the same seed.
-    var orderedSources: [(key: StreamToken, value: Source)] { sources.sorted { $0.key.raw < $1.key.raw } }
+    var orderedSides: [(key: StreamToken, value: ProducerSide)] { sides.sorted { $0.key.raw < $1.key.raw } }
 
     // MARK: Reloads
 
@@ -169,8 +169,8 @@ final class MigrationSimulation: SimulatedWorld, @unchecked Sendable {
         let saved = stream.request.saved.map { Int(String(decoding: $0, as: UTF8.self))! }
         let number = kind == .saved ? saved ?? savedNumber : Int(stream.request.lastEventID ?? "0")!
         if kind == .saved, number != savedNumber { violate("saved \(number), but it was \(savedNumber)") }
-        let source = Source(kind, generation: generation, number: number)
-        sources[stream.token] = source
+        let side = ProducerSide(kind, generation: generation, number: number)
+        sides[stream.token] = side
         switch self.number(0...19) {
         case 0:
             refusals += 1
@@ -179,80 +179,80 @@ final class MigrationSimulation: SimulatedWorld, @unchecked Sendable {
             refusals += 1
             return .failed(log: "broken")
         case 2..<8:
-            source.isPending = true
+            side.isPending = true
             return .pending
         default:
-            source.isOpen = true
+            side.isOpen = true
             return .opened(headers: [])
         }
     }
 
     /// Answers a pending open.
-    func answer(_ token: StreamToken, _ source: Source) {
-        source.isPending = false
+    func answer(_ token: StreamToken, _ side: ProducerSide) {
+        side.isPending = false
         let isYes = !chance(1, in: 5)
-        if isYes { source.isOpen = true } else { refusals += 1 }
+        if isYes { side.isOpen = true } else { refusals += 1 }
         if !runtime.opened(token, isYes ? .opened(headers: []) : .rejected(status: 404, message: "no")) {
             violate("\(token): the answer to a pending open was refused")
         }
     }
 
-    private func encode(_ source: Source, _ frames: inout FrameBuffer) {
-        let number = (source.kind == .saved ? savedNumber : source.number) + 1
+    private func encode(_ side: ProducerSide, _ frames: inout FrameBuffer) {
+        let number = (side.kind == .saved ? savedNumber : side.number) + 1
         let text =
-            "\(number) \(source.generation) " + String(repeating: "x", count: self.number(0...199))
-        let event = Event(data: text, id: source.kind == .saved ? nil : "\(number)")
+            "\(number) \(side.generation) " + String(repeating: "x", count: self.number(0...199))
+        let event = Event(data: text, id: side.kind == .saved ? nil : "\(number)")
         try! EventEncoder().encode(event, into: &frames)
     }
 
     private func pull(_ stream: FakeStream, _ frames: inout FrameBuffer) -> PullOutcome? {
-        let source = sources[stream.token]!
-        if !source.isOpen || source.hasEnded { violate("\(stream.token): pulled when it must not be") }
-        if bad.contains(source.generation) {
-            source.hasFailed = true
+        let side = sides[stream.token]!
+        if !side.isOpen || side.hasEnded { violate("\(stream.token): pulled when it must not be") }
+        if bad.contains(side.generation) {
+            side.hasFailed = true
             return .failed(StreamFailure(message: nil, log: "bad"))
         }
         for _ in 0..<number(0...2) {
-            encode(source, &frames)
-            source.number += 1
+            encode(side, &frames)
+            side.number += 1
         }
         if chance(1, in: 200) {
-            source.hasEnded = true
+            side.hasEnded = true
             return .ended
         }
         return .wait(milliseconds: number(0...499))
     }
 
-    func emit(_ token: StreamToken, _ source: Source) {
-        guard source.isOpen, source.closeReason == nil, !source.kind.isPulled else { return }
+    func emit(_ token: StreamToken, _ side: ProducerSide) {
+        guard side.isOpen, side.closeReason == nil, !side.kind.isPulled else { return }
         // Events of a stream whose generation was rolled back are lost with it, unless they can be repeated.
-        guard source.kind != .saved || source.generation <= current else { return }
-        guard !bad.contains(source.generation) else { return }
+        guard side.kind != .saved || side.generation <= current else { return }
+        guard !bad.contains(side.generation) else { return }
         let outcome = runtime.emit(token) { frames in
-            encode(source, &frames)
+            encode(side, &frames)
             return true
         }
         guard case .accepted = outcome else { return }
-        if source.kind == .saved { savedNumber += 1 } else { source.number += 1 }
+        if side.kind == .saved { savedNumber += 1 } else { side.number += 1 }
     }
 
     private func close(_ stream: FakeStream, _ reason: CloseReason) -> Bool {
-        let source = sources[stream.token]!
-        if !source.isOpen { violate("\(stream.token): closed, but never opened") }
-        if source.closeReason != nil { violate("\(stream.token): closed twice") }
-        source.closeReason = reason
+        let side = sides[stream.token]!
+        if !side.isOpen { violate("\(stream.token): closed, but never opened") }
+        if side.closeReason != nil { violate("\(stream.token): closed twice") }
+        side.closeReason = reason
         closes[reason, default: 0] += 1
         if reason == .reloaded { migrations += 1 }
-        if source.hasEnded != (reason == .completed) || source.hasFailed != (reason == .failed) {
+        if side.hasEnded != (reason == .completed) || side.hasFailed != (reason == .failed) {
             violate("\(stream.token): closed as \(reason.name)")
         }
         if chance(2, in: 3) { return true }
-        source.isClosing = true
+        side.isClosing = true
         return false
     }
 
-    func complete(_ token: StreamToken, _ source: Source) {
-        source.isClosing = false
+    func complete(_ token: StreamToken, _ side: ProducerSide) {
+        side.isClosing = false
         if !runtime.closed(token) { violate("\(token): the end of its close was refused") }
     }
 }

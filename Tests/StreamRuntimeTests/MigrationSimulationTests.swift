@@ -42,16 +42,16 @@ extension MigrationSimulation {
                 runtime.end(generations[old], .reloaded)
             }
         case 47..<70:
-            let live = orderedSources.filter {
+            let live = orderedSides.filter {
                 $0.value.isPending || $0.value.isOpen && $0.value.closeReason == nil || $0.value.isClosing
             }
-            guard let (token, source) = live.randomElement(using: &random) else { return }
-            if source.isPending {
-                if chance(1, in: 3) { answer(token, source) }
-            } else if source.isClosing {
-                complete(token, source)
+            guard let (token, side) = live.randomElement(using: &random) else { return }
+            if side.isPending {
+                if chance(1, in: 3) { answer(token, side) }
+            } else if side.isClosing {
+                complete(token, side)
             } else {
-                emit(token, source)
+                emit(token, side)
             }
         default: if let actor = actors.randomElement(using: &random) { act(on: actor) }
         }
@@ -151,17 +151,17 @@ extension MigrationSimulation {
         releaseAll()
         for _ in 0..<4 {
             pass(10_000_000)
-            for (token, source) in orderedSources {
-                if source.isPending { answer(token, source) }
-                if source.isClosing { complete(token, source) }
+            for (token, side) in orderedSides {
+                if side.isPending { answer(token, side) }
+                if side.isClosing { complete(token, side) }
             }
             for actor in actors where !actor.isAttached && !actor.hasLeft { actor.leave() }
         }
         pass(120_000_000_000)
-        for (token, source) in orderedSources where source.isClosing { complete(token, source) }
+        for (token, side) in orderedSides where side.isClosing { complete(token, side) }
         pass(1_000_000)
         for actor in actors { if let fault = fault(of: actor) { violate("\(actor.kind) \(actor.token): \(fault)") } }
-        for (token, source) in sources where source.isOpen && source.closeReason == nil {
+        for (token, side) in sides where side.isOpen && side.closeReason == nil {
             violate("\(token): opened, but never closed")
         }
     }

@@ -52,9 +52,9 @@ struct StarvationTests {
         let visitor = try stage.subscribe(producer)
         visitor.hangUp()
         stage.turn()
-        let source = producer.only.token
+        let stream = producer.only.token
         for _ in 0..<600 where producer.only.closeReasons.isEmpty {
-            stage.runtime.wake(source)
+            stage.runtime.wake(stream)
             stage.system.advance(nanoseconds: 10_000_000)
             stage.turn(1)
         }
