@@ -241,7 +241,7 @@ final class ReloaderTests: ReloadingStage {
         let found = Watched<[Int]?>(nil)
         let reloader = reloader
         let isStarted = startThread(named: "figures", stackBytes: 1 << 19) {
-            let figures = reloader.figures(waiting: 60)
+            let figures = reloader.figures(waiting: 3600)
             found.update { $0 = figures.generations.map(\.number) }
         }
         try #require(isStarted)
