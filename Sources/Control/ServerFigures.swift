@@ -1,3 +1,4 @@
+package import ProducerInterface
 package import StreamRuntime
 
 /// The figures of a server at one moment, for the log's totals and for `status`.
@@ -31,21 +32,6 @@ package struct ServerFigures: Sendable {
             self.turnedAway = turnedAway
             self.madeRoom = madeRoom
             self.arrivingBytes = arrivingBytes
-        }
-    }
-
-    /// The C functions that were created for plugins.
-    package struct FunctionFigures: Sendable {
-        package let live: Int
-        /// Functions whose stream has ended.
-        package let tombstones: Int
-        /// The memory of both.
-        package let bytes: Int
-
-        package init(live: Int, tombstones: Int, bytes: Int) {
-            self.live = live
-            self.tombstones = tombstones
-            self.bytes = bytes
         }
     }
 

@@ -1,6 +1,7 @@
 import Control
 import FrontDoor
 import PluginHost
+import ProducerInterface
 import StreamRuntime
 
 /// Collects this server's figures. Any thread.
@@ -34,13 +35,12 @@ struct FiguresGatherer: Sendable {
     private func figures(
         _ runtime: RuntimeFigures, _ images: ServerFigures.ImageFigures? = nil
     ) -> ServerFigures {
-        let functions = FunctionFigures.current
-        return ServerFigures(
+        ServerFigures(
             runtime: runtime,
             connections: .init(
                 open: door.connectionCount, turnedAway: door.turnedAwayCount, madeRoom: door.madeRoomCount,
                 arrivingBytes: door.arrivingBytes),
-            functions: .init(live: functions.live, tombstones: functions.tombstones, bytes: functions.bytes),
+            functions: .current,
             images: images)
     }
 }
