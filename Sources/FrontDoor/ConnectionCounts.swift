@@ -10,6 +10,7 @@ final class ConnectionCounts: Sendable {
         var limit: Int
         var count = 0
         var turnedAway = 0
+        var refused = 0
         /// Connections that were closed to make room.
         var madeRoom = 0
         /// Connections that are about to be closed to make room.
@@ -56,6 +57,13 @@ final class ConnectionCounts: Sendable {
 
     /// Subscribers that were turned away so far.
     var turnedAwayCount: Int { state.withLock { $0.turnedAway } }
+
+    /// Requests that may not be asked, since the start.
+    var refusedCount: Int { state.withLock { $0.refused } }
+
+    func refused() {
+        state.withLock { $0.refused += 1 }
+    }
 
     func turnedAway() {
         state.withLock { $0.turnedAway += 1 }

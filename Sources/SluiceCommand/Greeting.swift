@@ -1,14 +1,15 @@
+import FrontDoor
 import ProducerInterface
 import StreamRuntime
 
 /// The text on standard output when a server is ready: its addresses, its routes, and a command to try one.
 struct Greeting {
-    /// The listeners' URLs, at least one: "http://127.0.0.1:8080".
-    let urls: [String]
+    /// Where the server listens, at least one.
+    let addresses: [ServerAddress]
     let producers: [ProducerDescription]
 
     var text: String {
-        var lines = urls.map { "listening on \($0)" } + [""]
+        var lines = addresses.map { "listening on \($0.url)" } + [""]
         let calls = producers.map { $0.acceptsBody ? "GET,POST \($0.route)" : "GET \($0.route)" }
         let width = min(40, calls.map(\.count).max() ?? 0)
         for (call, producer) in zip(calls, producers) {
@@ -28,7 +29,7 @@ struct Greeting {
             !producer.route.contains("{") && !Self.needsValue(producer.parameters)
         }
         guard let producer = simple ?? producers.first else { return nil }
-        return "curl -N '\(urls[0])\(producer.route)'"
+        return "curl -N \(addresses[0].curl(producer.route))"
     }
 
     /// Whether a parameter has no default and is not optional.

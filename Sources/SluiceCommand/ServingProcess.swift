@@ -32,6 +32,7 @@ struct ServingProcess {
     let figures: FiguresGatherer
     let ledger: LedgerLog
     let notice = ServiceNotice()
+    private let passed = PassedSockets.take()
     let libraries = LibraryReport()
     var control: ControlServer?
     let development: Development?
@@ -48,7 +49,7 @@ struct ServingProcess {
         self.origin = origin
         settings = try origin.load()
         InheritedLimits.raise()
-        try DescriptorRoom.check(loops: settings.loopCount, doorThreads: settings.frontDoor.threads)
+        try DescriptorRoom.check(loops: settings.loopCount, doorThreads: settings.frontDoor().threads)
         events = try ControlEvents()
         let errors = Self.ownErrorOutput()
         writer = try LogWriter(descriptor: errors, format: settings.logFormat)
@@ -75,7 +76,7 @@ struct ServingProcess {
         reloader = Reloader(
             runtime: runtime, source: directory, logger: logger, trial: settings.trialRules,
             attention: { [events] in events.post(.settled) })
-        door = Server(settings.frontDoor, pages: Self.pages(development), opener: runtime, logger: logger)
+        door = Server(settings.frontDoor(passed), pages: Self.pages(development), opener: runtime, logger: logger)
         figures = FiguresGatherer(runtime: runtime, reloader: reloader, door: door, libraries: libraries)
         ledger = LedgerLog(figures: figures, logger: logger)
     }
@@ -147,7 +148,7 @@ struct ServingProcess {
             ])
         if let socket { startControl(socket, addresses, startedAt: startedAt) }
         if let watch, !watch.start() { logger.error("not watching: no thread can be started") }
-        let greeting = Greeting(urls: addresses.map(\.url), producers: reloader.entries.map(\.description))
+        let greeting = Greeting(addresses: addresses, producers: reloader.entries.map(\.description))
         writeFully(greeting.text, to: STDOUT_FILENO)
         notice.ready()
         try development?.start(begun: notices.begin, failed: notices.tell) { [events] in events.post(.reload) }
@@ -263,7 +264,7 @@ struct ServingProcess {
         loader.configure(settings.loading(copies: development?.copies))
         runtime.replaceLimits(settings.limits)
         reloader.replaceTrialRules(settings.trialRules)
-        door.replaceSettings(settings.frontDoor)
+        door.replaceSettings(settings.frontDoor(passed))
         writer.level = Logger.Level(settings.logLevel)
         logger.info("settings changed", metadata: ["settings": "\(change.changed.joined(separator: ", "))"])
     }
