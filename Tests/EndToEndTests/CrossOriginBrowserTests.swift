@@ -91,20 +91,22 @@ struct CrossOriginBrowserTests {
     func reconnecting(_ kind: Browser.Kind) throws {
         try withPage(
             kind, ["FailsAfterCount", "WaitsForEver"],
-            flags: { ["--cors-origins", $0, "--max-streams", "1", "--retry", "3s"] }
+            flags: { ["--cors-origins", $0, "--max-streams", "1", "--retry", "6s"] }
         ) { server, browser in
             let _: String = try browser.run(
                 """
                 window.source = new EventSource('\(server.url)/fails-after-count?count=3&ids=1&tag=page');
                 window.opens = 0;
                 source.onopen = () => opens++;
+                window.shed = new Promise(resolve => {
+                    source.onerror = () => { if (opens === 2) resolve(source.readyState) };
+                });
                 source.addEventListener('stream-error', event => done(event.data));
                 """)
             let holder = try server.subscribe("/waits-for-ever?tag=holder")
             _ = try holder.nextEvent()
             // The answer to the first attempt is an empty stream that says when to come back.
-            let state: Int = try browser.run(
-                "source.onerror = () => { if (opens === 2) done(source.readyState) }")
+            let state: Int = try browser.run("shed.then(done)")
             #expect(state == 0, "CONNECTING: it has not given up")
             holder.client.close()
             try server.expectClose(of: "holder", .disconnected)
