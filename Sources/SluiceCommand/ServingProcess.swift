@@ -148,7 +148,8 @@ struct ServingProcess {
             ])
         if let socket { startControl(socket, addresses, startedAt: startedAt) }
         if let watch, !watch.start() { logger.error("not watching: no thread can be started") }
-        let greeting = Greeting(addresses: addresses, producers: reloader.entries.map(\.description))
+        let greeting = Greeting(
+            addresses: addresses, producers: reloader.entries.map(\.description), basePath: settings.basePath)
         writeFully(greeting.text, to: STDOUT_FILENO)
         notice.ready()
         try development?.start(begun: notices.begin, failed: notices.tell) { [events] in events.post(.reload) }
