@@ -69,11 +69,12 @@ static void put_time(struct line *line, int64_t seconds, long nanoseconds)
     put(line, 'Z');
 }
 
-static void put_key(struct line *line, const char *key)
+/* `is_text`: in JSON, a quote begins the value. */
+static void put_key(struct line *line, const char *key, bool is_text)
 {
     put_text(line, line->json ? ",\"" : " ");
     put_text(line, key);
-    put_text(line, line->json ? "\":\"" : "=");
+    put_text(line, !line->json ? "=" : is_text ? "\":\"" : "\":");
 }
 
 void line_begin(struct line *line, bool json, int64_t seconds, long nanoseconds, const char *message)
@@ -91,7 +92,7 @@ void line_begin(struct line *line, bool json, int64_t seconds, long nanoseconds,
 
 void line_add(struct line *line, const char *key, const char *value)
 {
-    put_key(line, key);
+    put_key(line, key, true);
     if (line->json) {
         put_escaped(line, value, true);
         put(line, '"');
@@ -110,15 +111,13 @@ void line_add(struct line *line, const char *key, const char *value)
 
 void line_add_number(struct line *line, const char *key, uint64_t number)
 {
-    put_key(line, key);
+    put_key(line, key, false);
     put_digits(line, number, 10, 1);
-    if (line->json)
-        put(line, '"');
 }
 
 void line_add_address(struct line *line, const char *key, const char *before, uint64_t address)
 {
-    put_key(line, key);
+    put_key(line, key, true);
     put_escaped(line, before, line->json);
     put_digits(line, address, 16, 1);
     if (line->json)

@@ -49,10 +49,8 @@ struct AccessRules: Sendable {
 
     /// The origin of the page that asks; `nil` if there is none, or more than one.
     static func origin(of head: HTTPRequestHead) -> String? {
-        var origins = head.headers.lazy.filter { $0.name.utf8.count == 6 && $0.name.lowercased() == "origin" }
-            .makeIterator()
-        guard let first = origins.next()?.value, origins.next() == nil else { return nil }
-        return first
+        guard let origin = head.headers.first(name: "origin") else { return nil }
+        return head.headers["origin"].count == 1 ? origin : nil
     }
 
     /// Whether a page of another origin asks. Clients that are not browsers say nothing of the kind.

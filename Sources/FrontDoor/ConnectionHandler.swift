@@ -42,6 +42,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     var reader = RequestReader()
     /// The request that is being answered; `nil` between requests.
     var request: HTTPRequestHead?
+    /// When its head was complete; `nil` if nothing wants to know.
+    var requestedAt: NIODeadline?
     /// How that request came in.
     var arrival: Arrival
     /// Added to the response to that request.

@@ -76,6 +76,7 @@ final class Doorstep {
             recv(descriptor, peeked.baseAddress, count, Int32(MSG_DONTWAIT)) == count
         else { return false }
         connection.request = head
+        if settings.accessLog == .all { connection.requestedAt = loop.now }
         connection.crossOrigin = connections.crossOriginHeaders(head, connection.arrival)
         connection.handOver.open(match, streamRequest)
         return true

@@ -12,6 +12,7 @@ final class LoopConnections {
     let opener: any StreamOpener
     let counts: ConnectionCounts
     let arriving: ArrivingBytes
+    let pending: PendingOpens
     private(set) var rules: RequestRules
     let logger: Logger
     let shedding: QuietLog
@@ -19,6 +20,7 @@ final class LoopConnections {
     private let foreignPages: QuietLog
     let producerResponses: ProducerResponses
     let evictions: QuietLog
+    let access: AccessLog
     let carrier: ChannelCarrier
     var date = HTTPDate()
     /// The head of streams to which their producers add nothing, and the date in it.
@@ -40,12 +42,13 @@ final class LoopConnections {
 
     init(
         _ settings: ServerSettings, pages: PageTable = PageTable(), opener: any StreamOpener, counts: ConnectionCounts,
-        arriving: ArrivingBytes, logger: Logger, on loop: any EventLoop
+        arriving: ArrivingBytes, pending: PendingOpens, logger: Logger, on loop: any EventLoop
     ) {
         self.settings = settings
         self.opener = opener
         self.counts = counts
         self.arriving = arriving
+        self.pending = pending
         self.logger = logger
         self.loop = loop
         carrier = ChannelCarrier(opener: opener, on: loop)
@@ -56,6 +59,7 @@ final class LoopConnections {
         foreignPages = QuietLog(logger, every: .seconds(10))
         producerResponses = ProducerResponses(log: QuietLog(logger))
         evictions = QuietLog(logger)
+        access = AccessLog(logger: logger)
         thread = joinCounts()
     }
 

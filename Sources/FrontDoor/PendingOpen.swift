@@ -11,9 +11,12 @@ final class PendingOpen: OpenAnswering {
     /// Released with the answer or when the peer leaves, so that a runtime that keeps its `OpenAnswering` does not keep
     /// the connection.
     private let connection: Mutex<NIOLoopBound<ConnectionHandler>?>
+    /// Left with the answer, or when it is no longer wanted.
+    private let place: PendingOpens.Place
 
     /// On the connection's loop.
-    init(_ number: Int, for connection: ConnectionHandler, on loop: any EventLoop) {
+    init(_ number: Int, for connection: ConnectionHandler, in place: PendingOpens.Place, on loop: any EventLoop) {
+        self.place = place
         self.number = number
         self.loop = loop
         self.connection = Mutex(NIOLoopBound(connection, eventLoop: loop))
@@ -21,11 +24,12 @@ final class PendingOpen: OpenAnswering {
 
     func answer(_ answer: OpenAnswer) {
         guard let connection = connection.withLock({ $0.take() }) else { return }
+        place.leave()
         loop.execute { [number] in connection.value.handOver.opened(with: answer, for: number) }
     }
 
     /// The answer is no longer wanted.
     func cancel() {
-        connection.withLock { $0 = nil }
+        if connection.withLock({ $0.take() }) != nil { place.leave() }
     }
 }

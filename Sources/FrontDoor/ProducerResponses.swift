@@ -16,7 +16,9 @@ struct ProducerResponses {
     func rejection(_ status: Int, _ message: String, _ headers: [StreamRequest.Field]) -> Response {
         let isError = 400...599 ~= status
         if !isError {
-            log.warn("a producer rejected a request with a status that is not an error", ["status": "\(status)"])
+            log.warn(
+                "a producer rejected a request with a status that is not an error",
+                ["status": .stringConvertible(status)])
         }
         var problem = Problem(isError ? status : 500, message)
         problem.headers = permitted(headers)

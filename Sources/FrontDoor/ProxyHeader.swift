@@ -70,7 +70,9 @@ enum ProxyHeader: Equatable {
 
     /// Both addresses and both ports must be there; extensions can follow.
     private static func client(_ addresses: UnsafeRawBufferPointer, size: Int, _ length: Int) -> ProxyHeader {
-        guard addresses.count >= 2 * size + 4, let address = IPAddress(bytes: addresses[..<size]) else {
+        guard addresses.count >= 2 * size + 4,
+            let address = IPAddress(bytes: UnsafeRawBufferPointer(rebasing: addresses[..<size]))
+        else {
             return .malformed
         }
         return .complete(client: .internet(address), length: length)

@@ -37,7 +37,7 @@ final class ProxyHeaderReader: ChannelInboundHandler {
         arrived = nil
         connection.connections.counts.refused()
         connection.connections.refusals.warn(
-            "a connection was refused", ["reason": "\(reason)", "peer": "\(connection.socketPeer)"])
+            "a connection was refused", ["reason": "\(reason)", "address": "\(connection.socketPeer)"])
         connection.abort()
     }
 }

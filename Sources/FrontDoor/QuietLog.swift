@@ -30,7 +30,7 @@ final class QuietLog: Sendable {
         }
         guard let suppressed else { return }
         var metadata = metadata()
-        if suppressed > 0 { metadata["suppressed"] = "\(suppressed)" }
+        if suppressed > 0 { metadata["suppressed"] = .stringConvertible(suppressed) }
         logger.warning(message(), metadata: metadata)
     }
 }

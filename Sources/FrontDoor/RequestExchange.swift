@@ -15,6 +15,7 @@ struct RequestExchange {
     func received(_ head: HTTPRequestHead) {
         let head = head.withTrimmedValues
         connection.request = head
+        connection.requestedAt = connection.channel.eventLoop.now
         connection.arrival = connections.arrival(of: head, at: connection.entrance, from: connection.peer)
         connection.crossOrigin = connections.crossOriginHeaders(head, connection.arrival)
         connection.advance { $0.headEnded() }
@@ -109,7 +110,7 @@ struct RequestExchange {
         let request = connection.request
         connections.counts.turnedAway()
         connections.shedding.warn(
-            "a subscriber was refused", ["reason": "\(why.reason)", "peer": "\(connection.arrival.client)"])
+            "a subscriber was refused", ["reason": "\(why.reason)", "address": "\(connection.arrival.client)"])
         // EventSource only uses GET; a client that sends a POST would take an empty stream for the answer.
         let isEventSource =
             request?.method != .POST && AcceptHeader(request?.headers["accept"] ?? []).namesEventStream
@@ -120,20 +121,15 @@ struct RequestExchange {
     private func refuse(_ objection: AccessObjection, last: Bool = false) {
         connections.counts.refused()
         connections.refusals.warn(
-            "a request was refused", ["reason": "\(objection.reason)", "peer": "\(connection.arrival.client)"])
+            "a request was refused", ["reason": "\(objection.reason)", "address": "\(connection.arrival.client)"])
         respond(objection.response, last: last)
     }
 
     private func finish(_ bytes: ByteBuffer, status: Int, last: Bool) {
-        let request = connection.request
         connection.write(bytes)
-        connections.logger.debug(
-            "response",
-            metadata: [
-                "status": "\(status)", "method": "\(request?.method.rawValue ?? "-")",
-                "target": "\(request?.uri ?? "-")", "peer": "\(connection.arrival.client)",
-            ])
+        connections.access.answered(connection, status: status, bytes: bytes.readableBytes)
         connection.request = nil
+        connection.requestedAt = nil
         connection.crossOrigin = CrossOriginHeaders()
         connection.arrival = Arrival(at: connection.entrance, from: connection.peer)
         connection.place.endBody()

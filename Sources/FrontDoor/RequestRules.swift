@@ -33,8 +33,9 @@ struct RequestRules {
 
     /// The headers by which a browser knows whether a page of another origin may read the response.
     func crossOriginHeaders(_ head: HTTPRequestHead, _ arrival: Arrival) -> CrossOriginHeaders {
-        CrossOriginHeaders(
-            access.policy(for: arrival, to: producer(of: head)).headers(for: AccessRules.origin(of: head)))
+        let policy = access.policy(for: arrival, to: producer(of: head))
+        return policy.isEmpty
+            ? CrossOriginHeaders() : CrossOriginHeaders(policy.headers(for: AccessRules.origin(of: head)))
     }
 
     /// Why a request is refused whatever its body is; `nil` if it is not.

@@ -15,6 +15,7 @@ package final class Server: Sendable {
     private let logger: Logger
     private let counts: ConnectionCounts
     private let arriving: ArrivingBytes
+    private let pending: PendingOpens
     private let state = Mutex(State())
 
     private struct State {
@@ -36,6 +37,7 @@ package final class Server: Sendable {
         self.logger = logger
         counts = ConnectionCounts(limit: settings.maxConnections)
         arriving = ArrivingBytes(limit: settings.maxArrivingBytes)
+        pending = PendingOpens(limit: settings.maxPendingOpens)
     }
 
     /// Replaces limits and times while the server runs. The listeners, the number of threads and the options of sockets
@@ -43,6 +45,7 @@ package final class Server: Sendable {
     package func replaceSettings(_ settings: ServerSettings) {
         counts.replaceLimit(settings.maxConnections)
         arriving.replaceLimit(settings.maxArrivingBytes)
+        pending.replaceLimit(settings.maxPendingOpens)
         for loop in state.withLock(\.loops) { loop.onLoop { $0.replaceSettings(settings) } }
     }
 
@@ -105,10 +108,11 @@ package final class Server: Sendable {
         var loops: [ObjectIdentifier: NIOLoopBound<LoopConnections>] = [:]
         for loop in group.makeIterator() {
             loops[ObjectIdentifier(loop)] = try await loop.submit {
-                [settings, pages, opener, counts, arriving, logger] in
+                [settings, pages, opener, counts, arriving, pending, logger] in
                 NIOLoopBound(
                     LoopConnections(
-                        settings, pages: pages, opener: opener, counts: counts, arriving: arriving, logger: logger,
+                        settings, pages: pages, opener: opener, counts: counts, arriving: arriving, pending: pending,
+                        logger: logger,
                         on: loop),
                     eventLoop: loop)
             }.get()

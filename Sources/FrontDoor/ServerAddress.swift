@@ -1,3 +1,5 @@
+import SystemCalls
+
 /// An address on which a server listens now, and the protocol there.
 package struct ServerAddress: Sendable, Equatable, CustomStringConvertible {
     /// The protocol with which a connection begins.
@@ -24,6 +26,11 @@ package struct ServerAddress: Sendable, Equatable, CustomStringConvertible {
     /// `nil` for a socket in the file system.
     package var port: Int? {
         if case .internet(_, let port) = place { port } else { nil }
+    }
+
+    /// Only programs on this machine can connect, through the network.
+    package var isLoopback: Bool {
+        if case .internet(let host, _) = place { IPAddress(host)?.isLoopback == true } else { false }
     }
 
     /// As in a URL: "127.0.0.1:8080", "[::1]:8080"; or "unix:/run/http.sock".

@@ -6,6 +6,8 @@ package struct ServerSettings: Sendable {
     package var crossOriginOfProducers: [String: CrossOriginPolicy] = [:]
     /// Who may name the client in headers, or in a PROXY header.
     package var proxies = TrustedProxies()
+    /// Which responses get a line in the log.
+    package var accessLog = AccessLog.Choice.errors
     /// All routes and pages are below this path: "/events". Empty: below none.
     package var basePath = ""
     /// Connections that the kernel may complete before they are accepted.
@@ -18,6 +20,9 @@ package struct ServerSettings: Sendable {
     /// The most connections that the front door has at a time, not counting streams. A further one takes the place of
     /// the one that has waited longest for its client. If none waits, the new one waits in the backlog.
     package var maxConnections = 4096
+    /// The most requests that wait for one producer's `open` to answer; a further one is turned away. The others keep
+    /// the rest of `maxConnections`.
+    package var maxPendingOpens = 2048
     /// The size of request line and headers, with their line ends; a larger head gets 431.
     package var maxHeadBytes = 16 * 1024
     /// A head with more headers gets 431.

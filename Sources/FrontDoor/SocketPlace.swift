@@ -24,13 +24,11 @@ enum SocketPlace: Equatable {
         switch Int32(address.pointee.sa_family) {
         case AF_INET:
             let found = UnsafeRawPointer(address).loadUnaligned(as: sockaddr_in.self)
-            let bytes = withUnsafeBytes(of: found.sin_addr) { Array($0) }
-            guard let address = IPAddress(bytes: bytes) else { return nil }
+            guard let address = withUnsafeBytes(of: found.sin_addr, { IPAddress(bytes: $0) }) else { return nil }
             self = .internet(address, port: Int(UInt16(bigEndian: found.sin_port)))
         case AF_INET6:
             let found = UnsafeRawPointer(address).loadUnaligned(as: sockaddr_in6.self)
-            let bytes = withUnsafeBytes(of: found.sin6_addr) { Array($0) }
-            guard let address = IPAddress(bytes: bytes) else { return nil }
+            guard let address = withUnsafeBytes(of: found.sin6_addr, { IPAddress(bytes: $0) }) else { return nil }
             self = .internet(address, port: Int(UInt16(bigEndian: found.sin6_port)))
         case AF_UNIX:
             let found = UnsafeRawPointer(address).loadUnaligned(as: sockaddr_un.self)
@@ -60,13 +58,13 @@ enum SocketPlace: Equatable {
             var address = sockaddr_in()
             address.sin_family = sa_family_t(AF_INET)
             address.sin_port = UInt16(port).bigEndian
-            withUnsafeMutableBytes(of: &address.sin_addr) { $0.copyBytes(from: ip.bytes) }
+            withUnsafeMutableBytes(of: &address.sin_addr) { field in ip.withBytes { field.copyMemory(from: $0) } }
             return Self.with(&address, body)
         }
         var address = sockaddr_in6()
         address.sin6_family = sa_family_t(AF_INET6)
         address.sin6_port = UInt16(port).bigEndian
-        withUnsafeMutableBytes(of: &address.sin6_addr) { $0.copyBytes(from: ip.bytes) }
+        withUnsafeMutableBytes(of: &address.sin6_addr) { field in ip.withBytes { field.copyMemory(from: $0) } }
         return Self.with(&address, body)
     }
 

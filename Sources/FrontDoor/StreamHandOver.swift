@@ -19,7 +19,12 @@ struct StreamHandOver {
 
     func open(_ match: RouteMatch, _ streamRequest: StreamRequest) {
         let number = connection.advance { $0.openBegan() }
-        let pending = PendingOpen(number, for: connection, on: connection.channel.eventLoop)
+        guard let place = connections.pending.enter(match.producer.description) else {
+            return connection.whenActive { [self] in
+                connection.exchange.turnAway(.overload("max-pending-opens-per-producer"))
+            }
+        }
+        let pending = PendingOpen(number, for: connection, in: place, on: connection.channel.eventLoop)
         connection.pendingOpen = pending
         connection.wait(settings.probeAfter)
         do throws(Overload) {
@@ -93,7 +98,9 @@ struct StreamHandOver {
         guard connection.state.phase == .flushing(token) else { return }
         switch HandOver.duplicate(settings.allowsHandOver ? connection.descriptor : nil) {
         case .taken(let descriptor):
-            opener.attach(token, to: .descriptor(descriptor, head: headBytes(headers)), form: responseForm)
+            let (head, form) = (headBytes(headers), responseForm)
+            connections.access.answered(connection, status: 200, bytes: nil)
+            opener.attach(token, to: .descriptor(descriptor, head: head), form: form)
             endChannel()
         case .notASocket: subscribe(token, head(headers))
         case .refused(let code):
@@ -121,6 +128,7 @@ struct StreamHandOver {
             token: token, head: head, isChunked: form.contains(.chunked), connection: connection)
         connection.advance { $0.streamBegan(token) }
         connection.subscriber = subscriber
+        connections.access.answered(connection, status: head.status, bytes: nil)
         connection.request = nil
         opener.attach(token, to: .sink(subscriber), form: form)
         if connection.state.isInputClosed { opener.sinkHalfClosed(token) }

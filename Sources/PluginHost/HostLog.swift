@@ -89,7 +89,8 @@ package enum HostLog {
     /// This many lines had no room.
     static func countedDropped(_ count: Int) {
         current.withLock(\.self)?.warning(
-            "log lines dropped: plugins wrote them faster than they could be processed", metadata: ["count": "\(count)"]
+            "log lines dropped: plugins wrote them faster than they could be processed",
+            metadata: ["count": .stringConvertible(count)]
         )
     }
 

@@ -46,6 +46,7 @@ final class LogBudget: Sendable {
     static func tell(_ leftOut: Int, _ logger: Logger?) {
         guard leftOut > 0 else { return }
         logger?.warning(
-            "log lines left out: more than \(linesPerSecond) came in one second", metadata: ["count": "\(leftOut)"])
+            "log lines left out: more than \(linesPerSecond) came in one second",
+            metadata: ["count": .stringConvertible(leftOut)])
     }
 }

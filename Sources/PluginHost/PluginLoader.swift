@@ -98,7 +98,7 @@ package final class PluginLoader: Sendable {
             let declaration = try prober?.probe(copy.path, content: file.contentID, begun: begun)
             logger.debug(
                 "plugin probed",
-                metadata: ["file": "\(file.path)", "us": "\((monotonicNanoseconds() - start) / 1000)"])
+                metadata: ["file": "\(file.path)", "us": .stringConvertible((monotonicNanoseconds() - start) / 1000)])
             return ProbedPlugin(path: file.path, contentID: file.contentID, copy: copy, declaration: declaration)
         } catch {
             throw error.refusal(of: file.path)

@@ -57,7 +57,7 @@ package final class ProcessState: Sendable {
         let what = changes.joined(separator: ", ")
         guard let unwritten = limit.admit(UInt(bitPattern: what.hashValue), now: monotonicNanoseconds()) else { return }
         var metadata: Logger.Metadata = ["changed": "\(what)", "loaded_last": "\(lastLoaded ?? "a plugin")"]
-        if unwritten > 0 { metadata["suppressed"] = "\(unwritten)" }
+        if unwritten > 0 { metadata["suppressed"] = .stringConvertible(unwritten) }
         logger.warning(
             "a plugin changed something that the whole process shares; it has been restored", metadata: metadata)
     }

@@ -11,6 +11,11 @@ package enum SlowPolicy: String, Sendable, CaseIterable {
     case disconnect, skip
 }
 
+/// Which responses get a line in the log.
+package enum AccessLogging: String, Sendable, CaseIterable {
+    case errors, all, none
+}
+
 /// The headers in which trusted proxies name the client.
 package enum ForwardingHeaders: String, Sendable, CaseIterable {
     case xForwarded = "x-forwarded"
@@ -116,12 +121,21 @@ package struct SettingRows: Sendable {
         "log-format", .oneOf(placeholder: "format"), initial: "text", in: .log, needsRestart: true,
         "The format of the log on standard error.")
 
+    package let accessLog = Setting<AccessLogging>(
+        "access-log", .oneOf(placeholder: "responses"), initial: "errors", in: .log,
+        "Responses that get a line in the log, at level info: errors (status 400 and above), all, or none.")
+
     // MARK: Limits
 
     package let maxConnections = Setting(
         "max-connections", .count(1...10_000_000), initial: "4096", in: .limits,
         "Concurrent connections that are not streams; a new one replaces the one that has waited longest for its client."
     )
+    /// 0: half of `max-connections`.
+    package let maxPendingOpensPerProducer = Setting(
+        "max-pending-opens-per-producer", .count(1...10_000_000), initialValue: 0,
+        described: "half of max-connections", in: .limits,
+        "Concurrent requests that wait for one producer to open a stream; the rest is kept for other producers.")
     package let maxStreams = Setting(
         "max-streams", .count(1...10_000_000), initial: "100000", in: .limits, "Concurrent streams.")
     package let maxStreamsPerProducer = Setting(

@@ -55,7 +55,7 @@ enum ExitWatch {
             let callee = call?.callee?.pointee
             metadata["plugin"] = (callee?.plugin ?? place.plugin).map { "\(String(cString: $0))" }
             let generation = callee?.generation ?? place.generation
-            if generation > 0 { metadata["generation"] = "\(generation)" }
+            if generation > 0 { metadata["generation"] = .stringConvertible(generation) }
             metadata["producer"] = (callee?.producer).map { "\(String(cString: $0))" }
             if let call {
                 if call.stream > 0 { metadata["stream"] = "\(String(call.stream, radix: 16))" }

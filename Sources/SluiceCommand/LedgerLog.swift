@@ -20,8 +20,10 @@ struct LedgerLog: Sendable {
             logger.info(
                 "ledger of earlier generations",
                 metadata: [
-                    "plugin": "\(past.plugin)", "producer": "\(past.producer)", "generations": "\(past.generations)",
-                    "opens": "\(past.opens)", "closes": "\(past.closes)", "reasons": "\(text(of: past.reasons))",
+                    "plugin": "\(past.plugin)", "producer": "\(past.producer)",
+                    "generations": .stringConvertible(past.generations),
+                    "opens": .stringConvertible(past.opens), "closes": .stringConvertible(past.closes),
+                    "reasons": "\(text(of: past.reasons))",
                     "leaves": "\(text(of: past.leaves))",
                 ])
         }
@@ -34,11 +36,13 @@ struct LedgerLog: Sendable {
             "ledger",
             metadata: [
                 "plugin": "\(producer.description.plugin)", "producer": "\(producer.description.name)",
-                "generation": "\(generation)", "opens": "\(ledger.opens)",
-                "closes": "\(ledger.closes)", "open": "\(ledger.open)", "reasons": "\(text(of: ledger.reasons))",
+                "generation": .stringConvertible(generation), "opens": .stringConvertible(ledger.opens),
+                "closes": .stringConvertible(ledger.closes), "open": .stringConvertible(ledger.open),
+                "reasons": "\(text(of: ledger.reasons))",
                 "leaves": "\(text(of: producer.leaves))",
-                "late_calls": "\(producer.callbacks.late)", "dropped": "\(producer.callbacks.dropped)",
-                "superseded": "\(producer.supersededEvents)",
+                "late_calls": .stringConvertible(producer.callbacks.late),
+                "dropped": .stringConvertible(producer.callbacks.dropped),
+                "superseded": .stringConvertible(producer.supersededEvents),
             ])
     }
 
@@ -48,14 +52,18 @@ struct LedgerLog: Sendable {
         logger.info(
             "totals",
             metadata: [
-                "functions": "\(functions.live)", "tombstones": "\(functions.tombstones)",
-                "function_bytes": "\(functions.bytes)",
-                "open_streams": "\(streams.open)", "shared_streams": "\(hubs.open)", "threads": "\(streams.threads)",
-                "stuck": "\(streams.stuck)", "hanging_calls": "\(figures.runtime.hangingCalls.count)",
-                "refused": "\(streams.refusedRequests)", "evicted": "\(hubs.evicted)",
-                "connections": "\(connections.open)", "turned_away": "\(connections.turnedAway)",
-                "made_room": "\(connections.madeRoom)", "arriving_bytes": "\(connections.arrivingBytes)",
-                "kept_request_bytes": "\(streams.keptRequestBytes)",
+                "functions": .stringConvertible(functions.live), "tombstones": .stringConvertible(functions.tombstones),
+                "function_bytes": .stringConvertible(functions.bytes),
+                "open_streams": .stringConvertible(streams.open), "shared_streams": .stringConvertible(hubs.open),
+                "threads": .stringConvertible(streams.threads),
+                "stuck": .stringConvertible(streams.stuck),
+                "hanging_calls": .stringConvertible(figures.runtime.hangingCalls.count),
+                "refused": .stringConvertible(streams.refusedRequests), "evicted": .stringConvertible(hubs.evicted),
+                "connections": .stringConvertible(connections.open),
+                "turned_away": .stringConvertible(connections.turnedAway),
+                "made_room": .stringConvertible(connections.madeRoom),
+                "arriving_bytes": .stringConvertible(connections.arrivingBytes),
+                "kept_request_bytes": .stringConvertible(streams.keptRequestBytes),
             ])
     }
 

@@ -21,7 +21,7 @@ struct LogLine {
         let name = level.rawValue
         var line = timestamp + " " + name + String(repeating: " ", count: max(0, 5 - name.utf8.count)) + " "
         Self.appendEscaped(message, to: &line, quotes: false)
-        for (key, value) in fields {
+        for (key, value, _) in fields {
             line += " " + key + "="
             let needsQuotes =
                 value.isEmpty || value.utf8.contains { $0 <= 0x20 || $0 == 0x7f || "\"=\\".utf8.contains($0) }
@@ -32,24 +32,31 @@ struct LogLine {
         return Array((line + "\n").utf8)
     }
 
-    /// `{"time":"…","level":"info","message":"stream closed","plugin":"hello"}`: one object; all values are strings.
+    /// `{"time":"…","level":"info","message":"stream closed","plugin":"hello","events":7}`: one object, whose values are
+    /// strings and numbers.
     var json: [UInt8] {
         var line = "{\"time\":\"\(timestamp)\",\"level\":\"\(level.rawValue)\""
-        for (key, value) in [("message", Self.cut(message))] + fields {
+        for (key, value, isNumber) in [("message", Self.cut(message), false)] + fields {
             line += ",\""
             Self.appendEscaped(key, to: &line, quotes: true)
-            line += "\":\""
+            line += isNumber ? "\":" : "\":\""
             Self.appendEscaped(value, to: &line, quotes: true)
-            line += "\""
+            if !isNumber { line += "\"" }
         }
         return Array((line + "}\n").utf8)
     }
 
-    private var fields: [(String, String)] {
+    /// A value is a number if the logging code gave it as one, whatever its text looks like.
+    private var fields: [(key: String, value: String, isNumber: Bool)] {
         let ranked = metadata.map {
-            (rank: Self.leadingKeys.firstIndex(of: $0) ?? .max, key: $0, value: $1.description)
+            (rank: Self.leadingKeys.firstIndex(of: $0) ?? .max, key: $0, value: $1)
         }
-        return ranked.sorted { ($0.rank, $0.key) < ($1.rank, $1.key) }.map { ($0.key, Self.cut($0.value)) }
+        return ranked.sorted { ($0.rank, $0.key) < ($1.rank, $1.key) }.map { _, key, value in
+            if case .stringConvertible(let value) = value, value is any BinaryInteger {
+                return (key, value.description, true)
+            }
+            return (key, Self.cut(value.description), false)
+        }
     }
 
     /// UTC, with milliseconds.

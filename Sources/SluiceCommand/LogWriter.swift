@@ -120,7 +120,7 @@ final class LogWriter: Sendable {
     private static func dropped(_ count: Int) -> LogLine {
         LogLine(
             time: .now, level: .warning, message: "log lines dropped: they came faster than they could be written",
-            metadata: ["count": "\(count)"])
+            metadata: ["count": .stringConvertible(count)])
     }
 }
 

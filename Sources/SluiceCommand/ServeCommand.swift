@@ -30,9 +30,12 @@ struct ServeCommand: AsyncParsableCommand {
 
     @OptionGroup var options: ServeOptions
 
+    @Flag(help: "Check the configuration and all plugins, print what is wrong, and exit. Nothing is served.")
+    var checkConfig = false
+
     func run() async throws {
         var process = try ServingProcess(
             SettingsOrigin(flags: options.flags, configurationPath: options.config))
-        ProcessEnd.leave(try await process.run())
+        ProcessEnd.leave(checkConfig ? try process.checkConfiguration() : try await process.run())
     }
 }

@@ -42,9 +42,10 @@ extension ServingProcess {
         logger.info(
             "stopping",
             metadata: [
-                "streams": "\(runtime.figures().streams.open)",
-                "shutdown_deadline_ms": "\(settings.shutdownDeadline.nanoseconds / 1_000_000)",
-                "at_most_ms": "\(settings.shutdownDeadline.nanoseconds / 1_000_000 + Int64(Grace.sumSeconds) * 1000)",
+                "streams": .stringConvertible(runtime.figures().streams.open),
+                "shutdown_deadline_ms": .stringConvertible(settings.shutdownDeadline.nanoseconds / 1_000_000),
+                "at_most_ms": .stringConvertible(
+                    settings.shutdownDeadline.nanoseconds / 1_000_000 + Int64(Grace.sumSeconds) * 1000),
             ])
         await door.stopAccepting()
         runtime.end(nil, .shutdown)
@@ -62,7 +63,7 @@ extension ServingProcess {
         if left > 0 || !unfinished.isEmpty {
             logger.error(
                 "stopped, although some streams or plugins did not end",
-                metadata: ["streams": "\(left)", "plugins": "\(unfinished.joined(separator: ", "))"])
+                metadata: ["streams": .stringConvertible(left), "plugins": "\(unfinished.joined(separator: ", "))"])
             return 1
         }
         logger.info("stopped")
@@ -111,7 +112,7 @@ extension ServingProcess {
             let plugins = (reloader.unfinished + RunningLoads.files).joined(separator: ", ")
             logger.error(
                 "stopped at once",
-                metadata: ["streams": "\(runtime.figures().streams.open)", "plugins": "\(plugins)"])
+                metadata: ["streams": .stringConvertible(runtime.figures().streams.open), "plugins": "\(plugins)"])
             socket?.shut()
             development?.discard()
             writer.finish()

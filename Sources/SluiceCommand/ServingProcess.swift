@@ -106,7 +106,8 @@ struct ServingProcess {
         guard endAtOnceIfUrged(socket) else { throw CommandFailure("no thread can be started (ulimit -u?)") }
         let leftBehind = ScratchFolder.removeLeftBehind()
         if leftBehind > 0 {
-            logger.info("removed what killed processes had left behind", metadata: ["folders": "\(leftBehind)"])
+            logger.info(
+                "removed what killed processes had left behind", metadata: ["folders": .stringConvertible(leftBehind)])
         }
         development?.build(begun: notices.begin, failed: notices.tell)
         // Before anything is loaded, so that later changes are noticed.
@@ -143,9 +144,10 @@ struct ServingProcess {
         logger.info(
             "listening",
             metadata: [
-                "address": "\(addressText)", "routes": "\(reloader.entries.count)",
+                "address": "\(addressText)", "routes": .stringConvertible(reloader.entries.count),
                 "control": "\(socket?.path ?? ControlPath.none)",
             ])
+        warnOfLoopback(addresses)
         if let socket { startControl(socket, addresses, startedAt: startedAt) }
         if let watch, !watch.start() { logger.error("not watching: no thread can be started") }
         let greeting = Greeting(
@@ -218,9 +220,11 @@ struct ServingProcess {
             logger.info(
                 "reloaded",
                 metadata: [
-                    "loaded": "\(report.loaded.count)", "replaced": "\(report.replaced.count)",
-                    "removed": "\(report.removed.count)", "unchanged": "\(report.unchanged)",
-                    "refused": "\(report.refusals.count)",
+                    "loaded": .stringConvertible(report.loaded.count),
+                    "replaced": .stringConvertible(report.replaced.count),
+                    "removed": .stringConvertible(report.removed.count),
+                    "unchanged": .stringConvertible(report.unchanged),
+                    "refused": .stringConvertible(report.refusals.count),
                 ])
             return .success(
                 ReloadOutcome(
@@ -249,7 +253,7 @@ struct ServingProcess {
         for report in built { notices.tell(report.loaded(refusals: refusals)) }
     }
 
-    private mutating func warnOfSettings() {
+    mutating func warnOfSettings() {
         settingWarnings.tell(settings, serving: reloader.entries.map(\.description), logger)
     }
 

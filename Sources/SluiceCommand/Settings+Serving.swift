@@ -65,8 +65,16 @@ extension Settings {
         }
         door.proxies = TrustedProxies(self)
         door.basePath = self.basePath
+        door.accessLog =
+            switch self.accessLog {
+            case .errors: .errors
+            case .all: .all
+            case .none: .none
+            }
         door.threads = max(1, min(4, loopCount / 2))
         door.maxConnections = self.maxConnections
+        door.maxPendingOpens =
+            self.maxPendingOpensPerProducer > 0 ? self.maxPendingOpensPerProducer : max(1, self.maxConnections / 2)
         door.maxBodyBytes = self.maxBodyBytes
         door.maxArrivingBytes = self.maxArrivingBytes
         door.headTimeout = self.headTimeout

@@ -60,8 +60,8 @@ struct GenerationTrials {
             "\(path): \(candidate.generation.trial?.failureCount ?? 0) of its streams failed immediately, and none succeeded; the log has their errors"
         let others = serving.filter { $0.key != path }.map(\.value.image).sorted { $0.path < $1.path }
         var metadata: Logger.Metadata = [
-            "plugin": "\(candidate.image.plugin)", "from_generation": "\(candidate.generation.number)",
-            "to_generation": "\(fallback.generation.number)", "error": "\(text)",
+            "plugin": "\(candidate.image.plugin)", "from_generation": .stringConvertible(candidate.generation.number),
+            "to_generation": .stringConvertible(fallback.generation.number), "error": "\(text)",
         ]
         if let conflict = reloader.source.conflict(of: fallback.image, with: others) {
             metadata["conflict"] = "\(conflict)"

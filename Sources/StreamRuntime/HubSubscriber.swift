@@ -34,7 +34,7 @@ struct HubSubscriber: RowView {
         let door = opening?.door
         opening?.door = nil
         opening?.place = replica.history.end
-        log.joined(token, entry, peer: opening?.peer ?? "")
+        log.joined(token, entry, from: opening)
         door?.answer(.stream(headers: replica.opened.headers))
         reschedule()
     }

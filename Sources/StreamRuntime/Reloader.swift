@@ -93,7 +93,7 @@ package final class Reloader: Sendable {
                 "plugin refused; its old generation keeps serving",
                 metadata: [
                     "error": "\(text)", "plugin": "\(current.image.plugin)",
-                    "generation": "\(current.generation.number)",
+                    "generation": .stringConvertible(current.generation.number),
                 ])
         } else {
             logger.error("plugin refused", metadata: ["error": "\(text)"])
@@ -127,7 +127,7 @@ package final class Reloader: Sendable {
         logger.info(
             "plugin loaded",
             metadata: [
-                "plugin": "\(serving.image.plugin)", "generation": "\(serving.generation.number)",
+                "plugin": "\(serving.image.plugin)", "generation": .stringConvertible(serving.generation.number),
                 "file": "\(serving.image.path)",
                 "routes": "\(serving.entries.map(\.description.route).joined(separator: " "))",
             ])

@@ -15,8 +15,9 @@ struct Retirement {
         reloader.logger.info(
             "plugin retired",
             metadata: [
-                "plugin": "\(generation.plugin)", "generation": "\(generation.number)", "reason": "\(reason.name)",
-                "open_streams": "\(generation.liveStreams)",
+                "plugin": "\(generation.plugin)", "generation": .stringConvertible(generation.number),
+                "reason": "\(reason.name)",
+                "open_streams": .stringConvertible(generation.liveStreams),
             ])
         let now = reloader.clock()
         reloader.state.withLock { state in
@@ -61,7 +62,7 @@ struct Retirement {
         for name in names {
             reloader.logger.error(
                 "a plugin's shutdown does not return; its thread is abandoned",
-                metadata: ["plugin": "\(name)", "after_seconds": "\(limit / 1_000_000_000)"])
+                metadata: ["plugin": "\(name)", "after_seconds": .stringConvertible(limit / 1_000_000_000)])
         }
         return next
     }

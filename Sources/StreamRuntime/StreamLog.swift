@@ -9,21 +9,27 @@ struct StreamLog: Sendable {
     private func identity(_ token: StreamToken?, _ entry: ProducerEntry) -> Logger.Metadata {
         var metadata: Logger.Metadata = [
             "plugin": "\(entry.description.plugin)", "producer": "\(entry.description.name)",
-            "generation": "\(entry.generation.number)",
+            "generation": .stringConvertible(entry.generation.number),
         ]
         if let token { metadata["stream"] = "\(token)" }
         return metadata
     }
 
-    /// - Parameter peer: `nil` for the stream of a hub.
-    func opened(_ token: StreamToken, _ entry: ProducerEntry, peer: String?) {
-        guard logger.logLevel <= .info else { return }
-        logger.info("stream opened", metadata: identity(token, entry).merging(["peer": "\(peer ?? "shared")"]) { $1 })
+    /// - Parameter opening: `nil` for the stream of a hub.
+    func opened(_ token: StreamToken, _ entry: ProducerEntry, from opening: Opening?) {
+        begun("stream opened", token, entry, opening)
     }
 
-    func joined(_ token: StreamToken, _ entry: ProducerEntry, peer: String) {
+    func joined(_ token: StreamToken, _ entry: ProducerEntry, from opening: Opening?) {
+        begun("subscriber joined", token, entry, opening)
+    }
+
+    private func begun(_ message: Logger.Message, _ token: StreamToken, _ entry: ProducerEntry, _ opening: Opening?) {
         guard logger.logLevel <= .info else { return }
-        logger.info("subscriber joined", metadata: identity(token, entry).merging(["peer": "\(peer)"]) { $1 })
+        var metadata = identity(token, entry)
+        metadata["address"] = "\(opening?.peer ?? "shared")"
+        if let path = opening?.path, !path.isEmpty { metadata["path"] = "\(path)" }
+        logger.info(message, metadata: metadata)
     }
 
     func left(_ token: StreamToken, _ entry: ProducerEntry, reason: CloseReason, duration: Nanoseconds) {
@@ -31,7 +37,7 @@ struct StreamLog: Sendable {
         logger.info(
             "subscriber left",
             metadata: identity(token, entry).merging([
-                "reason": "\(reason.name)", "duration_ms": "\(duration / 1_000_000)",
+                "reason": "\(reason.name)", "duration_ms": .stringConvertible(duration / 1_000_000),
             ]) { $1 })
     }
 
@@ -61,15 +67,18 @@ struct StreamLog: Sendable {
         logger.info(
             "stream closed",
             metadata: identity(token, entry).merging([
-                "reason": "\(reason.name)", "duration_ms": "\(duration / 1_000_000)", "events": "\(events)",
-                "bytes": "\(bytes)",
+                "reason": "\(reason.name)", "duration_ms": .stringConvertible(duration / 1_000_000),
+                "events": .stringConvertible(events),
+                "bytes": .stringConvertible(bytes),
             ]) { $1 })
     }
 
     func rejected(_ token: StreamToken, _ entry: ProducerEntry, status: Int, message: String) {
         logger.info(
             "stream rejected by its producer",
-            metadata: identity(token, entry).merging(["status": "\(status)", "message": "\(message)"]) { $1 })
+            metadata: identity(token, entry).merging(["status": .stringConvertible(status), "message": "\(message)"]) {
+                $1
+            })
     }
 
     /// - Parameter text: logged in full, because the subscriber only gets the stream's code.
@@ -88,8 +97,9 @@ struct StreamLog: Sendable {
         logger.warning(
             "producer stalls its loop despite SLUICE_NONBLOCKING\(consequence)",
             metadata: identity(nil, entry).merging([
-                "function": "\(function)", "took_ms": "\(stall.elapsed / 1_000_000)",
-                "processor_ms": "\(stall.processorTime / 1_000_000)", "limit_ms": "\(limit / 1_000_000)",
+                "function": "\(function)", "took_ms": .stringConvertible(stall.elapsed / 1_000_000),
+                "processor_ms": .stringConvertible(stall.processorTime / 1_000_000),
+                "limit_ms": .stringConvertible(limit / 1_000_000),
             ]) { $1 })
     }
 
@@ -97,7 +107,7 @@ struct StreamLog: Sendable {
         logger.error(
             "producer does not return despite SLUICE_NONBLOCKING; its loop continues without it, and its other streams run on threads",
             metadata: identity(token, entry).merging([
-                "function": "\(function)", "for_ms": "\(elapsed / 1_000_000)",
+                "function": "\(function)", "for_ms": .stringConvertible(elapsed / 1_000_000),
             ]) { $1 })
     }
 
@@ -105,7 +115,7 @@ struct StreamLog: Sendable {
         logger.warning(
             "producer has returned after all; its stream continues on a thread of its own",
             metadata: identity(token, entry).merging([
-                "function": "\(function)", "took_ms": "\(elapsed / 1_000_000)",
+                "function": "\(function)", "took_ms": .stringConvertible(elapsed / 1_000_000),
             ]) { $1 })
     }
 
@@ -128,7 +138,8 @@ struct StreamLog: Sendable {
     func kept(_ token: StreamToken, _ entry: ProducerEntry, _ text: String, count: Int) {
         logger.warning(
             "stream stays in its old generation: the new one does not continue it",
-            metadata: identity(token, entry).merging(["answer": "\(text)", "streams_so_far": "\(count)"]) { $1 })
+            metadata: identity(token, entry).merging(["answer": "\(text)", "streams_so_far": .stringConvertible(count)])
+            { $1 })
     }
 
     /// - Parameter count: how many of this producer's streams have returned or stayed so far.
@@ -136,7 +147,8 @@ struct StreamLog: Sendable {
         logger.warning(
             "stream returns to the previous generation: it failed immediately in the new one",
             metadata: identity(token, entry).merging([
-                "to_generation": "\(former.generation.number)", "streams_so_far": "\(count)",
+                "to_generation": .stringConvertible(former.generation.number),
+                "streams_so_far": .stringConvertible(count),
             ]) { $1 })
     }
 
@@ -144,13 +156,13 @@ struct StreamLog: Sendable {
     func superseded(_ token: StreamToken, _ entry: ProducerEntry, count: Int) {
         logger.warning(
             "events that were emitted while their stream moved were not sent: its new generation produces them again",
-            metadata: identity(token, entry).merging(["events_so_far": "\(count)"]) { $1 })
+            metadata: identity(token, entry).merging(["events_so_far": .stringConvertible(count)]) { $1 })
     }
 
     func unanswered(_ token: StreamToken, _ entry: ProducerEntry, since: MonotonicNanoseconds) {
         logger.warning(
             "stream is waiting for its open, which has not answered",
-            metadata: identity(token, entry).merging(["for_ms": "\(since / 1_000_000)"]) { $1 })
+            metadata: identity(token, entry).merging(["for_ms": .stringConvertible(since / 1_000_000)]) { $1 })
     }
 
     /// - Parameter function: the producer's function that is known to be running.
@@ -161,7 +173,7 @@ struct StreamLog: Sendable {
         var metadata = identity(token, entry)
         if let function { metadata["function"] = "\(function)" }
         metadata["reason"] = "\(reason?.name ?? "unknown")"
-        metadata["for_ms"] = "\(since / 1_000_000)"
+        metadata["for_ms"] = .stringConvertible(since / 1_000_000)
         logger.warning(
             "stream should have ended but its producer still runs; its memory is kept", metadata: metadata)
     }
@@ -176,7 +188,9 @@ struct StreamLog: Sendable {
     {
         logger.info(
             isSlow ? "subscriber reads too slowly" : "subscriber vanished",
-            metadata: identity(token, entry).merging(["write_deadline_ms": "\(deadline / 1_000_000)"]) { $1 })
+            metadata: identity(token, entry).merging(["write_deadline_ms": .stringConvertible(deadline / 1_000_000)]) {
+                $1
+            })
     }
 
     func notAnnounced(_ token: StreamToken, _ entry: ProducerEntry) {

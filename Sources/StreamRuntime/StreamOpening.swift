@@ -56,6 +56,7 @@ struct StreamOpening: RowView {
     }
 
     func callContinuation(_ request: StreamRequest) {
+        row.pointee.opening?.path = request.path
         call(request, on: row.pointee.handoff == nil ? nil : ThreadPlace.add(in: counts))
     }
 
@@ -130,7 +131,7 @@ struct StreamOpening: RowView {
         stream.nextDue = entry.description.hasNext ? 0 : .max
         StreamEnding(self).noLongerStuck()
         entry.countOpen()
-        log.opened(token, entry, peer: row.pointee.opening?.peer)
+        log.opened(token, entry, from: row.pointee.opening)
     }
 
     /// Asks an `open` that has not answered to hurry. Its answer is still awaited.

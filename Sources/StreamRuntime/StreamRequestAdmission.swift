@@ -32,7 +32,7 @@ struct StreamRequestAdmission {
         let streams = loopForNewcomer
         let handoff = place == nil ? nil : Handoff(limitBytes: limits.handoffBytes, isMarked: false)
         handoff?.becomeThreaded(with: [])
-        let opening = Opening(door: door, peer: request.remoteAddress)
+        let opening = Opening(door: door, peer: request.remoteAddress, path: request.path)
         let newcomer = Newcomer(entry, opening, handoff, resumption, hub: nil)
         guard let token = newcomer.take(in: streams) else { throw Overload(limit: "max-streams") }
         admission.settle()

@@ -227,6 +227,8 @@ struct ConnectionRecord {
 final class Opening {
     var door: (any OpenAnswering)?
     let peer: String
+    /// The request's path, for the log; may be empty.
+    var path: String
     /// The token that the door knows, if the open of that stream has failed and another is tried.
     var knownAs: StreamToken?
     /// The last id that a hub's subscriber has seen.
@@ -236,9 +238,13 @@ final class Opening {
     /// Where the hub's history ended when the subscriber was admitted.
     var place: Int64?
 
-    init(door: (any OpenAnswering)?, peer: String, lastEventID: String? = nil, historyCount: Int? = nil) {
+    init(
+        door: (any OpenAnswering)?, peer: String, path: String = "", lastEventID: String? = nil,
+        historyCount: Int? = nil
+    ) {
         self.door = door
         self.peer = peer
+        self.path = path
         self.lastEventID = lastEventID
         self.historyCount = historyCount
     }

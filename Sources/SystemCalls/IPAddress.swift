@@ -13,22 +13,43 @@ package struct IPAddress: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// - Parameter bytes: 4 or 16, in network order.
-    package init?(bytes: some Collection<UInt8>) {
-        let number = { (bytes: any Collection<UInt8>) in bytes.reduce(UInt64(0)) { $0 << 8 | UInt64($1) } }
+    package init?(bytes: UnsafeRawBufferPointer) {
         switch bytes.count {
-        case 4: self.init(high: 0, low: Self.mark | number(bytes))
-        case 16: self.init(high: number(bytes.prefix(8)), low: number(bytes.dropFirst(8)))
+        case 4: self.init(high: 0, low: Self.mark | UInt64(UInt32(bigEndian: bytes.loadUnaligned(as: UInt32.self))))
+        case 16:
+            self.init(
+                high: UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)),
+                low: UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
         default: return nil
         }
+    }
+
+    /// - Parameter bytes: 4 or 16, in network order.
+    package init?(bytes: [UInt8]) {
+        guard let address = bytes.withUnsafeBytes({ IPAddress(bytes: $0) }) else { return nil }
+        self = address
     }
 
     /// In the usual notation, without brackets, port or zone; inet_pton(3).
     package init?(_ text: some StringProtocol) {
         guard !text.utf8.contains(0), text.utf8.count < 64 else { return nil }
-        var bytes = [UInt8](repeating: 0, count: 16)
-        let family = text.utf8.contains(UInt8(ascii: ":")) ? AF_INET6 : AF_INET
-        guard inet_pton(family, String(text), &bytes) == 1 else { return nil }
-        self.init(bytes: family == AF_INET6 ? bytes[...] : bytes[..<4])
+        let isIPv6 = text.utf8.contains(UInt8(ascii: ":"))
+        var (high, low): (UInt64, UInt64) = (0, 0)
+        if isIPv6 {
+            var address = in6_addr()
+            guard inet_pton(AF_INET6, String(text), &address) == 1 else { return nil }
+            (high, low) = withUnsafeBytes(of: address) {
+                (
+                    $0.loadUnaligned(as: UInt64.self).bigEndian,
+                    $0.loadUnaligned(fromByteOffset: 8, as: UInt64.self).bigEndian
+                )
+            }
+        } else {
+            var address = in_addr()
+            guard inet_pton(AF_INET, String(text), &address) == 1 else { return nil }
+            low = Self.mark | UInt64(UInt32(bigEndian: address.s_addr))
+        }
+        self.init(high: high, low: low)
     }
 
     package static let loopbackIPv4 = IPAddress(high: 0, low: mark | 0x7f00_0001)
@@ -45,17 +66,21 @@ package struct IPAddress: Sendable, Hashable, CustomStringConvertible {
 
     package var isLoopback: Bool { isIPv4 ? low >> 24 & 0xff == 127 : high == 0 && low == 1 }
 
-    /// 4 or 16, in network order.
-    package var bytes: [UInt8] {
-        let all = (0..<16).map { UInt8(truncatingIfNeeded: ($0 < 8 ? high : low) >> UInt64(56 - 8 * ($0 % 8))) }
-        return isIPv4 ? Array(all[12...]) : all
+    /// Calls a function with the 4 or 16 bytes, in network order.
+    package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        if isIPv4 { return withUnsafeBytes(of: UInt32(truncatingIfNeeded: low).bigEndian, body) }
+        return withUnsafeBytes(of: (high.bigEndian, low.bigEndian), body)
     }
 
     /// As RFC 5952 writes it.
     package var description: String {
-        var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
-        _ = inet_ntop(isIPv4 ? AF_INET : AF_INET6, bytes, &text, socklen_t(text.count))
-        return String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(INET6_ADDRSTRLEN)) { text in
+            withBytes { bytes in
+                _ = inet_ntop(
+                    isIPv4 ? AF_INET : AF_INET6, bytes.baseAddress, text.baseAddress, socklen_t(text.count))
+            }
+            return text.baseAddress.map { String(cString: $0) } ?? ""
+        }
     }
 }
 

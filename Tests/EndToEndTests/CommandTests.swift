@@ -125,7 +125,7 @@ struct CommandTests {
             #expect(opened["stream"] == closed["stream"] && opened["stream"] != nil)
             #expect(opened["producer"] == "ends-after-count" && closed["producer"] == "ends-after-count")
             #expect(closed["generation"] == "1")
-            #expect(opened["peer"]?.hasPrefix("127.0.0.1") == true)
+            #expect(opened["address"]?.hasPrefix("127.0.0.1") == true)
             #expect(closed["events"] == "3")
             #expect(closed["reason"] == "completed")
             #expect(closed["duration_ms"].flatMap { Double($0) } != nil)

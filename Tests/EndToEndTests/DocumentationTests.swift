@@ -1,19 +1,23 @@
 import Glibc
+import Settings
 import TestSupport
 import Testing
 
 @Suite("The documentation", .onTestThreads)
 struct DocumentationTests {
     private static let catalogue = "\(repositoryRoot)/Sources/Sluice/Sluice.docc"
+    /// For authors of plugins: each shows code in Swift.
     private static let pages = [
         "FirstProducer", "FromNestJS", "Parameters", "Reloading", "SharedStreams", "Sluice", "TheGuarantee",
         "WrappingC",
     ]
+    /// For operators of servers: each shows configuration.
+    private static let operatorPages = ["WhoMayConnect"]
 
     @Test("is complete")
     func complete() throws {
         let names = try ChildProgram.run(["ls", Self.catalogue]).output.split(separator: "\n").map(String.init)
-        #expect(names == Self.pages.map { $0 + ".md" })
+        #expect(names == (Self.pages + Self.operatorPages).sorted().map { $0 + ".md" })
     }
 
     /// The code blocks of a language on a page.
@@ -54,6 +58,19 @@ struct DocumentationTests {
                 "\(repositoryRoot)/include", file,
             ])
             #expect(compiler.status == 0, "\(page): \(compiler.output)")
+        }
+    }
+
+    @Test("shows configuration that a server accepts", arguments: operatorPages)
+    func configuration(page: String) throws {
+        let blocks = try snippets("yaml", on: page)
+        #expect(!blocks.isEmpty)
+        for text in blocks {
+            #expect(throws: Never.self, "\(page): \(text)") {
+                try Settings(
+                    SettingSources(
+                        flags: [:], environment: [:], file: ConfigurationFile(parsing: text, path: "\(page).md")))
+            }
         }
     }
 

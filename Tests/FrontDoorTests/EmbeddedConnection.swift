@@ -19,6 +19,7 @@ final class EmbeddedConnection {
         arriving = ArrivingBytes(limit: settings.maxArrivingBytes)
         connections = LoopConnections(
             settings, opener: opener, counts: ConnectionCounts(limit: 10), arriving: arriving,
+            pending: PendingOpens(limit: settings.maxPendingOpens),
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }), on: channel.eventLoop)
         try ConnectionPipeline.add(ConnectionHandler(connections: connections, channel: channel))
         try channel.connect(to: SocketAddress(ipAddress: "192.0.2.7", port: 7)).wait()

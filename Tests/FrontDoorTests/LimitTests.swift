@@ -188,3 +188,59 @@ struct LimitTests {
         }
     }
 }
+
+@Suite("Requests that wait for a producer", .timeLimit(.minutes(3)))
+struct PendingOpenTests {
+    @Test("A producer that does not answer closes no door for the others, and has room again when it answers")
+    func others() async throws {
+        let request = get("/slow")
+        try await withServer({
+            $0.maxConnections = 8
+            $0.maxPendingOpens = 2
+        }) { server in
+            let waiting = try await server.busy(2)
+            for _ in 0..<2 {
+                let answer = try server.answer(to: request)
+                #expect(answer.status == 503 && answer["Retry-After"] != nil)
+            }
+            let eventSource = try server.answer(to: get("/slow", "Accept: text/event-stream"))
+            #expect(eventSource.status == 200 && eventSource.body.hasPrefix("retry: "))
+            let other = try server.connect()
+            try other.send(get("/once"))
+            try #expect(other.readToEnd().hasSuffix("data: hi\n\n"))
+            #expect(server.server.turnedAwayCount == 3)
+
+            // One is answered, and the client of the other leaves.
+            try await server.opened(0).door.answer(.ended())
+            try #expect(waiting[0].readResponse().status == 204)
+            waiting[1].close()
+            #expect(await eventually { server.opener.left.count == 1 })
+            let again = [try server.connect(), try server.connect()]
+            for client in again { try client.send(request) }
+            _ = try await server.opened(4)
+            var settings = ServerSettings()
+            settings.listeners = [.anyHost(0)]
+            server.server.replaceSettings(settings)
+            let more = try server.connect()
+            try more.send(request)
+            _ = try await server.opened(5)
+        }
+    }
+
+    @Test("Places are counted by producer, and each is left once")
+    func places() throws {
+        let opens = PendingOpens(limit: 2)
+        let (a, b) = (
+            ProducerDescription(plugin: "p", name: "a", route: "/a"),
+            ProducerDescription(plugin: "p", name: "b", route: "/b")
+        )
+        let first = try #require(opens.enter(a))
+        let second = try #require(opens.enter(a))
+        #expect(opens.enter(a) == nil && opens.enter(b) != nil && opens.count == 3)
+        first.leave()
+        #expect(opens.enter(a) != nil && opens.enter(a) == nil)
+        second.leave()
+        opens.replaceLimit(1)
+        #expect(opens.enter(a) == nil && opens.count == 2)
+    }
+}

@@ -61,6 +61,14 @@ struct LogTests {
             ])
     }
 
+    @Test("in JSON, a number is one if it was given as one, whatever a text looks like")
+    func numbers() {
+        let bytes = line("m", metadata: ["a": .stringConvertible(-7), "b": "7", "c": .stringConvertible("7")]).json
+        #expect(String(decoding: bytes, as: UTF8.self).hasSuffix(#""message":"m","a":-7,"b":"7","c":"7"}"# + "\n"))
+        let text = line("m", metadata: ["a": .stringConvertible(7)]).text
+        #expect(String(decoding: text, as: UTF8.self).hasSuffix(" m a=7\n"))
+    }
+
     @Test("a text that is too long is cut between characters")
     func cutting() throws {
         let long = "a" + String(repeating: "ü", count: LogLine.textBytesMax)

@@ -42,7 +42,7 @@ struct SettingBoundsTests {
         ![
             "plugins", "listen", "insecure-plugins", "control", "watch", "log-level", "log-format", "slow-policy",
             "anchor", "hosts", "cors-origins", "cors-credentials", "cors-exposed-headers", "trusted-proxies",
-            "forwarded-headers", "base-path",
+            "forwarded-headers", "base-path", "access-log",
         ].contains(key)
     }
 

@@ -15,7 +15,7 @@ struct IPAddressTests {
     func text(text: String, description: String) throws {
         let address = try #require(IPAddress(text))
         #expect(address.description == description && IPAddress(description) == address)
-        #expect(IPAddress(bytes: address.bytes) == address && address.isIPv4 == !description.contains(":"))
+        #expect(address.withBytes { IPAddress(bytes: $0) } == address && address.isIPv4 == !description.contains(":"))
     }
 
     @Test(
