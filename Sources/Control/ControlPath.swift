@@ -5,22 +5,40 @@ import SystemCalls
 
 /// The path of a server's control socket. The server and `sluice reload` both derive it from the directory of plugins.
 ///
-/// Each directory of plugins has its own socket, in a directory that only its user can enter:
-/// `$XDG_RUNTIME_DIR/sluice`, or `/tmp/sluice-UID` if there is none.
+/// Each directory of plugins has its own socket: for a unit with `RuntimeDirectory=` there, so that it is found from
+/// outside the unit, which can have a `/tmp` of its own; else in a directory that only its user can enter,
+/// `$XDG_RUNTIME_DIR/sluice` or `/tmp/sluice-UID`.
 package enum ControlPath {
     /// The setting's value for no control socket.
     package static let none = "none"
     /// The longest path that an address can hold, in bytes; unix(7).
     package static let bytesMax = UnixSocket.pathBytesMax
 
-    /// - Parameter runtimeDirectory: the value of XDG_RUNTIME_DIR.
+    /// Where the sockets of a system service are, with the usual `RuntimeDirectory=sluice`.
+    package static let serviceDirectory = "/run/sluice"
+
+    /// The directory for a server's own socket.
+    /// - Parameters:
+    ///   - unitDirectory: the value of RUNTIME_DIRECTORY, which can name several (systemd.exec(5)).
+    ///   - userDirectory: the value of XDG_RUNTIME_DIR.
     package static func directory(
-        runtimeDirectory: String? = getenv("XDG_RUNTIME_DIR").map { String(cString: $0) }
+        unitDirectory: String? = getenv("RUNTIME_DIRECTORY").map { String(cString: $0) },
+        userDirectory: String? = getenv("XDG_RUNTIME_DIR").map { String(cString: $0) }
     ) -> String {
-        guard let runtimeDirectory, runtimeDirectory.hasPrefix("/"), isOwn(runtimeDirectory) else {
-            return "/tmp/sluice-\(geteuid())"
-        }
-        return runtimeDirectory + "/sluice"
+        if let first = unitDirectory?.split(separator: ":").first.map(String.init), isUsable(first) { return first }
+        guard let userDirectory, isUsable(userDirectory) else { return "/tmp/sluice-\(geteuid())" }
+        return userDirectory + "/sluice"
+    }
+
+    private static func isUsable(_ directory: String) -> Bool { directory.hasPrefix("/") && isOwn(directory) }
+
+    /// The directories in which a server's socket can be.
+    private static var places: [String] { [directory(), serviceDirectory] }
+
+    /// The socket of the server of a directory of plugins, as a client finds it.
+    package static func existing(for pluginDirectory: String) -> String {
+        let paths = places.map { standard(for: pluginDirectory, in: $0) }
+        return paths.first { access($0, F_OK) == 0 } ?? paths[0]
     }
 
     /// The socket for a directory of plugins, the same for every spelling of its path. Symbolic links are not followed:
@@ -60,14 +78,18 @@ package enum ControlPath {
         return stat(directory, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR && status.st_uid == geteuid()
     }
 
-    /// Creates the standard directory, and checks that it belongs to this user and that no one else can enter it.
-    package static func prepare(_ directory: String) throws(CommandFailure) {
+    /// Creates the standard directory, and checks that it belongs to this user and that no one else can enter it; one
+    /// that the service manager has made, others can enter, but not change.
+    package static func prepare(
+        _ directory: String, unitDirectory: String? = getenv("RUNTIME_DIRECTORY").map { String(cString: $0) }
+    ) throws(CommandFailure) {
+        let isOfUnit = unitDirectory?.split(separator: ":").first.map(String.init) == directory
         guard mkdir(directory, 0o700) == 0 || errno == EEXIST else {
             throw CommandFailure("\(directory): can't be created (\(systemError()))")
         }
         var status = stat()
         guard lstat(directory, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, status.st_uid == geteuid(),
-            status.st_mode & 0o077 == 0
+            status.st_mode & (isOfUnit ? 0o022 : 0o077) == 0
         else {
             throw CommandFailure(
                 "\(directory): must be a directory that belongs to this user (\(geteuid())) and that no one else can enter"
@@ -75,9 +97,14 @@ package enum ControlPath {
         }
     }
 
-    /// The sockets in the standard directory, whether or not a server is running.
-    package static func all(in directory: String = directory()) -> [String] {
-        ((try? names(in: directory)) ?? []).filter { $0.hasSuffix(".sock") }.map { "\(directory)/\($0)" }
+    /// The sockets in the standard directories, whether or not a server is running.
+    package static func all(in directories: [String]? = nil) -> [String] {
+        var paths: [String] = []
+        for directory in directories ?? places {
+            let found = ((try? names(in: directory)) ?? []).filter { $0.hasSuffix(".sock") }
+            paths += found.map { "\(directory)/\($0)" }.filter { !paths.contains($0) }
+        }
+        return paths
     }
 }
 

@@ -6,6 +6,9 @@
  * of the program can run, and SIGHUP and SIGUSR1 would end a server that has just been started. But it can be told to
  * reload like any other server. So the signals are blocked here, where that is possible at once, because a release
  * links this program statically. A mask and pending signals survive execve(2), and CStart handles them there.
+ *
+ * As process 1 of a container it stays, and starts the server as its child: the kernel gives process 1 all orphans, and
+ * only it can end them for good.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -16,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /*
@@ -40,8 +44,53 @@ static const char *own_path(char *buffer)
     return NULL;
 }
 
+/* Passes signals on to the server, and reaps orphans, until the server ends. All signals are blocked. */
+static int wait_as_init(pid_t server)
+{
+    sigset_t all;
+    sigfillset(&all);
+    for (;;) {
+        int signal = sigwaitinfo(&all, NULL), status;
+        if (signal > 0 && signal != SIGCHLD) {
+            kill(server, signal);
+            continue;
+        }
+        for (pid_t ended; (ended = waitpid(-1, &status, WNOHANG)) > 0;)
+            if (ended == server)
+                return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    }
+}
+
+/* Process 1 returns from here only in the child that becomes the server, or if there can be no child. */
+static void stay_as_init(void)
+{
+    sigset_t all;
+    sigfillset(&all);
+    /* What arrives before the child is there is passed on to it, too. */
+    sigprocmask(SIG_SETMASK, &all, NULL);
+    pid_t server = fork();
+    if (server > 0)
+        _exit(wait_as_init(server));
+    if (server < 0)
+        return;
+    /* Ctrl-C must reach the server once: a terminal sends it to the group in the foreground. */
+    setpgid(0, 0);
+    signal(SIGTTOU, SIG_IGN);
+    (void)!tcsetpgrp(STDIN_FILENO, getpgrp());
+    signal(SIGTTOU, SIG_DFL);
+    /* Sockets that were passed to process 1 are for the server. */
+    const char *addressee = getenv("LISTEN_PID");
+    if (addressee != NULL && strcmp(addressee, "1") == 0) {
+        char own[24];
+        snprintf(own, sizeof own, "%d", (int)getpid());
+        setenv("LISTEN_PID", own, 1);
+    }
+}
+
 int main(int count, char **words)
 {
+    if (getpid() == 1)
+        stay_as_init();
     /* The process that started this one may have blocked or ignored signals, and both are inherited. With SIGCHLD
        ignored, the exit status of a child is lost. */
     const int serves = count > 1 && (strcmp(words[1], "serve") == 0 || strcmp(words[1], "dev") == 0);

@@ -59,7 +59,7 @@ struct ControlOptions: ParsableArguments {
         }
         if !named.isEmpty { return named }
         let plugins = try sources[SettingRows.server.plugins]
-        if !plugins.isEmpty { return ControlPath.standard(for: plugins) }
+        if !plugins.isEmpty { return ControlPath.existing(for: plugins) }
         return try onlyOne()
     }
 

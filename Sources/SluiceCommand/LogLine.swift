@@ -32,8 +32,8 @@ struct LogLine {
         return Array((line + "\n").utf8)
     }
 
-    /// `{"time":"…","level":"info","message":"stream closed","plugin":"hello","events":7}`: one object, whose values are
-    /// strings and numbers.
+    /// `{"time":"…","level":"info","message":"stream closed","plugin":"hello","events":7}`: one object, whose values
+    /// are strings and numbers.
     var json: [UInt8] {
         var line = "{\"time\":\"\(timestamp)\",\"level\":\"\(level.rawValue)\""
         for (key, value, isNumber) in [("message", Self.cut(message), false)] + fields {

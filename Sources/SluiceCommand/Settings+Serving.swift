@@ -1,4 +1,3 @@
-import CLinux
 import EventStream
 import FrontDoor
 import Logging
@@ -168,9 +167,4 @@ extension Logger.Level {
             case .critical: .critical
             }
     }
-}
-
-/// The cores that this process may run on, as limited by `taskset` and containers; at most 255, the limit for loops.
-func usableCoreCount() -> Int {
-    min(max(Int(sluice_usable_core_count()), 1), 255)
 }

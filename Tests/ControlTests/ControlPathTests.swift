@@ -19,9 +19,10 @@ struct ControlPathTests {
         #expect(path.hasPrefix("/run/x/mypluginsnew-") && path.hasSuffix(".sock"))
         #expect(ControlPath.standard(for: "/", in: "/r").hasPrefix("/r/root-"))
         #expect(ControlPath.absolute("/a/../../b/./c//") == "/b/c")
-        #expect(ControlPath.directory(runtimeDirectory: directory.path) == "\(directory.path)/sluice")
+        #expect(
+            ControlPath.directory(unitDirectory: nil, userDirectory: directory.path) == "\(directory.path)/sluice")
         for none in [nil, "", "relative", "/no/such/directory"] {
-            #expect(ControlPath.directory(runtimeDirectory: none) == "/tmp/sluice-\(geteuid())")
+            #expect(ControlPath.directory(unitDirectory: none, userDirectory: none) == "/tmp/sluice-\(geteuid())")
         }
     }
 
@@ -35,5 +36,27 @@ struct ControlPathTests {
         rmdir(place)
         symlink(directory.path, place)
         #expect(throws: CommandFailure.self) { try ControlPath.prepare(place) }
+    }
+
+    @Test("in a unit, it is in the unit's own directory, which others may enter but not change")
+    func unit() throws {
+        let path = directory.path
+        #expect(ControlPath.directory(unitDirectory: path, userDirectory: "/tmp") == path)
+        #expect(ControlPath.directory(unitDirectory: "\(path):/run/other", userDirectory: nil) == path)
+        chmod(path, 0o755)
+        #expect(throws: CommandFailure.self) { try ControlPath.prepare(path, unitDirectory: nil) }
+        #expect(throws: Never.self) { try ControlPath.prepare(path, unitDirectory: path + ":/run/other") }
+        chmod(path, 0o775)
+        #expect(throws: CommandFailure.self) { try ControlPath.prepare(path, unitDirectory: path) }
+    }
+
+    @Test("a client looks in all places, once in each")
+    func all() {
+        directory.write([], to: "a-1.sock")
+        directory.write([], to: "a.txt")
+        #expect(
+            ControlPath.all(in: [directory.path, "/no/such/directory", directory.path]) == [
+                "\(directory.path)/a-1.sock"
+            ])
     }
 }
