@@ -37,6 +37,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     var request: HTTPRequestHead?
     /// Takes the answer for the stream that is being opened.
     var pendingOpen: PendingOpen?
+    /// Takes the answer of the page that is being made.
+    var pendingPage: PendingPage?
     /// The channel as the subscriber of a stream.
     var subscriber: ChannelSubscriber?
 
@@ -128,6 +130,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     func peerLeft() {
         let loss = advance { $0.channelClosed() }
         request = nil
+        pendingPage?.cancel()
+        pendingPage = nil
         place.endBody()
         handOver.lost(loss)
     }

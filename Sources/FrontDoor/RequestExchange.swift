@@ -30,7 +30,7 @@ struct RequestExchange {
         switch connections.rules.verdict(on: head, body: [], from: "") {
         case .respond(let response) where response.status >= 400: respond(response, last: true)
         case .turnAway(let why): turnAway(why)
-        case .respond, .streamHead, .open:
+        case .respond, .streamHead, .make, .open:
             connection.write(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n"))
             connection.flush()
         }
@@ -62,6 +62,7 @@ struct RequestExchange {
         switch verdict {
         case .respond(let response): respond(response)
         case .streamHead: respondWithStreamHead()
+        case .make(let making): make(making)
         case .open(let match, let streamRequest): connection.handOver.open(match, streamRequest)
         case .turnAway(let why): turnAway(why)
         }
@@ -93,6 +94,23 @@ struct RequestExchange {
         var bytes = ByteBuffer()
         head.write(to: &bytes, isChunked: connection.handOver.responseForm.contains(.chunked))
         finish(bytes, status: head.status, last: true)
+    }
+
+    /// Lets a page be made, and nothing else be read meanwhile.
+    private func make(_ making: Page.Making) {
+        let pending = PendingPage(for: connection)
+        connection.pendingPage = pending
+        connection.advance { $0.makingBegan() }
+        connection.wait(settings.pageTimeout)
+        making { pending.take($0) }
+    }
+
+    /// The page that the connection waits for, never called within `make`.
+    func made(_ answer: Page.Answer) {
+        guard connection.state.phase == .making else { return }
+        connection.pendingPage = nil
+        respond(Response(answer))
+        connection.flush()
     }
 
     func turnAway(_ why: TurnedAway) {

@@ -13,6 +13,8 @@ struct RequestRules {
         case respond(Response)
         /// HEAD: the head of a stream, without a stream.
         case streamHead
+        /// One of the server's own pages, whose answer is yet to be made.
+        case make(Page.Making)
         case open(RouteMatch, StreamRequest)
         /// Not now, for this reason.
         case turnAway(TurnedAway)
@@ -46,7 +48,11 @@ struct RequestRules {
                     : Problem(400, "The request target “*” is for OPTIONS only.").response)
         }
         guard let match = opener.route(for: target.path) else {
-            return .respond(pages.response(to: head.method, path: target.path) ?? Self.notFound(target))
+            switch pages.answer(to: head.method, path: target.path) {
+            case .response(let response): return .respond(response)
+            case .later(let making): return .make(making)
+            case nil: return .respond(Self.notFound(target))
+            }
         }
 
         let lastEventID = lastEventID(head, target)
