@@ -5,10 +5,14 @@ import StreamRuntime
 struct Greeting {
     /// The listeners' URLs, at least one: "http://127.0.0.1:8080".
     let urls: [String]
+    /// The admin listener's.
+    var admin: String?
     let producers: [ProducerDescription]
 
     var text: String {
-        var lines = urls.map { "listening on \($0)" } + [""]
+        var lines = urls.map { "listening on \($0)" }
+        if let admin { lines.append("admin on \(admin): /health/live, /health/ready, /metrics, /status") }
+        lines.append("")
         let calls = producers.map { $0.acceptsBody ? "GET,POST \($0.route)" : "GET \($0.route)" }
         let width = min(40, calls.map(\.count).max() ?? 0)
         for (call, producer) in zip(calls, producers) {

@@ -65,6 +65,16 @@ extension Settings {
         return door
     }
 
+    /// The admin listener's; `nil`: there is none.
+    var adminDoor: ServerSettings? {
+        guard case .at(let address) = self.admin else { return nil }
+        var door = ServerSettings()
+        door.listeners = [ServerAddress(host: address.host, port: address.port)]
+        // Those who ask are few. More of them wait in the backlog, or take the place of one that asks nothing.
+        door.maxConnections = 64
+        return door
+    }
+
     var loopCount: Int { self.loops == 0 ? usableCoreCount() : self.loops }
 }
 

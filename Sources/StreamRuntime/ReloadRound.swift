@@ -61,7 +61,7 @@ struct ReloadRound {
                 }
             } catch {
                 left[path] = nil
-                reloader.refuse("\(error)", keeping: serving[path], &report)
+                reloader.refuse(path, "\(error)", keeping: serving[path], &report)
             }
         }
         var moved: [String: ServingGeneration] = [:]
@@ -82,7 +82,7 @@ struct ReloadRound {
         for (path, content) in changed {
             let candidate = Candidate(path: path, content: content, surroundings: source.surroundings(of: path))
             if let text = refusal(of: candidate) {
-                reloader.refuse(text, keeping: serving[path], &report)
+                reloader.refuse(path, text, keeping: serving[path], &report)
             } else {
                 candidates.append(candidate)
             }
@@ -118,7 +118,7 @@ struct ReloadRound {
             case .failure(let error):
                 remember(error, of: candidate)
                 let current = reloader.state.withLock { $0.serving[candidate.path] }
-                reloader.refuse("\(error)", keeping: current, &report)
+                reloader.refuse(candidate.path, "\(error)", keeping: current, &report)
             }
         }
     }
@@ -150,7 +150,7 @@ struct ReloadRound {
             serving[image.path] = before[image.path]
             if isLast {
                 discard(image)
-                reloader.refuse(conflict, keeping: before[image.path], &report)
+                reloader.refuse(image.path, conflict, keeping: before[image.path], &report)
             } else {
                 waiting.append(image)
             }

@@ -43,7 +43,9 @@ struct ServeOptionsTests {
         #expect(help.contains("--keep-alive <time>"))
         #expect(help.contains("(default: 127.0.0.1:8080)"))
         #expect(help.contains("sluice serve ./plugins"))
-        #expect(help.contains("plugins, listen, loops, control, watch, log-format."), "what needs a restart")
+        #expect(
+            help.contains("plugins, listen, loops, control, admin, health-path, watch, log-format."),
+            "what needs a restart")
     }
 
     /// The effect of one more row on the command line; `NewRowTests` tests the rest.
