@@ -9,7 +9,8 @@ final class ConnectionCounts: Sendable {
     struct State {
         var limit: Int
         var count = 0
-        var turnedAway = 0
+        /// Subscribers that were turned away, by kind.
+        var turnedAway: [String: Int] = [:]
         /// Connections that were closed to make room.
         var madeRoom = 0
         /// Connections that are about to be closed to make room.
@@ -55,10 +56,10 @@ final class ConnectionCounts: Sendable {
     var count: Int { state.withLock { $0.count } }
 
     /// Subscribers that were turned away so far.
-    var turnedAwayCount: Int { state.withLock { $0.turnedAway } }
+    var turnedAway: [String: Int] { state.withLock { $0.turnedAway } }
 
-    func turnedAway() {
-        state.withLock { $0.turnedAway += 1 }
+    func countTurnedAway(_ kind: String) {
+        state.withLock { $0.turnedAway[kind, default: 0] += 1 }
     }
 
     /// - Parameter roomMade: called, from any thread, each time that there is room again after `roomElseWait` found

@@ -30,7 +30,7 @@ struct RequestExchange {
         switch connections.rules.verdict(on: head, body: [], from: "") {
         case .respond(let response) where response.status >= 400: respond(response, last: true)
         case .turnAway(let why): turnAway(why)
-        case .respond, .streamHead, .make, .open:
+        case .respond, .finished, .streamHead, .make, .open:
             connection.write(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n"))
             connection.flush()
         }
@@ -61,6 +61,9 @@ struct RequestExchange {
         connection.place.endBody()
         switch verdict {
         case .respond(let response): respond(response)
+        case .finished(let match):
+            connections.opener.countFinished(match)
+            respond(.noContent)
         case .streamHead: respondWithStreamHead()
         case .make(let making): make(making)
         case .open(let match, let streamRequest): connection.handOver.open(match, streamRequest)
@@ -115,7 +118,7 @@ struct RequestExchange {
 
     func turnAway(_ why: TurnedAway) {
         let request = connection.request
-        connections.counts.turnedAway()
+        connections.counts.countTurnedAway(why.kind)
         connections.shedding.warn(
             "a subscriber was refused", ["reason": "\(why.reason)", "peer": "\(connection.remoteAddress)"])
         // EventSource only uses GET; a client that sends a POST would take an empty stream for the answer.

@@ -11,6 +11,8 @@ struct RequestRules {
 
     enum Verdict {
         case respond(Response)
+        /// The client has the end of the stream: 204, so that it does not reconnect.
+        case finished(RouteMatch)
         /// HEAD: the head of a stream, without a stream.
         case streamHead
         /// One of the server's own pages, whose answer is yet to be made.
@@ -58,7 +60,7 @@ struct RequestRules {
         let lastEventID = lastEventID(head, target)
         // The producer that replaces it may have other parameters and other methods.
         if match.isLeaving, head.method != .OPTIONS {
-            return EventID.isFinished(lastEventID) ? .respond(.noContent) : .turnAway(.leaving)
+            return EventID.isFinished(lastEventID) ? .finished(match) : .turnAway(.leaving)
         }
         let acceptsBody = match.producer.description.acceptsBody
         let allowed = acceptsBody ? "GET, HEAD, POST, OPTIONS" : "GET, HEAD, OPTIONS"
@@ -82,7 +84,7 @@ struct RequestRules {
         } catch {
             return .respond(Problem(error).response)
         }
-        if EventID.isFinished(lastEventID) { return .respond(.noContent) }
+        if EventID.isFinished(lastEventID) { return .finished(match) }
         if head.method == .HEAD { return .streamHead }
         return .open(
             match,

@@ -52,8 +52,8 @@ package final class Server: Sendable {
     package var arrivingBytes: Int { arriving.count }
 
     /// Subscribers that were turned away since the start, because a limit was reached, or their producer or the server
-    /// was about to go.
-    package var turnedAwayCount: Int { counts.turnedAwayCount }
+    /// was about to go: by the limit's name, or another fixed word.
+    package var turnedAway: [String: Int] { counts.turnedAway }
 
     /// Begins to listen, on all listeners or on none; once.
     /// - Returns: the addresses, in the order of the settings, with the ports that the system has chosen.

@@ -4,15 +4,19 @@ import Synchronization
 
 /// What operators and their programs ask a serving process over HTTP.
 ///
-/// Health is answered at once, on the connection's thread. The status may have to wait for a loop, so it is made on a
-/// thread of its own.
+/// Health is answered at once, on the connection's thread. Status and metrics may have to wait for a loop, so each is
+/// made on a thread of its own.
 final class AdminPages: Sendable {
     private let readiness: ServerReadiness
+    private let metrics: MetricsReport
     private let report = Mutex<StatusReport?>(nil)
 
     private static let json = "application/json"
 
-    init(_ readiness: ServerReadiness) { self.readiness = readiness }
+    init(_ readiness: ServerReadiness, _ metrics: MetricsReport) {
+        self.readiness = readiness
+        self.metrics = metrics
+    }
 
     /// From now on, there is a status.
     func publish(_ report: StatusReport) { self.report.withLock { $0 = report } }
@@ -25,6 +29,9 @@ final class AdminPages: Sendable {
                 Page(path: "/health/ready") { [readiness] in
                     let objections = readiness.objections
                     return Self.answer(objections.isEmpty ? 200 : 503, ServerReadiness.text(of: objections))
+                },
+                page("/metrics") { [metrics] in
+                    Page.Answer(type: MetricsReport.contentType, content: metrics.text())
                 },
                 page("/status") { [self] in
                     guard let report = report.withLock(\.self) else { return Self.starting }

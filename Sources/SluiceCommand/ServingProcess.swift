@@ -88,7 +88,10 @@ struct ServingProcess {
         )
         figures = FiguresGatherer(runtime: runtime, reloader: reloader, door: door, libraries: libraries)
         ledger = LedgerLog(figures: figures, logger: logger)
-        adminPages = AdminPages(readiness)
+        adminPages = AdminPages(
+            readiness,
+            MetricsReport(
+                version: Sluice.version, interface: hostInterface, desk: desk, figures: figures.whole))
         admin = settings.adminDoor.map { [adminPages, logger] in AdminDoor($0, pages: adminPages, logger: logger) }
     }
 
@@ -167,12 +170,12 @@ struct ServingProcess {
                 "address": "\(addressText)", "routes": "\(reloader.entries.count)",
                 "control": "\(socket?.path ?? ControlPath.none)",
             ])
+        readiness.serves()
         startControl(socket, addresses, startedAt: startedAt)
         if let watch, !watch.start() { logger.error("not watching: no thread can be started") }
         let greeting = Greeting(
             urls: addresses.map(\.url), admin: admin?.url, producers: reloader.entries.map(\.description))
         writeFully(greeting.text, to: STDOUT_FILENO)
-        readiness.serves()
         notice.ready()
         round.begin()
         try development?.start(begun: notices.begin, failed: notices.tell) { [events] in events.post(.reload) }

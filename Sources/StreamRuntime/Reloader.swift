@@ -88,7 +88,11 @@ package final class Reloader: Sendable {
         return round.report
     }
 
-    func refuse(_ path: String, _ text: String, keeping current: ServingGeneration?, _ report: inout Report) {
+    func refuse(
+        _ path: String, _ text: String, at step: RefusalStep, keeping current: ServingGeneration?,
+        _ report: inout Report
+    ) {
+        state.withLock { $0.refusals[step.rawValue, default: 0] += 1 }
         report.refusals.append(text)
         if current == nil { report.unserved[path] = text }
         if let current {
