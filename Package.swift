@@ -155,7 +155,7 @@ let package = Package(
         .target(
             name: "FrontDoor",
             dependencies: [
-                "CLinux", "EventStream", "ProducerInterface", "StreamRuntime", "SystemCalls",
+                "CLinux", "EventStream", "Files", "ProducerInterface", "StreamRuntime", "SystemCalls",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -214,6 +214,7 @@ let package = Package(
         unitTests("CommandOutput"),
         unitTests("Files", also: ["CLinux", "CommandOutput"]),
         unitTests("Processes"),
+        unitTests("SystemCalls"),
         unitTests("CCalls"),
         unitTests("Locks", also: ["SystemCalls"]),
         unitTests("Settings"),
@@ -233,7 +234,7 @@ let package = Package(
         unitTests(
             "FrontDoor",
             also: [
-                "EventStream", "ProducerInterface", "StreamLoop", "StreamRuntime",
+                "CLinux", "EventStream", "Files", "ProducerInterface", "StreamLoop", "StreamRuntime", "SystemCalls",
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
@@ -245,7 +246,8 @@ let package = Package(
         unitTests(
             "Control",
             also: [
-                "CommandOutput", "ProducerInterface", "SystemCalls", .product(name: "Logging", package: "swift-log"),
+                "CommandOutput", "Files", "ProducerInterface", "SystemCalls",
+                .product(name: "Logging", package: "swift-log"),
             ]),
         unitTests(
             "SluiceCommand",

@@ -1,4 +1,5 @@
 package import CommandOutput
+package import Files
 import SystemCalls
 
 /// The client's end of a control socket.

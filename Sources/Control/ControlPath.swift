@@ -11,7 +11,7 @@ package enum ControlPath {
     /// The setting's value for no control socket.
     package static let none = "none"
     /// The longest path that an address can hold, in bytes; unix(7).
-    package static let bytesMax = 107
+    package static let bytesMax = UnixSocket.pathBytesMax
 
     /// - Parameter runtimeDirectory: the value of XDG_RUNTIME_DIR.
     package static func directory(

@@ -1,4 +1,5 @@
 import CommandOutput
+import Files
 import Glibc
 package import Logging
 import StreamLoop

@@ -18,6 +18,10 @@ extension MetricsText {
             (unavailable) or the producer had been removed (removed).
             """, samples(figures.connections.turnedAwayByKind))
         add(
+            "sluice_disallowed_requests_total", .counter,
+            "Requests that were refused because of their host, or the origin of the page that asked.",
+            figures.connections.disallowed)
+        add(
             "sluice_connections", .gauge, "Connections of the front door, without those that became streams.",
             figures.connections.open)
         add(

@@ -11,6 +11,7 @@ final class ConnectionCounts: Sendable {
         var count = 0
         /// Subscribers that were turned away, by kind.
         var turnedAway: [String: Int] = [:]
+        var refused = 0
         /// Connections that were closed to make room.
         var madeRoom = 0
         /// Connections that are about to be closed to make room.
@@ -60,6 +61,13 @@ final class ConnectionCounts: Sendable {
 
     func countTurnedAway(_ kind: String) {
         state.withLock { $0.turnedAway[kind, default: 0] += 1 }
+    }
+
+    /// Requests that may not be asked, since the start.
+    var refusedCount: Int { state.withLock { $0.refused } }
+
+    func refused() {
+        state.withLock { $0.refused += 1 }
     }
 
     /// - Parameter roomMade: called, from any thread, each time that there is room again after `roomElseWait` found

@@ -19,6 +19,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     let channel: any Channel
     /// Brings the connection in from the doorstep; `nil` for one that was never there.
     let reception: NIOLoopBound<Reception>?
+    let entrance: Entrance
     /// NIO's descriptor, which must not be used once the connection is over; `nil` if the channel has none.
     let descriptor: Int32?
     private(set) var state = ConnectionState()
@@ -35,6 +36,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     var reader = RequestReader()
     /// The request that is being answered; `nil` between requests.
     var request: HTTPRequestHead?
+    /// Added to the response to that request.
+    var crossOrigin = CrossOriginHeaders()
     /// Takes the answer for the stream that is being opened.
     var pendingOpen: PendingOpen?
     /// Takes the answer of the page that is being made.
@@ -51,7 +54,11 @@ final class ConnectionHandler: ChannelDuplexHandler {
     /// Its place among the connections whose bodies are kept.
     private(set) lazy var uploadSeat = WaitingLine.Seat(of: self)
 
-    init(connections: LoopConnections, channel: any Channel, reception: NIOLoopBound<Reception>? = nil) {
+    init(
+        connections: LoopConnections, channel: any Channel, reception: NIOLoopBound<Reception>? = nil,
+        at entrance: Entrance = Entrance()
+    ) {
+        self.entrance = entrance
         self.connections = connections
         self.channel = channel
         self.reception = reception
@@ -64,9 +71,10 @@ final class ConnectionHandler: ChannelDuplexHandler {
     var exchange: RequestExchange { RequestExchange(connection: self) }
     var handOver: StreamHandOver { StreamHandOver(connection: self) }
 
-    /// Without port. An IPv4 address is written as such even if it came through an IPv6 socket.
+    /// Without port; "unix:" for a client that came through a socket in the file system. An IPv4 address is written as
+    /// such even if it came through an IPv6 socket.
     var remoteAddress: String {
-        let address = channel.remoteAddress?.ipAddress ?? ""
+        guard let address = channel.remoteAddress?.ipAddress else { return "unix:" }
         return address.hasPrefix("::ffff:") && address.contains(".") ? String(address.dropFirst(7)) : address
     }
 

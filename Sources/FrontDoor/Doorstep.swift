@@ -14,7 +14,7 @@ final class Doorstep {
     private let loop: any EventLoop
     /// Accepted connections. They are looked at once the loop has accepted all that there are, so that their requests
     /// have some more time to arrive.
-    private var arrivals: [(channel: any Channel, reception: NIOLoopBound<Reception>)] = []
+    private var arrivals: [(channel: any Channel, reception: NIOLoopBound<Reception>, entrance: Entrance)] = []
     /// Connections whose streams are being opened, and the round in which they arrived.
     private var waiting: [(connection: ConnectionHandler, round: Int)] = []
     private var round = 0
@@ -32,10 +32,10 @@ final class Doorstep {
 
     deinit { peeked.deallocate() }
 
-    func arrived(_ channel: any Channel, by reception: NIOLoopBound<Reception>) {
+    func arrived(_ channel: any Channel, by reception: NIOLoopBound<Reception>, at entrance: Entrance) {
         connections.counts.joined()
         connections.counts.makeRoom()
-        arrivals.append((channel, reception))
+        arrivals.append((channel, reception, entrance))
         guard arrivals.count == 1 else { return }
         let connections = NIOLoopBound(connections, eventLoop: loop)
         loop.execute { connections.value.doorstep.look() }
@@ -44,8 +44,9 @@ final class Doorstep {
     private func look() {
         let arrivals = arrivals
         self.arrivals.removeAll(keepingCapacity: true)
-        for (channel, reception) in arrivals {
-            let connection = ConnectionHandler(connections: connections, channel: channel, reception: reception)
+        for (channel, reception, entrance) in arrivals {
+            let connection = ConnectionHandler(
+                connections: connections, channel: channel, reception: reception, at: entrance)
             if isClosed || !opensStream(for: connection) {
                 takeIn(connection)
             } else if connection.isOnDoorstep {
@@ -68,11 +69,12 @@ final class Doorstep {
                 UnsafeRawBufferPointer(rebasing: peeked[..<count]), maxHeaderCount: settings.maxHeaderCount),
             FieldRules.problem(with: head) == nil,
             case .open(let match, let streamRequest) = connections.rules.verdict(
-                on: head, body: [], from: connection.remoteAddress),
+                on: head, at: connection.entrance, body: [], from: connection.remoteAddress),
             // The peeked bytes are still there, unless the connection was reset since: then NIO finds out.
             recv(descriptor, peeked.baseAddress, count, Int32(MSG_DONTWAIT)) == count
         else { return false }
         connection.request = head
+        connection.crossOrigin = connections.crossOriginHeaders(head, at: connection.entrance)
         connection.handOver.open(match, streamRequest)
         return true
     }

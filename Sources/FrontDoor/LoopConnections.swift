@@ -1,5 +1,6 @@
 import Logging
 import NIOCore
+import NIOHTTP1
 import StreamRuntime
 
 /// The front door's connections on one event loop, and what they share. Lives on that loop.
@@ -11,9 +12,11 @@ final class LoopConnections {
     let opener: any StreamOpener
     let counts: ConnectionCounts
     let arriving: ArrivingBytes
-    let rules: RequestRules
+    private(set) var rules: RequestRules
     let logger: Logger
     let shedding: QuietLog
+    let refusals: QuietLog
+    private let foreignPages: QuietLog
     let producerResponses: ProducerResponses
     let evictions: QuietLog
     let carrier: ChannelCarrier
@@ -46,8 +49,10 @@ final class LoopConnections {
         self.logger = logger
         self.loop = loop
         carrier = ChannelCarrier(opener: opener, on: loop)
-        rules = RequestRules(opener: opener, pages: pages)
+        rules = RequestRules(opener: opener, pages: pages, access: AccessRules(settings))
         shedding = QuietLog(logger)
+        refusals = QuietLog(logger)
+        foreignPages = QuietLog(logger, every: .seconds(10))
         producerResponses = ProducerResponses(log: QuietLog(logger))
         evictions = QuietLog(logger)
         thread = joinCounts()
@@ -56,6 +61,18 @@ final class LoopConnections {
     /// Applies to all requests, and to all waits that begin from now on.
     func replaceSettings(_ settings: ServerSettings) {
         self.settings = settings
+        rules.access = AccessRules(settings)
+    }
+
+    /// The headers for a page of another origin. If there is one, and it may not read the response, the log says so: in
+    /// the browser, only its author sees why.
+    func crossOriginHeaders(_ head: HTTPRequestHead, at entrance: Entrance) -> CrossOriginHeaders {
+        let headers = rules.crossOriginHeaders(head, at: entrance)
+        if !headers.allowsReading, let origin = AccessRules.origin(of: head), AccessRules.isCrossOrigin(head) {
+            foreignPages.warn(
+                "a page of another origin can't read responses; cors-origins can allow it", ["origin": "\(origin)"])
+        }
+        return headers
     }
 
     /// The head of a stream without headers of its producer, over HTTP/1.1.

@@ -7,10 +7,12 @@ final class Reception: ChannelInboundHandler {
     typealias InboundOut = any Channel
 
     private var loops: [ObjectIdentifier: NIOLoopBound<LoopConnections>]
+    private let entrance: Entrance
     private var context: ChannelHandlerContext?
 
-    init(_ loops: [ObjectIdentifier: NIOLoopBound<LoopConnections>]) {
+    init(_ loops: [ObjectIdentifier: NIOLoopBound<LoopConnections>], at entrance: Entrance) {
         self.loops = loops
+        self.entrance = entrance
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -30,9 +32,11 @@ final class Reception: ChannelInboundHandler {
         }
         let reception = NIOLoopBound(self, eventLoop: context.eventLoop)
         if channel.eventLoop.inEventLoop {
-            connections.value.doorstep.arrived(channel, by: reception)
+            connections.value.doorstep.arrived(channel, by: reception, at: entrance)
         } else {
-            channel.eventLoop.execute { connections.value.doorstep.arrived(channel, by: reception) }
+            channel.eventLoop.execute { [entrance] in
+                connections.value.doorstep.arrived(channel, by: reception, at: entrance)
+            }
         }
     }
 

@@ -15,11 +15,16 @@ struct RequestExchange {
     func received(_ head: HTTPRequestHead) {
         let head = head.withTrimmedValues
         connection.request = head
+        connection.crossOrigin = connections.crossOriginHeaders(head, at: connection.entrance)
         connection.advance { $0.headEnded() }
         let refusal = connection.reader.begin(head, at: connection.channel.eventLoop.now, settings)
         awaitBody()
         if let refusal { return respond(refusal, last: true) }
         guard RequestBody.announced(by: head) > 0 else { return }
+        // Before the body is sent.
+        if let objection = connections.rules.objection(to: head, at: connection.entrance) {
+            return refuse(objection, last: true)
+        }
         connection.reader.body.isKept = connections.rules.takesBody(head)
         if head.expectsContinue { answerExpectation(of: head) }
     }
@@ -27,9 +32,10 @@ struct RequestExchange {
     /// The client asks before it sends the body. A request that fails anyway is answered now; and because the body may
     /// follow or not, the connection ends.
     private func answerExpectation(of head: HTTPRequestHead) {
-        switch connections.rules.verdict(on: head, body: [], from: "") {
+        switch connections.rules.verdict(on: head, at: connection.entrance, body: [], from: "") {
         case .respond(let response) where response.status >= 400: respond(response, last: true)
         case .turnAway(let why): turnAway(why)
+        case .refuse(let objection): refuse(objection, last: true)
         case .respond, .finished, .streamHead, .make, .open:
             connection.write(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n"))
             connection.flush()
@@ -57,7 +63,7 @@ struct RequestExchange {
         guard let head = connection.request else { return }
         connection.reader.end()
         let verdict = connections.rules.verdict(
-            on: head, body: connection.reader.body.bytes, from: connection.remoteAddress)
+            on: head, at: connection.entrance, body: connection.reader.body.bytes, from: connection.remoteAddress)
         connection.place.endBody()
         switch verdict {
         case .respond(let response): respond(response)
@@ -68,6 +74,7 @@ struct RequestExchange {
         case .make(let making): make(making)
         case .open(let match, let streamRequest): connection.handOver.open(match, streamRequest)
         case .turnAway(let why): turnAway(why)
+        case .refuse(let objection): refuse(objection)
         }
     }
 
@@ -83,6 +90,8 @@ struct RequestExchange {
         let ends =
             last || response.closes || connection.state.endsWithResponse || connections.isStopping
             || !(request?.mayBeFollowed ?? false)
+        var response = response
+        response.headers = connection.crossOrigin.added(to: response.headers)
         var bytes = ByteBuffer()
         response.write(
             to: &bytes, date: connections.date.now(),
@@ -93,7 +102,7 @@ struct RequestExchange {
 
     /// HEAD on a stream's route.
     private func respondWithStreamHead() {
-        let head = StreamHead.eventStream(date: connections.date.now())
+        let head = StreamHead.eventStream(date: connections.date.now(), adding: connection.crossOrigin.headers)
         var bytes = ByteBuffer()
         head.write(to: &bytes, isChunked: connection.handOver.responseForm.contains(.chunked))
         finish(bytes, status: head.status, last: true)
@@ -128,6 +137,13 @@ struct RequestExchange {
             why.response(isEventSource: isEventSource, retryAfter: TurnedAway.wait(in: settings.retryAfter)))
     }
 
+    private func refuse(_ objection: AccessObjection, last: Bool = false) {
+        connections.counts.refused()
+        connections.refusals.warn(
+            "a request was refused", ["reason": "\(objection.reason)", "peer": "\(connection.remoteAddress)"])
+        respond(objection.response, last: last)
+    }
+
     private func finish(_ bytes: ByteBuffer, status: Int, last: Bool) {
         let request = connection.request
         connection.write(bytes)
@@ -138,6 +154,7 @@ struct RequestExchange {
                 "target": "\(request?.uri ?? "-")", "peer": "\(connection.remoteAddress)",
             ])
         connection.request = nil
+        connection.crossOrigin = CrossOriginHeaders()
         connection.place.endBody()
         connection.advance { $0.responded(isLast: last) }
         if last { return connection.linger() }

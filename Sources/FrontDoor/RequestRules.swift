@@ -8,6 +8,7 @@ struct RequestRules {
     let opener: any StreamOpener
     /// The server's own pages; a producer's route takes precedence.
     var pages = PageTable()
+    var access: AccessRules
 
     enum Verdict {
         case respond(Response)
@@ -20,6 +21,8 @@ struct RequestRules {
         case open(RouteMatch, StreamRequest)
         /// Not now, for this reason.
         case turnAway(TurnedAway)
+        /// Not to this client, for this reason.
+        case refuse(AccessObjection)
     }
 
     /// Whether a producer will read the request's body.
@@ -29,11 +32,29 @@ struct RequestRules {
         return match.producer.description.acceptsBody
     }
 
+    /// The headers by which a browser knows whether a page of another origin may read the response.
+    func crossOriginHeaders(_ head: HTTPRequestHead, at entrance: Entrance) -> CrossOriginHeaders {
+        CrossOriginHeaders(
+            access.policy(at: entrance, for: producer(of: head)).headers(for: AccessRules.origin(of: head)))
+    }
+
+    /// Why a request is refused whatever its body is; `nil` if it is not.
+    func objection(to head: HTTPRequestHead, at entrance: Entrance) -> AccessObjection? {
+        access.objection(to: head, at: entrance, access.policy(at: entrance, for: producer(of: head)))
+    }
+
+    private func producer(of head: HTTPRequestHead) -> ProducerDescription? {
+        guard let target = try? RequestTarget(head.uri) else { return nil }
+        return opener.route(for: target.path)?.producer.description
+    }
+
     /// - Parameters:
+    ///   - entrance: where the request arrived.
     ///   - body: empty unless the route takes one.
     ///   - address: the client's, without port.
     func verdict(
-        on head: HTTPRequestHead, body: @autoclosure () -> [UInt8], from address: @autoclosure () -> String
+        on head: HTTPRequestHead, at entrance: Entrance, body: @autoclosure () -> [UInt8],
+        from address: @autoclosure () -> String
     ) -> Verdict {
         // The target of CONNECT has a form that no other method has.
         if head.method == .CONNECT { return .respond(Problem(501, "This server is not a proxy.").response) }
@@ -43,13 +64,21 @@ struct RequestRules {
         } catch {
             return .respond(Problem(400, error.description).response)
         }
+        let route = opener.route(for: target.path)
+        let policy = { access.policy(at: entrance, for: route?.producer.description) }
+        if let objection = access.objection(to: head, at: entrance, policy()) { return .refuse(objection) }
         if target.path == "*" {
             return .respond(
                 head.method == .OPTIONS
                     ? Self.options("GET, HEAD, POST, OPTIONS")
                     : Problem(400, "The request target “*” is for OPTIONS only.").response)
         }
-        guard let match = opener.route(for: target.path) else {
+        if head.method == .OPTIONS, head.headers.contains(name: "access-control-request-method"),
+            let origin = AccessRules.origin(of: head), AccessRules.isCrossOrigin(head)
+        {
+            return preflight(head, of: origin, policy(), for: route)
+        }
+        guard let match = route else {
             switch pages.answer(to: head.method, path: target.path) {
             case .response(let response): return .respond(response)
             case .later(let making): return .make(making)
@@ -63,7 +92,7 @@ struct RequestRules {
             return EventID.isFinished(lastEventID) ? .finished(match) : .turnAway(.leaving)
         }
         let acceptsBody = match.producer.description.acceptsBody
-        let allowed = acceptsBody ? "GET, HEAD, POST, OPTIONS" : "GET, HEAD, OPTIONS"
+        let allowed = Self.methods(match) + ", OPTIONS"
         switch head.method {
         case .OPTIONS: return .respond(Self.options(allowed))
         case .GET, .HEAD: break
@@ -92,6 +121,23 @@ struct RequestRules {
                 method: head.method.rawValue, path: target.path, query: target.query,
                 headers: head.headers.map { StreamRequest.Field($0.name, $0.value) }, remoteAddress: address(),
                 lastEventID: lastEventID, body: head.method == .POST ? body() : [], parameters: parameters))
+    }
+
+    /// The answer to a browser that asks whether a page may send a request (Fetch §3.3.2). It is the same if there is
+    /// no such route: then the page can read the answer to the request itself, which says so.
+    private func preflight(
+        _ head: HTTPRequestHead, of origin: String, _ policy: CrossOriginPolicy, for match: RouteMatch?
+    ) -> Verdict {
+        guard policy.allows(origin) else { return .refuse(.origin(origin)) }
+        let requested = head.headers["access-control-request-headers"]
+        let headers = policy.preflightHeaders(
+            methods: Self.methods(match), requested: requested.isEmpty ? nil : requested.joined(separator: ", "))
+        return .respond(Response(status: 204, headers: headers))
+    }
+
+    /// The methods that a route takes; without a route, those that any can take.
+    private static func methods(_ match: RouteMatch?) -> String {
+        match?.producer.description.acceptsBody == false ? "GET, HEAD" : "GET, HEAD, POST"
     }
 
     /// An empty one means that there is none, as in the event stream.

@@ -1,3 +1,4 @@
+import NIOHTTP1
 import ProducerInterface
 
 /// What a request line asks for, split and checked: its path as sent, and its query decoded.
@@ -20,6 +21,16 @@ struct RequestTarget: Equatable {
         try Self.checkPath(origin[..<end])
         path = String(origin[..<end])
         query = end < origin.endIndex ? try Self.fields(origin[origin.utf8.index(after: end)...]) : []
+    }
+
+    /// The host that a request is for, with its port: the one in its target, or else in its `Host` header (RFC 9112
+    /// §3.2.2). `nil` if it names none, as HTTP/1.0 allows.
+    static func authority(of head: HTTPRequestHead) -> Substring? {
+        if head.uri.utf8.first != UInt8(ascii: "/"), let scheme = head.uri.firstRange(of: "://") {
+            let rest = head.uri[scheme.upperBound...]
+            return rest[..<(rest.firstIndex { $0 == "/" || $0 == "?" } ?? rest.endIndex)]
+        }
+        return head.headers.first(name: "host").map { $0[...] }
     }
 
     /// The first value that the query has for a name.

@@ -1,4 +1,6 @@
 import CLinux
+import Files
+import Glibc
 package import Logging
 import NIOCore
 import NIOPosix
@@ -18,6 +20,8 @@ package final class Server: Sendable {
     private struct State {
         var group: MultiThreadedEventLoopGroup?
         var listeners: [any Channel] = []
+        /// Removed when the server stops listening.
+        var files: [SocketFile] = []
         var loops: [NIOLoopBound<LoopConnections>] = []
     }
 
@@ -55,40 +59,41 @@ package final class Server: Sendable {
     /// was about to go: by the limit's name, or another fixed word.
     package var turnedAway: [String: Int] { counts.turnedAway }
 
+    /// Requests that were refused since the start, because of their host or the origin of the page that asked.
+    package var refusedCount: Int { counts.refusedCount }
+
     /// Begins to listen, on all listeners or on none; once.
     /// - Returns: the addresses, in the order of the settings, with the ports that the system has chosen.
     /// - Throws: why it cannot listen.
     package func start() async throws(ServerError) -> [ServerAddress] {
-        for listener in settings.listeners where !(0...65535).contains(listener.port) {
-            throw ServerError(on: listener, "a port is a number from 0 to 65535")
-        }
+        let sockets = try ListeningSocket.open(settings.listeners, backlog: settings.backlog)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, settings.threads))
         EventPolls.closeOnExec()
-        var place = settings.listeners[0]
+        var listeners: [any Channel] = []
         do {
             let loops = try await makeLoops(of: group)
-            var listeners: [any Channel] = []
-            for listener in settings.listeners {
-                place = listener
-                listeners.append(
-                    try await bootstrap(listener.scheme, group, loops)
-                        .bind(host: listener.host, port: listener.port).get())
+            for (listener, socket) in sockets {
+                let entrance = Entrance(listener: listener, isLoopback: socket.isLoopback)
+                let channel = try await bootstrap(settings.listeners[listener].scheme, entrance, group, loops)
+                    .withBoundSocket(socket.descriptor).get()
+                listeners.append(channel)
+                // NIO has made the backlog shorter.
+                listen(socket.descriptor, Int32(clamping: settings.backlog))
             }
             counts.afterBursts { [counts] in Self.giveBackMemory(counts, on: group.next()) }
             state.withLock { [listeners] state in
                 state.group = group
                 state.listeners = listeners
+                state.files = sockets.compactMap(\.socket.file)
                 state.loops = Array(loops.values)
             }
-            return zip(settings.listeners, listeners).map { listener, channel in
-                ServerAddress(
-                    listener.scheme, host: channel.localAddress?.ipAddress ?? listener.host,
-                    port: channel.localAddress?.port ?? listener.port)
-            }
+            return sockets.map(\.socket.address)
         } catch {
             // Listeners that are open already close with their threads.
             try? await group.shutdownGracefully()
-            throw ServerError(error, on: place)
+            for (_, socket) in sockets { socket.file?.remove() }
+            for (_, socket) in sockets[listeners.count...] { socket.close() }
+            throw ServerError(on: settings.listeners[sockets[listeners.count].listener], "\(error)")
         }
     }
 
@@ -110,18 +115,16 @@ package final class Server: Sendable {
     }
 
     private func bootstrap(
-        _ scheme: ServerAddress.Scheme, _ group: MultiThreadedEventLoopGroup,
+        _ scheme: ServerAddress.Scheme, _ entrance: Entrance, _ group: MultiThreadedEventLoopGroup,
         _ loops: [ObjectIdentifier: NIOLoopBound<LoopConnections>]
     ) -> ServerBootstrap {
         ServerBootstrap(group: group)
-            .serverChannelOption(.backlog, value: Int32(clamping: settings.backlog))
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelInitializer { [counts, settings, logger] channel in
                 channel.eventLoop.makeCompletedFuture {
                     SocketOptions.prepareListening(channel, sendBufferBytes: settings.sendBufferBytes)
                     try channel.pipeline.syncOperations.addHandler(AcceptGate(counts, logger: logger))
                     switch scheme {
-                    case .http: try channel.pipeline.syncOperations.addHandler(Reception(loops))
+                    case .http: try channel.pipeline.syncOperations.addHandler(Reception(loops, at: entrance))
                     }
                 }
             }
@@ -139,10 +142,12 @@ package final class Server: Sendable {
     /// Stops listening and closes the connections that wait for a request; every response from now on is its
     /// connection's last. Streams are not touched.
     package func stopAccepting() async {
-        let (listeners, loops) = state.withLock { state in
-            defer { state.listeners = [] }
-            return (state.listeners, state.loops)
+        let (listeners, files, loops) = state.withLock { state in
+            defer { (state.listeners, state.files) = ([], []) }
+            return (state.listeners, state.files, state.loops)
         }
+        // Then another server can listen there.
+        for file in files { file.remove() }
         for loop in loops { try? await loop.eventLoop.submit { loop.value.doorstep.close() }.get() }
         for listener in listeners { try? await listener.close().get() }
         for loop in loops { loop.onLoop { $0.stop() } }

@@ -1,7 +1,9 @@
 /// How the front door behaves. Every limit has a name, and every wait has an end.
 package struct ServerSettings: Sendable {
     /// Where the server listens, at least one.
-    package var listeners = [ServerAddress(host: "127.0.0.1", port: 8080)]
+    package var listeners = [ListenSettings(host: "127.0.0.1", port: 8080)]
+    /// Which pages may read streams of these producers, by name; for all others, the listener decides.
+    package var crossOriginOfProducers: [String: CrossOriginPolicy] = [:]
     /// Connections that the kernel may complete before they are accepted.
     package var backlog = 4096
     /// `SO_SNDBUF` of every connection, which the kernel doubles; `nil`: the kernel adjusts it.

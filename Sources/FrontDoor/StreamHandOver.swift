@@ -137,13 +137,15 @@ struct StreamHandOver {
     }
 
     private func head(_ headers: [StreamRequest.Field]) -> StreamHead {
-        .eventStream(date: connections.date.now(), adding: connections.producerResponses.permitted(headers))
+        .eventStream(
+            date: connections.date.now(),
+            adding: connection.crossOrigin.added(to: connections.producerResponses.permitted(headers)))
     }
 
     /// For a socket, to which the stream writes directly: HTTP/1.x.
     private func headBytes(_ headers: [StreamRequest.Field]) -> [UInt8] {
         let isChunked = responseForm.contains(.chunked)
-        if headers.isEmpty, isChunked { return connections.plainStreamHead() }
+        if headers.isEmpty, connection.crossOrigin.headers.isEmpty, isChunked { return connections.plainStreamHead() }
         var bytes = ByteBuffer()
         head(headers).write(to: &bytes, isChunked: isChunked)
         return Array(bytes.readableBytesView)

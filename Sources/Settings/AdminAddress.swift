@@ -6,8 +6,15 @@ package enum AdminAddress: Sendable, Equatable {
 
 extension SettingForm where Value == AdminAddress {
     package static var addressOrNone: Self {
-        Self(placeholder: "host:port", expectation: ListenAddress.expectation + ", or 'none'") { text in
-            text == "none" ? AdminAddress.none : ListenAddress(text).map(AdminAddress.at)
+        Self(
+            placeholder: "address",
+            expectation: "HOST:PORT, such as 127.0.0.1:9180 (port 0: any free port), unix:PATH, or 'none'"
+        ) { text in
+            if text == "none" { return AdminAddress.none }
+            guard let address = ListenAddress(text), !address.acceptsProxyHeader else { return nil }
+            // The service manager's sockets are the public ones.
+            if case .systemd = address.place { return nil }
+            return .at(address)
         }
     }
 }

@@ -11,6 +11,8 @@ import Yams
 ///     hubs:
 ///       tail:
 ///         linger: 1m
+///     cors:
+///       origins: [https://app.example.com]
 package struct ConfigurationFile: Sendable, Equatable {
     package struct Entry: Sendable, Equatable {
         package let text: String
@@ -34,11 +36,13 @@ package struct ConfigurationFile: Sendable, Equatable {
 
     /// The path used in error messages.
     package let path: String
-    package private(set) var settings: [String: Entry] = [:]
+    package internal(set) var settings: [String: Entry] = [:]
     /// The keys that plugins read, by producer, then by key. Every scalar is kept as the text in the file.
     package private(set) var producers: [String: [String: String]] = [:]
     /// Settings of single producers, by section, then by producer, then by name.
     private(set) var sections: [String: [String: [String: Entry]]] = [:]
+    /// Settings of single listeners, by the setting's name, in the order of the addresses that `listen` has.
+    var listeners: [[String: Entry]] = []
     private(set) var mentions: [Mention] = []
 
     /// Reads and checks a file.
@@ -67,11 +71,10 @@ package struct ConfigurationFile: Sendable, Equatable {
                 try readConfigurations(value)
             } else if table.sections.contains(name) {
                 try readSection(name, value, table)
-            } else if table[name] != nil {
-                guard let text = value.scalar?.string else { throw problem(line, "\(name): expected a single value") }
-                settings[name] = Entry(text: text, line: line)
-            } else {
-                let known = table.names + [Self.configurations] + table.sections
+            } else if name == table.listeners?.name {
+                try readListeners(value, at: line, table)
+            } else if try !read(key, value, among: table.rows, in: "", into: &settings) {
+                let known = table.names + [Self.configurations] + table.sections + SettingTable.families
                 throw problem(
                     line,
                     "unknown key '\(name)'"
@@ -85,12 +88,12 @@ package struct ConfigurationFile: Sendable, Equatable {
         try row.value(of: entry.text, at: "\(path):\(entry.line): \(row.name)")
     }
 
-    private func problem(_ line: Int?, _ what: String) -> SettingError {
+    func problem(_ line: Int?, _ what: String) -> SettingError {
         SettingError("\(path):" + (line.map { "\($0):" } ?? "") + " " + what)
     }
 
     /// The keys and values of a mapping; none for an empty file or section.
-    private func entries(of node: Node?, what: String) throws(SettingError) -> [(key: Node, value: Node)] {
+    func entries(of node: Node?, what: String) throws(SettingError) -> [(key: Node, value: Node)] {
         guard let node, node.scalar?.string.isEmpty != true else { return [] }
         guard let mapping = node.mapping else {
             throw problem(node.mark?.line, "expected \(what) as 'name: value' lines")
@@ -135,21 +138,14 @@ package struct ConfigurationFile: Sendable, Equatable {
     private mutating func readSection(
         _ section: String, _ node: Node, _ table: SettingTable
     ) throws(SettingError) {
-        let known = table.rows(of: section).map(\.name)
+        let rows = table.rows(of: section)
         for (producer, values) in try entries(of: node, what: section) {
             let producer = mention(producer, in: section)
             var found: [String: Entry] = [:]
             for (key, value) in try entries(of: values, what: "the section of producer '\(producer)' in '\(section)'") {
-                guard let name = key.string, known.contains(name) else {
-                    throw problem(
-                        key.mark?.line,
-                        "\(section): \(producer): unknown key '\(key.string ?? "")'; expected "
-                            + known.joined(separator: ", "))
+                guard try read(key, value, among: rows, in: "\(section): \(producer): ", into: &found) else {
+                    throw unknown(key, in: "\(section): \(producer): ", known: rows.map(\.name))
                 }
-                guard let text = value.scalar?.string else {
-                    throw problem(key.mark?.line, "\(section): \(producer): \(name): expected a single value")
-                }
-                found[name] = Entry(text: text, line: key.mark?.line ?? 0)
             }
             sections[section, default: [:]][producer] = found
         }

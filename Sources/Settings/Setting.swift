@@ -8,6 +8,7 @@ package struct Setting<Value: Sendable & Equatable>: SettingRow {
     package let group: SettingGroup
     package let needsRestart: Bool
     package let section: String?
+    package let isPerListener: Bool
     package let summary: String
 
     /// - Parameters:
@@ -16,24 +17,28 @@ package struct Setting<Value: Sendable & Equatable>: SettingRow {
     ///   - group: where the help lists it.
     ///   - needsRestart: whether a running server keeps the value that it started with.
     ///   - section: the section of the configuration file that can set another value for a single producer.
+    ///   - isPerListener: whether the configuration file can set another value for a single listener.
     ///   - summary: what it is for, in a sentence or two.
     package init(
         _ name: String, _ form: SettingForm<Value>, initial: String, in group: SettingGroup,
-        needsRestart: Bool = false, perProducer section: String? = nil, _ summary: String
+        needsRestart: Bool = false, perProducer section: String? = nil, perListener isPerListener: Bool = false,
+        _ summary: String
     ) {
         guard let value = form.parse(initial) else {
             preconditionFailure("the default of \(name), '\(initial)', is not valid: expected \(form.expectation)")
         }
         self.init(
-            name, form, initialValue: value, described: initial, in: group, needsRestart: needsRestart,
-            perProducer: section, summary)
+            name, form, initialValue: value, described: initial.isEmpty ? "none" : initial, in: group,
+            needsRestart: needsRestart,
+            perProducer: section, perListener: isPerListener, summary)
     }
 
     /// For a default that can't be written as a value.
     /// - Parameter described: the default as the help shows it.
     package init(
         _ name: String, _ form: SettingForm<Value>, initialValue: Value, described: String, in group: SettingGroup,
-        needsRestart: Bool = false, perProducer section: String? = nil, _ summary: String
+        needsRestart: Bool = false, perProducer section: String? = nil, perListener isPerListener: Bool = false,
+        _ summary: String
     ) {
         self.name = name
         self.form = form
@@ -42,15 +47,19 @@ package struct Setting<Value: Sendable & Equatable>: SettingRow {
         self.group = group
         self.needsRestart = needsRestart
         self.section = section
+        self.isPerListener = isPerListener
         self.summary = summary
     }
 
     package var placeholder: String { form.placeholder }
     package var expectation: String { form.expectation }
     package var isSwitch: Bool { form.isSwitch }
+    package var isList: Bool { form.isList }
     package var initial: any Sendable { initialValue }
 
     package func parse(_ text: String) -> (any Sendable)? { form.parse(text) }
+
+    package func invalidPart(of text: String) -> String { form.invalidPart?(text) ?? text }
 
     package func areEqual(_ first: (any Sendable)?, _ second: (any Sendable)?) -> Bool {
         first as? Value == second as? Value
@@ -67,6 +76,8 @@ package protocol SettingRow: Sendable {
     var expectation: String { get }
     /// Whether the command line has `--name` and `--no-name` instead of a value.
     var isSwitch: Bool { get }
+    /// Whether the value is a list: its option can be repeated, and the configuration file can have a sequence.
+    var isList: Bool { get }
     /// The default as the help shows it.
     var initialText: String { get }
     var initial: any Sendable { get }
@@ -76,10 +87,14 @@ package protocol SettingRow: Sendable {
     /// The section of the configuration file that can set another value for a single producer; `nil`: the value is the
     /// same for all.
     var section: String? { get }
+    /// Whether the configuration file can set another value for a single listener.
+    var isPerListener: Bool { get }
     var summary: String { get }
 
     /// - Returns: `nil` if the text is not a valid value.
     func parse(_ text: String) -> (any Sendable)?
+    /// The part of an invalid text that is invalid: the first such value of a list.
+    func invalidPart(of text: String) -> String
     func areEqual(_ first: (any Sendable)?, _ second: (any Sendable)?) -> Bool
 }
 
@@ -93,7 +108,7 @@ extension SettingRow {
     /// - Parameter place: where the text was found, for the message.
     func value(of text: String, at place: String) throws(SettingError) -> any Sendable {
         guard let value = parse(text) else {
-            throw SettingError("\(place): expected \(expectation), not '\(Self.printable(text))'")
+            throw SettingError("\(place): expected \(expectation), not '\(Self.printable(invalidPart(of: text)))'")
         }
         return value
     }
@@ -108,5 +123,5 @@ extension SettingRow {
 
 /// Where the help lists a setting.
 package enum SettingGroup: Sendable {
-    case general, probe, trial, log, limits, sharedStreams, times
+    case general, access, probe, trial, log, limits, sharedStreams, times
 }

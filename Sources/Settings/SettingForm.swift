@@ -6,8 +6,28 @@ package struct SettingForm<Value: Sendable>: Sendable {
     let expectation: String
     /// `--watch` and `--no-watch` instead of a value.
     var isSwitch = false
+    /// Several values, separated by commas; the option can be repeated, and the file can have a sequence.
+    var isList = false
+    /// The part of an invalid text that is invalid; `nil`: all of it.
+    var invalidPart: (@Sendable (String) -> String)?
     /// Returns `nil` if the text is not a valid value.
     let parse: @Sendable (String) -> Value?
+}
+
+extension SettingForm {
+    /// - Parameter none: the text for an empty list; `nil`: the list must not be empty.
+    package static func list<Item>(of item: SettingForm<Item>, none: String? = "") -> Self where Value == [Item] {
+        let items: @Sendable (String) -> [String] = { text in
+            text == none ? [] : text.split(separator: ",", omittingEmptySubsequences: false).map { $0.trimmed }
+        }
+        return Self(
+            placeholder: item.placeholder, expectation: item.expectation, isList: true,
+            invalidPart: { text in items(text).first { item.parse($0) == nil } ?? text },
+            parse: { text in
+                let values = items(text).map(item.parse)
+                return values.contains { $0 == nil } ? nil : values.compactMap(\.self)
+            })
+    }
 }
 
 extension SettingForm where Value == Int {
@@ -79,8 +99,7 @@ extension SettingForm where Value == String {
 
     /// The path of a socket; empty for the standard path, `none` for no socket.
     package static var socketPath: Self {
-        // The longest path that a socket address can hold, in bytes; unix(7).
-        let bytesMax = 107
+        let bytesMax = ListenAddress.pathBytesMax
         return Self(placeholder: "path", expectation: "a path of at most \(bytesMax) bytes, or 'none'") {
             $0.utf8.contains(0) || $0.utf8.count > bytesMax ? nil : $0
         }
@@ -89,7 +108,7 @@ extension SettingForm where Value == String {
 
 extension SettingForm where Value == ListenAddress {
     package static var address: Self {
-        Self(placeholder: "host:port", expectation: ListenAddress.expectation, parse: ListenAddress.init(_:))
+        Self(placeholder: "address", expectation: ListenAddress.expectation, parse: ListenAddress.init(_:))
     }
 }
 

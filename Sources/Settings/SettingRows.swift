@@ -27,8 +27,11 @@ package struct SettingRows: Sendable {
         "plugins", .path, initialValue: "", described: "none", in: .general, needsRestart: true,
         "The directory of plugins; the same as DIR.")
     package let listen = Setting(
-        "listen", .address, initial: "127.0.0.1:8080", in: .general, needsRestart: true,
-        "Address or host name, and port, to listen on; port 0 chooses a free port, which is printed.")
+        "listen", .list(of: .address, none: nil), initial: "127.0.0.1:8080", in: .general, needsRestart: true,
+        """
+        Where to listen; can be repeated. HOST:PORT (port 0: any free port, which is printed), :PORT for all addresses, \
+        unix:PATH for a socket in the file system, or systemd for the sockets that it has opened.
+        """)
     /// 0: one per core.
     package let loops = Setting(
         "loops", .count(1...255), initialValue: 0, described: "one per core", in: .general, needsRestart: true,
@@ -50,6 +53,30 @@ package struct SettingRows: Sendable {
     package let watch = Setting(
         "watch", .flag, initial: "false", in: .general, needsRestart: true,
         "Reload automatically when a plugin has changed and is no longer being written.")
+
+    // MARK: Access
+
+    package let hosts = Setting(
+        "hosts", .list(of: .hostName), initial: "", in: .access, perListener: true,
+        """
+        Names of this server that a request may have in its Host header on a loopback address, besides the loopback \
+        names; any other is refused. '*': any name.
+        """)
+    package let corsOrigins = Setting(
+        "cors-origins", .list(of: .origin), initial: "", in: .access, perProducer: "access", perListener: true,
+        """
+        Origins whose pages may read streams: https://app.example.com, https://*.example.com, '*' for any, 'local' for \
+        those of this machine.
+        """)
+    package let corsCredentials = Setting(
+        "cors-credentials", .flag, initial: "false", in: .access, perProducer: "access", perListener: true,
+        "Whether these pages may send cookies.")
+    package let corsExposedHeaders = Setting(
+        "cors-exposed-headers", .list(of: .headerName), initial: "", in: .access, perProducer: "access",
+        perListener: true, "Headers of responses that these pages may read.")
+    package let corsMaxAge = Setting(
+        "cors-max-age", .time(.seconds(1)...(.seconds(86400)), zero: "never"), initial: "10m", in: .access,
+        perProducer: "access", perListener: true, "How long a browser may remember what a preflight request allowed.")
 
     // MARK: Loading plugins
 

@@ -6,15 +6,18 @@ package struct SettingSources: Sendable {
     /// The environment variables, by name.
     package let environment: [String: String]
     package var file: ConfigurationFile?
+    /// Defaults that differ from the table's, by name.
+    package let defaults: [String: String]
 
     package init(
         table: SettingTable = .server, flags: [String: String], environment: [String: String],
-        file: ConfigurationFile? = nil
+        file: ConfigurationFile? = nil, defaults: [String: String] = [:]
     ) {
         self.table = table
         self.flags = flags
         self.environment = environment
         self.file = file
+        self.defaults = defaults
     }
 
     package subscript<Value>(row: Setting<Value>) -> Value {
@@ -26,7 +29,18 @@ package struct SettingSources: Sendable {
         if let text = flags[row.name] { return try row.value(of: text, at: "--\(row.name)") }
         if let text = environment[row.variable] { return try row.value(of: text, at: row.variable) }
         if let file, let entry = file.settings[row.name] { return try file.value(of: row, in: entry) }
-        return row.initial
+        // Defaults of a family belong together, too.
+        let family = SettingTable.family(of: row.name)
+        guard let text = defaults[row.name], family.map(isSet) != true else { return row.initial }
+        return try row.value(of: text, at: "the default of \(row.name)")
+    }
+
+    /// Whether a source sets one of the settings of a family.
+    private func isSet(_ family: String) -> Bool {
+        table.rows.contains { row in
+            SettingTable.family(of: row.name) == family
+                && (flags[row.name] ?? environment[row.variable] ?? file?.settings[row.name]?.text) != nil
+        }
     }
 
     /// The configuration file's values for one producer alone, by name.
@@ -39,5 +53,22 @@ package struct SettingSources: Sendable {
             }
         }
         return values
+    }
+
+    /// The configuration file's values for single listeners, by name, in the order of the addresses; none if the
+    /// addresses come from another source.
+    func valuesOfListeners() throws(SettingError) -> [[String: any Sendable]] {
+        guard let file, let row = table.listeners, flags[row.name] == nil, environment[row.variable] == nil else {
+            return []
+        }
+        var listeners: [[String: any Sendable]] = []
+        for entries in file.listeners {
+            var values: [String: any Sendable] = [:]
+            for (name, entry) in entries {
+                if let row = table[name] { values[name] = try file.value(of: row, in: entry) }
+            }
+            listeners.append(values)
+        }
+        return listeners
     }
 }

@@ -13,6 +13,12 @@ package struct SettingTable: Sendable {
         }
     }
 
+    /// Groups of settings whose names begin with the same word. In the configuration file, they can be keys below that
+    /// word: `cors: {max-age: 1h}` is the same as `cors-max-age: 1h`.
+    static let families = ["cors"]
+
+    static func family(of name: String) -> String? { families.first { name.hasPrefix($0 + "-") } }
+
     package var names: [String] { rows.map(\.name) }
 
     package func rows(in group: SettingGroup) -> [any SettingRow] { rows.filter { $0.group == group } }
@@ -26,6 +32,12 @@ package struct SettingTable: Sendable {
         for section in rows.compactMap(\.section) where !sections.contains(section) { sections.append(section) }
         return sections
     }
+
+    /// The addresses to listen on, each of which can have settings of its own; `nil` if the table has none.
+    var listeners: (any SettingRow)? { self[SettingRows.server.listen.name] }
+
+    /// The settings that the configuration file can set for a single listener.
+    package var listenerRows: [any SettingRow] { rows.filter(\.isPerListener) }
 
     package subscript(name: String) -> (any SettingRow)? { byName[name] }
 }

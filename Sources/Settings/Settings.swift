@@ -8,9 +8,13 @@ package struct Settings: Sendable {
     /// The values by name, one for each row.
     private var values: [String: any Sendable]
     /// The configuration file's settings of single producers, by the name in the file: `producer` or `plugin/producer`.
-    package let producers: [String: ProducerSettings]
-    /// The settings of a producer that is not in the configuration file.
-    package let anyProducer: ProducerSettings
+    package let producers: [String: ScopedSettings]
+    /// The settings of a producer or a listener that is not in the configuration file.
+    package let anyProducer: ScopedSettings
+    /// What `host->config` returns, by producer and key.
+    package let producerConfigurations: [String: [String: String]]
+    /// The settings of the listeners, in the order of `listen`.
+    package private(set) var listeners: [ScopedSettings]
     /// The producers named in the configuration file, with the places where they are named.
     let mentions: [ConfigurationFile.Mention]
     /// The configuration file that was read, if any.
@@ -20,17 +24,24 @@ package struct Settings: Sendable {
         table = sources.table
         values = [:]
         for row in table.rows { values[row.name] = try sources.value(row) }
-        let common = values.filter { sources.table[$0.key]?.section != nil }
-        anyProducer = ProducerSettings(configuration: [:], own: [:], common: common)
-        var producers: [String: ProducerSettings] = [:]
+        let common = values.filter { name, _ in
+            sources.table[name].map { $0.section != nil || $0.isPerListener } ?? false
+        }
+        anyProducer = ScopedSettings(own: [:], common: common)
+        var producers: [String: ScopedSettings] = [:]
         for name in Set(sources.file?.mentions.map(\.producer) ?? []) {
-            producers[name] = ProducerSettings(
-                configuration: sources.file?.producers[name] ?? [:], own: try sources.values(ofProducer: name),
-                common: common)
+            producers[name] = ScopedSettings(own: try sources.values(ofProducer: name), common: common)
         }
         self.producers = producers
+        producerConfigurations = sources.file?.producers ?? [:]
+        let own = try sources.valuesOfListeners()
+        let addresses = values[SettingRows.server.listen.name] as? [ListenAddress] ?? []
+        listeners = addresses.indices.map { index in
+            ScopedSettings(own: index < own.count ? own[index] : [:], common: common)
+        }
         mentions = sources.file?.mentions ?? []
         configurationPath = sources.file?.path
+        try check()
     }
 
     package subscript<Value>(row: Setting<Value>) -> Value {
@@ -42,14 +53,14 @@ package struct Settings: Sendable {
         self[SettingRows.server[keyPath: path]]
     }
 
-    /// What `host->config` returns, by producer and key.
-    package var producerConfigurations: [String: [String: String]] { producers.mapValues(\.configuration) }
-
     func isSame(_ row: any SettingRow, in other: Settings) -> Bool {
         row.areEqual(values[row.name], other.values[row.name])
     }
 
-    mutating func keep(_ row: any SettingRow, of other: Settings) { values[row.name] = other.values[row.name] }
+    mutating func keep(_ row: any SettingRow, of other: Settings) {
+        values[row.name] = other.values[row.name]
+        if row.name == table.listeners?.name { listeners = other.listeners }
+    }
 
     /// One line for each producer that the configuration file names and no loaded plugin has. This is probably a typing
     /// error, but the plugin can still be added.

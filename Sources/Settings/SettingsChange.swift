@@ -20,6 +20,9 @@ package struct SettingsChange: Sendable {
             }
         }
         changed += new.table.sections.filter { Self.differs($0, old, new) }
+        if let row = new.table.listeners, !fixed.contains(row.name), Self.listenersDiffer(old, new) {
+            changed.append(row.name)
+        }
         if Self.configurations(of: old) != Self.configurations(of: new) {
             changed.append(ConfigurationFile.configurations)
         }
@@ -34,6 +37,13 @@ package struct SettingsChange: Sendable {
             new.table.rows(of: section).contains { row in
                 !row.areEqual(old.producers[name]?.own[row.name], new.producers[name]?.own[row.name])
             }
+        }
+    }
+
+    /// Whether a listener has other values of its own.
+    private static func listenersDiffer(_ old: Settings, _ new: Settings) -> Bool {
+        zip(old.listeners, new.listeners).contains { old, listener in
+            new.table.listenerRows.contains { !$0.areEqual(old.own[$0.name], listener.own[$0.name]) }
         }
     }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CommandOutput
 import Control
+import Files
 import Glibc
 import Settings
 

@@ -16,8 +16,9 @@ struct DevCommand: AsyncParsableCommand {
             Subscribers get an event 'sluice-build' for each build of their plugin, with the data \
             {"file":…,"ok":true|false,"text":…}.
 
-            All options of 'serve' are allowed. Streams of the old version end at once, and clients reconnect after \
-            0.1 s, unless --drain-deadline and --retry say otherwise. CC, CFLAGS, LDFLAGS, LDLIBS and SWIFTFLAGS have \
+            All options of 'serve' are allowed. Streams of the old version end at once, clients reconnect after 0.1 s, \
+            and pages from any other port of this machine may read the streams, unless --drain-deadline, --retry and \
+            --cors-origins say otherwise. CC, CFLAGS, LDFLAGS, LDLIBS and SWIFTFLAGS have \
             the same meaning as for 'build'.
 
             Examples:
@@ -34,9 +35,12 @@ struct DevCommand: AsyncParsableCommand {
 
     private func serve() async throws -> Int32 {
         let rows = SettingRows.server
-        let usual = [rows.drainDeadline.name: "0", rows.shutdownDeadline.name: "0", rows.retry.name: "100ms"]
+        let defaults = [
+            rows.drainDeadline.name: "0", rows.shutdownDeadline.name: "0", rows.retry.name: "100ms",
+            rows.corsOrigins.name: "local", rows.corsCredentials.name: "true",
+        ]
         let origin = SettingsOrigin(
-            flags: options.flags.merging(usual) { given, _ in given }, configurationPath: options.config)
+            flags: options.flags, configurationPath: options.config, defaults: defaults)
         let settings = try origin.load()
         let scratch = try ScratchFolder()
         let development = try Development(

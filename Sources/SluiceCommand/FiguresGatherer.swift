@@ -40,7 +40,8 @@ struct FiguresGatherer: Sendable {
         ServerFigures(
             runtime: runtime,
             connections: .init(
-                open: door.connectionCount, turnedAway: door.turnedAway, madeRoom: door.madeRoomCount,
+                open: door.connectionCount, turnedAway: door.turnedAway, disallowed: door.refusedCount,
+                madeRoom: door.madeRoomCount,
                 arrivingBytes: door.arrivingBytes),
             functions: .current,
             images: images, process: process)

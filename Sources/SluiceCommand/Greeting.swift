@@ -1,16 +1,17 @@
+import FrontDoor
 import ProducerInterface
 import StreamRuntime
 
 /// The text on standard output when a server is ready: its addresses, its routes, and a command to try one.
 struct Greeting {
-    /// The listeners' URLs, at least one: "http://127.0.0.1:8080".
-    let urls: [String]
-    /// The admin listener's.
+    /// Where the server listens, at least one.
+    let addresses: [ServerAddress]
+    /// The admin listener's URL.
     var admin: String?
     let producers: [ProducerDescription]
 
     var text: String {
-        var lines = urls.map { "listening on \($0)" }
+        var lines = addresses.map { "listening on \($0.url)" }
         if let admin { lines.append("admin on \(admin): /health/live, /health/ready, /metrics, /status") }
         lines.append("")
         let calls = producers.map { $0.acceptsBody ? "GET,POST \($0.route)" : "GET \($0.route)" }
@@ -32,7 +33,7 @@ struct Greeting {
             !producer.route.contains("{") && !Self.needsValue(producer.parameters)
         }
         guard let producer = simple ?? producers.first else { return nil }
-        return "curl -N '\(urls[0])\(producer.route)'"
+        return "curl -N \(addresses[0].curl(producer.route))"
     }
 
     /// Whether a parameter has no default and is not optional.

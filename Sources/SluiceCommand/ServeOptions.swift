@@ -12,6 +12,7 @@ struct ServeOptions: ParsableArguments {
     var config: String?
 
     @OptionGroup var general: SettingOptions<GeneralSection>
+    @OptionGroup(title: "Access") var access: SettingOptions<AccessSection>
     @OptionGroup(title: "Probe") var probe: SettingOptions<ProbeSection>
     @OptionGroup(title: "Trial of a new generation") var trial: SettingOptions<TrialSection>
     @OptionGroup(title: "Log") var log: SettingOptions<LogSection>
@@ -23,7 +24,8 @@ struct ServeOptions: ParsableArguments {
     var flags: [String: String] {
         var flags: [String: String] = [:]
         for given in [
-            general.given, probe.given, trial.given, log.given, limits.given, sharedStreams.given, times.given,
+            general.given, access.given, probe.given, trial.given, log.given, limits.given, sharedStreams.given,
+            times.given,
         ] {
             flags.merge(given) { $1 }
         }
@@ -40,6 +42,10 @@ struct ServeOptions: ParsableArguments {
 
 enum GeneralSection: SettingSection {
     static let rows = SettingTable.server.rows(in: .general)
+}
+
+enum AccessSection: SettingSection {
+    static let rows = SettingTable.server.rows(in: .access)
 }
 
 enum ProbeSection: SettingSection {

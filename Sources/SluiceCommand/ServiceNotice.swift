@@ -1,5 +1,6 @@
 import CLinux
 import Control
+import Files
 import Glibc
 import StreamRuntime
 import Synchronization

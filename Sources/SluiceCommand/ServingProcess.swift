@@ -35,6 +35,7 @@ struct ServingProcess {
     let readiness: ServerReadiness
     let adminPages: AdminPages
     let admin: AdminDoor?
+    private let passed = PassedSockets.take()
     let libraries = LibraryReport()
     var control: ControlServer?
     let development: Development?
@@ -53,7 +54,7 @@ struct ServingProcess {
         InheritedLimits.raise()
         try DescriptorRoom.check(
             loops: settings.loopCount,
-            doorThreads: settings.frontDoor.threads + (settings.adminDoor?.threads ?? 0))
+            doorThreads: settings.frontDoor().threads + (settings.adminDoor?.threads ?? 0))
         events = try ControlEvents()
         let errors = Self.ownErrorOutput()
         writer = try LogWriter(descriptor: errors, format: settings.logFormat)
@@ -84,8 +85,8 @@ struct ServingProcess {
             isStopping: { ControlEvents.isTerminating }, silence: { [runtime] in runtime.loopSilence() })
         round = HousekeepingRound(runtime, reloader, desk, notice, readiness)
         door = Server(
-            settings.frontDoor, pages: try Self.pages(development, settings, readiness), opener: runtime, logger: logger
-        )
+            settings.frontDoor(passed), pages: try Self.pages(development, settings, readiness), opener: runtime,
+            logger: logger)
         figures = FiguresGatherer(runtime: runtime, reloader: reloader, door: door, libraries: libraries)
         ledger = LedgerLog(figures: figures, logger: logger)
         adminPages = AdminPages(
@@ -174,7 +175,7 @@ struct ServingProcess {
         startControl(socket, addresses, startedAt: startedAt)
         if let watch, !watch.start() { logger.error("not watching: no thread can be started") }
         let greeting = Greeting(
-            urls: addresses.map(\.url), admin: admin?.url, producers: reloader.entries.map(\.description))
+            addresses: addresses, admin: admin?.url, producers: reloader.entries.map(\.description))
         writeFully(greeting.text, to: STDOUT_FILENO)
         notice.ready()
         round.begin()
@@ -300,7 +301,7 @@ struct ServingProcess {
         loader.configure(settings.loading(copies: development?.copies))
         runtime.replaceLimits(settings.limits)
         reloader.replaceTrialRules(settings.trialRules)
-        door.replaceSettings(settings.frontDoor)
+        door.replaceSettings(settings.frontDoor(passed))
         writer.level = Logger.Level(settings.logLevel)
         logger.info("settings changed", metadata: ["settings": "\(change.changed.joined(separator: ", "))"])
     }

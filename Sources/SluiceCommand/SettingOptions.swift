@@ -20,7 +20,7 @@ struct SettingOptions<Section: SettingSection>: ParsableArguments, CustomReflect
         Mirror(
             self,
             children: Section.rows.map { row in
-                (label: row.name, value: row.isSwitch ? Self.flag(row) : Self.option(row))
+                (label: row.name, value: Self.option(row))
             })
     }
 
@@ -30,6 +30,9 @@ struct SettingOptions<Section: SettingSection>: ParsableArguments, CustomReflect
             let key = RowKey(stringValue: row.name)
             if row.isSwitch {
                 given[row.name] = try options.decode(Flag<Bool?>.self, forKey: key).wrappedValue.map(String.init)
+            } else if row.isList {
+                let texts = try options.decode(Option<[String]>.self, forKey: key).wrappedValue
+                if !texts.isEmpty { given[row.name] = texts.joined(separator: ",") }
             } else {
                 given[row.name] = try options.decode(Option<String?>.self, forKey: key).wrappedValue
             }
@@ -37,11 +40,12 @@ struct SettingOptions<Section: SettingSection>: ParsableArguments, CustomReflect
     }
 
     private static func option(_ row: any SettingRow) -> any Sendable {
-        Option<String?>(name: .customLong(row.name), help: ArgumentHelp(row))
-    }
-
-    private static func flag(_ row: any SettingRow) -> any Sendable {
-        Flag<Bool?>(name: .customLong(row.name), inversion: .prefixedNo, help: ArgumentHelp(row))
+        let name = NameSpecification.customLong(row.name)
+        if row.isSwitch { return Flag<Bool?>(name: name, inversion: .prefixedNo, help: ArgumentHelp(row)) }
+        if row.isList {
+            return Option<[String]>(wrappedValue: [], name: name, parsing: .singleValue, help: ArgumentHelp(row))
+        }
+        return Option<String?>(name: name, help: ArgumentHelp(row))
     }
 }
 

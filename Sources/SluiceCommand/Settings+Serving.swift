@@ -50,9 +50,18 @@ extension Settings {
         return rules
     }
 
-    var frontDoor: ServerSettings {
+    /// - Parameter passed: the sockets that the service manager has opened.
+    func frontDoor(_ passed: PassedSockets = PassedSockets()) -> ServerSettings {
         var door = ServerSettings()
-        door.listeners = [ServerAddress(host: self.listen.host, port: self.listen.port)]
+        door.listeners = zip(self.listen, listeners).map { address, own in
+            var listener = ListenSettings(address, passed)
+            listener.hosts = HostNames(own.hosts + address.ownName)
+            listener.crossOrigin = CrossOriginPolicy(own)
+            return listener
+        }
+        for (name, producer) in producers where producer.hasOwn("cors") {
+            door.crossOriginOfProducers[name] = CrossOriginPolicy(producer)
+        }
         door.threads = max(1, min(4, loopCount / 2))
         door.maxConnections = self.maxConnections
         door.maxBodyBytes = self.maxBodyBytes
@@ -69,7 +78,9 @@ extension Settings {
     var adminDoor: ServerSettings? {
         guard case .at(let address) = self.admin else { return nil }
         var door = ServerSettings()
-        door.listeners = [ServerAddress(host: address.host, port: address.port)]
+        var listener = ListenSettings(address, PassedSockets())
+        listener.hosts = HostNames(self.hosts + address.ownName)
+        door.listeners = [listener]
         // Those who ask are few. More of them wait in the backlog, or take the place of one that asks nothing.
         door.maxConnections = 64
         return door
@@ -78,8 +89,43 @@ extension Settings {
     var loopCount: Int { self.loops == 0 ? usableCoreCount() : self.loops }
 }
 
+extension ListenSettings {
+    init(_ address: ListenAddress, _ passed: PassedSockets) {
+        switch address.place {
+        case .host(let host, let port): self.init(.host(host, port: port))
+        case .unix(let path): self.init(.unix(path: path, mode: address.mode, group: address.group))
+        case .systemd(let name): self.init(.passed(passed.descriptors(named: name)))
+        }
+    }
+}
+
+extension ListenAddress {
+    /// The name of the host, if it is one: requests may use it.
+    var ownName: [String] {
+        guard case .host(let host?, _) = place else { return [] }
+        return [host.lowercased()]
+    }
+}
+
+extension CrossOriginPolicy {
+    init(_ settings: ScopedSettings) {
+        self.init()
+        for pattern in settings.corsOrigins {
+            switch pattern {
+            case .any: allowsAny = true
+            case .local: allowsLocal = true
+            case .exact(let origin): origins.insert(origin)
+            case .subdomains(let scheme, let end): subdomains.append(.init(scheme: scheme, end: end))
+            }
+        }
+        allowsCredentials = settings.corsCredentials
+        exposedHeaders = settings.corsExposedHeaders
+        maxAge = settings.corsMaxAge
+    }
+}
+
 extension HubSettings {
-    init(_ producer: ProducerSettings) {
+    init(_ producer: ScopedSettings) {
         self.init()
         historyEvents = producer.historyEvents
         historyBytes = producer.historyBytes

@@ -10,6 +10,8 @@ struct SettingsOrigin: Sendable {
     var flags: [String: String]
     /// The configuration file named on the command line.
     var configurationPath: String?
+    /// Defaults of the verb that differ from the table's, by the setting's name.
+    var defaults: [String: String] = [:]
 
     /// Reads all sources again.
     /// - Parameters:
@@ -21,7 +23,7 @@ struct SettingsOrigin: Sendable {
         var settings = try Settings(
             SettingSources(
                 flags: flags, environment: environment ?? Self.environment(), configurationPath: configurationPath,
-                folder: folder))
+                folder: folder, defaults: defaults))
         guard !settings.plugins.isEmpty else {
             throw SettingError(
                 "no directory given; name one as an argument, in SLUICE_PLUGINS, or as 'plugins:' in "
@@ -49,9 +51,10 @@ extension SettingSources {
     /// - Parameter folder: where relative paths begin.
     init(
         flags: [String: String], environment: [String: String], configurationPath: String?,
-        defaultPath: String = ConfigurationFile.defaultPath, folder: StartFolder = .ofThisProcess
+        defaultPath: String = ConfigurationFile.defaultPath, folder: StartFolder = .ofThisProcess,
+        defaults: [String: String] = [:]
     ) throws(SettingError) {
-        self.init(flags: flags, environment: environment)
+        self.init(flags: flags, environment: environment, defaults: defaults)
         let named = configurationPath ?? environment[EnvironmentVariables.configuration]
         let exists = access(folder.absolute(defaultPath), F_OK) == 0
         guard let path = named ?? (exists ? defaultPath : nil) else { return }

@@ -111,7 +111,7 @@ static void leave(struct visitor *visitor)
 static void ask(struct visitor *visitor)
 {
     char request[256];
-    int length = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: bench\r\nAccept: text/event-stream\r\n\r\n",
+    int length = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n",
                           visitor->is_reader && reader_path != NULL ? reader_path : path);
     if (send(visitor->descriptor, request, (size_t)length, MSG_NOSIGNAL) != length)
         ++broken;

@@ -1,4 +1,5 @@
 import CommandOutput
+import Files
 import Glibc
 import Logging
 import Synchronization
@@ -145,7 +146,8 @@ struct ControlServerTests {
         directory.write("text".utf8, to: "c.sock")
         #expect(
             throws: CommandFailure(
-                "control socket \(path): a file of that name exists; choose another with --control")
+                "control socket \(path): a file of that name exists, and is not a socket; choose another path with --control"
+            )
         ) { try ControlSocket(listeningOn: path) }
         #expect(throws: CommandFailure.self) { try ControlSocket(listeningOn: "/no/such/directory/c.sock") }
         #expect(throws: CommandFailure.self) {

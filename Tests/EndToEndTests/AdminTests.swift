@@ -40,7 +40,7 @@ struct AdminTests {
             #expect(page.body.contains(#""admin":"http://127.0.0.1:\#(port)""#))
             #expect(try server.run("status").output.contains(", admin on http://127.0.0.1:\(port), plugins in "))
             let client = try RawClient(port: port)
-            try client.send("HEAD /status HTTP/1.1\r\nHost: test\r\n\r\n")
+            try client.send("HEAD /status HTTP/1.1\r\nHost: localhost\r\n\r\n")
             let head = try client.readResponse(toHead: true)
             #expect(head.status == 200 && head["Content-Type"] == "application/json")
             // Times in it grow by digits.
@@ -97,7 +97,7 @@ struct AdminTests {
             #expect(try server.askAdmin("/health/live").status == 200)
             // The status waits for the loop in vain, and answers then; health does not wait behind it.
             let status = try RawClient(port: server.adminPort)
-            try status.send("GET /status HTTP/1.1\r\nHost: test\r\n\r\n")
+            try status.send("GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n")
             let before = ContinuousClock.now
             #expect(try server.askAdmin("/health/live").status == 200)
             #expect(ContinuousClock.now - before < .seconds(1))
@@ -112,7 +112,7 @@ struct AdminTests {
     func healthPath() throws {
         try withServer(["WaitsForEver", "ClosesLater"], flags: ["--health-path", "/healthz"]) { server in
             let client = try server.connect()
-            try client.send("GET /healthz HTTP/1.1\r\nHost: test\r\n\r\nHEAD /healthz HTTP/1.1\r\nHost: test\r\n\r\n")
+            try client.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nHEAD /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
             let ready = try client.readResponse()
             #expect(ready.status == 200 && ready.body == #"{"status":"ready"}"# + "\n")
             #expect(try client.readResponse(toHead: true).status == 200)

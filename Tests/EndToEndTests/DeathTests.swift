@@ -210,7 +210,7 @@ extension SluiceServer {
     /// Sends a request for a stream without waiting for an answer, because there may be none.
     fileprivate func ask(_ producer: String, _ way: String) throws -> RawClient {
         let client = try connect()
-        try client.send("GET /\(producer)?way=\(way) HTTP/1.1\r\nHost: a\r\n\r\n")
+        try client.send("GET /\(producer)?way=\(way) HTTP/1.1\r\nHost: localhost\r\n\r\n")
         return client
     }
 }

@@ -149,6 +149,7 @@ struct HostServiceTests {
                     name=café au lait
                     remote-address=127.0.0.1
                     colour=(none)
+                    cookie=(none)
                     body=(none)
                     """)
             let header = try server.subscribe("/tells-the-request?lastEventId=7", headers: [("Last-Event-ID", "8")])

@@ -134,7 +134,7 @@ struct InheritanceTests {
             let streams = try ["/waits-for-ever", "/sleeps-in-next", "/shared-ticks"].map { try server.subscribe($0) }
             for stream in streams { _ = try stream.nextEvent() }
             let idle = try server.connect()
-            try idle.send("GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n")
+            try idle.send("GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n")
             #expect(try idle.readResponse().status == 404)
             let folder = "/proc/\(server.program.pid)"
             let numbers = try ChildProgram.run(["ls", "\(folder)/fd"]).output.split(separator: "\n").compactMap {

@@ -131,7 +131,7 @@ struct LimitTests {
             // They stay at the front door, because a handed-over stream frees its place for the next one.
             let newcomers = try trickling[..<5].map { longest in
                 let newcomer = try server.connect()
-                try newcomer.send("GET /missing HTTP/1.1\r\nHost: a\r\n\r\n")
+                try newcomer.send("GET /missing HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 #expect(try newcomer.readResponse().status == 404)
                 #expect(try longest.readToEnd() == "")
                 return newcomer
@@ -152,7 +152,7 @@ struct LimitTests {
     func arrivingBodies() throws {
         try withServer(["TellsTheRequest"], flags: ["--max-arriving-bytes", "8M"]) { server in
             let before = try ProcessFigures(of: server.program.pid).residentBytes
-            let head = "POST /tells-the-request HTTP/1.1\r\nHost: a\r\nContent-Length: 1000001\r\n\r\n"
+            let head = "POST /tells-the-request HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000001\r\n\r\n"
             let body = [UInt8](repeating: 120, count: 1_000_000)
             let uploads = try (0..<100).map { _ in
                 let client = try server.connect()

@@ -190,7 +190,7 @@ struct MetricsTests {
         let flags = SluiceServer.withAdmin + ["--max-streams", "2"]
         try withServer(["WaitsForEver", "SharedTicks", "CrashesInConstructor"], flags: flags) { server in
             _ = try server.subscribe("/shared-ticks?count=3").rest()
-            let held = try (0..<2).map { _ in try server.subscribe("/waits-for-ever") }
+            let held = try (0..<2).map { _ in try server.subscribeOnceFree("/waits-for-ever") }
             for subscriber in held { _ = try subscriber.nextEvent() }
             _ = try server.subscribe("/waits-for-ever").head()
             let file = server.directory.write(Array(try server.askAdmin("/metrics").body.utf8), to: "metrics.txt")

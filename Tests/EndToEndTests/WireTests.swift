@@ -101,7 +101,8 @@ struct WireTests {
             #expect(parameter.status == 400)
             #expect(parameter.body.contains("interval") && parameter.body.contains("soon"))
             // Pipelined requests are answered in order.
-            try client.send("GET /one HTTP/1.1\r\nHost: a\r\n\r\nGET /hello?interval=x HTTP/1.1\r\nHost: a\r\n\r\n")
+            try client.send(
+                "GET /one HTTP/1.1\r\nHost: localhost\r\n\r\nGET /hello?interval=x HTTP/1.1\r\nHost: localhost\r\n\r\n")
             #expect(try client.readResponse().status == 404)
             #expect(try client.readResponse().status == 400)
             try server.ledger.settle()
@@ -145,7 +146,7 @@ struct WireTests {
         try withServer(["TicksWithIds"]) { server in
             let client = try server.connect()
             try client.send(
-                "GET /ticks-with-ids?count=30&tag=a HTTP/1.1\r\nHost: a\r\n\r\nGET /ticks-with-ids HTTP/1.1\r\nHost: a\r\n\r\n"
+                "GET /ticks-with-ids?count=30&tag=a HTTP/1.1\r\nHost: localhost\r\n\r\nGET /ticks-with-ids HTTP/1.1\r\nHost: localhost\r\n\r\n"
             )
             let subscriber = TestSubscriber(on: client)
             #expect(try subscriber.nextEvent().data == "1")

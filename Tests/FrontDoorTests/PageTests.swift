@@ -91,12 +91,13 @@ struct PageTests {
     @Test("where there are only pages, other paths get 404 with their names, other methods 405")
     func onlyPages() async throws {
         var settings = ServerSettings()
-        settings.listeners = [ServerAddress(host: "127.0.0.1", port: 0)]
+        settings.listeners = [ListenSettings(host: "127.0.0.1", port: 0)]
+        settings.listeners[0].hosts = HostNames(["test"])
         let page = Page(path: "/a", type: "text/plain") { Array("a".utf8) }
         let server = Server(
             settings, pages: PageTable([page, Page(path: "/b") { [] }], isWhole: true), opener: PagesOnly(),
             logger: .init(label: "test"))
-        let port = try await server.start()[0].port
+        let port = try #require(try await server.start()[0].port)
         func answer(_ request: String) throws -> RawResponse {
             let client = try RawClient(port: port)
             try client.send(request)

@@ -11,7 +11,7 @@ func withServer(
     _ body: (RunningServer) async throws -> Void
 ) async throws {
     var settings = ServerSettings()
-    settings.listeners = [ServerAddress(host: "127.0.0.1", port: 0)]
+    settings.listeners = [.anyHost("127.0.0.1", 0)]
     settings.lingerTimeout = .milliseconds(200)
     // Tests share few threads, so any of them can be slower than a real client.
     settings.headTimeout = .seconds(60)
@@ -35,13 +35,13 @@ struct RunningServer {
     /// The addresses that it listens on.
     let addresses: [ServerAddress]
     /// The port of the first address.
-    var port: Int { addresses[0].port }
+    var port: Int { addresses[0].number }
 
     func connect() throws -> RawClient { try RawClient(port: port) }
 
     /// Sends one request on a new connection, and reads one response.
-    func answer(to request: String, isHead: Bool = false) throws -> RawResponse {
-        let client = try connect()
+    func answer(to request: String, isHead: Bool = false, port: Int? = nil) throws -> RawResponse {
+        let client = try RawClient(port: port ?? self.port)
         try client.send(request)
         return try client.readResponse(toHead: isHead)
     }
@@ -73,4 +73,25 @@ enum RunningServerError: Error {
 /// "GET `target` HTTP/1.1" with a Host and further header lines.
 func get(_ target: String, _ headers: String...) -> String {
     "GET \(target) HTTP/1.1\r\nHost: test\r\n" + headers.map { $0 + "\r\n" }.joined() + "\r\n"
+}
+
+extension ListenSettings {
+    /// Accepts any `Host`, so that tests need not have the right one.
+    static func anyHost(_ port: Int) -> ListenSettings { anyHost("127.0.0.1", port) }
+
+    static func anyHost(_ address: String, _ port: Int) -> ListenSettings {
+        var listener = ListenSettings(host: address, port: port)
+        listener.hosts = HostNames(["*"])
+        return listener
+    }
+}
+
+extension ServerAddress {
+    /// The address, of one that is not in the file system.
+    var host: String {
+        if case .internet(let host, _) = place { host } else { "" }
+    }
+
+    /// The port, of one that is not in the file system.
+    var number: Int { port ?? 0 }
 }

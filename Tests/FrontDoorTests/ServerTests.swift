@@ -26,7 +26,7 @@ struct ServerTests {
     @Test("An address that it can't listen on is reported in one line that says what to do")
     func failures() async throws {
         try await withServer { server in
-            let inUse = try await failure { $0.listeners = [ServerAddress(host: "127.0.0.1", port: server.port)] }
+            let inUse = try await failure { $0.listeners = [.anyHost("127.0.0.1", server.port)] }
             #expect(
                 inUse
                     == "cannot listen on 127.0.0.1:\(server.port): the port is in use; stop the other program, or choose another port"
@@ -34,18 +34,18 @@ struct ServerTests {
         }
         // Longer than any valid name, so that no name server is asked.
         let name = String(repeating: "x", count: 300)
-        let unknown = try await failure { $0.listeners = [ServerAddress(host: name, port: 8080)] }
+        let unknown = try await failure { $0.listeners = [.anyHost(name, 8080)] }
         #expect(unknown == "cannot listen on \(name):8080: the host name can't be resolved")
-        let foreign = try await failure { $0.listeners = [ServerAddress(host: "192.0.2.1", port: 0)] }
+        let foreign = try await failure { $0.listeners = [.anyHost("192.0.2.1", 0)] }
         #expect(foreign == "cannot listen on 192.0.2.1:0: this machine does not have that address")
-        let port = try await failure { $0.listeners = [ServerAddress(host: "127.0.0.1", port: 70_000)] }
+        let port = try await failure { $0.listeners = [.anyHost("127.0.0.1", 70_000)] }
         #expect(port == "cannot listen on 127.0.0.1:70000: a port is a number from 0 to 65535")
     }
 
     @Test("IPv6, and IPv4 through it, with the client's own address")
     func addresses() async throws {
         try await withServer {
-            $0.listeners = [ServerAddress(host: "::", port: 0)]
+            $0.listeners = [.anyHost("::", 0)]
         } _: { server in
             for (host, address) in [("::1", "::1"), ("127.0.0.1", "127.0.0.1")] {
                 let client = try RawClient(port: server.port, host: host)
@@ -60,15 +60,15 @@ struct ServerTests {
     @Test("Every address in the list is served, and closed when the server stops accepting")
     func listeners() async throws {
         try await withServer {
-            $0.listeners = [ServerAddress(host: "127.0.0.1", port: 0), ServerAddress(host: "::1", port: 0)]
+            $0.listeners = [.anyHost("127.0.0.1", 0), .anyHost("::1", 0)]
             $0.threads = 2
         } _: { server in
             #expect(server.addresses.map(\.host) == ["127.0.0.1", "::1"])
-            #expect(server.addresses.allSatisfy { $0.scheme == .http && $0.port > 0 })
+            #expect(server.addresses.allSatisfy { $0.scheme == .http && $0.number > 0 })
             for address in server.addresses {
                 // A plain request in one piece, and one that the doorstep passes on.
                 for target in ["/once", "/missing"] {
-                    let client = try RawClient(port: address.port, host: address.host)
+                    let client = try RawClient(port: address.number, host: address.host)
                     try client.send(get(target))
                     if target == "/once" { try #expect(client.readToEnd().hasSuffix("data: hi\n\n")) }
                     if target == "/missing" { try #expect(client.readResponse().status == 404) }
@@ -76,7 +76,7 @@ struct ServerTests {
             }
             await server.server.stopAccepting()
             for address in server.addresses {
-                #expect(throws: RawClientError.self) { try RawClient(port: address.port, host: address.host) }
+                #expect(throws: RawClientError.self) { try RawClient(port: address.number, host: address.host) }
             }
         }
     }
@@ -84,13 +84,13 @@ struct ServerTests {
     @Test("All addresses share one limit: a connection of one makes room for those of another")
     func sharedLimit() async throws {
         try await withServer {
-            $0.listeners = [ServerAddress(host: "127.0.0.1", port: 0), ServerAddress(host: "::1", port: 0)]
+            $0.listeners = [.anyHost("127.0.0.1", 0), .anyHost("::1", 0)]
             $0.maxConnections = 1
         } _: { server in
             var last: RawClient?
             for round in 0..<4 {
                 let address = server.addresses[round % 2]
-                let client = try RawClient(port: address.port, host: address.host)
+                let client = try RawClient(port: address.number, host: address.host)
                 try client.send(get("/missing"))
                 try #expect(client.readResponse().status == 404)
                 if let last { try #expect(last.readToEnd() == "", "round \(round)") }
@@ -104,13 +104,12 @@ struct ServerTests {
     func oneOfTwo() async throws {
         try await withServer { server in
             var settings = ServerSettings()
-            settings.listeners = [server.addresses[0], server.addresses[0]]
             let free = try await free()
-            settings.listeners[0] = free
+            settings.listeners = [.anyHost(free.host, free.number), .anyHost("127.0.0.1", server.port)]
             let second = Server(settings, opener: FakeOpener(), logger: Self.silent)
             let error = await #expect(throws: ServerError.self) { try await second.start() }
             #expect(error?.description.hasPrefix("cannot listen on \(server.addresses[0]): ") == true)
-            #expect(throws: RawClientError.self) { try RawClient(port: free.port) }
+            #expect(throws: RawClientError.self) { try RawClient(port: free.number) }
         }
     }
 

@@ -20,14 +20,14 @@ struct WholeStreamTests {
         let generation = Generation(plugin: "counting", number: 1)
         runtime.replaceRoutes(RouteTable([ProducerEntry(producer: producer, generation: generation)]))
         var settings = ServerSettings()
-        settings.listeners = [ServerAddress(host: "127.0.0.1", port: 0)]
+        settings.listeners = [.anyHost("127.0.0.1", 0)]
         settings.allowsHandOver = handingOver
         // Small, so that a slow reader has an effect at once.
         settings.sendBufferBytes = 16 * 1024
         let server = Server(settings, opener: runtime, logger: logger)
         let addresses = try await server.start()
         do {
-            try await body(server, addresses[0].port, runtime)
+            try await body(server, addresses[0].number, runtime)
         } catch {
             Issue.record(error)
         }

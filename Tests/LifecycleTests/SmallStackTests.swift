@@ -15,7 +15,8 @@ struct SmallStackTests {
             _ = try subscriber.nextEvent()
             try server.expectClose(of: "a", .completed)
             let late = try server.connect()
-            try late.send("GET /calls-from-a-small-stack?stack=\(Self.smallest)&stale=1 HTTP/1.1\r\nHost: x\r\n\r\n")
+            try late.send(
+                "GET /calls-from-a-small-stack?stack=\(Self.smallest)&stale=1 HTTP/1.1\r\nHost: localhost\r\n\r\n")
             #expect(try late.readResponse().status == 204)
             late.close()
             try server.waitForLog("from a small stack")
@@ -55,7 +56,7 @@ struct SmallStackTests {
             _ = try subscriber.nextEvent()
             try server.expectClose(of: "a", .completed)
             let late = try server.connect()
-            try late.send("GET /calls-from-a-small-stack?stale=1 HTTP/1.1\r\nHost: x\r\n\r\n")
+            try late.send("GET /calls-from-a-small-stack?stale=1 HTTP/1.1\r\nHost: localhost\r\n\r\n")
             #expect(try late.readResponse().status == 204)
             late.close()
             let depths = server.ledger.entries.filter { $0.what == "note" && $0.details.count == 2 }.map {

@@ -53,27 +53,4 @@ struct QuantityTests {
         #expect(count.parse("1k") == nil)
         #expect(SettingForm<Int>.bytes(0...100).parse("0.5k") == nil)
     }
-
-    @Test(
-        "addresses are parsed, and printed in a form that can be parsed",
-        arguments: [
-            ("127.0.0.1:8080", "127.0.0.1", 8080, "127.0.0.1:8080"), ("[::1]:0", "::1", 0, "[::1]:0"),
-            (":8080", "0.0.0.0", 8080, "0.0.0.0:8080"), ("localhost:65535", "localhost", 65535, "localhost:65535"),
-            ("[::]:1", "::", 1, "[::]:1"),
-        ])
-    func addresses(text: String, host: String, port: Int, printed: String) throws {
-        let address = try #require(ListenAddress(text))
-        #expect(address == ListenAddress(host: host, port: port))
-        #expect(address.description == printed)
-    }
-
-    @Test(
-        "invalid addresses are rejected",
-        arguments: [
-            "", ":", "8080", "localhost", "localhost:", "localhost:65536", "localhost:-1", "localhost:+1", "::1:80",
-            "[::1]", "[::1:80", "::1]:80", "[localhost]:80", "a b:80", "http://a:80", "localhost:8 0", "[]:80", "x:١",
-        ])
-    func noAddresses(text: String) {
-        #expect(ListenAddress(text) == nil)
-    }
 }

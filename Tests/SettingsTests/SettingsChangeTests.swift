@@ -36,6 +36,18 @@ struct SettingsChangeTests {
         #expect(change.changed == ["retry", "hubs", "producers"] && change.fixed == ["listen"])
         #expect(change.settings.producerConfigurations == ["tail": ["root": "/x"]])
         #expect(change.settings.retry == .seconds(3))
-        #expect(change.settings.listen.port == 8080)
+        #expect(change.settings.listen == [ListenAddress(host: "127.0.0.1", port: 8080)])
+    }
+
+    @Test("a listener's own settings are applied, but not with an address that needs a restart")
+    func listeners() throws {
+        let text = { (names: String) in "listen: [{address: ':1', hosts: \(names)}, ':2']" }
+        let change = SettingsChange(from: try settings(text("a")), to: try settings(text("b")))
+        #expect(change.changed == ["listen"] && change.fixed.isEmpty)
+        #expect(change.settings.listeners.map { $0.hosts } == [["b"], []])
+        let moved = SettingsChange(
+            from: try settings(text("a")), to: try settings("listen: {address: ':3', hosts: b}"))
+        #expect(moved.changed.isEmpty && moved.fixed == ["listen"])
+        #expect(moved.settings.listeners.map { $0.hosts } == [["a"], []])
     }
 }

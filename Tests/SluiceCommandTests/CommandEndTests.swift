@@ -29,7 +29,7 @@ struct CommandEndTests {
         arguments: [
             (["serve", "--no-such-flag"], "sluice: Unknown option '--no-such-flag' (see sluice serve --help)\n"),
             (["serve", "a", "b"], "sluice: Unexpected argument 'b' (see sluice serve --help)\n"),
-            (["serve", "--listen"], "sluice: Missing value for '--listen <host:port>' (see sluice serve --help)\n"),
+            (["serve", "--listen"], "sluice: Missing value for '--listen <address>' (see sluice serve --help)\n"),
             (["no-such-verb"], "sluice: no subcommand 'no-such-verb' (see sluice --help)\n"),
             (["serv"], "sluice: no subcommand 'serv'; did you mean 'serve'?\n"),
         ])

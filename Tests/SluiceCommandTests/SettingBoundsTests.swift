@@ -41,13 +41,13 @@ struct SettingBoundsTests {
     private static let numbers = SettingTable.server.names.filter { key in
         ![
             "plugins", "listen", "insecure-plugins", "control", "watch", "log-level", "log-format", "slow-policy",
-            "anchor", "admin", "health-path",
+            "anchor", "admin", "health-path", "hosts", "cors-origins", "cors-credentials", "cors-exposed-headers",
         ].contains(key)
     }
 
     /// Converts settings for their users, which must accept every valid value.
     private func use(_ settings: Settings) {
-        _ = (settings.limits, settings.frontDoor, settings.trialRules, settings.loading(copies: nil))
+        _ = (settings.limits, settings.frontDoor(), settings.trialRules, settings.loading(copies: nil))
     }
 
     @Test("both ends of a range are accepted, and lead to possible limits", arguments: numbers)

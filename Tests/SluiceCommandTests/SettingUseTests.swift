@@ -21,7 +21,7 @@ struct SettingUseTests {
     @Test("each arrives where it is used")
     func uses() throws {
         let settings = try settings(settingSamples)
-        let (limits, door) = (settings.limits, settings.frontDoor)
+        let (limits, door) = (settings.limits, settings.frontDoor())
         #expect(limits.maxStreams == 12 && limits.maxStreamsPerProducer == 13 && limits.maxThreads == 14)
         #expect(limits.stackBytes == 15 << 20 && limits.maxScheduledCalls == 16 && limits.handoffBytes == 17 << 10)
         #expect(limits.maxHubsPerProducer == 26 && limits.maxKeptRequestBytes == 33 << 20)
@@ -30,7 +30,13 @@ struct SettingUseTests {
         #expect(limits.stallLimit == 22_000_000 && limits.callDeadline == 17_000_000_000)
         #expect(limits.hub.historyEvents == 27 && limits.hub.historyBytes == 28 << 10 && limits.hub.linger == .max)
         #expect(limits.hub.slowPolicy == .skip && !limits.hub.isAnchored && limits.hubs.isEmpty)
-        #expect(door.listeners == [ServerAddress(host: "::1", port: 9)] && door.maxConnections == 11)
+        var listener = ListenSettings(host: "::1", port: 9)
+        listener.hosts = HostNames(["events.example.com", "::1"])
+        listener.crossOrigin.origins = ["https://a.example"]
+        listener.crossOrigin.allowsCredentials = true
+        listener.crossOrigin.exposedHeaders = ["X-Id"]
+        listener.crossOrigin.maxAge = .seconds(41)
+        #expect(door.listeners == [listener] && door.maxConnections == 11)
         #expect(door.maxBodyBytes == 16 << 10 && door.maxArrivingBytes == 37 << 20 && door.minBodyBytesPerSecond == 32)
         #expect(door.headTimeout == .seconds(24) && door.bodyTimeout == .seconds(36) && door.bodyGrace == .seconds(31))
         #expect(door.idleTimeout == .seconds(25))
@@ -47,10 +53,11 @@ struct SettingUseTests {
     @Test("the types that use them have the same defaults")
     func defaults() throws {
         let settings = try settings([:])
-        let (limits, door) = (settings.limits, settings.frontDoor)
+        let (limits, door) = (settings.limits, settings.frontDoor())
         var (usual, usualDoor) = (Limits(), ServerSettings())
         #expect("\(limits)" == "\(usual)")
         usualDoor.threads = door.threads
+        usualDoor.listeners[0].hosts = HostNames(["127.0.0.1"])
         #expect("\(door)" == "\(usualDoor)")
         #expect(settings.trialRules == Trial.Rules())
         #expect((1...255).contains(settings.loopCount))
@@ -69,6 +76,22 @@ struct SettingUseTests {
             tail.historyEvents == 10 && tail.linger == 60_000_000_000 && tail.slowPolicy == .skip && tail.isAnchored)
         #expect(settings.limits.hubs["quiet"]?.isAnchored == false)
         #expect(settings.loading(copies: nil).configuration["tail"] == ["root": "/a"])
+    }
+
+    @Test("the admin listener has an address of its own, on the network of the operator's choice or in the file system")
+    func admin() throws {
+        #expect(try settings([:]).adminDoor == nil)
+        let door = try #require(try settings(["admin": "127.0.0.1:9180"]).adminDoor)
+        #expect(door.listeners.map(\.description) == ["127.0.0.1:9180"] && door.threads == 1)
+        let file = try #require(try settings(["admin": "unix:/run/admin.sock mode=600"]).adminDoor)
+        #expect(file.listeners.map(\.description) == ["unix:/run/admin.sock"])
+        for text in ["", "9180", "systemd", ":9180 proxy-protocol", "unix:"] {
+            #expect(throws: SettingError.self) { try settings(["admin": text]) }
+        }
+        for text in ["healthz", "", "/a b", "/a?b", "/ä"] {
+            #expect(throws: SettingError.self) { try settings(["health-path": text]) }
+        }
+        #expect(try settings(["health-path": "none"]).healthPath.isEmpty)
     }
 
     @Test("levels have the names of the log's")

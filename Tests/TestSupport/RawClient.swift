@@ -47,6 +47,28 @@ package final class RawClient {
         }
     }
 
+    /// Connects to a socket in the file system.
+    package init(path: String) throws(RawClientError) {
+        descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        let bytes = Array(path.utf8)
+        guard descriptor >= 0, bytes.count < MemoryLayout.size(ofValue: address.sun_path) else {
+            throw RawClientError("\(path) is too long, or there is no descriptor")
+        }
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
+        let code = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        guard code == 0 else {
+            let code = errno
+            close()
+            throw RawClientError(errno: code, in: "connect")
+        }
+    }
+
     deinit { close() }
 
     /// The local port.

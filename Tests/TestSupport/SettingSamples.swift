@@ -10,5 +10,6 @@ package let settingSamples = [
     "trial-failures": "5", "trial-period": "29s", "head-timeout": "24s", "body-timeout": "36s", "body-grace": "31s",
     "min-body-rate": "32", "max-arriving-bytes": "37M", "max-kept-request-bytes": "33M", "idle-timeout": "25s",
     "max-hubs-per-producer": "26", "history-events": "27", "history-bytes": "28k", "linger": "forever",
-    "slow-policy": "skip", "anchor": "false",
+    "slow-policy": "skip", "anchor": "false", "hosts": "events.example.com", "cors-origins": "https://a.example",
+    "cors-credentials": "true", "cors-exposed-headers": "X-Id", "cors-max-age": "41s",
 ]

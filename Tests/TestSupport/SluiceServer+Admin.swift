@@ -18,7 +18,7 @@ extension SluiceServer {
         let client = try RawClient(port: port ?? adminPort)
         try client.send(
             """
-            GET \(path) HTTP/1.1\r\nHost: 10.0.0.7:9180\r\nUser-Agent: kube-probe/1.30\r\nAccept: */*\r\n\
+            GET \(path) HTTP/1.1\r\nHost: localhost:9180\r\nUser-Agent: kube-probe/1.30\r\nAccept: */*\r\n\
             Connection: close\r\n\r\n
             """)
         let response = try client.readResponse()

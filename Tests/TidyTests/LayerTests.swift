@@ -29,7 +29,7 @@ struct LayerTests {
         "StreamRuntime": [
             "CCalls", "CLinux", "EventStream", "Locks", "ProducerInterface", "StreamLoop", "SystemCalls",
         ],
-        "FrontDoor": ["CLinux", "EventStream", "ProducerInterface", "StreamRuntime", "SystemCalls"],
+        "FrontDoor": ["CLinux", "EventStream", "Files", "ProducerInterface", "StreamRuntime", "SystemCalls"],
         // Plugins
         "Sluice": ["CSluice"],
         "PluginHost": [

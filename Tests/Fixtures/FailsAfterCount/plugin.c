@@ -1,5 +1,11 @@
-/* Fails after `count` numbered events, with a reason. */
+/* Fails after `count` numbered events, with a reason. With ?ids=1, their numbers are also their IDs. */
 #include "../ledger.h"
+
+static int32_t open_stream(struct stream *stream)
+{
+    stream->bytes = asked(stream, "ids", 0);
+    return SLUICE_OPEN_OK;
+}
 
 static int32_t next(struct stream *stream, sluice_event *event)
 {
@@ -10,7 +16,9 @@ static int32_t next(struct stream *stream, sluice_event *event)
     stream->steps++;
     event->data_length = (size_t)snprintf(stream->text, sizeof stream->text, "%llu", (unsigned long long)stream->steps);
     event->data = stream->text;
+    if (stream->bytes == 1)
+        event->id = stream->text;
     return SLUICE_NEXT_EVENT;
 }
 
-FIXTURE(.name = "fails-after-count", .flags = SLUICE_NONBLOCKING, .quiet = true, .next = next)
+FIXTURE(.name = "fails-after-count", .flags = SLUICE_NONBLOCKING, .quiet = true, .open = open_stream, .next = next)

@@ -10,8 +10,9 @@ static int32_t open_stream(struct stream *stream)
     const char *values[] = {
         host->method(handle), host->path(handle), host->last_event_id(handle), host->header(handle, "x-asked"),
         host->query(handle, "name"), host->remote_address(handle), host->config(handle, "colour"),
+        host->header(handle, "cookie"),
     };
-    const char *names[] = {"method", "path", "last-event-id", "x-asked", "name", "remote-address", "colour"};
+    const char *names[] = {"method", "path", "last-event-id", "x-asked", "name", "remote-address", "colour", "cookie"};
     size_t length;
     FILE *out = open_memstream(&text, &length);
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)

@@ -1,10 +1,13 @@
 import CLinux
 import Glibc
-import SystemCalls
+package import SystemCalls
 
 /// A stream socket in the file system; unix(7).
 package struct UnixSocket: Sendable {
     package let descriptor: Int32
+
+    /// The longest path that a socket address can hold, in bytes; unix(7).
+    package static let pathBytesMax = 107
 
     /// Wraps the descriptor of an accepted connection.
     package init(descriptor: Int32) { self.descriptor = descriptor }
@@ -28,7 +31,7 @@ package struct UnixSocket: Sendable {
     private static func attempt(
         _ path: String, _ body: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Int32
     ) -> Result<UnixSocket, SystemError> {
-        guard !path.utf8.contains(0), path.utf8.count <= ControlPath.bytesMax else {
+        guard !path.utf8.contains(0), path.utf8.count <= UnixSocket.pathBytesMax else {
             return .failure(SystemError(code: ENAMETOOLONG))
         }
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
@@ -54,7 +57,7 @@ package struct UnixSocket: Sendable {
     }
 
     /// Calls a function with the address of a socket.
-    /// - Parameter path: at most `ControlPath.bytesMax` bytes. A path that begins with NUL is an abstract address,
+    /// - Parameter path: at most `pathBytesMax` bytes. A path that begins with NUL is an abstract address,
     ///   which has no file.
     private static func withAddress<Result>(of path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result)
         -> Result
@@ -70,14 +73,16 @@ package struct UnixSocket: Sendable {
     }
 
     /// The user at the other end; `nil` if unknown.
-    var peerUser: uid_t? {
+    package var peerUser: UInt32? {
         var user: uid_t = 0
         return sluice_peer_user(descriptor, &user) == 0 ? user : nil
     }
 
     /// Reads up to a newline, which is not returned.
     /// - Returns: `nil` at the end of the stream, after the deadline, or if a line is longer than `bytesMax`.
-    func readLine(bytesMax: Int, rest: inout [UInt8], deadline: MonotonicNanoseconds, now: () -> MonotonicNanoseconds)
+    package func readLine(
+        bytesMax: Int, rest: inout [UInt8], deadline: MonotonicNanoseconds, now: () -> MonotonicNanoseconds
+    )
         -> [UInt8]?
     {
         var chunk = [UInt8](repeating: 0, count: 16 * 1024)
@@ -102,7 +107,7 @@ package struct UnixSocket: Sendable {
     }
 
     /// - Returns: `false` if the other end is gone, or does not read.
-    func write(_ bytes: [UInt8], deadline: MonotonicNanoseconds, now: () -> MonotonicNanoseconds) -> Bool {
+    package func write(_ bytes: [UInt8], deadline: MonotonicNanoseconds, now: () -> MonotonicNanoseconds) -> Bool {
         var rest = bytes[...]
         while !rest.isEmpty {
             let left = deadline - now()

@@ -1,0 +1,102 @@
+import NIOHTTP1
+import ProducerInterface
+import StreamRuntime
+
+/// Decides who may ask, before any plugin code runs, and which pages may read the answer.
+struct AccessRules: Sendable {
+    private let listeners: [ListenSettings]
+    /// The policies of producers that have their own, by the producer's name.
+    private let producers: [String: CrossOriginPolicy]
+    /// Without any policy, no request has to be looked at for one.
+    private let hasPolicies: Bool
+
+    init(_ settings: ServerSettings) {
+        listeners = settings.listeners
+        producers = settings.crossOriginOfProducers
+        hasPolicies = !producers.values.allSatisfy(\.isEmpty) || !listeners.allSatisfy(\.crossOrigin.isEmpty)
+    }
+
+    /// The policy for a request.
+    /// - Parameters:
+    ///   - entrance: where it arrived.
+    ///   - producer: the one that it asks for; `nil`: none.
+    func policy(at entrance: Entrance, for producer: @autoclosure () -> ProducerDescription?) -> CrossOriginPolicy {
+        guard hasPolicies else { return CrossOriginPolicy() }
+        if !producers.isEmpty, let name = producer()?.name, let policy = producers[name] { return policy }
+        return listeners[entrance.listener].crossOrigin
+    }
+
+    /// Why a request may not be asked at all; `nil` if it may.
+    /// - Parameter policy: the one for the request.
+    func objection(
+        to head: HTTPRequestHead, at entrance: Entrance, _ policy: @autoclosure () -> CrossOriginPolicy
+    ) -> AccessObjection? {
+        if entrance.isLoopback, let authority = RequestTarget.authority(of: head),
+            !listeners[entrance.listener].hosts.accept(authority)
+        {
+            return .host(String(authority))
+        }
+        guard head.method != .GET, head.method != .HEAD, head.method != .OPTIONS, Self.isCrossOrigin(head) else {
+            return nil
+        }
+        let origin = Self.origin(of: head)
+        return origin.map(policy().allows) == true ? nil : .origin(origin ?? "another site")
+    }
+
+    /// The origin of the page that asks; `nil` if there is none, or more than one.
+    static func origin(of head: HTTPRequestHead) -> String? {
+        var origins = head.headers.lazy.filter { $0.name.utf8.count == 6 && $0.name.lowercased() == "origin" }
+            .makeIterator()
+        guard let first = origins.next()?.value, origins.next() == nil else { return nil }
+        return first
+    }
+
+    /// Whether a page of another origin asks. Clients that are not browsers say nothing of the kind.
+    static func isCrossOrigin(_ head: HTTPRequestHead) -> Bool {
+        if let site = head.headers.first(name: "sec-fetch-site") { return site != "same-origin" && site != "none" }
+        guard head.headers.contains(name: "origin") else { return false }
+        guard let origin = Self.origin(of: head).flatMap({ WebOrigin($0) }),
+            let authority = RequestTarget.authority(of: head)
+        else { return true }
+        return origin.authority.lowercased() != authority.lowercased()
+    }
+}
+
+/// Where a connection came in.
+struct Entrance: Sendable, Equatable {
+    /// The position of its listener in the settings.
+    var listener = 0
+    /// The listener is on a loopback address.
+    var isLoopback = false
+}
+
+/// Why a request is refused before it is looked at.
+enum AccessObjection: Equatable {
+    /// The `Host` is none of this server's.
+    case host(String)
+    /// A page of this origin asks, and may not.
+    case origin(String)
+
+    var response: Response {
+        switch self {
+        case .host(let host):
+            Problem(
+                421,
+                "This server is on a loopback address, and does not know the host \(host). If that is its name, it must be listed in “hosts”."
+            ).response
+        case .origin(let origin):
+            Problem(
+                403,
+                "Pages of \(origin) may not send requests to this route. Origins are allowed with “cors-origins”."
+            ).response
+        }
+    }
+
+    /// For the log.
+    var reason: String {
+        switch self {
+        case .host(let host): "unknown host \(host)"
+        case .origin(let origin): "cross-origin request of \(origin)"
+        }
+    }
+}

@@ -1,0 +1,105 @@
+import Yams
+
+/// How the file writes the values of settings.
+extension ConfigurationFile {
+    /// Reads what one key of a mapping sets: a setting or, below the name of a family, several.
+    /// - Parameters:
+    ///   - place: where the mapping is, for messages: "hubs: tail: ".
+    ///   - found: receives the entries, by the setting's name.
+    /// - Returns: `false` if no row has the key's name.
+    func read(
+        _ key: Node, _ value: Node, among rows: [any SettingRow], in place: String, into found: inout [String: Entry]
+    ) throws(SettingError) -> Bool {
+        let name = key.string ?? ""
+        if let row = rows.first(where: { $0.name == name }) {
+            try add(value, of: row, at: place + name, line: key.mark?.line ?? 0, to: &found)
+            return true
+        }
+        let family = rows.filter { $0.name.hasPrefix(name + "-") }
+        guard SettingTable.families.contains(name), !family.isEmpty else { return false }
+        for (key, value) in try entries(of: value, what: "the settings of '\(name)'") {
+            guard let row = family.first(where: { $0.name == "\(name)-\(key.string ?? "")" }) else {
+                let known = family.map { String($0.name.dropFirst(name.count + 1)) }
+                throw unknown(key, in: "\(place)\(name): ", known: known)
+            }
+            try add(
+                value, of: row, at: "\(place)\(name): \(key.string ?? "")", line: key.mark?.line ?? 0, to: &found)
+        }
+        return true
+    }
+
+    func unknown(_ key: Node, in place: String, known: [String]) -> SettingError {
+        problem(
+            key.mark?.line, "\(place)unknown key '\(key.string ?? "")'; expected " + known.joined(separator: ", "))
+    }
+
+    private func add(
+        _ value: Node, of row: any SettingRow, at place: String, line: Int, to found: inout [String: Entry]
+    ) throws(SettingError) {
+        if let other = found[row.name] {
+            throw problem(line, "\(place): \(row.name) is already set in line \(other.line)")
+        }
+        found[row.name] = Entry(text: try text(of: value, isList: row.isList, at: place, line: line), line: line)
+    }
+
+    /// The value as text, in the form of the command line: the values of a list are separated by commas.
+    private func text(of value: Node, isList: Bool, at place: String, line: Int) throws(SettingError) -> String {
+        if let text = value.scalar?.string { return text }
+        guard isList else { throw problem(line, "\(place): expected a single value") }
+        guard let items = value.sequence else {
+            throw problem(line, "\(place): expected one value or a list of values")
+        }
+        var texts: [String] = []
+        for item in items { texts.append(try part(item, at: place)) }
+        return texts.joined(separator: ",")
+    }
+
+    /// A single value that becomes a part of a list.
+    private func part(_ value: Node, at place: String, without separators: String = ",") throws(SettingError) -> String
+    {
+        guard let text = value.scalar?.string else {
+            throw problem(value.mark?.line, "\(place): expected a single value")
+        }
+        guard !text.contains(where: separators.contains) else {
+            throw problem(
+                value.mark?.line, "\(place): '\(text)' can't contain a comma" + (separators == "," ? "" : " or a blank")
+            )
+        }
+        return text
+    }
+
+    /// Reads the listeners: each is an address, or a mapping of an address, its options, and settings for it alone.
+    mutating func readListeners(_ value: Node, at line: Int, _ table: SettingTable) throws(SettingError) {
+        guard let row = table.listeners else { return }
+        var texts: [String] = []
+        for item in value.sequence.map(Array.init) ?? [value] {
+            if let text = item.scalar?.string {
+                // On the command line and here, one text can have several addresses.
+                listeners += text.split(separator: ",").map { _ in [:] }
+                texts.append(text)
+                continue
+            }
+            var words: [String] = []
+            var own: [String: Entry] = [:]
+            for (key, value) in try entries(of: item, what: "the settings of a listener") {
+                let name = key.string ?? ""
+                if name == Self.address {
+                    words.insert(try part(value, at: "\(row.name): \(name)", without: ", "), at: 0)
+                } else if ListenAddress.options.contains(name) {
+                    words.append("\(name)=\(try part(value, at: "\(row.name): \(name)", without: ", "))")
+                } else if try !read(key, value, among: table.listenerRows, in: "\(row.name): ", into: &own) {
+                    let known = [Self.address] + ListenAddress.options + table.listenerRows.map(\.name)
+                    throw unknown(key, in: "\(row.name): ", known: known)
+                }
+            }
+            guard words.first?.contains("=") == false else {
+                throw problem(item.mark?.line, "\(row.name): a listener needs an address: 'address: 127.0.0.1:8080'")
+            }
+            texts.append(words.joined(separator: " "))
+            listeners.append(own)
+        }
+        settings[row.name] = Entry(text: texts.joined(separator: ","), line: line)
+    }
+
+    private static let address = "address"
+}

@@ -1,0 +1,17 @@
+/// Rules that concern several settings together.
+extension Settings {
+    func check() throws(SettingError) {
+        try Self.check(anyProducer, in: "")
+        for (name, producer) in producers.sorted(by: { $0.key < $1.key }) {
+            try Self.check(producer, in: " of \(name)")
+        }
+        for (address, listener) in zip(self.listen, listeners) { try Self.check(listener, in: " of \(address)") }
+    }
+
+    /// Any page could then read what a user may read (Fetch §3.2.5 forbids it, too).
+    private static func check(_ scope: ScopedSettings, in place: String) throws(SettingError) {
+        guard scope.corsOrigins.contains(.any), scope.corsCredentials else { return }
+        throw SettingError(
+            "cors-credentials\(place): can't be allowed to any origin; list the origins instead of '*' in cors-origins")
+    }
+}
