@@ -253,7 +253,7 @@ let package = Package(
             "SluiceCommand",
             also: [
                 "CommandOutput", "Control", "EventStream", "FrontDoor", "Locks", "PluginHost", "ProducerInterface",
-                "Settings", "StreamRuntime",
+                "Settings", "StreamRuntime", "SystemCalls",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]),

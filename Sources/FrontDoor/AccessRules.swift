@@ -18,25 +18,29 @@ struct AccessRules: Sendable {
 
     /// The policy for a request.
     /// - Parameters:
-    ///   - entrance: where it arrived.
+    ///   - arrival: how it came in.
     ///   - producer: the one that it asks for; `nil`: none.
-    func policy(at entrance: Entrance, for producer: @autoclosure () -> ProducerDescription?) -> CrossOriginPolicy {
+    func policy(
+        for arrival: Arrival, to producer: @autoclosure () -> ProducerDescription?
+    ) -> CrossOriginPolicy {
         guard hasPolicies else { return CrossOriginPolicy() }
         if !producers.isEmpty, let name = producer()?.name, let policy = producers[name] { return policy }
-        return listeners[entrance.listener].crossOrigin
+        return listeners[arrival.entrance.listener].crossOrigin
     }
 
     /// Why a request may not be asked at all; `nil` if it may.
     /// - Parameter policy: the one for the request.
     func objection(
-        to head: HTTPRequestHead, at entrance: Entrance, _ policy: @autoclosure () -> CrossOriginPolicy
+        to head: HTTPRequestHead, _ arrival: Arrival, _ policy: @autoclosure () -> CrossOriginPolicy
     ) -> AccessObjection? {
-        if entrance.isLoopback, let authority = RequestTarget.authority(of: head),
-            !listeners[entrance.listener].hosts.accept(authority)
+        // What a proxy says about the host does not count here: a page can say the same in the name of this machine.
+        if arrival.entrance.isLoopback, let authority = RequestTarget.authority(of: head),
+            !listeners[arrival.entrance.listener].hosts.accept(authority)
         {
             return .host(String(authority))
         }
-        guard head.method != .GET, head.method != .HEAD, head.method != .OPTIONS, Self.isCrossOrigin(head) else {
+        guard head.method != .GET, head.method != .HEAD, head.method != .OPTIONS, Self.isCrossOrigin(head, arrival)
+        else {
             return nil
         }
         let origin = Self.origin(of: head)
@@ -52,12 +56,14 @@ struct AccessRules: Sendable {
     }
 
     /// Whether a page of another origin asks. Clients that are not browsers say nothing of the kind.
-    static func isCrossOrigin(_ head: HTTPRequestHead) -> Bool {
+    static func isCrossOrigin(_ head: HTTPRequestHead, _ arrival: Arrival) -> Bool {
         if let site = head.headers.first(name: "sec-fetch-site") { return site != "same-origin" && site != "none" }
         guard head.headers.contains(name: "origin") else { return false }
         guard let origin = Self.origin(of: head).flatMap({ WebOrigin($0) }),
-            let authority = RequestTarget.authority(of: head)
+            let authority = arrival.authority.map({ $0[...] }) ?? RequestTarget.authority(of: head)
         else { return true }
+        // Without a proxy that says so, it is not known whether the client used TLS.
+        if let scheme = arrival.scheme, scheme != origin.scheme { return true }
         return origin.authority.lowercased() != authority.lowercased()
     }
 }
@@ -68,6 +74,8 @@ struct Entrance: Sendable, Equatable {
     var listener = 0
     /// The listener is on a loopback address.
     var isLoopback = false
+    /// Connections begin with a PROXY header.
+    var expectsProxyHeader = false
 }
 
 /// Why a request is refused before it is looked at.

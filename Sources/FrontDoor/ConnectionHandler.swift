@@ -20,6 +20,12 @@ final class ConnectionHandler: ChannelDuplexHandler {
     /// Brings the connection in from the doorstep; `nil` for one that was never there.
     let reception: NIOLoopBound<Reception>?
     let entrance: Entrance
+    /// The other end of the connection.
+    let socketPeer: ClientAddress
+    /// The other end, or the client that a PROXY header names.
+    var peer: ClientAddress {
+        didSet { arrival = Arrival(at: entrance, from: peer) }
+    }
     /// NIO's descriptor, which must not be used once the connection is over; `nil` if the channel has none.
     let descriptor: Int32?
     private(set) var state = ConnectionState()
@@ -36,6 +42,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     var reader = RequestReader()
     /// The request that is being answered; `nil` between requests.
     var request: HTTPRequestHead?
+    /// How that request came in.
+    var arrival: Arrival
     /// Added to the response to that request.
     var crossOrigin = CrossOriginHeaders()
     /// Takes the answer for the stream that is being opened.
@@ -59,6 +67,9 @@ final class ConnectionHandler: ChannelDuplexHandler {
         at entrance: Entrance = Entrance()
     ) {
         self.entrance = entrance
+        socketPeer = ClientAddress(channel.remoteAddress)
+        peer = socketPeer
+        arrival = Arrival(at: entrance, from: peer)
         self.connections = connections
         self.channel = channel
         self.reception = reception
@@ -70,13 +81,6 @@ final class ConnectionHandler: ChannelDuplexHandler {
     var place: ConnectionPlace { ConnectionPlace(connection: self) }
     var exchange: RequestExchange { RequestExchange(connection: self) }
     var handOver: StreamHandOver { StreamHandOver(connection: self) }
-
-    /// Without port; "unix:" for a client that came through a socket in the file system. An IPv4 address is written as
-    /// such even if it came through an IPv6 socket.
-    var remoteAddress: String {
-        guard let address = channel.remoteAddress?.ipAddress else { return "unix:" }
-        return address.hasPrefix("::ffff:") && address.contains(".") ? String(address.dropFirst(7)) : address
-    }
 
     /// Not handed over yet, and without handlers.
     var isOnDoorstep: Bool { state.phase != .over && context == nil }

@@ -8,6 +8,7 @@ enum ConnectionPipeline {
         try channel.syncOptions?.setOption(.recvAllocator, value: readAllocator)
         try channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: true)
         let pipeline = channel.pipeline.syncOperations
+        if connection.entrance.expectsProxyHeader { try pipeline.addHandler(ProxyHeaderReader(of: connection)) }
         try pipeline.addHandler(HeadGuard(of: connection))
         try pipeline.addHandler(ByteToMessageHandler(decoder(connection.settings)))
         try pipeline.addHandler(connection)

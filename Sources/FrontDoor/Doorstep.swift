@@ -1,5 +1,6 @@
 import Glibc
 import NIOCore
+import NIOHTTP1
 
 /// Where a connection waits before NIO registers it and gives it handlers and a parser, which is most of what a
 /// connection costs.
@@ -64,19 +65,38 @@ final class Doorstep {
         let settings = connections.settings
         guard settings.allowsHandOver, let descriptor = connection.descriptor else { return false }
         let count = recv(descriptor, peeked.baseAddress, peeked.count, Int32(MSG_PEEK | MSG_DONTWAIT))
-        guard count > 0, count < peeked.count, count <= settings.maxHeadBytes,
+        guard count > 0, count < peeked.count, let start = skipProxyHeader(count, of: connection),
+            count - start <= settings.maxHeadBytes,
             let head = PlainRequest.head(
-                UnsafeRawBufferPointer(rebasing: peeked[..<count]), maxHeaderCount: settings.maxHeaderCount),
+                UnsafeRawBufferPointer(rebasing: peeked[start..<count]), maxHeaderCount: settings.maxHeaderCount),
             FieldRules.problem(with: head) == nil,
             case .open(let match, let streamRequest) = connections.rules.verdict(
-                on: head, at: connection.entrance, body: [], from: connection.remoteAddress),
+                on: head, arrival(of: head, for: connection)),
             // The peeked bytes are still there, unless the connection was reset since: then NIO finds out.
             recv(descriptor, peeked.baseAddress, count, Int32(MSG_DONTWAIT)) == count
         else { return false }
         connection.request = head
-        connection.crossOrigin = connections.crossOriginHeaders(head, at: connection.entrance)
+        connection.crossOrigin = connections.crossOriginHeaders(head, connection.arrival)
         connection.handOver.open(match, streamRequest)
         return true
+    }
+
+    /// Reads the PROXY header, if there must be one.
+    /// - Parameter count: how many bytes of the connection are known.
+    /// - Returns: where the request begins; `nil` if that can't be said here.
+    private func skipProxyHeader(_ count: Int, of connection: ConnectionHandler) -> Int? {
+        guard connection.entrance.expectsProxyHeader else { return 0 }
+        guard connections.settings.proxies.contain(connection.socketPeer),
+            case .complete(let client, let length) = ProxyHeader(
+                UnsafeRawBufferPointer(rebasing: peeked[..<count])), length < count
+        else { return nil }
+        if let client { connection.peer = client }
+        return length
+    }
+
+    private func arrival(of head: HTTPRequestHead, for connection: ConnectionHandler) -> Arrival {
+        connection.arrival = connections.arrival(of: head, at: connection.entrance, from: connection.peer)
+        return connection.arrival
     }
 
     /// The connection is handed over. A connection that comes in is counted until its channel is closed.

@@ -13,6 +13,8 @@ package struct ListenSettings: Sendable, Equatable, CustomStringConvertible {
     package var place: Place
     /// The names that a request may have in its `Host` header if the listener is on a loopback address.
     package var hosts = HostNames()
+    /// Connections begin with a PROXY header; those of peers that are not trusted proxies are closed.
+    package var expectsProxyHeader = false
     /// For requests to producers without a policy of their own, and for all others.
     package var crossOrigin = CrossOriginPolicy()
 

@@ -50,7 +50,7 @@ extension LoopConnections {
             evictions.warn(
                 "closing the connection that has waited longest, to make room for a new one",
                 [
-                    "limit": "\(limit)", "peer": "\(connection.remoteAddress)",
+                    "limit": "\(limit)", "peer": "\(connection.arrival.client)",
                     "waited": "\((loop.now - seat.since).nanoseconds / 1_000_000) ms",
                 ])
             // Counted before the client can see the end.

@@ -49,7 +49,8 @@ final class LoopConnections {
         self.logger = logger
         self.loop = loop
         carrier = ChannelCarrier(opener: opener, on: loop)
-        rules = RequestRules(opener: opener, pages: pages, access: AccessRules(settings))
+        rules = RequestRules(
+            opener: opener, pages: pages, access: AccessRules(settings), basePath: settings.basePath)
         shedding = QuietLog(logger)
         refusals = QuietLog(logger)
         foreignPages = QuietLog(logger, every: .seconds(10))
@@ -64,11 +65,15 @@ final class LoopConnections {
         rules.access = AccessRules(settings)
     }
 
+    func arrival(of head: HTTPRequestHead, at entrance: Entrance, from peer: ClientAddress) -> Arrival {
+        Arrival(of: head, at: entrance, from: peer, settings.proxies)
+    }
+
     /// The headers for a page of another origin. If there is one, and it may not read the response, the log says so: in
     /// the browser, only its author sees why.
-    func crossOriginHeaders(_ head: HTTPRequestHead, at entrance: Entrance) -> CrossOriginHeaders {
-        let headers = rules.crossOriginHeaders(head, at: entrance)
-        if !headers.allowsReading, let origin = AccessRules.origin(of: head), AccessRules.isCrossOrigin(head) {
+    func crossOriginHeaders(_ head: HTTPRequestHead, _ arrival: Arrival) -> CrossOriginHeaders {
+        let headers = rules.crossOriginHeaders(head, arrival)
+        if !headers.allowsReading, let origin = AccessRules.origin(of: head), AccessRules.isCrossOrigin(head, arrival) {
             foreignPages.warn(
                 "a page of another origin can't read responses; cors-origins can allow it", ["origin": "\(origin)"])
         }

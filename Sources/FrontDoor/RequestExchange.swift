@@ -15,14 +15,15 @@ struct RequestExchange {
     func received(_ head: HTTPRequestHead) {
         let head = head.withTrimmedValues
         connection.request = head
-        connection.crossOrigin = connections.crossOriginHeaders(head, at: connection.entrance)
+        connection.arrival = connections.arrival(of: head, at: connection.entrance, from: connection.peer)
+        connection.crossOrigin = connections.crossOriginHeaders(head, connection.arrival)
         connection.advance { $0.headEnded() }
         let refusal = connection.reader.begin(head, at: connection.channel.eventLoop.now, settings)
         awaitBody()
         if let refusal { return respond(refusal, last: true) }
         guard RequestBody.announced(by: head) > 0 else { return }
         // Before the body is sent.
-        if let objection = connections.rules.objection(to: head, at: connection.entrance) {
+        if let objection = connections.rules.objection(to: head, connection.arrival) {
             return refuse(objection, last: true)
         }
         connection.reader.body.isKept = connections.rules.takesBody(head)
@@ -32,7 +33,7 @@ struct RequestExchange {
     /// The client asks before it sends the body. A request that fails anyway is answered now; and because the body may
     /// follow or not, the connection ends.
     private func answerExpectation(of head: HTTPRequestHead) {
-        switch connections.rules.verdict(on: head, at: connection.entrance, body: [], from: "") {
+        switch connections.rules.verdict(on: head, connection.arrival) {
         case .respond(let response) where response.status >= 400: respond(response, last: true)
         case .turnAway(let why): turnAway(why)
         case .refuse(let objection): refuse(objection, last: true)
@@ -63,7 +64,7 @@ struct RequestExchange {
         guard let head = connection.request else { return }
         connection.reader.end()
         let verdict = connections.rules.verdict(
-            on: head, at: connection.entrance, body: connection.reader.body.bytes, from: connection.remoteAddress)
+            on: head, connection.arrival, body: connection.reader.body.bytes)
         connection.place.endBody()
         switch verdict {
         case .respond(let response): respond(response)
@@ -129,7 +130,7 @@ struct RequestExchange {
         let request = connection.request
         connections.counts.countTurnedAway(why.kind)
         connections.shedding.warn(
-            "a subscriber was refused", ["reason": "\(why.reason)", "peer": "\(connection.remoteAddress)"])
+            "a subscriber was refused", ["reason": "\(why.reason)", "peer": "\(connection.arrival.client)"])
         // EventSource only uses GET; a client that sends a POST would take an empty stream for the answer.
         let isEventSource =
             request?.method != .POST && AcceptHeader(request?.headers["accept"] ?? []).namesEventStream
@@ -140,7 +141,7 @@ struct RequestExchange {
     private func refuse(_ objection: AccessObjection, last: Bool = false) {
         connections.counts.refused()
         connections.refusals.warn(
-            "a request was refused", ["reason": "\(objection.reason)", "peer": "\(connection.remoteAddress)"])
+            "a request was refused", ["reason": "\(objection.reason)", "peer": "\(connection.arrival.client)"])
         respond(objection.response, last: last)
     }
 
@@ -151,10 +152,11 @@ struct RequestExchange {
             "response",
             metadata: [
                 "status": "\(status)", "method": "\(request?.method.rawValue ?? "-")",
-                "target": "\(request?.uri ?? "-")", "peer": "\(connection.remoteAddress)",
+                "target": "\(request?.uri ?? "-")", "peer": "\(connection.arrival.client)",
             ])
         connection.request = nil
         connection.crossOrigin = CrossOriginHeaders()
+        connection.arrival = Arrival(at: connection.entrance, from: connection.peer)
         connection.place.endBody()
         connection.advance { $0.responded(isLast: last) }
         if last { return connection.linger() }

@@ -9,6 +9,8 @@ struct RequestRules {
     /// The server's own pages; a producer's route takes precedence.
     var pages = PageTable()
     var access: AccessRules
+    /// All routes and pages are below this path; empty: below none.
+    var basePath = ""
 
     enum Verdict {
         case respond(Response)
@@ -27,34 +29,33 @@ struct RequestRules {
 
     /// Whether a producer will read the request's body.
     func takesBody(_ head: HTTPRequestHead) -> Bool {
-        guard head.method == .POST, let target = try? RequestTarget(head.uri) else { return false }
-        guard let match = opener.route(for: target.path), !match.isLeaving else { return false }
+        guard head.method == .POST, let target = try? RequestTarget(head.uri), let path = path(of: target),
+            let match = opener.route(for: path), !match.isLeaving
+        else { return false }
         return match.producer.description.acceptsBody
     }
 
     /// The headers by which a browser knows whether a page of another origin may read the response.
-    func crossOriginHeaders(_ head: HTTPRequestHead, at entrance: Entrance) -> CrossOriginHeaders {
+    func crossOriginHeaders(_ head: HTTPRequestHead, _ arrival: Arrival) -> CrossOriginHeaders {
         CrossOriginHeaders(
-            access.policy(at: entrance, for: producer(of: head)).headers(for: AccessRules.origin(of: head)))
+            access.policy(for: arrival, to: producer(of: head)).headers(for: AccessRules.origin(of: head)))
     }
 
     /// Why a request is refused whatever its body is; `nil` if it is not.
-    func objection(to head: HTTPRequestHead, at entrance: Entrance) -> AccessObjection? {
-        access.objection(to: head, at: entrance, access.policy(at: entrance, for: producer(of: head)))
+    func objection(to head: HTTPRequestHead, _ arrival: Arrival) -> AccessObjection? {
+        access.objection(to: head, arrival, access.policy(for: arrival, to: producer(of: head)))
     }
 
     private func producer(of head: HTTPRequestHead) -> ProducerDescription? {
-        guard let target = try? RequestTarget(head.uri) else { return nil }
-        return opener.route(for: target.path)?.producer.description
+        guard let target = try? RequestTarget(head.uri), let path = path(of: target) else { return nil }
+        return opener.route(for: path)?.producer.description
     }
 
     /// - Parameters:
-    ///   - entrance: where the request arrived.
+    ///   - arrival: how the request came in.
     ///   - body: empty unless the route takes one.
-    ///   - address: the client's, without port.
     func verdict(
-        on head: HTTPRequestHead, at entrance: Entrance, body: @autoclosure () -> [UInt8],
-        from address: @autoclosure () -> String
+        on head: HTTPRequestHead, _ arrival: Arrival, body: @autoclosure () -> [UInt8] = []
     ) -> Verdict {
         // The target of CONNECT has a form that no other method has.
         if head.method == .CONNECT { return .respond(Problem(501, "This server is not a proxy.").response) }
@@ -64,9 +65,10 @@ struct RequestRules {
         } catch {
             return .respond(Problem(400, error.description).response)
         }
-        let route = opener.route(for: target.path)
-        let policy = { access.policy(at: entrance, for: route?.producer.description) }
-        if let objection = access.objection(to: head, at: entrance, policy()) { return .refuse(objection) }
+        let path = path(of: target)
+        let route = path.flatMap { opener.route(for: $0) }
+        let policy = { access.policy(for: arrival, to: route?.producer.description) }
+        if let objection = access.objection(to: head, arrival, policy()) { return .refuse(objection) }
         if target.path == "*" {
             return .respond(
                 head.method == .OPTIONS
@@ -74,15 +76,15 @@ struct RequestRules {
                     : Problem(400, "The request target “*” is for OPTIONS only.").response)
         }
         if head.method == .OPTIONS, head.headers.contains(name: "access-control-request-method"),
-            let origin = AccessRules.origin(of: head), AccessRules.isCrossOrigin(head)
+            let origin = AccessRules.origin(of: head), AccessRules.isCrossOrigin(head, arrival)
         {
             return preflight(head, of: origin, policy(), for: route)
         }
         guard let match = route else {
-            switch pages.answer(to: head.method, path: target.path) {
+            switch path.flatMap({ pages.answer(to: head.method, path: $0) }) {
             case .response(let response): return .respond(response)
             case .later(let making): return .make(making)
-            case nil: return .respond(Self.notFound(target))
+            case nil: return .respond(notFound(target))
             }
         }
 
@@ -118,8 +120,9 @@ struct RequestRules {
         return .open(
             match,
             StreamRequest(
-                method: head.method.rawValue, path: target.path, query: target.query,
-                headers: head.headers.map { StreamRequest.Field($0.name, $0.value) }, remoteAddress: address(),
+                method: head.method.rawValue, path: path ?? "", query: target.query,
+                headers: head.headers.map { StreamRequest.Field($0.name, $0.value) },
+                remoteAddress: arrival.client.description,
                 lastEventID: lastEventID, body: head.method == .POST ? body() : [], parameters: parameters))
     }
 
@@ -148,9 +151,30 @@ struct RequestRules {
         return values.lazy.compactMap(\.self).first { !$0.isEmpty }
     }
 
-    private static func notFound(_ target: RequestTarget) -> Response {
+    /// The path below the base path; `nil` for one that is not below it.
+    private func path(of target: RequestTarget) -> String? {
+        if basePath.isEmpty { return target.path }
+        guard let rest = target.path.utf8.starts(with: basePath.utf8) ? target.path.dropFirst(basePath.count) : nil
+        else { return nil }
+        return rest.isEmpty ? "/" : rest.first == "/" ? String(rest) : nil
+    }
+
+    private func notFound(_ target: RequestTarget) -> Response {
+        if let suggestion = suggestion(for: target) {
+            var problem = Problem(404, "No producer has a route for \(target.path). Did you mean \(suggestion)?")
+            problem.members = [("suggestion", suggestion)]
+            return problem.response
+        }
         let hint = target.path == "/" ? " The server printed its routes when it started." : ""
         return Problem(404, "No producer has a route for \(target.path).\(hint)").response
+    }
+
+    /// A path that has a route, and differs only in a slash or in the base path.
+    private func suggestion(for target: RequestTarget) -> String? {
+        let path = path(of: target) ?? target.path
+        let plain = "/" + path.split(separator: "/").joined(separator: "/")
+        return [path, plain, plain + "/"].lazy.filter { opener.route(for: $0) != nil }.map { basePath + $0 }
+            .first { $0 != target.path }
     }
 
     private static func options(_ allowed: String) -> Response {

@@ -73,7 +73,9 @@ package final class Server: Sendable {
         do {
             let loops = try await makeLoops(of: group)
             for (listener, socket) in sockets {
-                let entrance = Entrance(listener: listener, isLoopback: socket.isLoopback)
+                let entrance = Entrance(
+                    listener: listener, isLoopback: socket.isLoopback,
+                    expectsProxyHeader: settings.listeners[listener].expectsProxyHeader)
                 let channel = try await bootstrap(settings.listeners[listener].scheme, entrance, group, loops)
                     .withBoundSocket(socket.descriptor).get()
                 listeners.append(channel)

@@ -4,6 +4,10 @@ package struct ServerSettings: Sendable {
     package var listeners = [ListenSettings(host: "127.0.0.1", port: 8080)]
     /// Which pages may read streams of these producers, by name; for all others, the listener decides.
     package var crossOriginOfProducers: [String: CrossOriginPolicy] = [:]
+    /// Who may name the client in headers, or in a PROXY header.
+    package var proxies = TrustedProxies()
+    /// All routes and pages are below this path: "/events". Empty: below none.
+    package var basePath = ""
     /// Connections that the kernel may complete before they are accepted.
     package var backlog = 4096
     /// `SO_SNDBUF` of every connection, which the kernel doubles; `nil`: the kernel adjusts it.

@@ -11,6 +11,12 @@ package enum SlowPolicy: String, Sendable, CaseIterable {
     case disconnect, skip
 }
 
+/// The headers in which trusted proxies name the client.
+package enum ForwardingHeaders: String, Sendable, CaseIterable {
+    case xForwarded = "x-forwarded"
+    case forwarded
+}
+
 /// Every setting of the server, one property each. A new setting needs a row here and the code that uses it; the rest
 /// is derived.
 ///
@@ -49,7 +55,8 @@ package struct SettingRows: Sendable {
         "Address and port for /health/live, /health/ready, /metrics and /status, which are for operators only.")
     package let healthPath = Setting(
         "health-path", .pathOrNone, initial: "none", in: .general, needsRestart: true,
-        "A path such as /healthz that answers 200 or 503, as /health/ready does, on the public listeners.")
+        "A path such as /healthz, below base-path, that answers 200 or 503, as /health/ready does, on the public listeners."
+    )
     package let watch = Setting(
         "watch", .flag, initial: "false", in: .general, needsRestart: true,
         "Reload automatically when a plugin has changed and is no longer being written.")
@@ -77,6 +84,19 @@ package struct SettingRows: Sendable {
     package let corsMaxAge = Setting(
         "cors-max-age", .time(.seconds(1)...(.seconds(86400)), zero: "never"), initial: "10m", in: .access,
         perProducer: "access", perListener: true, "How long a browser may remember what a preflight request allowed.")
+
+    package let trustedProxies = Setting(
+        "trusted-proxies", .list(of: .proxy), initial: "", in: .access,
+        """
+        Proxies that may name the client: addresses, blocks such as 10.0.0.0/8, or unix for those that connect through \
+        a socket in the file system.
+        """)
+    package let forwardedHeaders = Setting<ForwardingHeaders>(
+        "forwarded-headers", .oneOf(placeholder: "headers"), initial: "x-forwarded", in: .access,
+        "Headers in which these proxies name the client: x-forwarded (X-Forwarded-For, -Host and -Proto) or forwarded.")
+    package let basePath = Setting(
+        "base-path", .basePath, initial: "", in: .access, needsRestart: true,
+        "The path below which all routes are, such as /events.")
 
     // MARK: Loading plugins
 

@@ -6,6 +6,10 @@ extension Settings {
             try Self.check(producer, in: " of \(name)")
         }
         for (address, listener) in zip(self.listen, listeners) { try Self.check(listener, in: " of \(address)") }
+        if let address = self.listen.first(where: \.acceptsProxyHeader), self.trustedProxies.isEmpty {
+            throw SettingError(
+                "listen: \(address) has proxy-protocol, which needs the addresses of the proxies in trusted-proxies")
+        }
     }
 
     /// Any page could then read what a user may read (Fetch §3.2.5 forbids it, too).

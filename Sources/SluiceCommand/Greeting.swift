@@ -9,12 +9,14 @@ struct Greeting {
     /// The admin listener's URL.
     var admin: String?
     let producers: [ProducerDescription]
+    /// The path below which all routes are.
+    var basePath = ""
 
     var text: String {
         var lines = addresses.map { "listening on \($0.url)" }
         if let admin { lines.append("admin on \(admin): /health/live, /health/ready, /metrics, /status") }
         lines.append("")
-        let calls = producers.map { $0.acceptsBody ? "GET,POST \($0.route)" : "GET \($0.route)" }
+        let calls = producers.map { "\($0.acceptsBody ? "GET,POST" : "GET") \(basePath)\($0.route)" }
         let width = min(40, calls.map(\.count).max() ?? 0)
         for (call, producer) in zip(calls, producers) {
             let padded = call + String(repeating: " ", count: max(0, width - call.count))
@@ -33,7 +35,7 @@ struct Greeting {
             !producer.route.contains("{") && !Self.needsValue(producer.parameters)
         }
         guard let producer = simple ?? producers.first else { return nil }
-        return "curl -N \(addresses[0].curl(producer.route))"
+        return "curl -N \(addresses[0].curl(basePath + producer.route))"
     }
 
     /// Whether a parameter has no default and is not optional.

@@ -175,7 +175,8 @@ struct ServingProcess {
         startControl(socket, addresses, startedAt: startedAt)
         if let watch, !watch.start() { logger.error("not watching: no thread can be started") }
         let greeting = Greeting(
-            addresses: addresses, admin: admin?.url, producers: reloader.entries.map(\.description))
+            addresses: addresses, admin: admin?.url, producers: reloader.entries.map(\.description),
+            basePath: settings.basePath)
         writeFully(greeting.text, to: STDOUT_FILENO)
         notice.ready()
         round.begin()

@@ -57,11 +57,14 @@ extension Settings {
             var listener = ListenSettings(address, passed)
             listener.hosts = HostNames(own.hosts + address.ownName)
             listener.crossOrigin = CrossOriginPolicy(own)
+            listener.expectsProxyHeader = address.acceptsProxyHeader
             return listener
         }
         for (name, producer) in producers where producer.hasOwn("cors") {
             door.crossOriginOfProducers[name] = CrossOriginPolicy(producer)
         }
+        door.proxies = TrustedProxies(self)
+        door.basePath = self.basePath
         door.threads = max(1, min(4, loopCount / 2))
         door.maxConnections = self.maxConnections
         door.maxBodyBytes = self.maxBodyBytes
@@ -104,6 +107,23 @@ extension ListenAddress {
     var ownName: [String] {
         guard case .host(let host?, _) = place else { return [] }
         return [host.lowercased()]
+    }
+}
+
+extension TrustedProxies {
+    init(_ settings: Settings) {
+        self.init()
+        for pattern in settings.trustedProxies {
+            switch pattern {
+            case .addresses(let range): ranges.append(range)
+            case .unix: includesUnix = true
+            }
+        }
+        headers =
+            switch settings.forwardedHeaders {
+            case .xForwarded: .xForwarded
+            case .forwarded: .forwarded
+            }
     }
 }
 

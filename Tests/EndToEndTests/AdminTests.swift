@@ -112,7 +112,8 @@ struct AdminTests {
     func healthPath() throws {
         try withServer(["WaitsForEver", "ClosesLater"], flags: ["--health-path", "/healthz"]) { server in
             let client = try server.connect()
-            try client.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nHEAD /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            try client.send(
+                "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nHEAD /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
             let ready = try client.readResponse()
             #expect(ready.status == 200 && ready.body == #"{"status":"ready"}"# + "\n")
             #expect(try client.readResponse(toHead: true).status == 200)
@@ -122,6 +123,23 @@ struct AdminTests {
             try server.waitForLog(
                 "a producer has the route of --health-path, so its stream answers there; change one of the two",
                 ["path": "/waits-for-ever", "producer": "waits-for-ever"])
+        }
+    }
+
+    @Test("it can be a socket in the file system; the health of a server with a base path is below that")
+    func file() throws {
+        let directory = TemporaryDirectory()
+        let socket = "\(directory.path)/admin.sock"
+        let flags = ["--admin", "unix:\(socket) mode=600", "--base-path", "/events", "--health-path", "/healthz"]
+        try withServer(["WaitsForEver"], flags: flags) { server in
+            let curl = ["curl", "-s", "--unix-socket", socket, "http://localhost/health/ready"]
+            #expect(try ChildProgram.run(curl).output == #"{"objections":[],"status":"ready"}"# + "\n")
+            #expect(try server.run("status").output.contains(", admin on unix:\(socket), plugins in "))
+            for (path, status) in [("/events/healthz", 200), ("/healthz", 404)] {
+                let client = try server.connect()
+                try client.send("GET \(path) HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                #expect(try client.readResponse().status == status, "\(path)")
+            }
         }
     }
 

@@ -70,12 +70,12 @@ final class FakeOpener: StreamOpener {
     // MARK: StreamOpener
 
     func route(for path: String) -> RouteMatch? {
-        let names = path.split(separator: "/").map(String.init)
+        let names = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst().map(String.init)
         let known = [
             "once", "held", "slow", "ended", "rejected", "failed", "full", "unavailable", "number", "body", "headers",
             "leaving",
         ]
-        guard let name = names.first, known.contains(name), names.count <= 2 else { return nil }
+        guard let name = names.first, known.contains(name), names.count <= 2, !names.contains("") else { return nil }
         let producer = FakeProducer(
             ProducerDescription(plugin: "fake", name: name, route: path, acceptsBody: name == "body" || name == "slow"))
         let generation = Generation(plugin: "fake", number: 1)

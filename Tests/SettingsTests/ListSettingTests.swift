@@ -77,6 +77,7 @@ struct ListSettingTests {
         let settings = try settings(
             """
             hosts: common.example
+            trusted-proxies: [10.0.0.0/8, unix]
             cors: {origins: https://common.example, max-age: 1h}
             listen:
               - 127.0.0.1:1, [::1]:2
@@ -133,5 +134,14 @@ struct ListSettingTests {
         #expect(usual.retry == .milliseconds(100) && usual.corsOrigins == [.local] && usual.corsCredentials)
         let own = try settings("retry: 1s\ncors: {origins: '*'}", defaults: defaults)
         #expect(own.retry == .seconds(1) && own.corsOrigins == [.any] && !own.corsCredentials)
+    }
+
+    @Test("a PROXY header is expected only if somebody may send one")
+    func proxyHeader() throws {
+        #expect(
+            throws: SettingError(
+                "listen: *:1 has proxy-protocol, which needs the addresses of the proxies in trusted-proxies")
+        ) { try settings("listen: ':1 proxy-protocol'") }
+        #expect(try settings("listen: ':1 proxy-protocol'\ntrusted-proxies: ::1").trustedProxies.count == 1)
     }
 }

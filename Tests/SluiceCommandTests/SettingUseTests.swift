@@ -5,6 +5,7 @@ import Logging
 import PluginHost
 import Settings
 import StreamRuntime
+import SystemCalls
 import TestSupport
 import Testing
 
@@ -36,6 +37,8 @@ struct SettingUseTests {
         listener.crossOrigin.allowsCredentials = true
         listener.crossOrigin.exposedHeaders = ["X-Id"]
         listener.crossOrigin.maxAge = .seconds(41)
+        #expect(door.proxies.ranges == [try #require(IPRange("10.0.0.0/8"))] && door.proxies.includesUnix)
+        #expect(door.proxies.headers == .forwarded && door.basePath == "/below")
         #expect(door.listeners == [listener] && door.maxConnections == 11)
         #expect(door.maxBodyBytes == 16 << 10 && door.maxArrivingBytes == 37 << 20 && door.minBodyBytesPerSecond == 32)
         #expect(door.headTimeout == .seconds(24) && door.bodyTimeout == .seconds(36) && door.bodyGrace == .seconds(31))

@@ -12,4 +12,5 @@ package let settingSamples = [
     "max-hubs-per-producer": "26", "history-events": "27", "history-bytes": "28k", "linger": "forever",
     "slow-policy": "skip", "anchor": "false", "hosts": "events.example.com", "cors-origins": "https://a.example",
     "cors-credentials": "true", "cors-exposed-headers": "X-Id", "cors-max-age": "41s",
+    "trusted-proxies": "10.0.0.0/8,unix", "forwarded-headers": "forwarded", "base-path": "/below",
 ]
