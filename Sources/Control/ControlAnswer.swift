@@ -4,7 +4,7 @@ import CommandOutput
 /// is.
 package struct ControlAnswer: Sendable, Equatable {
     /// One line of JSON, without a newline.
-    let line: [UInt8]
+    package let line: [UInt8]
 
     /// - Parameter members: an object.
     package init(_ members: some Encodable) { line = JSONText.line(Content(isRefusal: false, members: members)) }

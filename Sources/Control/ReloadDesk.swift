@@ -15,6 +15,9 @@ package final class ReloadDesk: Sendable {
         package var isReloading = false
         /// Reloads that have finished.
         package var count = 0
+        /// Those of them in which a plugin was refused, and those that changed nothing because of an error.
+        package var refused = 0
+        package var failed = 0
         /// Seconds since 1970.
         package var lastAt: Int64?
         /// The latest ones, the oldest first.
@@ -80,8 +83,12 @@ package final class ReloadDesk: Sendable {
             state.record.lastAt = time
             state.result = result
             switch result {
-            case .success(let outcome): state.note(outcome.refusals ?? [], at: time)
-            case .failure(let failure): state.note([failure.description], at: time)
+            case .success(let outcome):
+                if outcome.refusals?.isEmpty == false { state.record.refused += 1 }
+                state.note(outcome.refusals ?? [], at: time)
+            case .failure(let failure):
+                state.record.failed += 1
+                state.note([failure.description], at: time)
             }
             defer { state.waiting.removeAll { $0.ticket <= ticket } }
             return state.waiting.filter { $0.ticket <= ticket }.map(\.semaphore)

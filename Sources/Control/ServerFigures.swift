@@ -8,28 +8,61 @@ package struct ServerFigures: Sendable {
     package let functions: FunctionFigures
     /// `nil` unless requested: finding them takes some milliseconds.
     package let images: ImageFigures?
+    /// `nil` unless requested, and without /proc.
+    package let process: ProcessShare?
 
     package init(
-        runtime: RuntimeFigures, connections: ConnectionFigures, functions: FunctionFigures, images: ImageFigures?
+        runtime: RuntimeFigures, connections: ConnectionFigures, functions: FunctionFigures, images: ImageFigures?,
+        process: ProcessShare?
     ) {
         self.runtime = runtime
         self.connections = connections
         self.functions = functions
         self.images = images
+        self.process = process
+    }
+
+    /// What the process uses of the machine.
+    package struct ProcessShare: Sendable {
+        package let openDescriptors: Int
+        package let maxDescriptors: Int
+        package let threads: Int
+        package let residentBytes: Int
+        /// Of all threads, in user space and in the kernel.
+        package let processorSeconds: Double
+        /// Seconds since 1970.
+        package let startedAt: Double
+
+        package init(
+            openDescriptors: Int, maxDescriptors: Int, threads: Int, residentBytes: Int, processorSeconds: Double,
+            startedAt: Double
+        ) {
+            self.openDescriptors = openDescriptors
+            self.maxDescriptors = maxDescriptors
+            self.threads = threads
+            self.residentBytes = residentBytes
+            self.processorSeconds = processorSeconds
+            self.startedAt = startedAt
+        }
     }
 
     /// The front door's connections, without those that have become streams.
     package struct ConnectionFigures: Sendable {
         package let open: Int
         /// Connections since the start: those that were refused, and those that were closed to make room for others.
-        package let turnedAway: Int
+        package var turnedAway: Int { turnedAwayByKind.values.reduce(0, +) }
+        /// By the limit's name, or another fixed word.
+        package let turnedAwayByKind: [String: Int]
+        /// Requests that were refused because of their host or the origin of the page that asked.
+        package let disallowed: Int
         package let madeRoom: Int
         /// The size of the request bodies that are arriving.
         package let arrivingBytes: Int
 
-        package init(open: Int, turnedAway: Int, madeRoom: Int, arrivingBytes: Int) {
+        package init(open: Int, turnedAway: [String: Int], disallowed: Int, madeRoom: Int, arrivingBytes: Int) {
             self.open = open
-            self.turnedAway = turnedAway
+            turnedAwayByKind = turnedAway
+            self.disallowed = disallowed
             self.madeRoom = madeRoom
             self.arrivingBytes = arrivingBytes
         }

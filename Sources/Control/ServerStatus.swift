@@ -13,6 +13,8 @@ package struct ServerStatus: Codable, Sendable {
     @OrNull package var address: String?
     /// All listeners' URLs: "http://127.0.0.1:8080".
     @OrNull package var urls: [String]?
+    /// The admin listener's URL.
+    @OrNull package var admin: String?
     /// The directory of plugins.
     @OrNull package var directory: String?
     @OrNull package var uptimeSeconds: Double?

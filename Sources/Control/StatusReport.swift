@@ -13,16 +13,20 @@ package struct StatusReport: Sendable {
         let address: String?
         /// All listeners' URLs: "http://127.0.0.1:8080".
         let urls: [String]
+        /// The admin listener's.
+        let admin: String?
         /// The directory of plugins.
         let directory: String
         let startedAt: MonotonicNanoseconds
 
         package init(
-            version: String, address: String?, urls: [String], directory: String, startedAt: MonotonicNanoseconds
+            version: String, address: String?, urls: [String], admin: String? = nil, directory: String,
+            startedAt: MonotonicNanoseconds
         ) {
             self.version = version
             self.address = address
             self.urls = urls
+            self.admin = admin
             self.directory = directory
             self.startedAt = startedAt
         }
@@ -50,6 +54,7 @@ package struct StatusReport: Sendable {
         status.pid = Int(getpid())
         status.address = identity.address
         status.urls = identity.urls
+        status.admin = identity.admin
         status.directory = identity.directory
         status.uptimeSeconds = Self.seconds(now - identity.startedAt)
         status.reloads = record.count

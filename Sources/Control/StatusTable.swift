@@ -61,7 +61,8 @@ package struct StatusTable {
 
     /// Servers before 0.2 send only the address of their single listener.
     private var urls: String {
-        status.urls?.joined(separator: " ") ?? "http://\(status.address ?? "?")"
+        let all = status.urls?.joined(separator: " ") ?? "http://\(status.address ?? "?")"
+        return status.admin.map { "\(all), admin on \($0)" } ?? all
     }
 
     private var rows: [[String]] {

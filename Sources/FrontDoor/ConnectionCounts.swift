@@ -9,7 +9,8 @@ final class ConnectionCounts: Sendable {
     struct State {
         var limit: Int
         var count = 0
-        var turnedAway = 0
+        /// Subscribers that were turned away, by kind.
+        var turnedAway: [String: Int] = [:]
         var refused = 0
         /// Connections that were closed to make room.
         var madeRoom = 0
@@ -56,17 +57,17 @@ final class ConnectionCounts: Sendable {
     var count: Int { state.withLock { $0.count } }
 
     /// Subscribers that were turned away so far.
-    var turnedAwayCount: Int { state.withLock { $0.turnedAway } }
+    var turnedAway: [String: Int] { state.withLock { $0.turnedAway } }
+
+    func countTurnedAway(_ kind: String) {
+        state.withLock { $0.turnedAway[kind, default: 0] += 1 }
+    }
 
     /// Requests that may not be asked, since the start.
     var refusedCount: Int { state.withLock { $0.refused } }
 
     func refused() {
         state.withLock { $0.refused += 1 }
-    }
-
-    func turnedAway() {
-        state.withLock { $0.turnedAway += 1 }
     }
 
     /// - Parameter roomMade: called, from any thread, each time that there is room again after `roomElseWait` found

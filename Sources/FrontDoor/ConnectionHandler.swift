@@ -50,6 +50,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     var crossOrigin = CrossOriginHeaders()
     /// Takes the answer for the stream that is being opened.
     var pendingOpen: PendingOpen?
+    /// Takes the answer of the page that is being made.
+    var pendingPage: PendingPage?
     /// The channel as the subscriber of a stream.
     var subscriber: ChannelSubscriber?
 
@@ -142,6 +144,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     func peerLeft() {
         let loss = advance { $0.channelClosed() }
         request = nil
+        pendingPage?.cancel()
+        pendingPage = nil
         place.endBody()
         handOver.lost(loss)
     }

@@ -11,6 +11,8 @@ struct ConnectionState {
         case head
         /// A head has arrived, but not all of its body.
         case body
+        /// A page of the server is being made.
+        case making
         /// A stream's `open` runs. There is no token before `StreamOpener.open` has returned.
         case opening(StreamToken?)
         /// The stream is open; the responses before it are still being sent.
@@ -38,7 +40,7 @@ struct ConnectionState {
     var isWaiting: Bool {
         switch phase {
         case .idle, .head, .body, .lingering: true
-        case .opening, .flushing, .streaming, .finishing, .over: false
+        case .making, .opening, .flushing, .streaming, .finishing, .over: false
         }
     }
 
@@ -49,7 +51,7 @@ struct ConnectionState {
         switch phase {
         case .idle, .head: .head
         case .body: .body
-        case .opening, .flushing, .streaming, .finishing, .lingering, .over: .nothing
+        case .making, .opening, .flushing, .streaming, .finishing, .lingering, .over: .nothing
         }
     }
 
@@ -59,7 +61,7 @@ struct ConnectionState {
         switch phase {
         case .idle, .head, .body: isWritable
         case .lingering: true
-        case .opening, .flushing, .streaming, .finishing, .over: false
+        case .making, .opening, .flushing, .streaming, .finishing, .over: false
         }
     }
 
@@ -78,6 +80,9 @@ struct ConnectionState {
     mutating func inputDropped() { hasDroppedInput = true }
 
     // MARK: Responding
+
+    /// A page was asked for whose answer takes a while.
+    mutating func makingBegan() { phase = .making }
 
     /// No request can follow the one that is being answered.
     var endsWithResponse: Bool { hasDroppedInput || isInputClosed }
@@ -179,7 +184,7 @@ struct ConnectionState {
         case .opening(let token): .opening(token)
         case .flushing(let token): .waiting(token)
         case .streaming(let token): .carried(token)
-        case .idle, .head, .body, .finishing, .lingering, .over: .nothing
+        case .idle, .head, .body, .making, .finishing, .lingering, .over: .nothing
         }
     }
 
@@ -204,7 +209,7 @@ struct ConnectionState {
             return .linger
         case .opening: return .awaitAnswer(openCount)
         case .streaming(let token): return .tell(token)
-        case .flushing, .finishing, .over: return .nothing
+        case .making, .flushing, .finishing, .over: return .nothing
         }
     }
 
@@ -222,7 +227,7 @@ struct ConnectionState {
         switch phase {
         case .head: .refuseHead
         case .body: .refuseBody
-        case .idle, .flushing, .finishing, .lingering: .close
+        case .idle, .making, .flushing, .finishing, .lingering: .close
         case .opening: .probePeer
         case .streaming, .over: .nothing
         }

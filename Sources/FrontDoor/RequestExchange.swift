@@ -38,7 +38,7 @@ struct RequestExchange {
         case .respond(let response) where response.status >= 400: respond(response, last: true)
         case .turnAway(let why): turnAway(why)
         case .refuse(let objection): refuse(objection, last: true)
-        case .respond, .streamHead, .open:
+        case .respond, .finished, .streamHead, .make, .open:
             connection.write(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n"))
             connection.flush()
         }
@@ -69,7 +69,11 @@ struct RequestExchange {
         connection.place.endBody()
         switch verdict {
         case .respond(let response): respond(response)
+        case .finished(let match):
+            connections.opener.countFinished(match)
+            respond(.noContent)
         case .streamHead: respondWithStreamHead()
+        case .make(let making): make(making)
         case .open(let match, let streamRequest): connection.handOver.open(match, streamRequest)
         case .turnAway(let why): turnAway(why)
         case .refuse(let objection): refuse(objection)
@@ -106,9 +110,26 @@ struct RequestExchange {
         finish(bytes, status: head.status, last: true)
     }
 
+    /// Lets a page be made, and nothing else be read meanwhile.
+    private func make(_ making: Page.Making) {
+        let pending = PendingPage(for: connection)
+        connection.pendingPage = pending
+        connection.advance { $0.makingBegan() }
+        connection.wait(settings.pageTimeout)
+        making { pending.take($0) }
+    }
+
+    /// The page that the connection waits for, never called within `make`.
+    func made(_ answer: Page.Answer) {
+        guard connection.state.phase == .making else { return }
+        connection.pendingPage = nil
+        respond(Response(answer))
+        connection.flush()
+    }
+
     func turnAway(_ why: TurnedAway) {
         let request = connection.request
-        connections.counts.turnedAway()
+        connections.counts.countTurnedAway(why.kind)
         connections.shedding.warn(
             "a subscriber was refused", ["reason": "\(why.reason)", "address": "\(connection.arrival.client)"])
         // EventSource only uses GET; a client that sends a POST would take an empty stream for the answer.

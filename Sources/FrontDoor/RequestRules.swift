@@ -14,8 +14,12 @@ struct RequestRules {
 
     enum Verdict {
         case respond(Response)
+        /// The client has the end of the stream: 204, so that it does not reconnect.
+        case finished(RouteMatch)
         /// HEAD: the head of a stream, without a stream.
         case streamHead
+        /// One of the server's own pages, whose answer is yet to be made.
+        case make(Page.Making)
         case open(RouteMatch, StreamRequest)
         /// Not now, for this reason.
         case turnAway(TurnedAway)
@@ -78,14 +82,17 @@ struct RequestRules {
             return preflight(head, of: origin, policy(), for: route)
         }
         guard let match = route else {
-            let page = path.flatMap { pages.response(to: head.method, path: $0) }
-            return .respond(page ?? notFound(target))
+            switch path.flatMap({ pages.answer(to: head.method, path: $0) }) {
+            case .response(let response): return .respond(response)
+            case .later(let making): return .make(making)
+            case nil: return .respond(notFound(target))
+            }
         }
 
         let lastEventID = lastEventID(head, target)
         // The producer that replaces it may have other parameters and other methods.
         if match.isLeaving, head.method != .OPTIONS {
-            return EventID.isFinished(lastEventID) ? .respond(.noContent) : .turnAway(.leaving)
+            return EventID.isFinished(lastEventID) ? .finished(match) : .turnAway(.leaving)
         }
         let acceptsBody = match.producer.description.acceptsBody
         let allowed = Self.methods(match) + ", OPTIONS"
@@ -109,7 +116,7 @@ struct RequestRules {
         } catch {
             return .respond(Problem(error).response)
         }
-        if EventID.isFinished(lastEventID) { return .respond(.noContent) }
+        if EventID.isFinished(lastEventID) { return .finished(match) }
         if head.method == .HEAD { return .streamHead }
         return .open(
             match,

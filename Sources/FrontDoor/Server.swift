@@ -59,8 +59,8 @@ package final class Server: Sendable {
     package var arrivingBytes: Int { arriving.count }
 
     /// Subscribers that were turned away since the start, because a limit was reached, or their producer or the server
-    /// was about to go.
-    package var turnedAwayCount: Int { counts.turnedAwayCount }
+    /// was about to go: by the limit's name, or another fixed word.
+    package var turnedAway: [String: Int] { counts.turnedAway }
 
     /// Requests that were refused since the start, because of their host or the origin of the page that asked.
     package var refusedCount: Int { counts.refusedCount }

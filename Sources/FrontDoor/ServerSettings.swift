@@ -45,6 +45,8 @@ package struct ServerSettings: Sendable {
     package var bodyGrace: Duration = .seconds(10)
     /// Between the end of a response and the next request.
     package var idleTimeout: Duration = .seconds(60)
+    /// How long one of the server's own pages may take to be made.
+    package var pageTimeout: Duration = .seconds(30)
     /// How long a client may take to read the responses before its stream, or the last frames of a stream on a channel.
     package var flushTimeout: Duration = .seconds(30)
     /// How long a connection waits, after its last response, for the client to end its side. Closing at once could

@@ -107,7 +107,7 @@ struct StreamHandOver {
             opener.leave(token)
             connection.advance { $0.handOverFailed() }
             connection.whenActive { [connection] in
-                connection.exchange.turnAway(.overload("open files: \(systemError(code))"))
+                connection.exchange.turnAway(.openFiles(systemError(code)))
                 connection.flush()
             }
         }

@@ -18,6 +18,19 @@ enum TurnedAway {
         }
     }
 
+    /// For the counts: the limit's name, or another fixed word.
+    var kind: String {
+        switch self {
+        case .overload(let limit): limit.hasPrefix(Self.openFiles) ? "open-files" : limit
+        case .unavailable: "unavailable"
+        case .leaving: "removed"
+        }
+    }
+
+    /// The system's limit of descriptors, which has no name as a setting.
+    static func openFiles(_ error: String) -> TurnedAway { .overload("\(openFiles): \(error)") }
+    private static let openFiles = "open files"
+
     /// For the client.
     private var detail: String {
         switch self {

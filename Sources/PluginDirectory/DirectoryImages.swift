@@ -93,6 +93,8 @@ package final class DirectoryImages: ImageSource {
 
     package func cause(of refusal: any Error) -> RefusalCause { (refusal as? PluginRefusal)?.cause ?? .moment }
 
+    package func step(of refusal: any Error) -> RefusalStep { (refusal as? PluginRefusal)?.step ?? .load }
+
     package func conflict(of candidate: LoadedImage, with others: [LoadedImage]) -> String? {
         let plugins = (others + [candidate]).compactMap { $0.origin as? LoadedPlugin }
         return conflicts(among: plugins).first?.description

@@ -32,7 +32,7 @@ package enum DynamicLoader {
 
     /// The refusal of a file that cannot be loaded because the constructors of another one run.
     package static func refusal(of file: String, heldUpBy holder: String) -> PluginRefusal {
-        defect(heldUpBy: holder).refusal(of: file)
+        defect(heldUpBy: holder).refusal(of: file, at: .load)
     }
 
     static func leave(_ place: Int) {

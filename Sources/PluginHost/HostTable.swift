@@ -4,6 +4,9 @@ import ProducerInterface
 /// The version of the host, for people.
 package let hostVersion = "0.1.0"
 
+/// The version of the interface that the host offers to plugins: "1.0".
+package let hostInterface = "\(Manifest.major).\(Manifest.minor)"
+
 /// The only `sluice_host` of the process: created at its first use, and never changed or freed, because plugins keep
 /// it.
 ///

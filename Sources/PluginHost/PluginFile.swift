@@ -25,7 +25,7 @@ package struct PluginFile: Sendable {
                 StartFolder.ofThisProcess.absolute(path), writtenAs: path, insecure: insecure)
             contentID = bytes.withUnsafeBytes { ContentID(of: $0) }
         } catch {
-            throw error.refusal(of: path)
+            throw error.refusal(of: path, at: .file)
         }
     }
 

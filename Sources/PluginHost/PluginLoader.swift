@@ -91,8 +91,10 @@ package final class PluginLoader: Sendable {
         _ file: PluginFile, begun: (ProcessorClock?) -> Void = { _ in }
     ) throws(PluginRefusal) -> ProbedPlugin {
         let (prober, copies) = settings.withLock { ($0.prober, $0.copies) }
+        var step = RefusalStep.image
         do throws(Defect) {
             try file.checkImage()
+            step = .probe
             let copy = try PrivateCopy(of: file, keptIn: copies)
             let start = monotonicNanoseconds()
             let declaration = try prober?.probe(copy.path, content: file.contentID, begun: begun)
@@ -101,7 +103,7 @@ package final class PluginLoader: Sendable {
                 metadata: ["file": "\(file.path)", "us": .stringConvertible((monotonicNanoseconds() - start) / 1000)])
             return ProbedPlugin(path: file.path, contentID: file.contentID, copy: copy, declaration: declaration)
         } catch {
-            throw error.refusal(of: file.path)
+            throw error.refusal(of: file.path, at: error.isDeclared ? .declaration : step)
         }
     }
 
@@ -143,7 +145,7 @@ package final class PluginLoader: Sendable {
             let code = PluginCode(ofImageAt: plugin.copy.path, named: manifest.name, file: plugin.path)
             return LoadedPlugin(manifest, code, probed: plugin, producers: producers, logger: logger)
         } catch {
-            throw error.refusal(of: plugin.path)
+            throw error.refusal(of: plugin.path, at: .load)
         }
     }
 

@@ -9,12 +9,16 @@ package struct PluginRefusal: Error, Sendable, Equatable, CustomStringConvertibl
     /// What to do about it.
     package let remedy: String
     package let cause: RefusalCause
+    package let step: RefusalStep
 
-    package init(file: String, rule: String, remedy: String, cause: RefusalCause = .content) {
+    package init(
+        file: String, rule: String, remedy: String, cause: RefusalCause = .content, step: RefusalStep = .load
+    ) {
         self.file = file
         self.rule = rule
         self.remedy = remedy
         self.cause = cause
+        self.step = step
     }
 
     package var description: String { "\(file): \(rule); \(remedy)" }
@@ -25,6 +29,8 @@ struct Defect: Error, Equatable {
     let rule: String
     let remedy: String
     let cause: RefusalCause
+    /// The plugin itself told the probe, by what it declares.
+    var isDeclared = false
 
     init(_ rule: String, remedy: String, cause: RefusalCause = .content) {
         self.rule = rule
@@ -32,7 +38,7 @@ struct Defect: Error, Equatable {
         self.cause = cause
     }
 
-    func refusal(of file: String) -> PluginRefusal {
-        PluginRefusal(file: file, rule: rule, remedy: remedy, cause: cause)
+    func refusal(of file: String, at step: RefusalStep) -> PluginRefusal {
+        PluginRefusal(file: file, rule: rule, remedy: remedy, cause: cause, step: step)
     }
 }

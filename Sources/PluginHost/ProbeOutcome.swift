@@ -29,7 +29,9 @@ struct ProbeOutcome {
                 "it writes to a descriptor that it did not open", remedy: "remove that write")
         }
         switch report.verdict {
-        case .refused(let defect): throw defect
+        case .refused(var defect):
+            defect.isDeclared = report.stage == .manifest
+            throw defect
         case .accepted(content, let declaration): return declaration
         case .accepted:
             throw Defect("its private copy was changed while it was probed", remedy: "find out what changes it")

@@ -55,6 +55,13 @@ package struct SettingRows: Sendable {
         "control", .socketPath, initialValue: "",
         described: "one for each directory of plugins, in $XDG_RUNTIME_DIR/sluice or /tmp/sluice-UID", in: .general,
         needsRestart: true, "The control socket for 'sluice reload' and 'sluice status'; 'none' disables it.")
+    package let admin = Setting(
+        "admin", .addressOrNone, initial: "none", in: .general, needsRestart: true,
+        "Address and port for /health/live, /health/ready, /metrics and /status, which are for operators only.")
+    package let healthPath = Setting(
+        "health-path", .pathOrNone, initial: "none", in: .general, needsRestart: true,
+        "A path such as /healthz, below base-path, that answers 200 or 503, as /health/ready does, on the public listeners."
+    )
     package let watch = Setting(
         "watch", .flag, initial: "false", in: .general, needsRestart: true,
         "Reload automatically when a plugin has changed and is no longer being written.")

@@ -1,6 +1,7 @@
 import Control
 import FrontDoor
 import PluginHost
+import Processes
 import ProducerInterface
 import StreamRuntime
 
@@ -29,18 +30,31 @@ struct FiguresGatherer: Sendable {
             reloader.figures(waiting: Self.loopSeconds),
             ServerFigures.ImageFigures(count: images.count, bytes: images.bytes, changedLibraries: changed) { image in
                 (image.origin as? LoadedPlugin).map { images.bytes(of: $0.mappedPath) } ?? 0
-            })
+            }, .now)
     }
 
     private func figures(
-        _ runtime: RuntimeFigures, _ images: ServerFigures.ImageFigures? = nil
+        _ runtime: RuntimeFigures, _ images: ServerFigures.ImageFigures? = nil,
+        _ process: ServerFigures.ProcessShare? = nil
     ) -> ServerFigures {
         ServerFigures(
             runtime: runtime,
             connections: .init(
-                open: door.connectionCount, turnedAway: door.turnedAwayCount, madeRoom: door.madeRoomCount,
+                open: door.connectionCount, turnedAway: door.turnedAway, disallowed: door.refusedCount,
+                madeRoom: door.madeRoomCount,
                 arrivingBytes: door.arrivingBytes),
             functions: .current,
-            images: images)
+            images: images, process: process)
+    }
+}
+
+extension ServerFigures.ProcessShare {
+    fileprivate static var now: Self? {
+        ProcessUsage.now().map { usage in
+            Self(
+                openDescriptors: usage.openDescriptors, maxDescriptors: usage.maxDescriptors, threads: usage.threads,
+                residentBytes: usage.residentBytes, processorSeconds: usage.processorSeconds,
+                startedAt: usage.startedAt)
+        }
     }
 }

@@ -6,12 +6,16 @@ import StreamRuntime
 struct Greeting {
     /// Where the server listens, at least one.
     let addresses: [ServerAddress]
+    /// The admin listener's URL.
+    var admin: String?
     let producers: [ProducerDescription]
     /// The path below which all routes are.
     var basePath = ""
 
     var text: String {
-        var lines = addresses.map { "listening on \($0.url)" } + [""]
+        var lines = addresses.map { "listening on \($0.url)" }
+        if let admin { lines.append("admin on \(admin): /health/live, /health/ready, /metrics, /status") }
+        lines.append("")
         let calls = producers.map { "\($0.acceptsBody ? "GET,POST" : "GET") \(basePath)\($0.route)" }
         let width = min(40, calls.map(\.count).max() ?? 0)
         for (call, producer) in zip(calls, producers) {

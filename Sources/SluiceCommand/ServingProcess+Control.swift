@@ -27,12 +27,17 @@ extension ServingProcess {
         return try ControlSocket(listeningOn: ControlPath.standard(for: settings.plugins))
     }
 
-    mutating func startControl(_ socket: ControlSocket, _ addresses: [ServerAddress], startedAt: MonotonicNanoseconds) {
+    /// - Parameter socket: `nil`: the status is only on the admin listener.
+    mutating func startControl(
+        _ socket: ControlSocket?, _ addresses: [ServerAddress], startedAt: MonotonicNanoseconds
+    ) {
         let report = StatusReport(
             .init(
                 version: Sluice.version, address: addresses.first?.description, urls: addresses.map(\.url),
-                directory: settings.plugins, startedAt: startedAt),
+                admin: admin?.url, directory: settings.plugins, startedAt: startedAt),
             desk: desk, figures: figures.whole)
+        adminPages.publish(report)
+        guard let socket else { return }
         let server = ControlServer(socket, logger: logger) { [desk, events] command in
             switch command {
             case .status: return ControlAnswer(report.status())

@@ -59,6 +59,7 @@ extension ServingProcess {
         HostLog.tellLeftOut()
         ledger.write(generations)
         await door.stop(within: .nanoseconds(Grace.answers))
+        await admin?.stop()
         let left = runtime.figures().streams.open
         if left > 0 || !unfinished.isEmpty {
             logger.error(

@@ -32,11 +32,14 @@ struct ServingProcess {
     let figures: FiguresGatherer
     let ledger: LedgerLog
     let notice = ServiceNotice()
+    let readiness: ServerReadiness
+    let adminPages: AdminPages
+    let admin: AdminDoor?
     private let passed = PassedSockets.take()
     let libraries = LibraryReport()
     var control: ControlServer?
     let development: Development?
-    var round = HousekeepingRound()
+    var round: HousekeepingRound
     /// When the reloader needs attention next.
     private var attention: MonotonicNanoseconds?
 
@@ -49,7 +52,9 @@ struct ServingProcess {
         self.origin = origin
         settings = try origin.load()
         InheritedLimits.raise()
-        try DescriptorRoom.check(loops: settings.loopCount, doorThreads: settings.frontDoor().threads)
+        try DescriptorRoom.check(
+            loops: settings.loopCount,
+            doorThreads: settings.frontDoor().threads + (settings.adminDoor?.threads ?? 0))
         events = try ControlEvents()
         let errors = Self.ownErrorOutput()
         writer = try LogWriter(descriptor: errors, format: settings.logFormat)
@@ -76,16 +81,33 @@ struct ServingProcess {
         reloader = Reloader(
             runtime: runtime, source: directory, logger: logger, trial: settings.trialRules,
             attention: { [events] in events.post(.settled) })
-        door = Server(settings.frontDoor(passed), pages: Self.pages(development), opener: runtime, logger: logger)
+        readiness = ServerReadiness(
+            isStopping: { ControlEvents.isTerminating }, silence: { [runtime] in runtime.loopSilence() })
+        round = HousekeepingRound(runtime, reloader, desk, notice, readiness)
+        door = Server(
+            settings.frontDoor(passed), pages: try Self.pages(development, settings, readiness), opener: runtime,
+            logger: logger)
         figures = FiguresGatherer(runtime: runtime, reloader: reloader, door: door, libraries: libraries)
         ledger = LedgerLog(figures: figures, logger: logger)
+        adminPages = AdminPages(
+            readiness,
+            MetricsReport(
+                version: Sluice.version, interface: hostInterface, desk: desk, figures: figures.whole))
+        admin = settings.adminDoor.map { [adminPages, logger] in AdminDoor($0, pages: adminPages, logger: logger) }
     }
 
     /// The pages that the server answers itself.
-    private static func pages(_ development: Development?) -> PageTable {
+    private static func pages(
+        _ development: Development?, _ settings: Settings, _ readiness: ServerReadiness
+    ) throws(CommandFailure) -> PageTable {
         var rows: [Page] = []
         if let development { rows.append(Page(path: "/") { development.page }) }
-        return PageTable(rows)
+        let path = settings.healthPath
+        if path.isEmpty { return PageTable(rows) }
+        guard path != "/" || rows.isEmpty else {
+            throw CommandFailure("--health-path: / is the page of 'sluice dev'; choose another path")
+        }
+        return PageTable(rows + [AdminPages.health(path, readiness)])
     }
 
     /// A copy of standard error for the log alone. A plugin can close or replace standard error itself, and a
@@ -104,6 +126,8 @@ struct ServingProcess {
         let socket = try controlSocket()
         defer { socket?.shut() }
         guard endAtOnceIfUrged(socket) else { throw CommandFailure("no thread can be started (ulimit -u?)") }
+        // Before plugins are loaded, which can take a while.
+        try await admin?.start()
         let leftBehind = ScratchFolder.removeLeftBehind()
         if leftBehind > 0 {
             logger.info(
@@ -129,6 +153,7 @@ struct ServingProcess {
                     : "\(settings.plugins): none of its plugins can be served; each refusal is above")
         }
         desk.note(report.refusals, at: Int64(time(nil)))
+        readiness.loaded(without: report.unserved, isStart: true)
         libraries.look(at: reloader, logger)
         warnOfSettings()
         guard runtime.start() else { throw CommandFailure("no thread can be started (ulimit -u?)") }
@@ -148,12 +173,15 @@ struct ServingProcess {
                 "control": "\(socket?.path ?? ControlPath.none)",
             ])
         warnOfLoopback(addresses)
-        if let socket { startControl(socket, addresses, startedAt: startedAt) }
+        readiness.serves()
+        startControl(socket, addresses, startedAt: startedAt)
         if let watch, !watch.start() { logger.error("not watching: no thread can be started") }
         let greeting = Greeting(
-            addresses: addresses, producers: reloader.entries.map(\.description), basePath: settings.basePath)
+            addresses: addresses, admin: admin?.url, producers: reloader.entries.map(\.description),
+            basePath: settings.basePath)
         writeFully(greeting.text, to: STDOUT_FILENO)
         notice.ready()
+        round.begin()
         try development?.start(begun: notices.begin, failed: notices.tell) { [events] in events.post(.reload) }
         serve()
         return await stop()
@@ -214,6 +242,7 @@ struct ServingProcess {
             let change = SettingsChange(from: settings, to: try origin.load())
             apply(change)
             let report = try reloader.reload(isForced: isForced) { attend() }
+            readiness.loaded(without: report.unserved, isStart: false)
             libraries.look(at: reloader, logger)
             warnOfSettings()
             tell(built, refusals: report.refusals)
@@ -254,7 +283,15 @@ struct ServingProcess {
     }
 
     mutating func warnOfSettings() {
-        settingWarnings.tell(settings, serving: reloader.entries.map(\.description), logger)
+        readiness.misses(
+            producers: settingWarnings.tell(settings, serving: reloader.entries.map(\.description), logger))
+        if !settings.healthPath.isEmpty, let match = runtime.route(for: settings.healthPath) {
+            logger.warning(
+                "a producer has the route of --health-path, so its stream answers there; change one of the two",
+                metadata: [
+                    "path": "\(settings.healthPath)", "producer": "\(match.producer.description.name)",
+                ])
+        }
     }
 
     /// Applies new settings to all parts that use them.

@@ -8,10 +8,15 @@ struct SettingWarnings {
     private var told: Set<String> = []
 
     /// Call it after each reload.
-    mutating func tell(_ settings: Settings, serving producers: [ProducerDescription], _ logger: Logger) {
+    /// - Returns: all of them, one line each.
+    @discardableResult
+    mutating func tell(_ settings: Settings, serving producers: [ProducerDescription], _ logger: Logger)
+        -> [String]
+    {
         let lines = settings.warnings(loaded: producers.map { ($0.plugin, $0.name) })
         for line in lines where !told.contains(line) { logger.warning("\(line)") }
         told = Set(lines)
+        return lines
     }
 
     /// Call it at the start: the environment does not change.

@@ -84,6 +84,18 @@ extension Settings {
         return door
     }
 
+    /// The admin listener's; `nil`: there is none.
+    var adminDoor: ServerSettings? {
+        guard case .at(let address) = self.admin else { return nil }
+        var door = ServerSettings()
+        var listener = ListenSettings(address, PassedSockets())
+        listener.hosts = HostNames(self.hosts + address.ownName)
+        door.listeners = [listener]
+        // Those who ask are few. More of them wait in the backlog, or take the place of one that asks nothing.
+        door.maxConnections = 64
+        return door
+    }
+
     var loopCount: Int { self.loops == 0 ? usableCoreCount() : self.loops }
 }
 

@@ -183,6 +183,7 @@ struct Connection: RowView {
         // The system gave up on a peer that still answered but took nothing.
         let isSlow =
             connection.descriptor >= 0 && loop.system.hasTimedOut(connection.descriptor) && isPeerAlive
+        if isSlow, row.pointee.isOpen { tally.pointee.blocked += 1 }
         disconnect(isSlow ? .slow : .disconnected)
     }
 
@@ -214,7 +215,10 @@ struct Connection: RowView {
             connection.lastActivity = taken
             return reschedule()
         }
-        if row.pointee.isOpen { log.writeDeadlinePassed(token, entry, isSlow: isSlow, deadline: limits.writeDeadline) }
+        if row.pointee.isOpen {
+            log.writeDeadlinePassed(token, entry, isSlow: isSlow, deadline: limits.writeDeadline)
+            if isSlow { tally.pointee.blocked += 1 }
+        }
         disconnect(streams.endOfAll ?? (isSlow ? .slow : .disconnected))
     }
 

@@ -1,3 +1,5 @@
+import SystemCalls
+
 /// The published events that a hub keeps, for subscribers that join late or reconnect.
 ///
 /// A place in it is a number that only grows; each frame has one. Frames before `first` are gone. Each loop that has
@@ -25,6 +27,10 @@ protocol EventHistory: Sendable {
     /// The bytes of one frame, which is at `first` or later and before `end`. They are valid until the history is
     /// changed.
     func bytes(at place: Int64) -> UnsafeRawBufferPointer
+    /// When the frame at a place that is held was published.
+    func publishedAt(_ place: Int64) -> MonotonicNanoseconds
+    /// The size of what is held, in bytes.
+    var byteCount: Int { get }
     /// The bytes from a place to the end of its chunk.
     func chunk(at place: Int64) -> (bytes: SharedSlice, end: Int64)
 

@@ -1,4 +1,5 @@
 import EventStream
+import SystemCalls
 
 /// Frames that were published together. All subscribers on all loops are sent these same bytes.
 final class FrameChunk: SharedBytes, @unchecked Sendable {
@@ -8,9 +9,11 @@ final class FrameChunk: SharedBytes, @unchecked Sendable {
     let numbers: [UInt64]
     /// The newest reconnection time in the frames, in milliseconds; -1: none.
     let retryMilliseconds: Int64
+    /// When the frames were published.
+    let publishedAt: MonotonicNanoseconds
 
     /// Copies marked frames, and gives each event that has no id one of the hub's own.
-    init(_ output: borrowing FrameBuffer, numbering: inout HubNumbering) {
+    init(_ output: borrowing FrameBuffer, numbering: inout HubNumbering, at publishedAt: MonotonicNanoseconds) {
         let lines = output.marks.count { $0.isEvent && $0.idLength == nil }
         let capacity = output.count + lines * numbering.lineBytesMax
         let base = UnsafeMutableRawPointer.allocate(byteCount: max(1, capacity), alignment: 16)
@@ -50,8 +53,12 @@ final class FrameChunk: SharedBytes, @unchecked Sendable {
         self.frames = frames
         self.numbers = numbers
         retryMilliseconds = output.newestRetryMilliseconds
+        self.publishedAt = publishedAt
         super.init(owning: base, count: written)
     }
+
+    /// The size of the frames without the framing of HTTP.
+    var payloadCount: Int { count - frames.count * Chunk.overhead }
 
     func start(of frame: Int) -> Int { frame == 0 ? 0 : frames[frame - 1].end }
 

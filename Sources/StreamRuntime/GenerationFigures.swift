@@ -38,13 +38,22 @@ package struct ProducerFigures: Sendable {
     /// Events that streams accepted while they changed over and left to their successors, which produce them again.
     package let supersededEvents: Int
     package let callbacks: CallbackCounts
+    /// Streams that stayed in this generation or returned to it.
+    package let kept: Int
+    package let finishedRequests: Int
+    /// What the loops have counted; `nil` if they were not asked, or one did not answer in time.
+    package let tally: StreamTally?
 
-    init(_ entry: ProducerEntry) {
+    init(_ entry: ProducerEntry, _ streams: OpenStreams?) {
         description = entry.description
         ledger = entry.ledger
         leaves = entry.leavesByReason
         supersededEvents = entry.supersededEvents
         callbacks = entry.producer.callbackCounts
+        kept = entry.keptStreams
+        finishedRequests = entry.finishedRequests
+        // One that began while the loops were asked has nothing to show yet.
+        tally = streams.map { $0.tallies[ObjectIdentifier(entry)] ?? StreamTally() }
     }
 }
 
@@ -59,13 +68,19 @@ package struct GenerationList: Sendable {
 
     fileprivate let rows: [Row]
     let past: [PastLedger]
+    let rollbacks: Int
+    let refusedPlugins: [String: Int]
 
-    package init() { self.init(rows: [], past: []) }
+    package init() { self.init(rows: [], past: [], rollbacks: 0, refusedPlugins: [:]) }
 
-    fileprivate init(rows: [Row], past: [PastLedger]) {
+    fileprivate init(rows: [Row], past: [PastLedger], rollbacks: Int, refusedPlugins: [String: Int]) {
         self.rows = rows
         self.past = past
+        self.rollbacks = rollbacks
+        self.refusedPlugins = refusedPlugins
     }
+
+    fileprivate var entries: [ProducerEntry] { rows.flatMap(\.serving.entries) }
 
     func figures(_ streams: OpenStreams?) -> [GenerationFigures] {
         rows.map { row in
@@ -74,7 +89,7 @@ package struct GenerationList: Sendable {
                 image: row.serving.image, number: generation.number, loadedAt: row.serving.since, retired: row.retired,
                 trial: row.trial, heldFor: row.heldFor, openStreams: generation.liveStreams,
                 streams: streams?.of(generation),
-                producers: row.serving.entries.map { ProducerFigures($0) })
+                producers: row.serving.entries.map { ProducerFigures($0, streams) })
         }
     }
 }
@@ -88,7 +103,8 @@ extension Reloader {
             let serving = state.serving.sorted { $0.key < $1.key }.map { GenerationList.Row($0.value, nil, trials) }
             let retired = state.retired.map { GenerationList.Row($0.serving, ($0.since, $0.reason), trials) }
             return GenerationList(
-                rows: serving + retired, past: state.past.sorted { $0.key < $1.key }.map(\.value))
+                rows: serving + retired, past: state.past.sorted { $0.key < $1.key }.map(\.value),
+                rollbacks: state.rollbacks, refusedPlugins: state.refusals)
         }
     }
 
@@ -97,7 +113,7 @@ extension Reloader {
     ///   asked. A loop's thread must not wait for them.
     package func figures(waiting seconds: Int = 0) -> RuntimeFigures {
         // The loops first: the generations are those that there are after the wait.
-        let streams = seconds > 0 ? runtime.openStreams(waiting: seconds) : nil
+        let streams = seconds > 0 ? runtime.openStreams(of: generations.entries, waiting: seconds) : nil
         return runtime.figures(of: generations, streams)
     }
 }

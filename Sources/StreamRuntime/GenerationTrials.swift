@@ -71,7 +71,9 @@ struct GenerationTrials {
         reloader.logger.error("plugin rolled back", metadata: metadata)
         serving[path] = fallback.moved(to: path)
         reloader.state.withLock { state in
-            state.refused[path] = RefusedFile(content: candidate.image.content, surroundings: nil, text: text)
+            state.refused[path] = RefusedFile(
+                content: candidate.image.content, surroundings: nil, text: text, step: .trial)
+            state.rollbacks += 1
         }
         fallback.generation.reinstate()
         reloader.switchOver(to: serving, retiring: [(candidate, .reloaded)])

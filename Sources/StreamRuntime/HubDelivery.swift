@@ -35,30 +35,27 @@ struct HubDelivery {
         replica.append(chunk)
         let end = start + Int64(chunk.frames.count)
         replica.lastSent = loop.now
-        let (bytes, system) = (chunk.bytes, loop.system)
+        let bytes = chunk.bytes
         var sinks = SinkBatches()
         var plain: SharedBytes?
+        // Nothing is counted for a member that gets the whole batch at once. The others are counted in the replica.
+        replica.apart = HubReplica.Apart()
         var index = 0
-        while index < replica.count {
+        while true {
+            let outcome = deliverWhole(bytes, from: start, to: end, &index)
+            guard index < replica.count else { break }
             let member = replica.members + index
-            guard member.pointee.cursor == start, member.pointee.slotAndFlags == member.pointee.slot else {
-                index = passOver(index, chunk, from: start, &plain)
-                continue
-            }
-            guard member.pointee.descriptor >= 0 else {
+            switch outcome {
+            case nil where member.pointee.cursor == start && member.pointee.hasNoFlags:
                 member.pointee.cursor = end
                 subscriber(member.pointee.slot).occupy(replica).map { sinks.add($0) }
                 index += 1
-                continue
-            }
-            switch system.send(member.pointee.descriptor, bytes) {
-            case .sent(bytes.count):
-                member.pointee.cursor = end
-                index += 1
+            case nil: index = passOver(index, chunk, from: start, &plain)
             case .sent(let count):
                 cut(member.pointee.slot, chunk, bytes, from: start, after: count)
                 index += 1
             case .full:
+                replica.apart.members += 1
                 subscriber(member.pointee.slot).block(replica)
                 index += 1
             case .gone:
@@ -68,7 +65,44 @@ struct HubDelivery {
         }
         sinks.send(chunk.whole)
         loop.updateNow()
+        count(chunk, to: index)
         if replica.rearmost < replica.history.first { dropOvertaken() }
+    }
+
+    /// Sends a batch to one member after the other, for as long as each has everything before it and takes all of it at
+    /// once. Nearly all of the work of a server with many subscribers is done here, so it does nothing else.
+    /// - Parameter index: the first member; on return, the first one that needs something else, or the end.
+    /// - Returns: what became of that one's batch; `nil`: it was not sent to it.
+    @inline(never)
+    private func deliverWhole(
+        _ bytes: UnsafeRawBufferPointer, from start: Int64, to end: Int64, _ index: inout Int
+    ) -> SendOutcome? {
+        let (system, members, count) = (streams.loop.system, replica.members, replica.count)
+        var next = index
+        defer { index = next }
+        while next < count {
+            let member = members + next
+            guard member.pointee.cursor == start, member.pointee.hasNoFlags, member.pointee.descriptor >= 0 else {
+                return nil
+            }
+            let outcome = system.send(member.pointee.descriptor, bytes)
+            guard case .sent(bytes.count) = outcome else { return outcome }
+            member.pointee.cursor = end
+            next += 1
+        }
+        return nil
+    }
+
+    /// Counts a batch once for all members, with the time at which the last one had it.
+    private func count(_ chunk: FrameChunk, to members: Int) {
+        let apart = replica.apart
+        let whole = members - apart.members
+        let frames = whole * chunk.frames.count + apart.frames
+        guard frames > 0 else { return }
+        let tally = replica.entry.tallies[streams.loop.index]
+        tally.pointee.deliveries += frames
+        tally.pointee.bytes += whole * chunk.payloadCount + apart.bytes
+        tally.pointee.deliveryTimes.add(streams.loop.now - chunk.publishedAt, times: frames)
     }
 
     /// Handles a member that does not get a batch like the others: it does not have everything before it, its socket is
@@ -79,22 +113,32 @@ struct HubDelivery {
     @inline(never)
     private func passOver(_ index: Int, _ chunk: FrameChunk, from start: Int64, _ plain: inout SharedBytes?) -> Int {
         let member = replica.members + index
+        replica.apart.members += 1
         guard member.pointee.cursor == start, !member.pointee.isBlocked else { return index + 1 }
         let form = plain ?? withoutChunks(chunk)
         plain = form
         let slot = member.pointee.slot
         guard member.pointee.descriptor >= 0 else {
             member.pointee.cursor = replica.history.end
+            replica.apart.frames += chunk.frames.count
+            replica.apart.bytes += form.count
             if let sink = subscriber(slot).occupy(replica) { sink.carrier.carry(form.whole, to: [sink]) }
             return index + 1
         }
         switch streams.loop.system.send(member.pointee.descriptor, form.bytes) {
-        case .sent(form.count): member.pointee.cursor = replica.history.end
-        case .sent(let count): cut(slot, chunk, form.bytes, from: start, after: count)
+        case .sent(form.count):
+            member.pointee.cursor = replica.history.end
+            replica.apart.frames += chunk.frames.count
+            replica.apart.bytes += form.count
+        case .sent(let count):
+            // It is counted there.
+            replica.apart.members -= 1
+            cut(slot, chunk, form.bytes, from: start, after: count)
         case .full: subscriber(slot).block(replica)
         case .gone:
             Connection(streams, slot).peerLeft()
             // The last member has moved to this index.
+            replica.apart.members -= 1
             return index
         }
         return index + 1
@@ -122,6 +166,9 @@ struct HubDelivery {
         let subscriber = subscriber(slot)
         if sent < end { Connection(subscriber).keep(UnsafeRawBufferPointer(rebasing: form[sent..<end])) }
         replica.members[Int(subscriber.connection.memberIndex)].cursor = start + Int64(frame) + 1
+        replica.apart.members += 1
+        replica.apart.frames += frame + 1
+        replica.apart.bytes += chunk.frames[frame].end - (frame + 1) * Chunk.overhead
         subscriber.block(replica)
     }
 

@@ -120,4 +120,6 @@ final class HubDirectory: Sendable {
     }
 
     var count: Int { state.withLock { $0.hubs.count } }
+
+    var hubs: [Hub] { state.withLock { Array($0.hubs.values) } }
 }

@@ -107,7 +107,7 @@ struct HubHome {
 
     /// A limit prevents the stream from opening: waiting subscribers are rejected, as with any other limit.
     private func exceeds(_ limit: String, _ admission: consuming Admission) {
-        streams.counts.countRefused()
+        streams.counts.countRefused(limit)
         streams.log.hubExceeds(limit, hub.entry)
         admission.giveBack()
         refused(.unavailable)

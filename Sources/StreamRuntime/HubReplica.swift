@@ -24,6 +24,7 @@ final class HubReplica {
             self.cursor = cursor
         }
 
+        var hasNoFlags: Bool { slotAndFlags == slot }
         var slot: UInt32 { slotAndFlags & ~(Self.blockedFlag | Self.plainFlag) }
         /// Its connection takes nothing more at the moment.
         var isBlocked: Bool {
@@ -57,6 +58,15 @@ final class HubReplica {
     var lastSent: MonotonicNanoseconds = 0
     /// No blocked member is further behind than this place; `Int64.max`: none is blocked.
     var rearmost = Int64.max
+
+    /// What those members were given that did not get the current batch like the others.
+    struct Apart {
+        var members = 0
+        var frames = 0
+        var bytes = 0
+    }
+
+    var apart = Apart()
 
     private(set) var members: UnsafeMutablePointer<Member>
     private(set) var count = 0

@@ -68,7 +68,7 @@ struct HubStream: RowView {
         let hub = hub
         StreamQueue(self).count()
         hub.saved = nil
-        let chunk = FrameChunk(output, numbering: &hub.numbering)
+        let chunk = FrameChunk(output, numbering: &hub.numbering, at: loop.now)
         for link in hub.links {
             link.sent.add(1, ordering: .relaxed)
             streams.send(to: link.loop) { HubDelivery.receive(hub, chunk, link, in: $0) }

@@ -79,6 +79,7 @@ struct HubSubscriber: RowView {
         switch start {
         case .at(let place):
             cursor = place
+            if opening?.lastEventID == nil { tally.pointee.fresh += 1 } else { tally.pointee.replayed += 1 }
             // A subscriber that sent an id keeps that until the first event.
             let isNew = replica.isAnchored && opening?.lastEventID == nil
             HostFrames.writePreamble(
@@ -86,6 +87,7 @@ struct HubSubscriber: RowView {
                 anchor: isNew ? history.anchor(at: place, numbering: replica.numbering) : nil)
         case .gap(let from, let lost):
             cursor = from
+            tally.pointee.gaps += 1
             HostFrames.writePreamble(to: &output, retryMilliseconds: retry)
             HostFrames.writeGap(to: &output, oldestID: history.oldestID, lost: lost)
         }
@@ -214,7 +216,7 @@ struct HubSubscriber: RowView {
             let from = member.pointee.cursor
             member.pointee.cursor = cursor
             switch loop.system.send(connection.descriptor, output.bytes) {
-            case .sent(output.count): continue
+            case .sent(output.count): DeliveryCount(self).add(replica, from: from, to: cursor)
             case .sent(let count): return cut(replica, from: from, after: count, isPlain)
             case .full: return cut(replica, from: from, after: 0, isPlain)
             case .gone: return connected.peerLeft()
@@ -232,6 +234,7 @@ struct HubSubscriber: RowView {
         output.removeAll()
         if cursor < replica.history.first {
             guard replica.slowPolicy == .skip else { return nil }
+            tally.pointee.skips += 1
             // Continue with the newest, not with the oldest that is held: there it would be overtaken again at once.
             HostFrames.writeGap(
                 to: &output, oldestID: replica.history.oldestID, lost: UInt64(replica.history.end - cursor))
@@ -250,6 +253,9 @@ struct HubSubscriber: RowView {
     private func cut(_ replica: HubReplica, from: Int64, after sent: Int, _ isPlain: Bool) {
         if from < replica.history.first || isPlain {
             connected.keep(UnsafeRawBufferPointer(rebasing: output.bytes[sent...]))
+            if isPlain {
+                DeliveryCount(self).add(replica, from: from, to: replica.members[Int(connection.memberIndex)].cursor)
+            }
             return block(replica)
         }
         var (rest, cursor) = (sent, from)
@@ -260,6 +266,7 @@ struct HubSubscriber: RowView {
             rest -= frame.count
         }
         replica.members[Int(connection.memberIndex)].cursor = cursor
+        DeliveryCount(self).add(replica, from: from, to: cursor)
         block(replica)
     }
 
@@ -292,12 +299,14 @@ struct HubSubscriber: RowView {
             let chunk = replica.history.chunk(at: from)
             if chunk.end >= place { (bytes, member.pointee.cursor) = chunk }
         }
+        DeliveryCount(self).add(replica, from: from, to: member.pointee.cursor)
         guard let sink = occupy(replica) else { return }
         sink.carrier.carry(bytes ?? SharedBytes(copying: output.bytes).whole, to: [sink])
     }
 
     func tooSlow() {
         log.overtaken(token, entry)
+        tally.pointee.overtaken += 1
         connected.disconnect(.slow)
     }
 

@@ -53,6 +53,8 @@ package protocol ImageSource: Sendable {
     /// - Returns: all outcomes that were decided and not given to `ready`.
     func load(_ paths: [String], meanwhile: () -> Void, ready: ([Outcome]) -> Void) -> [Outcome]
     func cause(of refusal: any Error) -> RefusalCause
+    /// The step at which a candidate failed.
+    func step(of refusal: any Error) -> RefusalStep
     /// Why a candidate cannot serve beside the others: it has the same name, or a route that another one has.
     func conflict(of candidate: LoadedImage, with others: [LoadedImage]) -> String?
     /// Nothing waits for the running reload any more: the server is stopping.
@@ -61,4 +63,5 @@ package protocol ImageSource: Sendable {
 
 extension ImageSource {
     package var isAbandoned: Bool { false }
+    package func step(of refusal: any Error) -> RefusalStep { .load }
 }

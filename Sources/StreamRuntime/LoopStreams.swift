@@ -27,6 +27,7 @@ final class LoopStreams: LoopHandler, @unchecked Sendable {
     let calls = ProducerCalls()
     let scheduled = LoopSchedule()
     let chores = Chores()
+    let pulse = LoopPulse()
     /// The hubs that have subscribers here.
     var replicas: [ObjectIdentifier: HubReplica] = [:]
     var replicaSerial: UInt64 = 0

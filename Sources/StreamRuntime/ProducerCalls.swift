@@ -67,17 +67,19 @@ final class ProducerCalls {
             seat.stream?.run()
             return nil
         }
-        noteStall(entry, function.name, in: streams)
+        noteTime(of: function, entry, in: streams)
         return result
     }
 
-    /// Logs a producer that held the loop for too long. If it does so habitually, its streams get threads for a while.
-    private func noteStall(_ entry: ProducerEntry, _ function: String, in streams: LoopStreams) {
+    /// Counts a call, and logs a producer that held the loop for too long. If it does so habitually, its streams get
+    /// threads for a while.
+    private func noteTime(of function: CallMark.Function, _ entry: ProducerEntry, in streams: LoopStreams) {
         let (now, limit) = (streams.loop.updateNow(), streams.limits.stallLimit)
+        if function == .next { entry.tallies[streams.loop.index].pointee.callTimes.add(now - began) }
         guard let stall = stallWatch.stall(from: began, to: now, limit: limit, on: streams.loop.system),
             entry.description.isNonblocking, !entry.usesThreads(at: now)
         else { return }
-        streams.log.stalled(entry, function, stall, limit: limit, penalty: entry.noteStall(at: now))
+        streams.log.stalled(entry, function.name, stall, limit: limit, penalty: entry.noteStall(at: now))
     }
 
     // MARK: open, close

@@ -7,6 +7,7 @@ package final class ProducerEntry: Sendable {
     package let producer: any EventProducer
     package let description: ProducerDescription
     package let generation: Generation
+    let tallies = LoopTallies()
     private let opens = Atomic<Int>(0)
     private let closes = Atomic<Int>(0)
     private let habit = Mutex(StallHabit())
@@ -23,6 +24,7 @@ package final class ProducerEntry: Sendable {
     /// Streams that no newer generation accepted, or that failed there immediately.
     private let kept = Atomic<Int>(0)
     private let superseded = Atomic<Int>(0)
+    private let finished = Atomic<Int>(0)
     /// Streams that hold a place: from before `open` to after `close`.
     private let places = Atomic<Int>(0)
 
@@ -124,6 +126,11 @@ package final class ProducerEntry: Sendable {
 
     func freePlace() { places.subtract(1, ordering: .relaxed) }
 
+    /// Requests with the id that marks the end of a stream; they were answered with 204.
+    package var finishedRequests: Int { finished.load(ordering: .relaxed) }
+
+    func countFinished() { finished.add(1, ordering: .relaxed) }
+
     /// - Returns: how many there are, including this one.
     func countKept() -> Int { kept.add(1, ordering: .relaxed).newValue }
 
@@ -169,6 +176,12 @@ package struct PastLedger: Sendable, Equatable {
     package private(set) var closes = 0
     package private(set) var reasons: [CloseReason: Int] = [:]
     package private(set) var leaves: [CloseReason: Int] = [:]
+    package private(set) var tally = StreamTally()
+    package private(set) var superseded = 0
+    package private(set) var kept = 0
+    package private(set) var finished = 0
+    /// Since the process began, whatever the generation.
+    package private(set) var callbacks = CallbackCounts()
 
     init(of entry: ProducerEntry) {
         plugin = entry.description.plugin
@@ -182,5 +195,11 @@ package struct PastLedger: Sendable, Equatable {
         closes += ledger.closes
         reasons.merge(ledger.reasons, uniquingKeysWith: +)
         leaves.merge(entry.leavesByReason, uniquingKeysWith: +)
+        // All of its streams are over.
+        tally.add(entry.tallies.sum)
+        superseded += entry.supersededEvents
+        kept += entry.keptStreams
+        finished += entry.finishedRequests
+        callbacks = entry.producer.callbackCounts
     }
 }

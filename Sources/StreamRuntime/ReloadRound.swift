@@ -61,7 +61,7 @@ struct ReloadRound {
                 }
             } catch {
                 left[path] = nil
-                reloader.refuse("\(error)", keeping: serving[path], &report)
+                reloader.refuse(path, "\(error)", at: source.step(of: error), keeping: serving[path], &report)
             }
         }
         var moved: [String: ServingGeneration] = [:]
@@ -81,8 +81,8 @@ struct ReloadRound {
         reloader.state.withLock { $0.refused = $0.refused.filter { path, _ in paths.contains(path) } }
         for (path, content) in changed {
             let candidate = Candidate(path: path, content: content, surroundings: source.surroundings(of: path))
-            if let text = refusal(of: candidate) {
-                reloader.refuse(text, keeping: serving[path], &report)
+            if let refused = refusal(of: candidate) {
+                reloader.refuse(path, refused.text, at: refused.step, keeping: serving[path], &report)
             } else {
                 candidates.append(candidate)
             }
@@ -94,18 +94,19 @@ struct ReloadRound {
     }
 
     /// Why a candidate is not worth another try.
-    private func refusal(of candidate: Candidate) -> String? {
+    private func refusal(of candidate: Candidate) -> (text: String, step: RefusalStep)? {
         guard let refused = reloader.state.withLock({ $0.refused[candidate.path] }),
             refused.content == candidate.content
         else {
             return nil
         }
         guard let surroundings = refused.surroundings else {
-            return refused.text + " (not retried until the file changes)"
+            return (refused.text + " (not retried until the file changes)", refused.step)
         }
         guard surroundings == candidate.surroundings else { return nil }
-        return refused.text
-            + " (not retried until the file, a library that it needs, or the configuration changes; touch the file to retry)"
+        let remark =
+            " (not retried until the file, a library that it needs, or the configuration changes; touch the file to retry)"
+        return (refused.text + remark, refused.step)
     }
 
     /// Notes the outcomes of candidates.
@@ -118,7 +119,7 @@ struct ReloadRound {
             case .failure(let error):
                 remember(error, of: candidate)
                 let current = reloader.state.withLock { $0.serving[candidate.path] }
-                reloader.refuse("\(error)", keeping: current, &report)
+                reloader.refuse(candidate.path, "\(error)", at: source.step(of: error), keeping: current, &report)
             }
         }
     }
@@ -127,8 +128,9 @@ struct ReloadRound {
         let cause = source.cause(of: error)
         guard cause != .moment else { return }
         let refused = RefusedFile(
-            content: candidate.content, surroundings: cause == .content ? nil : candidate.surroundings, text: "\(error)"
-        )
+            content: candidate.content, surroundings: cause == .content ? nil : candidate.surroundings,
+            text: "\(error)",
+            step: source.step(of: error))
         reloader.state.withLock { $0.refused[candidate.path] = refused }
     }
 
@@ -150,7 +152,7 @@ struct ReloadRound {
             serving[image.path] = before[image.path]
             if isLast {
                 discard(image)
-                reloader.refuse(conflict, keeping: before[image.path], &report)
+                reloader.refuse(image.path, conflict, at: .conflict, keeping: before[image.path], &report)
             } else {
                 waiting.append(image)
             }

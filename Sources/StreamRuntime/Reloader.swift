@@ -34,6 +34,8 @@ package final class Reloader: Sendable {
         package var renamed: [String] = []
         /// One line each, with file, rule and remedy.
         package var refusals: [String] = []
+        /// The refusals of files of which no older version serves, by path.
+        package var unserved: [String: String] = [:]
 
         package init() {}
     }
@@ -86,8 +88,13 @@ package final class Reloader: Sendable {
         return round.report
     }
 
-    func refuse(_ text: String, keeping current: ServingGeneration?, _ report: inout Report) {
+    func refuse(
+        _ path: String, _ text: String, at step: RefusalStep, keeping current: ServingGeneration?,
+        _ report: inout Report
+    ) {
+        state.withLock { $0.refusals[step.rawValue, default: 0] += 1 }
         report.refusals.append(text)
+        if current == nil { report.unserved[path] = text }
         if let current {
             logger.error(
                 "plugin refused; its old generation keeps serving",

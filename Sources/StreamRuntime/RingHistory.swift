@@ -1,5 +1,6 @@
 import DequeModule
 import EventStream
+import SystemCalls
 
 /// A ring of recent frames in memory, bounded in frames and bytes.
 struct RingHistory: EventHistory {
@@ -11,7 +12,7 @@ struct RingHistory: EventHistory {
     private let maxEvents: Int
     private let maxBytes: Int
     private var held: Deque<Held> = []
-    private var bytesHeld = 0
+    private(set) var byteCount = 0
     private(set) var first: Int64 = 0
     private(set) var retryMilliseconds: Int64 = -1
 
@@ -35,11 +36,11 @@ struct RingHistory: EventHistory {
         if chunk.retryMilliseconds >= 0 { retryMilliseconds = chunk.retryMilliseconds }
         for frame in 0..<chunk.frames.count {
             held.append(Held(chunk: chunk, frame: Int32(frame)))
-            bytesHeld += chunk.bytes(of: frame).count
+            byteCount += chunk.bytes(of: frame).count
             // The newest frame stays, however large it is.
-            while held.count > maxEvents || (bytesHeld > maxBytes && held.count > 1) {
+            while held.count > maxEvents || (byteCount > maxBytes && held.count > 1) {
                 let oldest = held.removeFirst()
-                bytesHeld -= oldest.chunk.bytes(of: Int(oldest.frame)).count
+                byteCount -= oldest.chunk.bytes(of: Int(oldest.frame)).count
                 first += 1
             }
         }
@@ -51,6 +52,8 @@ struct RingHistory: EventHistory {
         let one = self[place]
         return one.chunk.bytes(of: Int(one.frame))
     }
+
+    func publishedAt(_ place: Int64) -> MonotonicNanoseconds { self[place].chunk.publishedAt }
 
     func chunk(at place: Int64) -> (bytes: SharedSlice, end: Int64) {
         let one = self[place]

@@ -12,10 +12,12 @@ extension Runtime: StreamOpener {
         do {
             return try StreamRequestAdmission(runtime: self, door: door).admit(match.entry, request)
         } catch {
-            counts.countRefused()
+            counts.countRefused(error.limit)
             throw error
         }
     }
+
+    package func countFinished(_ match: RouteMatch) { match.entry.countFinished() }
 
     package func leave(_ stream: StreamToken) {
         withStreams(stream) { streams in streams.loop.post { streams.leave(stream) } }

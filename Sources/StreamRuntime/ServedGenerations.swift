@@ -17,6 +17,10 @@ struct ServedGenerations {
     var refused: [String: RefusedFile] = [:]
     /// By plugin and producer.
     var past: [String: PastLedger] = [:]
+    /// How many new generations were rolled back.
+    var rollbacks = 0
+    /// How many files were refused, by the step at which that happened.
+    var refusals: [String: Int] = [:]
 
     /// Keeps only the totals of generations that have been shut down.
     mutating func forgetShutDown() {
@@ -55,4 +59,6 @@ struct RefusedFile: Sendable {
     /// What else the refusal depends on; `nil`: nothing.
     let surroundings: String?
     let text: String
+    /// The step at which it failed.
+    let step: RefusalStep
 }

@@ -13,7 +13,7 @@ final class StreamCounts: Sendable {
     private let threads = Atomic<Int>(0)
     private let keptBytes = Atomic<Int>(0)
     private let stuck = Atomic<Int>(0)
-    private let refused = Atomic<Int>(0)
+    private let refused = Mutex<[String: Int]>([:])
     private let evicted = Atomic<Int>(0)
     let hangingCalls = HangingCalls()
     private let idle = Condition()
@@ -42,7 +42,8 @@ final class StreamCounts: Sendable {
     var figures: StreamFigures {
         StreamFigures(
             open: openStreams, stuck: stuck.load(ordering: .relaxed), threads: threads.load(ordering: .relaxed),
-            refusedRequests: refused.load(ordering: .relaxed), keptRequestBytes: keptBytes.load(ordering: .relaxed))
+            refusedRequests: refused.withLock { $0.values.reduce(0, +) }, refusedByLimit: refused.withLock(\.self),
+            keptRequestBytes: keptBytes.load(ordering: .relaxed))
     }
 
     /// Streams from before their `open` to after their `close`.
@@ -87,7 +88,8 @@ final class StreamCounts: Sendable {
     var evictedHubs: Int { evicted.load(ordering: .relaxed) }
 
     func countEvicted() { evicted.add(1, ordering: .relaxed) }
-    func countRefused() { refused.add(1, ordering: .relaxed) }
+    /// - Parameter limit: the limit that is reached, by name.
+    func countRefused(_ limit: String) { refused.withLock { $0[limit, default: 0] += 1 } }
 
     /// A loop has no stream and no connection left.
     func loopIsIdle() { idle.withLock { idle.broadcast() } }

@@ -14,6 +14,9 @@ package protocol StreamOpener: AnyObject, Sendable {
     func open(_ match: RouteMatch, _ request: StreamRequest, answering door: any OpenAnswering) throws(Overload)
         -> StreamToken
 
+    /// A client reconnects to a stream that has ended, and is answered with 204: nothing is opened.
+    func countFinished(_ match: RouteMatch)
+
     /// The peer is gone, or the response cannot be sent: the stream ends, as disconnected.
     func leave(_ stream: StreamToken)
 
@@ -29,6 +32,10 @@ package protocol StreamOpener: AnyObject, Sendable {
 
     /// A sink's connection is gone.
     func sinkClosed(_ stream: StreamToken)
+}
+
+extension StreamOpener {
+    package func countFinished(_ match: RouteMatch) {}
 }
 
 /// A request that waits for its stream. Called once per open, from any thread.

@@ -71,8 +71,16 @@ struct StreamQueue: RowView {
     /// Adds the producer's frames in the output to the stream's count.
     func count() {
         if stream.events == 0, output.frameCount > 0 { StreamEnding(self).noteSuccess() }
+        let bytes = output.count - output.frameCount * Chunk.overhead
         stream.events += output.frameCount
-        stream.bytes += output.count - output.frameCount * Chunk.overhead
+        stream.bytes += bytes
+        let tally = tally
+        tally.pointee.events += output.frameCount
+        // Those of a shared stream are counted where they are delivered.
+        if row.pointee.role == .exclusive {
+            tally.pointee.deliveries += output.frameCount
+            tally.pointee.bytes += bytes
+        }
         if output.newestRetryMilliseconds >= 0 { connection.form.insert(.hasProducersRetry) }
         if output.frameCount > 0 { row.pointee.resumption?.note(output.newestID) }
     }

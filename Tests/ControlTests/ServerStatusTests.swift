@@ -11,7 +11,7 @@ struct ServerStatusTests {
     func keys() {
         #expect(
             line(ServerStatus()) == """
-                {"address":null,"changed_libraries":null,"connections":null,"directory":null,"generations":null,\
+                {"address":null,"admin":null,"changed_libraries":null,"connections":null,"directory":null,"generations":null,\
                 "hanging_calls":null,"image_bytes":null,"images":null,"is_reloading":null,"kept_request_bytes":null,\
                 "last_reload":null,"loops":null,"open_streams":null,"pid":null,"refusals":null,"refused_requests":null,\
                 "reloads":null,"shared_streams":null,"stuck_streams":null,"threads":null,"uptime_seconds":null,\

@@ -16,6 +16,7 @@ struct ConnectionStateTests {
 
     private var inHead: ConnectionState { after { _ = $0.headBegan() } }
     private var inBody: ConnectionState { after { $0.headEnded() } }
+    private var making: ConnectionState { after { $0.makingBegan() } }
     private var opening: ConnectionState { after { _ = $0.openBegan() } }
     private var accepted: ConnectionState {
         after {
@@ -34,7 +35,7 @@ struct ConnectionStateTests {
     private var over: ConnectionState { after { $0.handedOver() } }
 
     private var all: [ConnectionState] {
-        [ConnectionState(), inHead, inBody, opening, accepted, flushing, streaming, finishing, lingering, over]
+        [ConnectionState(), inHead, inBody, opening, accepted, flushing, streaming, finishing, lingering, over, making]
     }
 
     @Test("requests follow one another until a response is the last")
@@ -54,15 +55,15 @@ struct ConnectionStateTests {
 
     @Test("only a connection that waits for its client makes room")
     func waiting() {
-        #expect(all.map(\.isWaiting) == [true, true, true, false, false, false, false, false, true, false])
+        #expect(all.map(\.isWaiting) == [true, true, true, false, false, false, false, false, true, false, false])
     }
 
     @Test("input is only read when it is wanted, and not while the client does not read")
     func reading() {
         let writable = all.map { $0.wantsInput(isWritable: true) }
-        #expect(writable == [true, true, true, false, false, false, false, false, true, false])
+        #expect(writable == [true, true, true, false, false, false, false, false, true, false, false])
         let full = all.map { $0.wantsInput(isWritable: false) }
-        #expect(full == [false, false, false, false, false, false, false, false, true, false])
+        #expect(full == [false, false, false, false, false, false, false, false, true, false, false])
     }
 
     @Test("no request follows after dropped input, or after a client has ended its sending side")
@@ -125,7 +126,7 @@ struct ConnectionStateTests {
     func losses() {
         let losses: [ConnectionState.Loss] = [
             .nothing, .nothing, .nothing, .opening(nil), .opening(token), .waiting(token), .carried(token), .nothing,
-            .nothing, .nothing,
+            .nothing, .nothing, .nothing,
         ]
         for (var state, loss) in zip(all, losses) {
             #expect(state.channelClosed() == loss)
@@ -137,7 +138,7 @@ struct ConnectionStateTests {
     func halfClosing() {
         let expected: [ConnectionState.HalfClosing] = [
             .linger, .linger, .linger, .awaitAnswer(1), .awaitAnswer(1), .nothing, .tell(token), .nothing, .linger,
-            .nothing,
+            .nothing, .nothing,
         ]
         for (var state, action) in zip(all, expected) {
             let before = state.phase
@@ -151,6 +152,7 @@ struct ConnectionStateTests {
         #expect(
             all.map(\.lateness) == [
                 .close, .refuseHead, .refuseBody, .probePeer, .probePeer, .close, .nothing, .close, .close, .nothing,
+                .close,
             ])
     }
 

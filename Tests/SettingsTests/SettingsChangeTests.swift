@@ -22,7 +22,9 @@ struct SettingsChangeTests {
     func each(key: String) throws {
         let (old, new) = (try settings(""), try settings("\(key): '\(try #require(settingSamples[key]))'"))
         let change = SettingsChange(from: old, to: new)
-        let isFixed = ["listen", "loops", "log-format", "control", "watch", "base-path"].contains(key)
+        let isFixed = [
+            "listen", "loops", "log-format", "control", "admin", "health-path", "watch", "base-path",
+        ].contains(key)
         #expect(change.changed == (isFixed ? [] : [key]))
         #expect(change.fixed == (isFixed ? [key] : []))
         let rest = SettingsChange(from: isFixed ? old : new, to: change.settings)

@@ -41,8 +41,8 @@ struct SettingBoundsTests {
     private static let numbers = SettingTable.server.names.filter { key in
         ![
             "plugins", "listen", "insecure-plugins", "control", "watch", "log-level", "log-format", "slow-policy",
-            "anchor", "hosts", "cors-origins", "cors-credentials", "cors-exposed-headers", "trusted-proxies",
-            "forwarded-headers", "base-path", "access-log",
+            "anchor", "admin", "health-path", "hosts", "cors-origins", "cors-credentials", "cors-exposed-headers",
+            "trusted-proxies", "forwarded-headers", "base-path", "access-log",
         ].contains(key)
     }
 

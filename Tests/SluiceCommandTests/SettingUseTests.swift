@@ -83,6 +83,22 @@ struct SettingUseTests {
         #expect(settings.loading(copies: nil).configuration["tail"] == ["root": "/a"])
     }
 
+    @Test("the admin listener has an address of its own, on the network of the operator's choice or in the file system")
+    func admin() throws {
+        #expect(try settings([:]).adminDoor == nil)
+        let door = try #require(try settings(["admin": "127.0.0.1:9180"]).adminDoor)
+        #expect(door.listeners.map(\.description) == ["127.0.0.1:9180"] && door.threads == 1)
+        let file = try #require(try settings(["admin": "unix:/run/admin.sock mode=600"]).adminDoor)
+        #expect(file.listeners.map(\.description) == ["unix:/run/admin.sock"])
+        for text in ["", "9180", "systemd", ":9180 proxy-protocol", "unix:"] {
+            #expect(throws: SettingError.self) { try settings(["admin": text]) }
+        }
+        for text in ["healthz", "", "/a b", "/a?b", "/ä"] {
+            #expect(throws: SettingError.self) { try settings(["health-path": text]) }
+        }
+        #expect(try settings(["health-path": "none"]).healthPath.isEmpty)
+    }
+
     @Test("levels have the names of the log's")
     func levels() {
         #expect(LogLevel.allCases.map { Logger.Level($0).rawValue } == LogLevel.allCases.map(\.rawValue))

@@ -1,6 +1,7 @@
 import EventStream
 import ProducerInterface
 import Synchronization
+import SystemCalls
 import TestSupport
 import Testing
 
@@ -40,6 +41,9 @@ struct EventHistoryTests {
         func bytes(at place: Int64) -> UnsafeRawBufferPointer {
             frames[Int(place)].chunk.bytes(of: frames[Int(place)].frame)
         }
+
+        func publishedAt(_ place: Int64) -> MonotonicNanoseconds { frames[Int(place)].chunk.publishedAt }
+        var byteCount: Int { frames.reduce(0) { $0 + $1.chunk.bytes(of: $1.frame).count } }
 
         func chunk(at place: Int64) -> (bytes: SharedSlice, end: Int64) {
             let (chunk, frame) = frames[Int(place)]

@@ -11,7 +11,7 @@ struct HistoryTests {
         var frames = FrameBuffer(capacity: 16, isChunked: isChunked)
         frames.isMarked = true
         for event in events { try! EventEncoder().encode(event, into: &frames) }
-        return FrameChunk(frames, numbering: &numbering)
+        return FrameChunk(frames, numbering: &numbering, at: 0)
     }
 
     func history(_ texts: [String], events: Int = 1024, bytes: Int = 1 << 20) -> (RingHistory, HubNumbering) {

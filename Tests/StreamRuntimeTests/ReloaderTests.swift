@@ -21,11 +21,12 @@ final class ReloaderTests: ReloadingStage {
 
     func report(
         loaded: [String] = [], replaced: [String] = [], removed: [String] = [], unchanged: Int = 0,
-        refusals: [String] = []
+        refusals: [String] = [], unserved: [String] = []
     ) -> Reloader.Report {
         var report = Reloader.Report()
         (report.loaded, report.replaced, report.removed) = (loaded, replaced, removed)
         (report.unchanged, report.refusals) = (unchanged, refusals)
+        for path in unserved { report.unserved[path] = refusals.first { $0.hasPrefix(path + ":") } }
         return report
     }
 
@@ -76,13 +77,15 @@ final class ReloaderTests: ReloadingStage {
         put("new.so", "1", "/new")
         images["new.so"]?.refusal = "new.so: never"
         put("a.so", "3", "/a")
-        #expect(try reloader.reload() == report(replaced: ["a"], refusals: ["new.so: never"]))
+        #expect(try reloader.reload() == report(replaced: ["a"], refusals: ["new.so: never"], unserved: ["new.so"]))
         #expect(serving("/a") == "a 2" && serving("/new") == nil)
         images["new.so"]?.refusal = nil
         let loads = images.loads.count
         #expect(
             try reloader.reload()
-                == report(unchanged: 1, refusals: ["new.so: never (not retried until the file changes)"]))
+                == report(
+                    unchanged: 1, refusals: ["new.so: never (not retried until the file changes)"], unserved: ["new.so"]
+                ))
         #expect(images.loads.count == loads)
         put("new.so", "2", "/new")
         #expect(try reloader.reload() == report(loaded: ["new"], unchanged: 1))
@@ -142,7 +145,8 @@ final class ReloaderTests: ReloadingStage {
         _ = try reloader.reload()
         put("a.so", "1", "/b")
         put("b.so", "2", "/b")
-        #expect(try reloader.reload() == report(replaced: ["b"], refusals: ["a.so: b.so has route /b"]))
+        #expect(
+            try reloader.reload() == report(replaced: ["b"], refusals: ["a.so: b.so has route /b"], unserved: ["a.so"]))
     }
 
     @Test("a refused file keeps what it had, even from plugins that would have got it")
@@ -263,7 +267,11 @@ final class ReloaderTests: ReloadingStage {
         put("a.so", "1", "/b")
         put("c.so", "5", plugin: "b", "/c")
         let refused = try reloader.reload()
-        #expect(refused == report(unchanged: 1, refusals: ["a.so: b.so has route /b", "c.so: b.so has the same name"]))
+        #expect(
+            refused
+                == report(
+                    unchanged: 1, refusals: ["a.so: b.so has route /b", "c.so: b.so has the same name"],
+                    unserved: ["a.so", "c.so"]))
         #expect(images.shutdowns == ["a.so 1", "c.so 5"])
         #expect(serving("/b") == "b 1" && serving("/c") == nil)
         // When the other gives up the route, it is free.
@@ -277,7 +285,8 @@ final class ReloaderTests: ReloadingStage {
     func bothNew() throws {
         put("a.so", "1", "/x")
         put("b.so", "1", "/x")
-        #expect(try reloader.reload() == report(loaded: ["a"], refusals: ["b.so: a.so has route /x"]))
+        #expect(
+            try reloader.reload() == report(loaded: ["a"], refusals: ["b.so: a.so has route /x"], unserved: ["b.so"]))
     }
 
     @Test("a renamed file with other content takes over")

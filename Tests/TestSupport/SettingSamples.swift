@@ -1,6 +1,7 @@
 /// A value other than the default for each of the server's settings, by name.
 package let settingSamples = [
-    "plugins": "elsewhere", "listen": "[::1]:9", "loops": "3", "insecure-plugins": "true", "log-level": "debug",
+    "plugins": "elsewhere", "admin": "127.0.0.1:9180", "health-path": "/healthz", "listen": "[::1]:9", "loops": "3",
+    "insecure-plugins": "true", "log-level": "debug",
     "control": "/run/s.sock", "watch": "true", "log-format": "json", "max-connections": "11", "max-streams": "12",
     "max-streams-per-producer": "13", "max-threads": "14", "stack-size": "15M", "max-scheduled-calls": "16",
     "call-deadline": "17s", "max-event-bytes": "15k", "max-body-bytes": "16k", "handoff-bytes": "17k",
