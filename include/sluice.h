@@ -261,10 +261,10 @@ typedef struct sluice_host {
     const char *(*query)(const sluice_stream *stream, const char *name);
     /** A request header; the name is case-insensitive. Several of one name are joined with ", ". */
     const char *(*header)(const sluice_stream *stream, const char *name);
-    /** The request's path as sent, without the query. */
+    /** The request's path as sent, without the query and the server's base path. */
     const char *(*path)(const sluice_stream *stream);
     const char *(*method)(const sluice_stream *stream);
-    /** The peer's address without port, e.g. "192.0.2.7" or "2001:db8::7". */
+    /** The client's address without port, e.g. "192.0.2.7" or "2001:db8::7", or as a trusted proxy says; "unix:" for a program that came through a socket in the file system. */
     const char *(*remote_address)(const sluice_stream *stream);
     /** The last event ID that a reconnecting subscriber sent: from Last-Event-ID, or from last_event_id or lastEventId in the query. */
     const char *(*last_event_id)(const sluice_stream *stream);

@@ -208,7 +208,7 @@ struct PendingOpenTests {
             let other = try server.connect()
             try other.send(get("/once"))
             try #expect(other.readToEnd().hasSuffix("data: hi\n\n"))
-            #expect(server.server.turnedAwayCount == 3)
+            #expect(server.server.turnedAway == ["max-pending-opens-per-producer": 3])
 
             // One is answered, and the client of the other leaves.
             try await server.opened(0).door.answer(.ended())
