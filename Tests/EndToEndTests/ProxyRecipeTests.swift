@@ -119,6 +119,48 @@ struct ProxyRecipeTests {
         }
     }
 
+    @Test(
+        "an EventSource survives a restart of the server, and misses nothing",
+        .enabled("nginx, or chromium with chromedriver, is not installed") {
+            Proxy.Kind.nginx.isInstalled && Browser.Kind.chromium.isInstalled
+        })
+    func browser() throws {
+        let port = try freePort()
+        let recipe = try ProxyRecipe(.nginx)
+        let proxy = try Proxy(.nginx) { try recipe.configuration(port, $0, $1) }
+        let flags = try ["--listen", "127.0.0.1:\(port)", "--retry", "200ms"] + ProxyRecipe.serverFlags()
+        let browser = try Browser()
+        defer { browser.quit() }
+        try withServer(["TicksWithIds"], flags: flags) { _ in
+            try browser.open("http://127.0.0.1:\(proxy.port)/")
+            let count: Int = try browser.run(
+                """
+                window.seen = [];
+                window.errors = 0;
+                window.source = new EventSource('/ticks-with-ids?every=20');
+                window.look = () => {};
+                const note = event => { seen.push(Number(event.data)); look() };
+                source.onmessage = note;
+                source.addEventListener('even', note);
+                source.onerror = () => { errors++; look() };
+                window.look = () => { if (seen.length >= 3) { look = () => {}; done(seen.length) } };
+                """)
+            #expect(count >= 3)
+        }
+        // The first error is the end of the stream, the second one that of the proxy's answer.
+        let state: Int = try browser.run(
+            "window.look = () => { if (errors >= 2) { look = () => {}; done(source.readyState) } }; look();")
+        #expect(state == 0, "CONNECTING: it has not given up")
+        try withServer(["TicksWithIds"], flags: flags) { _ in
+            let seen: [Int] = try browser.run(
+                """
+                const before = seen.length;
+                window.look = () => { if (seen.length > before + 2) { source.close(); done(seen) } };
+                """)
+            #expect(seen == Array(1...seen.count))
+        }
+    }
+
     @Test("errors of the server and of producers pass through", arguments: Proxy.Kind.installed)
     func errors(_ kind: Proxy.Kind) throws {
         try withProxy(kind, ["RefusesStreams"]) { _, proxy in
