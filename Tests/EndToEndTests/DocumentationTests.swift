@@ -5,43 +5,25 @@ import Testing
 
 @Suite("The documentation", .onTestThreads)
 struct DocumentationTests {
-    private static let catalogue = "\(repositoryRoot)/Sources/Sluice/Sluice.docc"
-    /// For authors of plugins: each shows code in Swift.
+    /// For those who write producers.
     private static let pages = [
         "FirstProducer", "FromNestJS", "Parameters", "Reloading", "SharedStreams", "Sluice", "TheGuarantee",
         "WrappingC",
     ]
-    /// For operators of servers: each shows configuration.
-    private static let operatorPages = ["WhoMayConnect"]
+    /// For those who operate a server; `ProxyRecipeTests` run what is on the first one.
+    private static let operatorPages = ["BehindAProxy", "WhoMayConnect"]
 
     @Test("is complete")
     func complete() throws {
-        let names = try ChildProgram.run(["ls", Self.catalogue]).output.split(separator: "\n").map(String.init)
+        let names = try ChildProgram.run(["ls", CataloguePage.catalogue]).output.split(separator: "\n").map(String.init)
         #expect(names == (Self.pages + Self.operatorPages).sorted().map { $0 + ".md" })
-    }
-
-    /// The code blocks of a language on a page.
-    private func snippets(_ language: String, on page: String) throws -> [String] {
-        let text = String(decoding: try #require(readFile("\(Self.catalogue)/\(page).md")), as: UTF8.self)
-        var blocks: [String] = []
-        var block: [Substring]?
-        for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
-            if line == "```", let lines = block {
-                blocks.append(lines.joined(separator: "\n") + "\n")
-                block = nil
-            } else if line == "```" + language {
-                block = []
-            } else {
-                block?.append(line)
-            }
-        }
-        return blocks
     }
 
     @Test("shows code that compiles without a warning", arguments: pages)
     func snippets(page: String) throws {
         let directory = TemporaryDirectory()
-        let swift = try snippets("swift", on: page)
+        let text = try CataloguePage(page)
+        let swift = text.snippets("swift")
         #expect(!swift.isEmpty)
         for (number, code) in swift.enumerated() {
             let file = directory.write(code.utf8, to: "snippet\(number).swift")
@@ -51,7 +33,7 @@ struct DocumentationTests {
             ])
             #expect(compiler.status == 0, "\(page): \(compiler.output)")
         }
-        for (number, code) in try snippets("c", on: page).enumerated() {
+        for (number, code) in text.snippets("c").enumerated() {
             let file = directory.write(code.utf8, to: "snippet\(number).c")
             let compiler = try ChildProgram.run([
                 "cc", "-std=c11", "-Wall", "-Wextra", "-pedantic", "-Werror", "-fsyntax-only", "-I",
@@ -61,9 +43,9 @@ struct DocumentationTests {
         }
     }
 
-    @Test("shows configuration that a server accepts", arguments: operatorPages)
+    @Test("shows configuration that a server accepts", arguments: ["WhoMayConnect"])
     func configuration(page: String) throws {
-        let blocks = try snippets("yaml", on: page)
+        let blocks = try CataloguePage(page).snippets("yaml")
         #expect(!blocks.isEmpty)
         for text in blocks {
             #expect(throws: Never.self, "\(page): \(text)") {
@@ -88,8 +70,9 @@ struct DocumentationTests {
             ] + sources.split(separator: "\n").map(String.init))
         #expect(compiler.status == 0, "\(compiler.output)")
         let docc = try ChildProgram.run([
-            "docc", "convert", Self.catalogue, "--fallback-display-name", "Sluice", "--fallback-bundle-identifier",
-            "sluice", "--additional-symbol-graph-dir", graphs, "--output-path", "\(directory.path)/site",
+            "docc", "convert", CataloguePage.catalogue, "--fallback-display-name", "Sluice",
+            "--fallback-bundle-identifier", "sluice", "--additional-symbol-graph-dir", graphs, "--output-path",
+            "\(directory.path)/site",
             "--warnings-as-errors",
         ])
         #expect(docc.status == 0, "\(docc.output)")

@@ -16,6 +16,7 @@ package final class RawClient {
     /// Connects.
     /// - Parameters:
     ///   - host: a numeric IPv4 or IPv6 address.
+    ///   - source: the numeric IPv4 address to connect from, such as another one of loopback.
     ///   - receiveBufferBytes: `SO_RCVBUF`, set before connecting so that the window stays small; the kernel doubles
     ///     it.
     ///   - segmentBytes: the longest segments that the peer may send (TCP_MAXSEG). The kernel sizes a sender's buffer
@@ -23,8 +24,8 @@ package final class RawClient {
     ///     client does not read.
     ///   - beforeConnecting: called when the socket exists; connecting needs no further descriptor.
     package init(
-        port: Int, host: String = "127.0.0.1", receiveBufferBytes: Int? = nil, segmentBytes: Int? = nil,
-        beforeConnecting: () -> Void = {}
+        port: Int, host: String = "127.0.0.1", from source: String? = nil, receiveBufferBytes: Int? = nil,
+        segmentBytes: Int? = nil, beforeConnecting: () -> Void = {}
     ) throws(RawClientError) {
         var hints = addrinfo()
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
@@ -40,10 +41,27 @@ package final class RawClient {
         if let segmentBytes { set(Int32(IPPROTO_TCP), TCP_MAXSEG, Int32(segmentBytes)) }
         set(Int32(IPPROTO_TCP), TCP_NODELAY, 1)
         beforeConnecting()
+        if let source { try bind(to: source) }
         guard connect(descriptor, address.pointee.ai_addr, address.pointee.ai_addrlen) == 0 else {
             let code = errno
             close()
             throw RawClientError(errno: code, in: "connect")
+        }
+    }
+
+    private func bind(to source: String) throws(RawClientError) {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        let code = withUnsafeMutablePointer(to: &address) { address in
+            inet_pton(AF_INET, source, &address.pointee.sin_addr) != 1
+                ? EINVAL
+                : address.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    Glibc.bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0 ? 0 : errno
+                }
+        }
+        guard code == 0 else {
+            close()
+            throw RawClientError(errno: code, in: "bind")
         }
     }
 
