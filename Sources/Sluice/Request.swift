@@ -9,8 +9,9 @@ public struct Request: Sendable {
     public let path: String
     /// "GET", or "POST" for a producer that accepts a body.
     public let method: String
-    /// The client's address without port, or as a trusted proxy says: "192.0.2.7", "2001:db8::7", or "unix:" for a program
-    /// that came through a socket in the file system. `nil` for a shared stream, which belongs to no single subscriber.
+    /// The client's address without port, or as a trusted proxy says: "192.0.2.7", "2001:db8::7", or "unix:" for a
+    /// program that came through a socket in the file system. `nil` for a shared stream, which belongs to no single
+    /// subscriber.
     public let remoteAddress: String?
     /// The ID of the last event that a reconnecting subscriber received.
     public let lastEventID: String?

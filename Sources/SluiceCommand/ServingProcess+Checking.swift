@@ -6,7 +6,7 @@ import PluginDirectory
 import Settings
 import StreamRuntime
 
-/// `sluice serve --check-config`, and what a server tells about its configuration at the start.
+/// `sluice serve --check-config`.
 extension ServingProcess {
     /// Loads everything as a server would, and ends without serving. What is wrong is in the log.
     /// - Returns: the exit status.
@@ -27,27 +27,5 @@ extension ServingProcess {
         let text = "\(file)\(settings.plugins): \(found)\(refused)\n"
         writeFully(text, to: STDOUT_FILENO)
         return report.refusals.isEmpty && !reloader.entries.isEmpty ? 0 : 1
-    }
-
-    /// In a container, a server on a loopback address can't be reached from outside.
-    func warnOfLoopback(_ addresses: [ServerAddress]) {
-        guard addresses.allSatisfy(\.isLoopback), let sign = Container.sign else { return }
-        logger.warning(
-            "only programs in this container can reach the server; to serve others, listen on all addresses (--listen :8080)",
-            metadata: ["container": "\(sign)"])
-    }
-}
-
-/// Whether this process runs in a container.
-enum Container {
-    /// What shows it; `nil` if nothing does. systemd's container interface, and the files that Docker and Podman make.
-    static var sign: String? {
-        if let name = getenv("container").map({ String(cString: $0) }), !name.isEmpty { return name }
-        if getenv("KUBERNETES_SERVICE_HOST") != nil { return "kubernetes" }
-        for (file, name) in [("/.dockerenv", "docker"), ("/run/.containerenv", "podman")] where access(file, F_OK) == 0
-        {
-            return name
-        }
-        return nil
     }
 }

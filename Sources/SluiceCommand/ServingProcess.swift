@@ -172,7 +172,7 @@ struct ServingProcess {
                 "address": "\(addressText)", "routes": .stringConvertible(reloader.entries.count),
                 "control": "\(socket?.path ?? ControlPath.none)",
             ])
-        warnOfLoopback(addresses)
+        Container.warn(ofAddresses: addresses, logger)
         readiness.serves()
         startControl(socket, addresses, startedAt: startedAt)
         if let watch, !watch.start() { logger.error("not watching: no thread can be started") }
@@ -267,15 +267,7 @@ struct ServingProcess {
         }
     }
 
-    private var notices: BuildNotices {
-        BuildNotices(
-            served: { [reloader] file in
-                reloader.figures().generations.first { $0.image.path == file }.map { generation in
-                    .init(
-                        plugin: generation.image.plugin, routes: generation.producers.map(\.description.route))
-                }
-            }, announce: { [runtime] frame, plugin in runtime.announce(frame, to: plugin) })
-    }
+    private var notices: BuildNotices { BuildNotices(of: reloader, to: runtime) }
 
     /// Reports that the built plugins were loaded or refused.
     private func tell(_ built: [Development.Report], refusals: [String]) {
@@ -284,14 +276,9 @@ struct ServingProcess {
 
     mutating func warnOfSettings() {
         readiness.misses(
-            producers: settingWarnings.tell(settings, serving: reloader.entries.map(\.description), logger))
-        if !settings.healthPath.isEmpty, let match = runtime.route(for: settings.healthPath) {
-            logger.warning(
-                "a producer has the route of --health-path, so its stream answers there; change one of the two",
-                metadata: [
-                    "path": "\(settings.healthPath)", "producer": "\(match.producer.description.name)",
-                ])
-        }
+            producers: settingWarnings.tell(
+                settings, serving: reloader.entries.map(\.description),
+                route: { runtime.route(for: $0)?.producer.description }, logger))
     }
 
     /// Applies new settings to all parts that use them.

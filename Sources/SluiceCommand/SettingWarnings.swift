@@ -8,15 +8,22 @@ struct SettingWarnings {
     private var told: Set<String> = []
 
     /// Call it after each reload.
-    /// - Returns: all of them, one line each.
-    @discardableResult
-    mutating func tell(_ settings: Settings, serving producers: [ProducerDescription], _ logger: Logger)
-        -> [String]
-    {
-        let lines = settings.warnings(loaded: producers.map { ($0.plugin, $0.name) })
+    /// - Parameter route: finds the producer on a path.
+    /// - Returns: one line for each producer that is configured, but not served.
+    mutating func tell(
+        _ settings: Settings, serving producers: [ProducerDescription], route: (String) -> ProducerDescription?,
+        _ logger: Logger
+    ) -> [String] {
+        let missing = settings.warnings(loaded: producers.map { ($0.plugin, $0.name) })
+        var lines = missing
+        if !settings.healthPath.isEmpty, let producer = route(settings.healthPath) {
+            lines.append(
+                "\(producer.plugin)/\(producer.name) has the route of --health-path, \(settings.healthPath), so its stream answers there; change one of the two"
+            )
+        }
         for line in lines where !told.contains(line) { logger.warning("\(line)") }
         told = Set(lines)
-        return lines
+        return missing
     }
 
     /// Call it at the start: the environment does not change.
