@@ -7,7 +7,7 @@ enum Container {
     /// In a container, a server on a loopback address can't be reached from outside.
     static func warn(ofAddresses addresses: [ServerAddress], _ logger: Logger) {
         guard addresses.allSatisfy(\.isLoopback), let sign else { return }
-        logger.warning(
+        logger.notice(
             "only programs in this container can reach the server; to serve others, listen on all addresses (--listen :8080)",
             metadata: ["container": "\(sign)"])
     }

@@ -1,4 +1,6 @@
 import Glibc
+import Logging
+import Settings
 
 /// The listening sockets that a service manager has opened for this process; sd_listen_fds(3).
 struct PassedSockets: Sendable, Equatable {
@@ -36,6 +38,15 @@ struct PassedSockets: Sendable, Equatable {
             let name = Int(index) < names.count ? names[Int(index)] : "unknown"
             sockets.append(Socket(descriptor: Self.first + index, name: name))
         }
+    }
+
+    /// Says so if there are sockets that no listener uses: their clients would wait for ever.
+    func warnIfUnused(by addresses: [ListenAddress], _ logger: Logger) {
+        let isUsed = addresses.contains { if case .systemd = $0.place { true } else { false } }
+        guard !sockets.isEmpty, !isUsed else { return }
+        logger.warning(
+            "the service manager has passed sockets on which the server does not listen; add 'systemd' to listen",
+            metadata: ["sockets": .stringConvertible(sockets.count)])
     }
 
     /// - Parameter name: `nil`: all.

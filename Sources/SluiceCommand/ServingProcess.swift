@@ -173,6 +173,7 @@ struct ServingProcess {
                 "control": "\(socket?.path ?? ControlPath.none)",
             ])
         Container.warn(ofAddresses: addresses, logger)
+        passed.warnIfUnused(by: settings.listen, logger)
         readiness.serves()
         startControl(socket, addresses, startedAt: startedAt)
         if let watch, !watch.start() { logger.error("not watching: no thread can be started") }
@@ -246,20 +247,8 @@ struct ServingProcess {
             libraries.look(at: reloader, logger)
             warnOfSettings()
             tell(built, refusals: report.refusals)
-            logger.info(
-                "reloaded",
-                metadata: [
-                    "loaded": .stringConvertible(report.loaded.count),
-                    "replaced": .stringConvertible(report.replaced.count),
-                    "removed": .stringConvertible(report.removed.count),
-                    "unchanged": .stringConvertible(report.unchanged),
-                    "refused": .stringConvertible(report.refusals.count),
-                ])
-            return .success(
-                ReloadOutcome(
-                    loaded: report.loaded, replaced: report.replaced, removed: report.removed,
-                    renamed: report.renamed, unchanged: report.unchanged, refusals: report.refusals,
-                    changedSettings: change.changed, fixedSettings: change.fixed))
+            logger.info("reloaded", metadata: report.counts)
+            return .success(ReloadOutcome(report, change))
         } catch {
             logger.error("nothing reloaded", metadata: ["error": "\(error)"])
             tell(built, refusals: built.map { "\($0.file): \(error)" })

@@ -42,7 +42,7 @@ struct AccessLogTests {
             let opened = try server.waitForLog("the first line") { $0.message == "stream opened" }
             #expect(opened["path"] == "/ends-after-count" && opened["address"] == "127.0.0.1")
             let closed = try server.waitForLog("the last line") { $0.message == "stream closed" }
-            #expect(closed.description.contains(#""events":2,"#) && closed.description.contains(#""generation":1,"#))
+            #expect(closed.description.contains(#""events":2}"#) && closed.description.contains(#""generation":1,"#))
         }
     }
 }
@@ -63,7 +63,8 @@ struct CheckConfigurationTests {
         try #require(workshop.run("chmod", "755", "plugins/a.so").status == 0)
         workshop.write("producers: {waits-for-evr: {a: b}}\nlisten: unix:/nonexistent/a.sock\n", to: "sluice.yaml")
         let good = try check()
-        #expect(good.status == 0 && good.output == "sluice.yaml is valid; plugins: 1 plugin, 1 route", "\(good)")
+        #expect(
+            good.status == 0 && good.output.hasSuffix("/sluice.yaml is valid; plugins: 1 plugin, 1 route"), "\(good)")
         #expect(good.error.contains("no loaded plugin has a producer 'waits-for-evr'; did you mean 'waits-for-ever'?"))
         #expect(!good.error.contains("listening"))
 

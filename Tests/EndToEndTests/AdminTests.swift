@@ -51,7 +51,7 @@ struct AdminTests {
 
     @Test("it answers though the public door is full")
     func fullDoor() throws {
-        let flags = SluiceServer.withAdmin + ["--max-connections", "2"]
+        let flags = SluiceServer.withAdmin + ["--max-connections", "2", "--max-pending-opens-per-producer", "2"]
         try withServer(["OpensAtTheGate"], flags: flags) { server in
             let held = try (0..<2).map { try server.subscribe(opening: "/opens-at-the-gate", tag: "\($0)") }
             #expect(try server.askAdmin("/health/ready").status == 200)

@@ -106,7 +106,8 @@ struct LimitTests {
 
     @Test("connections beyond the limit wait while all the others are being answered")
     func connections() throws {
-        try withServer(["OpensAtTheGate", "WaitsForEver"], flags: ["--max-connections", "2"]) { server in
+        let flags = ["--max-connections", "2", "--max-pending-opens-per-producer", "2"]
+        try withServer(["OpensAtTheGate", "WaitsForEver"], flags: flags) { server in
             let opening = try (0..<2).map { try server.subscribe("/opens-at-the-gate?tag=\($0)") }
             for index in 0..<2 { try server.ledger.wait(for: "open-enter", "\(index)") }
             let waiting = try server.subscribe("/waits-for-ever")
@@ -116,6 +117,25 @@ struct LimitTests {
             #expect(throws: RawClientError.self) { _ = try waiting.head(within: .milliseconds(100)) }
             server.openGate(times: 2)
             #expect(try waiting.nextEvent().data == "the only one")
+            for subscriber in opening { #expect(try subscriber.nextEvent().data == "through") }
+        }
+    }
+
+    @Test("a producer whose opens do not answer leaves room for the others")
+    func pendingOpens() throws {
+        try withServer(["OpensAtTheGate", "WaitsForEver"], flags: ["--max-connections", "4"]) { server in
+            let opening = try (0..<2).map { try server.subscribe("/opens-at-the-gate?tag=\($0)") }
+            for index in 0..<2 { try server.ledger.wait(for: "open-enter", "\(index)") }
+            let client = try RawClient(port: server.port)
+            try client.send("GET /opens-at-the-gate HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            let answer = try client.readResponse()
+            #expect(answer.status == 503 && answer["Retry-After"] != nil)
+            try server.waitForLog("a subscriber was refused", ["reason": "max-pending-opens-per-producer"])
+            for _ in 0..<8 {
+                let other = try server.subscribe("/waits-for-ever")
+                #expect(try other.nextEvent().data == "the only one")
+            }
+            server.openGate(times: 2)
             for subscriber in opening { #expect(try subscriber.nextEvent().data == "through") }
         }
     }
