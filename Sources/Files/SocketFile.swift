@@ -71,17 +71,32 @@ package final class SocketFile: Sendable {
         }
         self.path = path
         var status = stat()
-        let isReady =
-            lstat(path, &status) == 0 && (owner.map { chown(path, uid_t.max, $0) == 0 } ?? true)
-            && (mode == 0o600 || chmod(path, mode) == 0) && listen(socket.descriptor, backlog) == 0
-        let code = errno
+        let code = Self.admit(to: path, mode, owner, &status)
         (device, inode) = (status.st_dev, status.st_ino)
-        guard isReady else {
+        guard code == 0, listen(socket.descriptor, backlog) == 0 else {
+            let code = code == 0 ? errno : code
             remove()
             socket.close()
             throw .system(path: path, UnixSocket.SystemError(code: code))
         }
     }
+
+    /// Sets who may connect. If another user can write to the directory, the path can be that of another file by now,
+    /// or of a link to one: so this is done through a descriptor of what is a socket.
+    /// - Returns: 0, or why it can't be done.
+    private static func admit(to path: String, _ mode: UInt32, _ owner: gid_t?, _ status: inout stat) -> Int32 {
+        let file = open(path, sluice_path_only | O_NOFOLLOW | O_CLOEXEC)
+        guard file >= 0 else { return errno }
+        defer { close(file) }
+        guard fstat(file, &status) == 0 else { return errno }
+        guard status.st_mode & S_IFMT == S_IFSOCK else { return ENOTSOCK }
+        let same = "/proc/self/fd/\(file)"
+        if let owner, chown(same, uid_t.max, owner) != 0 { return errno }
+        return mode == 0o600 || chmod(same, mode) == 0 ? 0 : errno
+    }
+
+    /// Whether there is a group of this name or number.
+    package static func exists(group: String) -> Bool { number(ofGroup: group) != nil }
 
     /// - Parameter group: a name or a number.
     private static func number(ofGroup group: String) -> gid_t? {
@@ -98,10 +113,12 @@ package final class SocketFile: Sendable {
         var status = stat()
         guard lstat(path, &status) == 0 else { return true }
         guard status.st_mode & S_IFMT == S_IFSOCK else { throw .otherFile }
-        switch UnixSocket.connect(to: path) {
+        switch UnixSocket.connect(to: path, waits: false) {
         case .success(let socket):
             socket.close()
             throw .inUse
+        // Its backlog is full.
+        case .failure(let error) where error.code == EAGAIN: throw .inUse
         case .failure(let error): return error.code == ECONNREFUSED || error.code == ENOENT
         }
     }

@@ -12,8 +12,10 @@ package struct UnixSocket: Sendable {
     /// Wraps the descriptor of an accepted connection.
     package init(descriptor: Int32) { self.descriptor = descriptor }
 
-    package static func connect(to path: String) -> Result<UnixSocket, SystemError> {
-        attempt(path) { Glibc.connect($0, $1, $2) }
+    /// - Parameter waits: whether to wait while the backlog of the other end is full; else the error is EAGAIN, and the
+    ///   socket does not block.
+    package static func connect(to path: String, waits: Bool = true) -> Result<UnixSocket, SystemError> {
+        attempt(path, flags: waits ? 0 : Int32(SOCK_NONBLOCK.rawValue)) { Glibc.connect($0, $1, $2) }
     }
 
     /// Only this user can connect to the socket, from the moment that its file exists.
@@ -29,12 +31,12 @@ package struct UnixSocket: Sendable {
     }
 
     private static func attempt(
-        _ path: String, _ body: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Int32
+        _ path: String, flags: Int32 = 0, _ body: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Int32
     ) -> Result<UnixSocket, SystemError> {
         guard !path.utf8.contains(0), path.utf8.count <= UnixSocket.pathBytesMax else {
             return .failure(SystemError(code: ENAMETOOLONG))
         }
-        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue) | flags, 0)
         guard descriptor >= 0 else { return .failure(SystemError(code: errno)) }
         let code = withAddress(of: path) { body(descriptor, $0, $1) }
         guard code == 0 else {

@@ -2,8 +2,8 @@ import Logging
 import NIOCore
 import NIOHTTP1
 
-/// One line for each response, with what was asked and by whom.
-package struct AccessLog {
+/// One line for each response, with what was asked and by whom. Lives on its loop.
+package final class AccessLog {
     /// Which responses get a line.
     package enum Choice: Sendable {
         case none
@@ -12,14 +12,24 @@ package struct AccessLog {
         case all
     }
 
-    let logger: Logger
+    private let logger: Logger
+    /// The second in which lines were written last, how many, and how many were left out since.
+    private var second: Int64 = 0
+    private var count = 0
+    private var suppressed = 0
+
+    /// Lines of one loop in a second, unless all are wanted: a client that only makes errors must not displace what else
+    /// is logged.
+    static let errorsPerSecond = 100
+
+    init(logger: Logger) { self.logger = logger }
 
     /// - Parameters:
     ///   - bytes: the size of the response, head included; `nil` for a stream, whose head is sent later.
     func answered(_ connection: ConnectionHandler, status: Int, bytes: Int?) {
         switch connection.settings.accessLog {
         case .none: return
-        case .errors: if status < 400 { return }
+        case .errors: if status < 400 || !admits(at: connection.channel.eventLoop.now) { return }
         case .all: break
         }
         guard logger.logLevel <= .info else { return }
@@ -33,8 +43,18 @@ package struct AccessLog {
             let time = connection.channel.eventLoop.now - since
             metadata["duration_ms"] = .stringConvertible(time.nanoseconds / 1_000_000)
         }
+        if suppressed > 0 { metadata["suppressed"] = .stringConvertible(suppressed) }
+        suppressed = 0
         if let agent = request?.headers.first(name: "user-agent") { metadata["user_agent"] = "\(agent.prefix(200))" }
         logger.info("request", metadata: metadata)
+    }
+
+    private func admits(at now: NIODeadline) -> Bool {
+        let second = Int64(now.uptimeNanoseconds / 1_000_000_000)
+        if second != self.second { (self.second, count) = (second, 0) }
+        count += 1
+        if count > Self.errorsPerSecond { suppressed += 1 }
+        return count <= Self.errorsPerSecond
     }
 
     /// Without the query, which can have secrets.

@@ -74,6 +74,8 @@ struct Entrance: Sendable, Equatable {
     var isLoopback = false
     /// Connections begin with a PROXY header.
     var expectsProxyHeader = false
+    /// The listener is in the file system.
+    var isUnix = false
 }
 
 /// Why a request is refused before it is looked at.

@@ -27,7 +27,7 @@ struct Arrival: Equatable {
             authority = head.headers[canonicalForm: "x-forwarded-host"].last.map(String.init)
             scheme = head.headers[canonicalForm: "x-forwarded-proto"].last.map { $0.lowercased() }
         case .forwarded:
-            let elements = head.headers["forwarded"].flatMap(ForwardedElement.elements)
+            let elements = ForwardedElement.elements(of: head.headers["forwarded"].joined(separator: ","))
             client = Self.client(of: elements.map { $0.client[...] }, behind: peer, proxies)
             authority = elements.last?.host
             scheme = elements.last?.scheme?.lowercased()

@@ -6,9 +6,12 @@ enum ClientAddress: Sendable, Equatable, CustomStringConvertible {
     case internet(IPAddress)
     /// A program on this machine that connected through a socket in the file system.
     case unix
+    /// It was gone before its address was asked for.
+    case unknown
 
-    init(_ peer: SocketAddress?) {
-        self = peer?.withSockAddr { address, _ in SocketPlace(address)?.address }.map(Self.internet) ?? .unix
+    init(_ peer: SocketAddress?, at entrance: Entrance) {
+        let address = peer?.withSockAddr { address, _ in SocketPlace(address)?.address }
+        self = address.map(Self.internet) ?? (entrance.isUnix ? .unix : .unknown)
     }
 
     /// Without port. An IPv4 address is written as such even if it came through an IPv6 socket.
@@ -16,6 +19,7 @@ enum ClientAddress: Sendable, Equatable, CustomStringConvertible {
         switch self {
         case .internet(let address): address.description
         case .unix: "unix:"
+        case .unknown: "unknown"
         }
     }
 }
@@ -44,6 +48,7 @@ package struct TrustedProxies: Sendable, Equatable {
         switch client {
         case .internet(let address): ranges.contains { $0.contains(address) }
         case .unix: includesUnix
+        case .unknown: false
         }
     }
 }

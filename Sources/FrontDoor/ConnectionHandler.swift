@@ -23,9 +23,9 @@ final class ConnectionHandler: ChannelDuplexHandler {
     /// The other end of the connection.
     let socketPeer: ClientAddress
     /// The other end, or the client that a PROXY header names.
-    var peer: ClientAddress {
-        didSet { arrival = Arrival(at: entrance, from: peer) }
-    }
+    private(set) var peer: ClientAddress
+    /// A proxy asks for a client that it does not name: then what the request says of the client is the client's own.
+    private var hasUnnamedClient = false
     /// NIO's descriptor, which must not be used once the connection is over; `nil` if the channel has none.
     let descriptor: Int32?
     private(set) var state = ConnectionState()
@@ -69,7 +69,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         at entrance: Entrance = Entrance()
     ) {
         self.entrance = entrance
-        socketPeer = ClientAddress(channel.remoteAddress)
+        socketPeer = ClientAddress(channel.remoteAddress, at: entrance)
         peer = socketPeer
         arrival = Arrival(at: entrance, from: peer)
         self.connections = connections
@@ -83,6 +83,19 @@ final class ConnectionHandler: ChannelDuplexHandler {
     var place: ConnectionPlace { ConnectionPlace(connection: self) }
     var exchange: RequestExchange { RequestExchange(connection: self) }
     var handOver: StreamHandOver { StreamHandOver(connection: self) }
+
+    /// The connection's PROXY header names this client, or none.
+    func proxied(_ client: ClientAddress?) {
+        peer = client ?? socketPeer
+        hasUnnamedClient = client == nil
+        arrival = Arrival(at: entrance, from: peer)
+    }
+
+    /// Notes how a request came in.
+    func arrived(_ head: HTTPRequestHead) {
+        let proxies = hasUnnamedClient ? TrustedProxies() : settings.proxies
+        arrival = Arrival(of: head, at: entrance, from: peer, proxies)
+    }
 
     /// Not handed over yet, and without handlers.
     var isOnDoorstep: Bool { state.phase != .over && context == nil }

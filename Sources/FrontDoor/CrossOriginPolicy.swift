@@ -82,7 +82,7 @@ struct CrossOriginHeaders: Equatable {
 
     init(_ headers: [StreamRequest.Field] = []) { self.headers = headers }
 
-    var allowsReading: Bool { headers.contains { $0.name == "Access-Control-Allow-Origin" } }
+    var allowsReading: Bool { headers.contains { $0.name.lowercased() == "access-control-allow-origin" } }
 
     /// A header that the producer sets replaces the policy's. If it is the one that names the allowed origin, the
     /// producer has decided for itself, and none of the policy's is added.

@@ -48,7 +48,9 @@ final class Doorstep {
         for (channel, reception, entrance) in arrivals {
             let connection = ConnectionHandler(
                 connections: connections, channel: channel, reception: reception, at: entrance)
-            if isClosed || !opensStream(for: connection) {
+            if connection.socketPeer == .unknown {
+                dismiss(connection)
+            } else if isClosed || !opensStream(for: connection) {
                 takeIn(connection)
             } else if connection.isOnDoorstep {
                 connection.index = waiting.count
@@ -76,8 +78,8 @@ final class Doorstep {
             recv(descriptor, peeked.baseAddress, count, Int32(MSG_DONTWAIT)) == count
         else { return false }
         connection.request = head
-        if settings.accessLog == .all { connection.requestedAt = loop.now }
-        connection.crossOrigin = connections.crossOriginHeaders(head, connection.arrival)
+        if settings.accessLog != .none { connection.requestedAt = loop.now }
+        connection.crossOrigin = connections.rules.crossOriginHeaders(head, connection.arrival)
         connection.handOver.open(match, streamRequest)
         return true
     }
@@ -91,12 +93,12 @@ final class Doorstep {
             case .complete(let client, let length) = ProxyHeader(
                 UnsafeRawBufferPointer(rebasing: peeked[..<count])), length < count
         else { return nil }
-        if let client { connection.peer = client }
+        connection.proxied(client)
         return length
     }
 
     private func arrival(of head: HTTPRequestHead, for connection: ConnectionHandler) -> Arrival {
-        connection.arrival = connections.arrival(of: head, at: connection.entrance, from: connection.peer)
+        connection.arrived(head)
         return connection.arrival
     }
 

@@ -7,23 +7,32 @@ struct ForwardedElement: Equatable {
     private(set) var host: String?
     private(set) var scheme: String?
 
-    /// - Returns: the elements of one header; none if it is malformed, as then nothing in it can be believed.
+    /// The elements of one header. What stands in front of a malformed one is left out, as it may be a client's attempt
+    /// to make what proxies have added unreadable: the nearest proxy's element is the last.
     static func elements(of header: String) -> [ForwardedElement] {
-        var elements = [ForwardedElement()]
-        var rest = header.utf8[...]
+        var elements: [ForwardedElement] = []
+        // A comma in quotes would be part of a value, but neither addresses nor hosts have any.
+        for text in header.split(separator: ",", omittingEmptySubsequences: false).reversed() {
+            guard let element = ForwardedElement(text) else { break }
+            elements.append(element)
+        }
+        return elements.reversed()
+    }
+
+    private init?(_ text: Substring) {
+        var rest = text.utf8
         while true {
-            skipBlanks(&rest)
-            let name = take(&rest) { isToken($0) }
+            Self.skipBlanks(&rest)
+            let name = Self.take(&rest) { Self.isToken($0) }
             if !name.isEmpty {
-                guard rest.popFirst() == UInt8(ascii: "="), let value = value(&rest) else { return [] }
-                elements[elements.count - 1].set(name.lowercased(), value)
+                guard rest.popFirst() == UInt8(ascii: "="), let value = Self.value(&rest) else { return nil }
+                set(name.lowercased(), value)
             }
-            skipBlanks(&rest)
+            Self.skipBlanks(&rest)
             switch rest.popFirst() {
-            case nil: return elements
+            case nil: return
             case UInt8(ascii: ";"): break
-            case UInt8(ascii: ","): elements.append(ForwardedElement())
-            default: return []
+            default: return nil
             }
         }
     }
@@ -56,7 +65,7 @@ struct ForwardedElement: Equatable {
         return nil
     }
 
-    private static func isToken(_ byte: UInt8) -> Bool { byte != UInt8(ascii: ",") && HeaderRules.isTokenByte(byte) }
+    private static func isToken(_ byte: UInt8) -> Bool { HeaderRules.isTokenByte(byte) }
 
     private static func skipBlanks(_ rest: inout Substring.UTF8View) {
         _ = take(&rest) { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }

@@ -5,8 +5,8 @@ package struct ListenSettings: Sendable, Equatable, CustomStringConvertible {
         case host(String?, port: Int)
         /// A socket in the file system. Only the user and the group may connect, or as the permissions say.
         case unix(path: String, mode: UInt32, group: String?)
-        /// Sockets that listen already, opened by the service manager.
-        case passed([Int32])
+        /// Sockets that listen already, opened by the service manager; those with this name, or all.
+        case passed([Int32], name: String?)
     }
 
     package var scheme = ServerAddress.Scheme.http
@@ -27,7 +27,8 @@ package struct ListenSettings: Sendable, Equatable, CustomStringConvertible {
         case .host(nil, let port): "*:\(port)"
         case .host(let host?, let port): ServerAddress.text(host: host, port: port)
         case .unix(let path, _, _): "unix:\(path)"
-        case .passed: "systemd"
+        case .passed(_, nil): "systemd"
+        case .passed(_, let name?): "systemd:\(name)"
         }
     }
 }

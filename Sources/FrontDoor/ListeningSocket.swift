@@ -50,9 +50,10 @@ struct ListeningSocket: Sendable {
             } catch {
                 throw ServerError(on: listener, error.reason(at: path))
             }
-        case .passed(let descriptors):
+        case .passed(let descriptors, let name):
             guard !descriptors.isEmpty else {
-                throw ServerError(on: listener, "the service manager has passed no socket (LISTEN_FDS)")
+                let kind = name == nil ? "socket (LISTEN_FDS)" : "socket of this name (LISTEN_FDNAMES)"
+                throw ServerError(on: listener, "the service manager has passed no \(kind)")
             }
             var sockets: [ListeningSocket] = []
             for descriptor in descriptors {

@@ -1,6 +1,7 @@
 import Logging
 import NIOCore
 import NIOHTTP1
+import ProducerInterface
 import StreamRuntime
 
 /// The front door's connections on one event loop, and what they share. Lives on that loop.
@@ -69,19 +70,13 @@ final class LoopConnections {
         rules.access = AccessRules(settings)
     }
 
-    func arrival(of head: HTTPRequestHead, at entrance: Entrance, from peer: ClientAddress) -> Arrival {
-        Arrival(of: head, at: entrance, from: peer, settings.proxies)
-    }
-
-    /// The headers for a page of another origin. If there is one, and it may not read the response, the log says so: in
-    /// the browser, only its author sees why.
-    func crossOriginHeaders(_ head: HTTPRequestHead, _ arrival: Arrival) -> CrossOriginHeaders {
-        let headers = rules.crossOriginHeaders(head, arrival)
-        if !headers.allowsReading, let origin = AccessRules.origin(of: head), AccessRules.isCrossOrigin(head, arrival) {
-            foreignPages.warn(
-                "a page of another origin can't read responses; cors-origins can allow it", ["origin": "\(origin)"])
-        }
-        return headers
+    /// Says in the log that a page may not read this response: in the browser, only its author sees why.
+    func noteReader(of headers: [StreamRequest.Field], _ connection: ConnectionHandler) {
+        guard let head = connection.request, let origin = AccessRules.origin(of: head),
+            !CrossOriginHeaders(headers).allowsReading, AccessRules.isCrossOrigin(head, connection.arrival)
+        else { return }
+        foreignPages.warn(
+            "a page of another origin can't read responses; cors-origins can allow it", ["origin": "\(origin)"])
     }
 
     /// The head of a stream without headers of its producer, over HTTP/1.1.

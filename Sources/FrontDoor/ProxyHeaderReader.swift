@@ -19,12 +19,12 @@ final class ProxyHeaderReader: ChannelInboundHandler {
         guard !isRefused else { return }
         guard arrived != nil else { return context.fireChannelRead(data) }
         guard connection.settings.proxies.contain(connection.socketPeer) else {
-            return refuse("it begins with a PROXY header, and the peer is not in trusted-proxies", context)
+            return refuse("the listener is for proxies, and the peer is not in trusted-proxies", context)
         }
         arrived?.writeBuffer(&bytes)
         switch arrived?.withUnsafeReadableBytes({ ProxyHeader($0) }) {
         case .complete(let client, let length)?:
-            if let client { connection.peer = client }
+            connection.proxied(client)
             arrived?.moveReaderIndex(forwardBy: length)
             if let rest = arrived.take(), rest.readableBytes > 0 { context.fireChannelRead(wrapInboundOut(rest)) }
         case .incomplete?: break

@@ -16,8 +16,8 @@ struct RequestExchange {
         let head = head.withTrimmedValues
         connection.request = head
         connection.requestedAt = connection.channel.eventLoop.now
-        connection.arrival = connections.arrival(of: head, at: connection.entrance, from: connection.peer)
-        connection.crossOrigin = connections.crossOriginHeaders(head, connection.arrival)
+        connection.arrived(head)
+        connection.crossOrigin = connections.rules.crossOriginHeaders(head, connection.arrival)
         connection.advance { $0.headEnded() }
         let refusal = connection.reader.begin(head, at: connection.channel.eventLoop.now, settings)
         awaitBody()
@@ -94,6 +94,7 @@ struct RequestExchange {
             || !(request?.mayBeFollowed ?? false)
         var response = response
         response.headers = connection.crossOrigin.added(to: response.headers)
+        connections.noteReader(of: response.headers, connection)
         var bytes = ByteBuffer()
         response.write(
             to: &bytes, date: connections.date.now(),

@@ -78,7 +78,8 @@ package final class Server: Sendable {
             for (listener, socket) in sockets {
                 let entrance = Entrance(
                     listener: listener, isLoopback: socket.isLoopback,
-                    expectsProxyHeader: settings.listeners[listener].expectsProxyHeader)
+                    expectsProxyHeader: settings.listeners[listener].expectsProxyHeader,
+                    isUnix: socket.address.port == nil)
                 let channel = try await bootstrap(settings.listeners[listener].scheme, entrance, group, loops)
                     .withBoundSocket(socket.descriptor).get()
                 listeners.append(channel)
@@ -143,6 +144,11 @@ package final class Server: Sendable {
         loop.scheduleTask(in: .seconds(1)) {
             if counts.count < ConnectionCounts.burst / 10 { malloc_trim(0) }
         }
+    }
+
+    /// Removes sockets in the file system, so that another server can listen there. For an end without `stop`.
+    package func removeFiles() {
+        for file in state.withLock({ $0.files }) { file.remove() }
     }
 
     /// Stops listening and closes the connections that wait for a request; every response from now on is its

@@ -145,17 +145,23 @@ struct StreamHandOver {
     }
 
     private func head(_ headers: [StreamRequest.Field]) -> StreamHead {
-        .eventStream(
-            date: connections.date.now(),
-            adding: connection.crossOrigin.added(to: connections.producerResponses.permitted(headers)))
+        .eventStream(date: connections.date.now(), adding: added(headers))
+    }
+
+    /// The headers that are not those of every stream.
+    private func added(_ headers: [StreamRequest.Field]) -> [StreamRequest.Field] {
+        let added = connection.crossOrigin.added(to: connections.producerResponses.permitted(headers))
+        connections.noteReader(of: added, connection)
+        return added
     }
 
     /// For a socket, to which the stream writes directly: HTTP/1.x.
     private func headBytes(_ headers: [StreamRequest.Field]) -> [UInt8] {
         let isChunked = responseForm.contains(.chunked)
-        if headers.isEmpty, connection.crossOrigin.headers.isEmpty, isChunked { return connections.plainStreamHead() }
+        let added = added(headers)
+        if added.isEmpty, isChunked { return connections.plainStreamHead() }
         var bytes = ByteBuffer()
-        head(headers).write(to: &bytes, isChunked: isChunked)
+        StreamHead.eventStream(date: connections.date.now(), adding: added).write(to: &bytes, isChunked: isChunked)
         return Array(bytes.readableBytesView)
     }
 

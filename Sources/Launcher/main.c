@@ -55,9 +55,12 @@ static int wait_as_init(pid_t server)
             kill(server, signal);
             continue;
         }
-        for (pid_t ended; (ended = waitpid(-1, &status, WNOHANG)) > 0;)
+        pid_t ended;
+        while ((ended = waitpid(-1, &status, WNOHANG)) > 0)
             if (ended == server)
                 return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+        if (ended < 0 && errno == ECHILD)
+            return 1;
     }
 }
 
@@ -66,6 +69,8 @@ static void stay_as_init(void)
 {
     sigset_t all;
     sigfillset(&all);
+    /* With SIGCHLD ignored, the kernel would reap the server itself, and tell nobody. */
+    signal(SIGCHLD, SIG_DFL);
     /* What arrives before the child is there is passed on to it, too. */
     sigprocmask(SIG_SETMASK, &all, NULL);
     pid_t server = fork();
@@ -78,12 +83,14 @@ static void stay_as_init(void)
     signal(SIGTTOU, SIG_IGN);
     (void)!tcsetpgrp(STDIN_FILENO, getpgrp());
     signal(SIGTTOU, SIG_DFL);
-    /* Sockets that were passed to process 1 are for the server. */
-    const char *addressee = getenv("LISTEN_PID");
-    if (addressee != NULL && strcmp(addressee, "1") == 0) {
-        char own[24];
-        snprintf(own, sizeof own, "%d", (int)getpid());
-        setenv("LISTEN_PID", own, 1);
+    /* Sockets that were passed to process 1, and the watchdog, are for the server. */
+    static const char *const addressees[] = {"LISTEN_PID", "WATCHDOG_PID"};
+    char own[24];
+    snprintf(own, sizeof own, "%d", (int)getpid());
+    for (size_t i = 0; i < sizeof addressees / sizeof addressees[0]; i++) {
+        const char *addressee = getenv(addressees[i]);
+        if (addressee != NULL && strcmp(addressee, "1") == 0)
+            setenv(addressees[i], own, 1);
     }
 }
 

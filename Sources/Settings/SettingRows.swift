@@ -53,7 +53,9 @@ package struct SettingRows: Sendable {
     /// Empty: the standard path for the directory of plugins.
     package let control = Setting(
         "control", .socketPath, initialValue: "",
-        described: "one for each directory of plugins, in $XDG_RUNTIME_DIR/sluice or /tmp/sluice-UID", in: .general,
+        described:
+            "one for each directory of plugins, in $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR/sluice or /tmp/sluice-UID",
+        in: .general,
         needsRestart: true, "The control socket for 'sluice reload' and 'sluice status'; 'none' disables it.")
     package let admin = Setting(
         "admin", .addressOrNone, initial: "none", in: .general, needsRestart: true,

@@ -29,18 +29,17 @@ package struct SettingSources: Sendable {
         if let text = flags[row.name] { return try row.value(of: text, at: "--\(row.name)") }
         if let text = environment[row.variable] { return try row.value(of: text, at: row.variable) }
         if let file, let entry = file.settings[row.name] { return try file.value(of: row, in: entry) }
-        // Defaults of a family belong together, too.
-        let family = SettingTable.family(of: row.name)
-        guard let text = defaults[row.name], family.map(isSet) != true else { return row.initial }
+        guard let text = defaults[row.name], !isMainSet(ofFamilyOf: row) else { return row.initial }
         return try row.value(of: text, at: "the default of \(row.name)")
     }
 
-    /// Whether a source sets one of the settings of a family.
-    private func isSet(_ family: String) -> Bool {
-        table.rows.contains { row in
-            SettingTable.family(of: row.name) == family
-                && (flags[row.name] ?? environment[row.variable] ?? file?.settings[row.name]?.text) != nil
-        }
+    /// Whether a source sets the main setting of a row's family, its first one. The defaults of the others go with the
+    /// default of that one.
+    private func isMainSet(ofFamilyOf row: any SettingRow) -> Bool {
+        guard let family = SettingTable.family(of: row.name),
+            let main = table.rows.first(where: { SettingTable.family(of: $0.name) == family })
+        else { return false }
+        return (flags[main.name] ?? environment[main.variable] ?? file?.settings[main.name]?.text) != nil
     }
 
     /// The configuration file's values for one producer alone, by name.

@@ -1,14 +1,28 @@
 /// Rules that concern several settings together.
 extension Settings {
-    func check() throws(SettingError) {
+    /// For settings of which some are a running server's, too.
+    package func check() throws(SettingError) {
         try Self.check(anyProducer, in: "")
         for (name, producer) in producers.sorted(by: { $0.key < $1.key }) {
             try Self.check(producer, in: " of \(name)")
         }
         for (address, listener) in zip(self.listen, listeners) { try Self.check(listener, in: " of \(address)") }
+        try checkSystemd()
         if let address = self.listen.first(where: \.acceptsProxyHeader), self.trustedProxies.isEmpty {
             throw SettingError(
                 "listen: \(address) has proxy-protocol, which needs the addresses of the proxies in trusted-proxies")
+        }
+    }
+
+    /// Two listeners can't share a socket: either could get a connection.
+    private func checkSystemd() throws(SettingError) {
+        var names: [String?] = []
+        for address in self.listen {
+            guard case .systemd(let name) = address.place else { continue }
+            guard names.isEmpty || name != nil && !names.contains(nil) && !names.contains(name) else {
+                throw SettingError("listen: \(address): the same sockets are listed twice")
+            }
+            names.append(name)
         }
     }
 

@@ -59,7 +59,10 @@ package struct Settings: Sendable {
 
     mutating func keep(_ row: any SettingRow, of other: Settings) {
         values[row.name] = other.values[row.name]
-        if row.name == table.listeners?.name { listeners = other.listeners }
+        // Their own settings are for those addresses; the common ones are new.
+        if row.name == table.listeners?.name {
+            listeners = other.listeners.map { ScopedSettings(own: $0.own, common: anyProducer.common) }
+        }
     }
 
     /// One line for each producer that the configuration file names and no loaded plugin has. This is probably a typing

@@ -33,5 +33,11 @@ final class AdminDoor: Sendable {
         }
     }
 
+    /// Limits, hosts and the log change; the listener does not.
+    func replaceSettings(_ settings: ServerSettings) { server.replaceSettings(settings) }
+
+    /// Removes its socket in the file system, if it has one; for an end without `stop`.
+    func removeFiles() { server.removeFiles() }
+
     func stop() async { await server.stop(within: .zero) }
 }

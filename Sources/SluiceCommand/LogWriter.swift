@@ -52,6 +52,13 @@ final class LogWriter: Sendable {
         pthread_detach(thread)
     }
 
+    /// A copy of standard error for the log alone. A plugin can close or replace standard error itself, and a
+    /// connection could then get its number.
+    static func ownErrorOutput() -> Int32 {
+        let copy = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)
+        return copy >= 0 ? copy : STDERR_FILENO
+    }
+
     /// The lowest level that is written; applies to existing loggers, too.
     var level: Logger.Level {
         get { Logger.Level.allCases[lowest.load(ordering: .relaxed)] }

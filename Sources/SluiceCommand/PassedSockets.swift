@@ -42,11 +42,16 @@ struct PassedSockets: Sendable, Equatable {
 
     /// Says so if there are sockets that no listener uses: their clients would wait for ever.
     func warnIfUnused(by addresses: [ListenAddress], _ logger: Logger) {
-        let isUsed = addresses.contains { if case .systemd = $0.place { true } else { false } }
-        guard !sockets.isEmpty, !isUsed else { return }
+        let unused = sockets.filter { socket in
+            !addresses.contains { address in
+                guard case .systemd(let name) = address.place else { return false }
+                return name == nil || name == socket.name
+            }
+        }
+        guard !unused.isEmpty else { return }
         logger.warning(
             "the service manager has passed sockets on which the server does not listen; add 'systemd' to listen",
-            metadata: ["sockets": .stringConvertible(sockets.count)])
+            metadata: ["names": "\(unused.map(\.name).joined(separator: ", "))"])
     }
 
     /// - Parameter name: `nil`: all.

@@ -1,4 +1,5 @@
 import CommandOutput
+import Files
 import FrontDoor
 import Glibc
 import Logging
@@ -19,13 +20,19 @@ extension ServingProcess {
         } catch {
             throw CommandFailure("\(error)")
         }
-        warnOfSettings()
+        let isComplete = warnOfSettings().isEmpty && groupsExist
         let counted = { (count: Int, thing: String) in "\(count) \(thing)\(count == 1 ? "" : "s")" }
         let file = settings.configurationPath.map { "\($0) is valid; " } ?? ""
         let refused = report.refusals.isEmpty ? "" : ", \(report.refusals.count) refused"
         let found = "\(counted(report.loaded.count, "plugin")), \(counted(reloader.entries.count, "route"))"
         let text = "\(file)\(settings.plugins): \(found)\(refused)\n"
         writeFully(text, to: STDOUT_FILENO)
-        return report.refusals.isEmpty && !reloader.entries.isEmpty ? 0 : 1
+        return report.refusals.isEmpty && !reloader.entries.isEmpty && isComplete ? 0 : 1
+    }
+
+    private var groupsExist: Bool {
+        let missing = settings.listen.compactMap(\.group).filter { !SocketFile.exists(group: $0) }
+        for group in missing { logger.error("listen: there is no group \(group)") }
+        return missing.isEmpty
     }
 }

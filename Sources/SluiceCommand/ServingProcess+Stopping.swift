@@ -105,7 +105,7 @@ extension ServingProcess {
     /// log and exits.
     /// - Returns: `false` if no thread can be started.
     func endAtOnceIfUrged(_ socket: ControlSocket?) -> Bool {
-        events.whenUrged { [runtime, reloader, ledger, logger, writer, development] in
+        events.whenUrged { [runtime, reloader, ledger, logger, writer, development, door, admin] in
             logger.warning("told to stop a second time: stopping at once")
             runtime.dropConnections()
             _ = runtime.waitUntilIdle(deadline: monotonicNanoseconds() + Grace.urged)
@@ -115,6 +115,8 @@ extension ServingProcess {
                 "stopped at once",
                 metadata: ["streams": .stringConvertible(runtime.figures().streams.open), "plugins": "\(plugins)"])
             socket?.shut()
+            door.removeFiles()
+            admin?.removeFiles()
             development?.discard()
             writer.finish()
             _exit(1)

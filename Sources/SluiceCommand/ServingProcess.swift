@@ -56,7 +56,7 @@ struct ServingProcess {
             loops: settings.loopCount,
             doorThreads: settings.frontDoor().threads + (settings.adminDoor?.threads ?? 0))
         events = try ControlEvents()
-        let errors = Self.ownErrorOutput()
+        let errors = LogWriter.ownErrorOutput()
         writer = try LogWriter(descriptor: errors, format: settings.logFormat)
         logger = writer.logger(level: Logger.Level(settings.logLevel))
         sluice_death_watch(errors, settings.logFormat == .json)
@@ -110,13 +110,6 @@ struct ServingProcess {
         return PageTable(rows + [AdminPages.health(path, readiness)])
     }
 
-    /// A copy of standard error for the log alone. A plugin can close or replace standard error itself, and a
-    /// connection could then get its number.
-    private static func ownErrorOutput() -> Int32 {
-        let copy = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)
-        return copy >= 0 ? copy : STDERR_FILENO
-    }
-
     /// Serves until a signal ends it. Signals are noticed at any time: long operations then end early, and no plugin
     /// code runs on this thread.
     /// - Returns: the exit status.
@@ -124,7 +117,10 @@ struct ServingProcess {
         let startedAt = monotonicNanoseconds()
         defer { writer.finish() }
         let socket = try controlSocket()
-        defer { socket?.shut() }
+        defer {
+            socket?.shut()
+            admin?.removeFiles()
+        }
         guard endAtOnceIfUrged(socket) else { throw CommandFailure("no thread can be started (ulimit -u?)") }
         // Before plugins are loaded, which can take a while.
         try await admin?.start()
@@ -241,6 +237,7 @@ struct ServingProcess {
         do {
             // The configuration first, all or nothing: plugins may need a new section in it.
             let change = SettingsChange(from: settings, to: try origin.load())
+            try change.settings.check()
             apply(change)
             let report = try reloader.reload(isForced: isForced) { attend() }
             readiness.loaded(without: report.unserved, isStart: false)
@@ -263,11 +260,14 @@ struct ServingProcess {
         for report in built { notices.tell(report.loaded(refusals: refusals)) }
     }
 
-    mutating func warnOfSettings() {
-        readiness.misses(
-            producers: settingWarnings.tell(
-                settings, serving: reloader.entries.map(\.description),
-                route: { runtime.route(for: $0)?.producer.description }, logger))
+    /// - Returns: what is configured, but not served.
+    @discardableResult
+    mutating func warnOfSettings() -> [String] {
+        let missing = settingWarnings.tell(
+            settings, serving: reloader.entries.map(\.description),
+            route: { runtime.route(for: $0)?.producer.description }, logger)
+        readiness.misses(producers: missing)
+        return missing
     }
 
     /// Applies new settings to all parts that use them.
@@ -283,6 +283,7 @@ struct ServingProcess {
         runtime.replaceLimits(settings.limits)
         reloader.replaceTrialRules(settings.trialRules)
         door.replaceSettings(settings.frontDoor(passed))
+        if let settings = settings.adminDoor { admin?.replaceSettings(settings) }
         writer.level = Logger.Level(settings.logLevel)
         logger.info("settings changed", metadata: ["settings": "\(change.changed.joined(separator: ", "))"])
     }

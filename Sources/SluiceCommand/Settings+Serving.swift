@@ -64,12 +64,7 @@ extension Settings {
         }
         door.proxies = TrustedProxies(self)
         door.basePath = self.basePath
-        door.accessLog =
-            switch self.accessLog {
-            case .errors: .errors
-            case .all: .all
-            case .none: .none
-            }
+        door.accessLog = AccessLog.Choice(self.accessLog)
         door.threads = max(1, min(4, loopCount / 2))
         door.maxConnections = self.maxConnections
         door.maxPendingOpens =
@@ -93,10 +88,22 @@ extension Settings {
         door.listeners = [listener]
         // Those who ask are few. More of them wait in the backlog, or take the place of one that asks nothing.
         door.maxConnections = 64
+        door.accessLog = AccessLog.Choice(self.accessLog)
         return door
     }
 
     var loopCount: Int { self.loops == 0 ? usableCoreCount() : self.loops }
+}
+
+extension AccessLog.Choice {
+    init(_ choice: AccessLogging) {
+        self =
+            switch choice {
+            case .errors: .errors
+            case .all: .all
+            case .none: .none
+            }
+    }
 }
 
 extension ListenSettings {
@@ -104,7 +111,7 @@ extension ListenSettings {
         switch address.place {
         case .host(let host, let port): self.init(.host(host, port: port))
         case .unix(let path): self.init(.unix(path: path, mode: address.mode, group: address.group))
-        case .systemd(let name): self.init(.passed(passed.descriptors(named: name)))
+        case .systemd(let name): self.init(.passed(passed.descriptors(named: name), name: name))
         }
     }
 }

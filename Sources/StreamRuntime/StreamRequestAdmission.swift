@@ -108,7 +108,8 @@ struct StreamRequestAdmission {
         }
         admission.use(hub)
         let opening = Opening(
-            door: door, peer: request.remoteAddress, lastEventID: request.lastEventID, historyCount: asked.count)
+            door: door, peer: request.remoteAddress, path: request.path, lastEventID: request.lastEventID,
+            historyCount: asked.count)
         let newcomer = Newcomer(entry, opening, nil, nil, hub: (hub, asked.fault))
         guard let token = newcomer.take(in: streams) else { throw Overload(limit: "max-streams") }
         admission.settle()

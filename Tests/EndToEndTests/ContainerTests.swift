@@ -40,4 +40,11 @@ struct ContainerTests {
             #expect(try server.waitForExit() == .status(0))
         }
     }
+
+    @Test("it ends with the server, even if it was started with SIGCHLD ignored")
+    func ignoredSignal() throws {
+        let start = "trap '' CHLD; exec \(BuiltProducts.sluice) serve /nonexistent --control none"
+        let verb = try Verb(RunningProgram(Self.namespace + ["sh", "-c", start]))
+        #expect(verb.status == 1 && verb.error.contains("/nonexistent"), "\(verb)")
+    }
 }

@@ -65,6 +65,15 @@ struct ForwardingTests {
         #expect(try arrival("unix:", proxies(), ("X-Forwarded-For", "192.0.2.1")).client == .unix)
     }
 
+    @Test("a peer whose address can't be known is no proxy, and only a file's peer has none")
+    func unknown() {
+        var file = Entrance()
+        file.isUnix = true
+        #expect(ClientAddress(nil, at: file) == .unix && ClientAddress(nil, at: Entrance()) == .unknown)
+        #expect(!proxies(["0.0.0.0/0", "::/0"], unix: true).contain(.unknown))
+        #expect(ClientAddress.unknown.description == "unknown")
+    }
+
     @Test("host and scheme are those that the nearest proxy names")
     func hosts() throws {
         let near = try arrival(
@@ -89,10 +98,12 @@ struct ForwardingTests {
             ("for=\"192\\.0.2.1\"", "192.0.2.1", nil, nil), ("secret=x, for=192.0.2.1", "192.0.2.1", nil, nil),
             ("for=192.0.2.1, for=unknown", "10.0.0.1", nil, nil), ("for=_hidden", "10.0.0.1", nil, nil),
             ("for=192.0.2.1, proto=https", "10.0.0.1", nil, "https"),
-            // Malformed: nothing in it is believed.
+            // What is malformed ends the way back.
             ("for=\"192.0.2.1", "10.0.0.1", nil, nil), ("for 192.0.2.1", "10.0.0.1", nil, nil),
             ("for=192.0.2.1;;", "192.0.2.1", nil, nil), ("for=\"a\\", "10.0.0.1", nil, nil), ("", "10.0.0.1", nil, nil),
-            ("for=a b, for=192.0.2.1", "10.0.0.1", nil, nil), ("=192.0.2.1", "10.0.0.1", nil, nil),
+            ("for=a b, for=192.0.2.1", "192.0.2.1", nil, nil),
+            ("for=\", for=192.0.2.1", "192.0.2.1", nil, nil), ("for=192.0.2.1, for=\"10.0.0.2", "10.0.0.1", nil, nil),
+            ("=192.0.2.1", "10.0.0.1", nil, nil),
         ] as [(String, String, String?, String?)])
     func forwarded(header: String, client: String, host: String?, scheme: String?) throws {
         let arrival = try arrival("10.0.0.1", proxies(.forwarded), ("Forwarded", header))

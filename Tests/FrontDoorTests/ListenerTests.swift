@@ -143,13 +143,13 @@ struct ListenerTests {
         let place = SocketPlace.internet(.loopbackIPv4, port: 0)
         try #require(place.withAddress { bind(socket, $0, $1) } == 0)
         #expect(
-            await failure(ListenSettings(.passed([socket])))
+            await failure(ListenSettings(.passed([socket], name: nil)))
                 == "cannot listen on systemd: descriptor \(socket) is not a stream socket that listens")
         #expect(
-            await failure(ListenSettings(.passed([])))
+            await failure(ListenSettings(.passed([], name: nil)))
                 == "cannot listen on systemd: the service manager has passed no socket (LISTEN_FDS)")
         try #require(listen(socket, 1) == 0)
-        var listener = ListenSettings(.passed([socket]))
+        var listener = ListenSettings(.passed([socket], name: nil))
         listener.hosts = HostNames()
         try await withServer {
             $0.listeners = [listener]

@@ -134,6 +134,8 @@ struct ListSettingTests {
         #expect(usual.retry == .milliseconds(100) && usual.corsOrigins == [.local] && usual.corsCredentials)
         let own = try settings("retry: 1s\ncors: {origins: '*'}", defaults: defaults)
         #expect(own.retry == .seconds(1) && own.corsOrigins == [.any] && !own.corsCredentials)
+        let other = try settings("cors: {max-age: 1h}", defaults: defaults)
+        #expect(other.corsOrigins == [.local] && other.corsCredentials && other.corsMaxAge == .seconds(3600))
     }
 
     @Test("a PROXY header is expected only if somebody may send one")
@@ -143,5 +145,19 @@ struct ListSettingTests {
                 "listen: *:1 has proxy-protocol, which needs the addresses of the proxies in trusted-proxies")
         ) { try settings("listen: ':1 proxy-protocol'") }
         #expect(try settings("listen: ':1 proxy-protocol'\ntrusted-proxies: ::1").trustedProxies.count == 1)
+    }
+
+    @Test(
+        "a socket of the service manager is for one listener",
+        arguments: [
+            ("[systemd, systemd]", "systemd"), ("[systemd, 'systemd:a']", "systemd:a"),
+            ("['systemd:a', systemd]", "systemd"),
+            ("['systemd:a', 'systemd:b', 'systemd:a']", "systemd:a"),
+        ])
+    func systemdTwice(list: String, named: String) throws {
+        #expect(throws: SettingError("listen: \(named): the same sockets are listed twice")) {
+            try settings("listen: \(list)")
+        }
+        #expect(throws: Never.self) { try settings("listen: ['systemd:a', ':1', 'systemd:b']") }
     }
 }

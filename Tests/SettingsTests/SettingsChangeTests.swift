@@ -52,4 +52,27 @@ struct SettingsChangeTests {
         #expect(moved.changed.isEmpty && moved.fixed == ["listen"])
         #expect(moved.settings.listeners.map { $0.hosts } == [["a"], []])
     }
+
+    @Test("what is common to all listeners is applied, even if an address needs a restart")
+    func common() throws {
+        let old = try settings("cors-origins: https://a.example\nlisten: [{address: ':1', hosts: a}]")
+        let change = SettingsChange(from: old, to: try settings("hosts: b\nlisten: ':2'"))
+        #expect(change.changed == ["hosts", "cors-origins"] && change.fixed == ["listen"])
+        #expect(change.settings.listeners.map { $0.corsOrigins } == [[]], "the origin is no longer allowed")
+        #expect(change.settings.listeners.map { $0.hosts } == [["a"]])
+        // Another reload finds the same.
+        let again = SettingsChange(from: change.settings, to: try settings("hosts: b\ncors-origins: '*'\nlisten: ':2'"))
+        #expect(again.settings.listeners.map { $0.corsOrigins } == [[.any]])
+    }
+
+    @Test("rules about several settings hold for those that the server has afterwards")
+    func rules() throws {
+        let old = try settings("trusted-proxies: 10.0.0.1\nlisten: ':1 proxy-protocol'")
+        let change = SettingsChange(from: old, to: try settings("listen: ':1'"))
+        #expect(change.fixed == ["listen"])
+        #expect(
+            throws: SettingError(
+                "listen: *:1 has proxy-protocol, which needs the addresses of the proxies in trusted-proxies")
+        ) { try change.settings.check() }
+    }
 }
