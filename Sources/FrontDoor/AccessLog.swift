@@ -18,8 +18,8 @@ package final class AccessLog {
     private var count = 0
     private var suppressed = 0
 
-    /// Lines of one loop in a second, unless all are wanted: a client that only makes errors must not displace what else
-    /// is logged.
+    /// Lines of one loop in a second, unless all are wanted: a client that only makes errors must not displace what
+    /// else is logged.
     static let errorsPerSecond = 100
 
     init(logger: Logger) { self.logger = logger }

@@ -85,7 +85,7 @@ struct ServingProcess {
             isStopping: { ControlEvents.isTerminating }, silence: { [runtime] in runtime.loopSilence() })
         round = HousekeepingRound(runtime, reloader, desk, notice, readiness)
         door = Server(
-            settings.frontDoor(passed), pages: try Self.pages(development, settings, readiness), opener: runtime,
+            settings.frontDoor(passed), pages: try PageTable(for: development, settings, readiness), opener: runtime,
             logger: logger)
         figures = FiguresGatherer(runtime: runtime, reloader: reloader, door: door, libraries: libraries)
         ledger = LedgerLog(figures: figures, logger: logger)
@@ -94,20 +94,6 @@ struct ServingProcess {
             MetricsReport(
                 version: Sluice.version, interface: hostInterface, desk: desk, figures: figures.whole))
         admin = settings.adminDoor.map { [adminPages, logger] in AdminDoor($0, pages: adminPages, logger: logger) }
-    }
-
-    /// The pages that the server answers itself.
-    private static func pages(
-        _ development: Development?, _ settings: Settings, _ readiness: ServerReadiness
-    ) throws(CommandFailure) -> PageTable {
-        var rows: [Page] = []
-        if let development { rows.append(Page(path: "/") { development.page }) }
-        let path = settings.healthPath
-        if path.isEmpty { return PageTable(rows) }
-        guard path != "/" || rows.isEmpty else {
-            throw CommandFailure("--health-path: / is the page of 'sluice dev'; choose another path")
-        }
-        return PageTable(rows + [AdminPages.health(path, readiness)])
     }
 
     /// Serves until a signal ends it. Signals are noticed at any time: long operations then end early, and no plugin
