@@ -9,41 +9,17 @@ package struct ServerFigures: Sendable {
     /// `nil` unless requested: finding them takes some milliseconds.
     package let images: ImageFigures?
     /// `nil` unless requested, and without /proc.
-    package let process: ProcessShare?
+    package let process: ProcessUsage?
 
     package init(
         runtime: RuntimeFigures, connections: ConnectionFigures, functions: FunctionFigures, images: ImageFigures?,
-        process: ProcessShare?
+        process: ProcessUsage?
     ) {
         self.runtime = runtime
         self.connections = connections
         self.functions = functions
         self.images = images
         self.process = process
-    }
-
-    /// What the process uses of the machine.
-    package struct ProcessShare: Sendable {
-        package let openDescriptors: Int
-        package let maxDescriptors: Int
-        package let threads: Int
-        package let residentBytes: Int
-        /// Of all threads, in user space and in the kernel.
-        package let processorSeconds: Double
-        /// Seconds since 1970.
-        package let startedAt: Double
-
-        package init(
-            openDescriptors: Int, maxDescriptors: Int, threads: Int, residentBytes: Int, processorSeconds: Double,
-            startedAt: Double
-        ) {
-            self.openDescriptors = openDescriptors
-            self.maxDescriptors = maxDescriptors
-            self.threads = threads
-            self.residentBytes = residentBytes
-            self.processorSeconds = processorSeconds
-            self.startedAt = startedAt
-        }
     }
 
     /// The front door's connections, without those that have become streams.

@@ -83,13 +83,16 @@ package final class SocketFile: Sendable {
 
     /// Sets who may connect. If another user can write to the directory, the path can be that of another file by now,
     /// or of a link to one: so this is done through a descriptor of what is a socket.
+    /// - Parameter status: the socket's; unchanged if there is another file, which is not to be removed.
     /// - Returns: 0, or why it can't be done.
     private static func admit(to path: String, _ mode: UInt32, _ owner: gid_t?, _ status: inout stat) -> Int32 {
         let file = open(path, sluice_path_only | O_NOFOLLOW | O_CLOEXEC)
         guard file >= 0 else { return errno }
         defer { close(file) }
-        guard fstat(file, &status) == 0 else { return errno }
-        guard status.st_mode & S_IFMT == S_IFSOCK else { return ENOTSOCK }
+        var found = stat()
+        guard fstat(file, &found) == 0 else { return errno }
+        guard found.st_mode & S_IFMT == S_IFSOCK else { return ENOTSOCK }
+        status = found
         let same = "/proc/self/fd/\(file)"
         if let owner, chown(same, uid_t.max, owner) != 0 { return errno }
         return mode == 0o600 || chmod(same, mode) == 0 ? 0 : errno

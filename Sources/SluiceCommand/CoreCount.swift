@@ -1,5 +1,5 @@
 import CLinux
-import Glibc
+import Files
 
 /// The cores that this process may use: as limited by `taskset` and cpusets, and by the processor time that a container
 /// or unit is allowed (cgroups(7); `CPUQuota=`, `--cpus`). At most 255, the limit for loops.
@@ -53,12 +53,5 @@ struct ProcessorQuota {
         return (quota + period - 1) / period
     }
 
-    private static func text(of file: String) -> String {
-        let descriptor = open(file, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return "" }
-        defer { close(descriptor) }
-        var bytes = [UInt8](repeating: 0, count: 4096)
-        let count = read(descriptor, &bytes, bytes.count)
-        return String(decoding: bytes[..<max(0, count)], as: UTF8.self)
-    }
+    private static func text(of file: String) -> String { String(decoding: fileBytes(file), as: UTF8.self) }
 }

@@ -30,12 +30,12 @@ struct FiguresGatherer: Sendable {
             reloader.figures(waiting: Self.loopSeconds),
             ServerFigures.ImageFigures(count: images.count, bytes: images.bytes, changedLibraries: changed) { image in
                 (image.origin as? LoadedPlugin).map { images.bytes(of: $0.mappedPath) } ?? 0
-            }, .now)
+            }, .now())
     }
 
     private func figures(
         _ runtime: RuntimeFigures, _ images: ServerFigures.ImageFigures? = nil,
-        _ process: ServerFigures.ProcessShare? = nil
+        _ process: ProcessUsage? = nil
     ) -> ServerFigures {
         ServerFigures(
             runtime: runtime,
@@ -45,16 +45,5 @@ struct FiguresGatherer: Sendable {
                 arrivingBytes: door.arrivingBytes),
             functions: .current,
             images: images, process: process)
-    }
-}
-
-extension ServerFigures.ProcessShare {
-    fileprivate static var now: Self? {
-        ProcessUsage.now().map { usage in
-            Self(
-                openDescriptors: usage.openDescriptors, maxDescriptors: usage.maxDescriptors, threads: usage.threads,
-                residentBytes: usage.residentBytes, processorSeconds: usage.processorSeconds,
-                startedAt: usage.startedAt)
-        }
     }
 }

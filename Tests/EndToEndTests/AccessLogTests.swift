@@ -35,6 +35,15 @@ struct AccessLogTests {
         }
     }
 
+    @Test("so has the first line of a shared stream's subscriber")
+    func subscribers() throws {
+        try withServer(["SharedTicks"]) { server in
+            #expect(try answer("/shared-ticks?tag=secret", server) == 200)
+            let joined = try server.waitForLog("the first line") { $0.message == "subscriber joined" }
+            #expect(joined["path"] == "/shared-ticks" && joined["address"] == "127.0.0.1")
+        }
+    }
+
     @Test("a stream's first line has its path and its client, and its last one numbers")
     func streams() throws {
         try withServer(["EndsAfterCount"]) { server in

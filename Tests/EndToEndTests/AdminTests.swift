@@ -61,6 +61,24 @@ struct AdminTests {
         }
     }
 
+    @Test("a reload's hosts apply to it, too")
+    func reload() throws {
+        let directory = TemporaryDirectory()
+        let configuration = directory.write(Array("retry: 1s\n".utf8), to: "sluice.yaml")
+        let flags = SluiceServer.withAdmin + ["--config", configuration, "--insecure-plugins"]
+        try withServer(["WaitsForEver"], flags: flags) { server in
+            let status = {
+                let client = try RawClient(port: server.adminPort)
+                try client.send("GET /health/live HTTP/1.1\r\nHost: admin.example\r\n\r\n")
+                return try client.readResponse().status
+            }
+            #expect(try status() == 421)
+            directory.write(Array("retry: 1s\nhosts: admin.example\n".utf8), to: "sluice.yaml")
+            try server.reload()
+            #expect(try blockingEventually { try status() == 200 })
+        }
+    }
+
     @Test("a plugin that was refused at the start, and a producer that is configured, are missed until they are there")
     func missingPlugins() throws {
         let directory = TemporaryDirectory()

@@ -84,6 +84,18 @@ final class HubStage {
     @discardableResult
     func emit(_ entry: ProducerEntry, data: String...) -> [EmitOutcome] { emit(entry, data.map { Event(data: $0) }) }
 
+    /// Publishes three events, while a subscriber reads little of them at a time.
+    func emitThree(_ entry: ProducerEntry, to visitor: HubVisitor) {
+        emit(entry, data: "first", "second")
+        visitor.read(11)
+        turn()
+        emit(entry, data: "third")
+        visitor.read(23)
+        turn()
+        visitor.read(1 << 20)
+        turn()
+    }
+
     func turn(_ times: Int = 8) {
         for _ in 0..<times { runtime.turn() }
     }
