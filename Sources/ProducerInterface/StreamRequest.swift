@@ -22,6 +22,10 @@ package struct StreamRequest: Sendable {
     /// From the header, else from `last_event_id` or `lastEventId` in the query.
     package var lastEventID: String?
     package var body: [UInt8]
+    /// `nil` if the route does not ask for one.
+    package var identity: ClientIdentity?
+    /// How long the stream may last from now, in nanoseconds, because the client's token expires; `nil`: without limit.
+    package var lifetime: Int64?
     /// What the producer's `resolve` returned for route and query.
     package var parameters: any ResolvedParameters
     /// What the stream of the previous generation, which this one continues, has saved.
