@@ -105,6 +105,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     ],
     targets: [
         .target(name: "CSluice", path: "include", publicHeadersPath: "."),
@@ -121,6 +123,12 @@ let package = Package(
         .target(name: "PluginLines", path: "Plugins/lines", publicHeadersPath: ".", cSettings: pluginC),
         .target(name: "EventStream", swiftSettings: settings),
         .target(name: "ProducerInterface", dependencies: ["EventStream"], swiftSettings: settings),
+        .target(
+            name: "Identity",
+            dependencies: [
+                "EventStream", "ProducerInterface", .product(name: "JWTKit", package: "jwt-kit"),
+                .product(name: "Crypto", package: "swift-crypto"),
+            ], swiftSettings: settings),
         .target(name: "Sluice", dependencies: ["CSluice"], swiftSettings: settings),
         .target(name: "SystemCalls", swiftSettings: settings),
         .target(name: "ForeignFunction", dependencies: ["CFFI", "SystemCalls"], swiftSettings: settings),
@@ -155,7 +163,7 @@ let package = Package(
         .target(
             name: "FrontDoor",
             dependencies: [
-                "CLinux", "EventStream", "Files", "ProducerInterface", "StreamRuntime", "SystemCalls",
+                "CLinux", "EventStream", "Files", "Identity", "ProducerInterface", "StreamRuntime", "SystemCalls",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -194,8 +202,9 @@ let package = Package(
             name: "SluiceCommand",
             dependencies: [
                 "Authoring", "CCalls", "CDeath", "CLinux", "CStart", "Checking", "CommandOutput", "Control",
-                "EventStream", "Files", "ForeignFunction", "FrontDoor", "Locks", "PluginDirectory", "PluginHost",
-                "Processes", "ProducerInterface", "Settings", "StreamLoop", "StreamRuntime", "SystemCalls",
+                "EventStream", "Files", "ForeignFunction", "FrontDoor", "Identity", "Locks", "PluginDirectory",
+                "PluginHost", "Processes", "ProducerInterface", "Settings", "StreamLoop", "StreamRuntime",
+                "SystemCalls",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -210,6 +219,13 @@ let package = Package(
         unitTests("Sluice", also: ["CSluice"]),
         unitTests("EventStream", exclude: ["Golden"]),
         unitTests("ProducerInterface"),
+        unitTests(
+            "Identity",
+            also: [
+                "ProducerInterface", .product(name: "JWTKit", package: "jwt-kit"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+            ]),
         unitTests("ForeignFunction", also: ["SystemCalls"]),
         unitTests("CommandOutput"),
         unitTests("Files", also: ["CLinux", "CommandOutput"]),

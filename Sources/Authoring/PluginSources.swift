@@ -63,9 +63,8 @@ package struct PluginSources: Sendable, Equatable {
     /// - Parameter output: `nil`: the working directory.
     package func outputPath(_ output: String?) -> String {
         guard let output else { return "\(name).so" }
-        var status = stat()
-        let isFolder = output.hasSuffix("/") || (stat(output, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR)
-        return isFolder ? (output.hasSuffix("/") ? output : output + "/") + "\(name).so" : output
+        return output.hasSuffix("/") || isFolder(output)
+            ? (output.hasSuffix("/") ? output : output + "/") + "\(name).so" : output
     }
 
     /// The sources directly in a folder, without hidden files and a package's manifest.

@@ -22,10 +22,8 @@ struct SourceFolder: Sendable {
 
     /// The sub-folders that can contain a plugin.
     var folders: [String] {
-        ((try? names(in: path)) ?? []).filter { !$0.hasPrefix(".") }.map { "\(path)/\($0)" }.filter { folder in
-            var status = stat()
-            return stat(folder, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
-        }
+        ((try? names(in: path)) ?? []).filter { !$0.hasPrefix(".") }.map { "\(path)/\($0)" }
+            .filter(isFolder)
     }
 
     /// The sources, headers and compiled plugins that are symbolic links.

@@ -19,8 +19,10 @@ extension MetricsText {
             """, samples(figures.connections.turnedAwayByKind))
         add(
             "sluice_disallowed_requests_total", .counter,
-            "Requests that were refused because of their host, or the origin of the page that asked.",
-            figures.connections.disallowed)
+            """
+            Requests that were refused: because of their host, the origin of the page that asked, their token, a claim \
+            in it (claim), or their PROXY header (proxy-header).
+            """, samples(figures.connections.disallowedByKind))
         add(
             "sluice_connections", .gauge, "Connections of the front door, without those that became streams.",
             figures.connections.open)

@@ -29,16 +29,18 @@ package struct ServerFigures: Sendable {
         package var turnedAway: Int { turnedAwayByKind.values.reduce(0, +) }
         /// By the limit's name, or another fixed word.
         package let turnedAwayByKind: [String: Int]
-        /// Requests that were refused because of their host or the origin of the page that asked.
-        package let disallowed: Int
+        /// Requests that were refused, by what was wrong with them: their host, for example.
+        package let disallowedByKind: [String: Int]
         package let madeRoom: Int
         /// The size of the request bodies that are arriving.
         package let arrivingBytes: Int
 
-        package init(open: Int, turnedAway: [String: Int], disallowed: Int, madeRoom: Int, arrivingBytes: Int) {
+        package init(
+            open: Int, turnedAway: [String: Int], disallowedByKind: [String: Int], madeRoom: Int, arrivingBytes: Int
+        ) {
             self.open = open
             turnedAwayByKind = turnedAway
-            self.disallowed = disallowed
+            self.disallowedByKind = disallowedByKind
             self.madeRoom = madeRoom
             self.arrivingBytes = arrivingBytes
         }

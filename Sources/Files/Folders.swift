@@ -36,3 +36,9 @@ package func makeFolders(_ path: String) throws(CommandFailure) {
         }
     }
 }
+
+/// Whether a path leads to a folder; stat(2).
+package func isFolder(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+}

@@ -38,6 +38,7 @@ package final class AccessLog {
             "status": .stringConvertible(status), "method": "\(request?.method.rawValue ?? "-")",
             "path": "\(request.map { Self.path(of: $0.uri) } ?? "-")", "address": "\(connection.arrival.client)",
         ]
+        if let subject = connection.subject { metadata["identity"] = "\(subject.prefix(200))" }
         if let bytes { metadata["bytes"] = .stringConvertible(bytes) }
         if let since = connection.requestedAt {
             let time = connection.channel.eventLoop.now - since

@@ -7,12 +7,16 @@ struct AccessRules: Sendable {
     private let listeners: [ListenSettings]
     /// The policies of producers that have their own, by the producer's name.
     private let producers: [String: CrossOriginPolicy]
+    private let tokens: TokenRules
+    private let tokensOfProducers: [String: TokenRules]
     /// Without any policy, no request has to be looked at for one.
     private let hasPolicies: Bool
 
     init(_ settings: ServerSettings) {
         listeners = settings.listeners
         producers = settings.crossOriginOfProducers
+        tokens = settings.tokens
+        tokensOfProducers = settings.tokensOfProducers
         hasPolicies = !producers.values.allSatisfy(\.isEmpty) || !listeners.allSatisfy(\.crossOrigin.isEmpty)
     }
 
@@ -26,6 +30,10 @@ struct AccessRules: Sendable {
         guard hasPolicies else { return CrossOriginPolicy() }
         if !producers.isEmpty, let name = producer()?.name, let policy = producers[name] { return policy }
         return listeners[arrival.entrance.listener].crossOrigin
+    }
+
+    func tokenRules(for producer: ProducerDescription) -> TokenRules {
+        tokensOfProducers.isEmpty ? tokens : tokensOfProducers[producer.name] ?? tokens
     }
 
     /// Why a request may not be asked at all; `nil` if it may.
@@ -84,9 +92,11 @@ enum AccessObjection: Equatable {
     case host(String)
     /// A page of this origin asks, and may not.
     case origin(String)
+    case token(TokenObjection)
 
     var response: Response {
         switch self {
+        case .token(let objection): objection.response
         case .host(let host):
             Problem(
                 421,
@@ -105,6 +115,20 @@ enum AccessObjection: Equatable {
         switch self {
         case .host(let host): "unknown host \(host)"
         case .origin(let origin): "cross-origin request of \(origin)"
+        case .token(let objection): objection.reason
         }
     }
+
+    /// For the metrics.
+    var kind: String {
+        switch self {
+        case .host: "host"
+        case .origin: "origin"
+        case .token(.claim): "claim"
+        case .token: "token"
+        }
+    }
+
+    /// Whose request it is, if that is certain.
+    var subject: String? { if case .token(let objection) = self { objection.subject } else { nil } }
 }

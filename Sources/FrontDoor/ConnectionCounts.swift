@@ -11,7 +11,8 @@ final class ConnectionCounts: Sendable {
         var count = 0
         /// Subscribers that were turned away, by kind.
         var turnedAway: [String: Int] = [:]
-        var refused = 0
+        /// Requests that may not be asked, by kind.
+        var refused: [String: Int] = [:]
         /// Connections that were closed to make room.
         var madeRoom = 0
         /// Connections that are about to be closed to make room.
@@ -64,10 +65,10 @@ final class ConnectionCounts: Sendable {
     }
 
     /// Requests that may not be asked, since the start.
-    var refusedCount: Int { state.withLock { $0.refused } }
+    var refused: [String: Int] { state.withLock { $0.refused } }
 
-    func refused() {
-        state.withLock { $0.refused += 1 }
+    func countRefused(_ kind: String) {
+        state.withLock { $0.refused[kind, default: 0] += 1 }
     }
 
     /// - Parameter roomMade: called, from any thread, each time that there is room again after `roomElseWait` found

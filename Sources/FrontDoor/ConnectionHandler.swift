@@ -48,6 +48,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     var arrival: Arrival
     /// Added to the response to that request.
     var crossOrigin = CrossOriginHeaders()
+    /// The subject of its token, for the log; `nil`: none that was checked.
+    var subject: String?
     /// Takes the answer for the stream that is being opened.
     var pendingOpen: PendingOpen?
     /// Takes the answer of the page that is being made.

@@ -35,7 +35,7 @@ final class ProxyHeaderReader: ChannelInboundHandler {
     private func refuse(_ reason: String, _ context: ChannelHandlerContext) {
         isRefused = true
         arrived = nil
-        connection.connections.counts.refused()
+        connection.connections.counts.countRefused("proxy-header")
         connection.connections.refusals.warn(
             "a connection was refused", ["reason": "\(reason)", "address": "\(connection.socketPeer)"])
         connection.abort()

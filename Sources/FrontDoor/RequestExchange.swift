@@ -141,7 +141,8 @@ struct RequestExchange {
     }
 
     private func refuse(_ objection: AccessObjection, last: Bool = false) {
-        connections.counts.refused()
+        connections.counts.countRefused(objection.kind)
+        connection.subject = objection.subject
         connections.refusals.warn(
             "a request was refused", ["reason": "\(objection.reason)", "address": "\(connection.arrival.client)"])
         respond(objection.response, last: last)
@@ -153,6 +154,7 @@ struct RequestExchange {
         connection.request = nil
         connection.requestedAt = nil
         connection.crossOrigin = CrossOriginHeaders()
+        connection.subject = nil
         connection.arrival = Arrival(at: connection.entrance, from: connection.peer)
         connection.place.endBody()
         connection.advance { $0.responded(isLast: last) }

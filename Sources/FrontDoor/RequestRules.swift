@@ -1,7 +1,9 @@
 import EventStream
+import Identity
 import NIOHTTP1
 import ProducerInterface
 import StreamRuntime
+import SystemCalls
 
 /// Decides what a request gets. No I/O, and no state of its own.
 struct RequestRules {
@@ -11,6 +13,8 @@ struct RequestRules {
     var access: AccessRules
     /// All routes and pages are below this path; empty: below none.
     var basePath = ""
+    /// Seconds since 1970, for tokens.
+    var now: @Sendable () -> Double = wallClockSeconds
 
     enum Verdict {
         case respond(Response)
@@ -44,7 +48,16 @@ struct RequestRules {
 
     /// Why a request is refused whatever its body is; `nil` if it is not.
     func objection(to head: HTTPRequestHead, _ arrival: Arrival) -> AccessObjection? {
-        access.objection(to: head, arrival, access.policy(for: arrival, to: producer(of: head)))
+        if let objection = access.objection(to: head, arrival, access.policy(for: arrival, to: producer(of: head))) {
+            return objection
+        }
+        guard let target = try? RequestTarget(head.uri), let producer = producer(of: head) else { return nil }
+        do throws(TokenObjection) {
+            _ = try access.tokenRules(for: producer).token(of: head, target, at: now())
+            return nil
+        } catch {
+            return .token(error)
+        }
     }
 
     private func producer(of head: HTTPRequestHead) -> ProducerDescription? {
@@ -110,21 +123,42 @@ struct RequestRules {
             return .respond(
                 Problem(406, "This route answers with text/event-stream, which the Accept header excludes.").response)
         }
+        return answer(match, head, target, path ?? "", arrival, lastEventID, body)
+    }
+
+    /// For a request that its route takes.
+    private func answer(
+        _ match: RouteMatch, _ head: HTTPRequestHead, _ target: RequestTarget, _ path: String, _ arrival: Arrival,
+        _ lastEventID: String?, _ body: () -> [UInt8]
+    ) -> Verdict {
+        let rules = access.tokenRules(for: match.producer.description)
+        let query = rules.withoutToken(target.query)
+        let token: CheckedToken?
         let parameters: any ResolvedParameters
-        do throws(ParameterFault) {
-            parameters = try match.producer.resolve(path: match.values, query: target.query)
+        do {
+            token = try rules.token(of: head, target, at: now())
+            parameters = try match.producer.resolve(path: match.values, query: query)
+            try rules.checkClaims(of: token) { name in
+                // As the producer gets it, which may be written otherwise in the path.
+                parameters.text(of: name) ?? match.values.first { $0.name == name }?.value
+            }
+        } catch let fault as ParameterFault {
+            return .respond(Problem(fault).response)
+        } catch let objection as TokenObjection {
+            return .refuse(.token(objection))
         } catch {
-            return .respond(Problem(error).response)
+            preconditionFailure("nothing else is thrown here")
         }
         if EventID.isFinished(lastEventID) { return .finished(match) }
         if head.method == .HEAD { return .streamHead }
-        return .open(
-            match,
-            StreamRequest(
-                method: head.method.rawValue, path: path ?? "", query: target.query,
-                headers: head.headers.map { StreamRequest.Field($0.name, $0.value) },
-                remoteAddress: arrival.client.description,
-                lastEventID: lastEventID, body: head.method == .POST ? body() : [], parameters: parameters))
+        var request = StreamRequest(
+            method: head.method.rawValue, path: path, query: query,
+            headers: head.headers.map { StreamRequest.Field($0.name, $0.value) },
+            remoteAddress: arrival.client.description,
+            lastEventID: lastEventID, body: head.method == .POST ? body() : [], parameters: parameters)
+        request.identity = token?.identity
+        request.lifetime = token?.lifetime
+        return .open(match, request)
     }
 
     /// The answer to a browser that asks whether a page may send a request (Fetch §3.3.2). It is the same if there is

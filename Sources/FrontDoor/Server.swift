@@ -62,8 +62,9 @@ package final class Server: Sendable {
     /// was about to go: by the limit's name, or another fixed word.
     package var turnedAway: [String: Int] { counts.turnedAway }
 
-    /// Requests that were refused since the start, because of their host or the origin of the page that asked.
-    package var refusedCount: Int { counts.refusedCount }
+    /// Requests that were refused since the start, by kind: because of their host, the origin of the page that asked,
+    /// their token, a claim in it, or their PROXY header.
+    package var refused: [String: Int] { counts.refused }
 
     /// Begins to listen, on all listeners or on none; once.
     /// - Returns: the addresses, in the order of the settings, with the ports that the system has chosen.

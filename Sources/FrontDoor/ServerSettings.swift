@@ -4,6 +4,10 @@ package struct ServerSettings: Sendable {
     package var listeners = [ListenSettings(host: "127.0.0.1", port: 8080)]
     /// Which pages may read streams of these producers, by name; for all others, the listener decides.
     package var crossOriginOfProducers: [String: CrossOriginPolicy] = [:]
+    /// Which clients need a token, and for which of them.
+    package var tokens = TokenRules()
+    /// For producers that have rules of their own, by name.
+    package var tokensOfProducers: [String: TokenRules] = [:]
     /// Who may name the client in headers, or in a PROXY header.
     package var proxies = TrustedProxies()
     /// Which responses get a line in the log.

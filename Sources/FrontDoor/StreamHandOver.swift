@@ -18,6 +18,7 @@ struct StreamHandOver {
     // MARK: Opening
 
     func open(_ match: RouteMatch, _ streamRequest: StreamRequest) {
+        connection.subject = streamRequest.identity?.subject
         let number = connection.advance { $0.openBegan() }
         guard let place = connections.pending.enter(match.producer.description) else {
             return connection.whenActive { [self] in

@@ -35,4 +35,9 @@ package struct ProducerDescription: Sendable {
         self.hasNext = hasNext
         self.savesState = savesState
     }
+
+    /// Whether the signature has a parameter of this name.
+    package func hasParameter(named name: String) -> Bool {
+        parameters.split(separator: ",").contains { $0.split(separator: ":").first?.filter { $0 != " " } == name }
+    }
 }

@@ -2,6 +2,13 @@
 package protocol ResolvedParameters: Sendable {
     /// One text for all spellings of the same values, for the log, for example.
     var canonical: String { get }
+
+    /// The text of one of them, defaults included; `nil` if it is absent, or there is none with that name.
+    func text(of name: String) -> String?
+}
+
+extension ResolvedParameters {
+    package func text(of name: String) -> String? { nil }
 }
 
 /// A parameter that is wrong in a request.

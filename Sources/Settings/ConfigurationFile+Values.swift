@@ -11,15 +11,18 @@ extension ConfigurationFile {
         _ key: Node, _ value: Node, among rows: [any SettingRow], in place: String, into found: inout [String: Entry]
     ) throws(SettingError) -> Bool {
         let name = key.string ?? ""
-        if let row = rows.first(where: { $0.name == name }) {
+        let main = rows.first { $0.name == name }
+        if let row = main, value.mapping == nil || row.hasPairs {
             try add(value, of: row, at: place + name, line: key.mark?.line ?? 0, to: &found)
             return true
         }
         let family = rows.filter { $0.name.hasPrefix(name + "-") }
         guard SettingTable.families.contains(name), !family.isEmpty else { return false }
         for (key, value) in try entries(of: value, what: "the settings of '\(name)'") {
-            guard let row = family.first(where: { $0.name == "\(name)-\(key.string ?? "")" }) else {
-                let known = family.map { String($0.name.dropFirst(name.count + 1)) }
+            let row = family.first { $0.name == "\(name)-\(key.string ?? "")" }
+            guard let row = row ?? (key.string == SettingTable.mode ? main : nil) else {
+                let known =
+                    (main == nil ? [] : [SettingTable.mode]) + family.map { String($0.name.dropFirst(name.count + 1)) }
                 throw unknown(key, in: "\(place)\(name): ", known: known)
             }
             try add(
@@ -39,18 +42,33 @@ extension ConfigurationFile {
         if let other = found[row.name] {
             throw problem(line, "\(place): \(row.name) is already set in line \(other.line)")
         }
-        found[row.name] = Entry(text: try text(of: value, isList: row.isList, at: place, line: line), line: line)
+        found[row.name] = Entry(text: try text(of: value, of: row, at: place, line: line), line: line)
     }
 
     /// The value as text, in the form of the command line: the values of a list are separated by commas.
-    private func text(of value: Node, isList: Bool, at place: String, line: Int) throws(SettingError) -> String {
+    private func text(
+        of value: Node, of row: any SettingRow, at place: String, line: Int
+    ) throws(SettingError) -> String {
         if let text = value.scalar?.string { return text }
-        guard isList else { throw problem(line, "\(place): expected a single value") }
+        guard row.isList else { throw problem(line, "\(place): expected a single value") }
+        if row.hasPairs, value.mapping != nil { return try pairs(of: value, at: place) }
         guard let items = value.sequence else {
             throw problem(line, "\(place): expected one value or a list of values")
         }
         var texts: [String] = []
         for item in items { texts.append(try part(item, at: place)) }
+        return texts.joined(separator: ",")
+    }
+
+    /// A mapping as a list of pairs; a name with several values is in several of them.
+    private func pairs(of mapping: Node, at place: String) throws(SettingError) -> String {
+        var texts: [String] = []
+        for (key, value) in try entries(of: mapping, what: place) {
+            let name = key.string ?? ""
+            for item in value.sequence.map(Array.init) ?? [value] {
+                texts.append("\(name)=\(try part(item, at: "\(place): \(name)"))")
+            }
+        }
         return texts.joined(separator: ",")
     }
 

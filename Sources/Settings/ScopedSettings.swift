@@ -24,6 +24,11 @@ package struct ScopedSettings: Sendable {
         self[SettingRows.server[keyPath: path]]
     }
 
+    /// Whether the file sets this setting for this producer or listener alone.
+    package func hasOwn<Value>(_ path: KeyPath<SettingRows, Setting<Value>>) -> Bool {
+        own[SettingRows.server[keyPath: path].name] != nil
+    }
+
     /// Whether the file sets one of the settings of a family for this producer or listener alone.
     package func hasOwn(_ family: String) -> Bool { own.keys.contains { SettingTable.family(of: $0) == family } }
 }

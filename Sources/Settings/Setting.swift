@@ -55,6 +55,7 @@ package struct Setting<Value: Sendable & Equatable>: SettingRow {
     package var expectation: String { form.expectation }
     package var isSwitch: Bool { form.isSwitch }
     package var isList: Bool { form.isList }
+    package var hasPairs: Bool { form.hasPairs }
     package var initial: any Sendable { initialValue }
 
     package func parse(_ text: String) -> (any Sendable)? { form.parse(text) }
@@ -78,6 +79,8 @@ package protocol SettingRow: Sendable {
     var isSwitch: Bool { get }
     /// Whether the value is a list: its option can be repeated, and the configuration file can have a sequence.
     var isList: Bool { get }
+    /// Whether each value of the list is a pair, for which the configuration file can have a mapping.
+    var hasPairs: Bool { get }
     /// The default as the help shows it.
     var initialText: String { get }
     var initial: any Sendable { get }

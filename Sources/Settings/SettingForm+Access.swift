@@ -33,6 +33,48 @@ extension SettingForm where Value == String {
     }
 }
 
+/// The forms of settings about tokens.
+extension SettingForm where Value == String {
+    /// Text without control characters.
+    package static func plainText(_ placeholder: String) -> Self {
+        Self(placeholder: placeholder, expectation: "text without control characters") { text in
+            let isPlain = text.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7f }
+            return text.isEmpty || !isPlain ? nil : text
+        }
+    }
+
+    /// The path of a file; empty for none.
+    package static var filePath: Self {
+        Self(placeholder: "file", expectation: "a file") { $0.utf8.contains(0) ? nil : $0 }
+    }
+
+    /// The name of a cookie (RFC 6265 §4.1.1); empty for none.
+    package static var cookieName: Self {
+        Self(placeholder: "name", expectation: "the name of a cookie, such as session") { text in
+            text.isEmpty ? text : headerName.parse(text)
+        }
+    }
+
+    /// The name of a query parameter; empty for none.
+    package static var queryName: Self {
+        Self(placeholder: "name", expectation: "the name of a query parameter, such as access_token") { text in
+            text.utf8.allSatisfy { HostName.isLetterOrDigit($0) || "-._~".utf8.contains($0) } ? text : nil
+        }
+    }
+}
+
+extension SettingForm where Value == KeySource {
+    package static var keySource: Self {
+        Self(placeholder: "file", expectation: KeySource.expectation, parse: KeySource.init(_:))
+    }
+}
+
+extension SettingForm where Value == ClaimPattern {
+    package static var claimPattern: Self {
+        Self(placeholder: "claim=value", expectation: ClaimPattern.expectation, parse: ClaimPattern.init(_:))
+    }
+}
+
 extension SettingForm where Value == OriginPattern {
     package static var origin: Self {
         Self(placeholder: "origin", expectation: OriginPattern.expectation, parse: OriginPattern.init(_:))

@@ -8,6 +8,8 @@ package struct SettingForm<Value: Sendable>: Sendable {
     var isSwitch = false
     /// Several values, separated by commas; the option can be repeated, and the file can have a sequence.
     var isList = false
+    /// Each value of the list is a pair, `name=value`, for which the file can have a mapping.
+    var hasPairs = false
     /// The part of an invalid text that is invalid; `nil`: all of it.
     var invalidPart: (@Sendable (String) -> String)?
     /// Returns `nil` if the text is not a valid value.
@@ -27,6 +29,13 @@ extension SettingForm {
                 let values = items(text).map(item.parse)
                 return values.contains { $0 == nil } ? nil : values.compactMap(\.self)
             })
+    }
+
+    /// A list of `name=value`.
+    package static func pairs<Item>(of item: SettingForm<Item>) -> Self where Value == [Item] {
+        var form = list(of: item)
+        form.hasPairs = true
+        return form
     }
 }
 

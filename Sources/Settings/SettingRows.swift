@@ -16,6 +16,16 @@ package enum AccessLogging: String, Sendable, CaseIterable {
     case errors, all, none
 }
 
+/// Whether clients need a token.
+package enum TokenPolicy: String, Sendable, CaseIterable {
+    /// Where there are keys or tokens.
+    case auto
+    case required
+    /// A client without a token may ask, too, but not one whose token is not valid.
+    case optional
+    case none
+}
+
 /// The headers in which trusted proxies name the client.
 package enum ForwardingHeaders: String, Sendable, CaseIterable {
     case xForwarded = "x-forwarded"
@@ -91,6 +101,40 @@ package struct SettingRows: Sendable {
     package let corsMaxAge = Setting(
         "cors-max-age", .time(.seconds(1)...(.seconds(86400)), zero: "never"), initial: "10m", in: .access,
         perProducer: "access", perListener: true, "How long a browser may remember what a preflight request allowed.")
+
+    package let auth = Setting<TokenPolicy>(
+        "auth", .oneOf(placeholder: "clients"), initial: "auto", in: .access, perProducer: "access",
+        "Whether clients need a token: auto (if there are keys or tokens), required, optional or none.")
+    package let authKeys = Setting(
+        "auth-keys", .list(of: .keySource), initial: "", in: .access, perProducer: "access",
+        """
+        Keys with which JSON Web Tokens are signed: files with a JSON Web Key (Set), PEM or a secret, or env:NAME; each \
+        can be followed by 'kid=ID' and 'alg=NAME'. A reload reads them again.
+        """)
+    package let authIssuers = Setting(
+        "auth-issuers", .list(of: .plainText("issuer")), initial: "", in: .access, perProducer: "access",
+        "Accepted issuers (iss) of these tokens.")
+    package let authAudiences = Setting(
+        "auth-audiences", .list(of: .plainText("audience")), initial: "", in: .access, perProducer: "access",
+        "Names of this server, of which these tokens must have one (aud); without any, they must have none.")
+    package let authLeeway = Setting(
+        "auth-leeway", .time(.milliseconds(1)...(.seconds(600)), zero: "none"), initial: "5s", in: .access,
+        perProducer: "access", "How far the clocks of issuers may differ from this one (nbf, exp).")
+    package let authTokens = Setting(
+        "auth-tokens", .filePath, initial: "", in: .access, perProducer: "access",
+        "A file with static tokens: lines with the SHA-256 of a token, its holder, and perhaps words for its scope.")
+    package let authCookie = Setting(
+        "auth-cookie", .cookieName, initial: "", in: .access, perProducer: "access",
+        "A cookie that can have the token, for EventSource.")
+    package let authQuery = Setting(
+        "auth-query", .queryName, initial: "", in: .access, perProducer: "access",
+        "A query parameter that can have the token. It is seen by proxies and kept in histories, so prefer a cookie.")
+    package let require = Setting(
+        "require", .pairs(of: .claimPattern), initial: "", in: .access, perProducer: "access",
+        """
+        What a token must claim: sub={user}, where {user} is a parameter of the request. Repeat a claim for \
+        alternatives.
+        """)
 
     package let trustedProxies = Setting(
         "trusted-proxies", .list(of: .proxy), initial: "", in: .access,

@@ -14,8 +14,10 @@ package struct SettingTable: Sendable {
     }
 
     /// Groups of settings whose names begin with the same word. In the configuration file, they can be keys below that
-    /// word: `cors: {max-age: 1h}` is the same as `cors-max-age: 1h`.
-    static let families = ["cors"]
+    /// word: `cors: {max-age: 1h}` is the same as `cors-max-age: 1h`. A setting with the word itself as its name is the
+    /// key `mode` there; it is none of the group, so that a single producer can set it alone.
+    static let families = ["cors", "auth"]
+    static let mode = "mode"
 
     static func family(of name: String) -> String? { families.first { name.hasPrefix($0 + "-") } }
 

@@ -26,10 +26,28 @@ extension Settings {
         }
     }
 
-    /// Any page could then read what a user may read (Fetch §3.2.5 forbids it, too).
     private static func check(_ scope: ScopedSettings, in place: String) throws(SettingError) {
+        try checkCredentials(scope, in: place)
+        try checkTokens(scope, in: place)
+    }
+
+    /// Any page could then read what a user may read (Fetch §3.2.5 forbids it, too).
+    private static func checkCredentials(_ scope: ScopedSettings, in place: String) throws(SettingError) {
         guard scope.corsOrigins.contains(.any), scope.corsCredentials else { return }
         throw SettingError(
             "cors-credentials\(place): can't be allowed to any origin; list the origins instead of '*' in cors-origins")
+    }
+
+    /// Nothing must be open because a part of what closes it is missing.
+    private static func checkTokens(_ scope: ScopedSettings, in place: String) throws(SettingError) {
+        let policy = scope.tokenPolicy
+        if policy != .none, scope.authKeys.isEmpty, scope.authTokens.isEmpty {
+            throw SettingError("auth\(place): \(policy.rawValue), but there are neither auth-keys nor auth-tokens")
+        }
+        if policy == .none, !scope.require.isEmpty, scope.hasOwn(\.require) || scope.auth == .auto {
+            throw SettingError(
+                "require\(place): without tokens, there are no claims; set auth-keys or auth-tokens, and not auth: none"
+            )
+        }
     }
 }

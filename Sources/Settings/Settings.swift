@@ -53,6 +53,13 @@ package struct Settings: Sendable {
         self[SettingRows.server[keyPath: path]]
     }
 
+    /// The variables of the environment that have keys.
+    package var keyVariables: [String] {
+        ([anyProducer] + producers.values).flatMap(\.authKeys).compactMap { source in
+            if case .variable(let name) = source.place { name } else { nil }
+        }
+    }
+
     func isSame(_ row: any SettingRow, in other: Settings) -> Bool {
         row.areEqual(values[row.name], other.values[row.name])
     }

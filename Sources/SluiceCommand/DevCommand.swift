@@ -45,7 +45,7 @@ struct DevCommand: AsyncParsableCommand {
         let scratch = try ScratchFolder()
         let development = try Development(
             folder: settings.plugins, scratch: scratch.path, insecure: settings.insecurePlugins)
-        var process = try ServingProcess(origin, development: development)
+        var process = try await ServingProcess(origin, development: development)
         return try await process.run()
     }
 }

@@ -40,7 +40,7 @@ struct FiguresGatherer: Sendable {
         ServerFigures(
             runtime: runtime,
             connections: .init(
-                open: door.connectionCount, turnedAway: door.turnedAway, disallowed: door.refusedCount,
+                open: door.connectionCount, turnedAway: door.turnedAway, disallowedByKind: door.refused,
                 madeRoom: door.madeRoomCount,
                 arrivingBytes: door.arrivingBytes),
             functions: .current,

@@ -121,9 +121,7 @@ struct RunCommand: ParsableCommand {
         _ settings: PluginLoader.Settings, _ logger: Logger, scratch: String
     ) throws -> LoadedPlugin {
         var path = file
-        var status = stat()
-        let isFolder = stat(file, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
-        if isFolder || PluginSources.isSource(PluginSources.fileName(file)) {
+        if isFolder(file) || PluginSources.isSource(PluginSources.fileName(file)) {
             let sources = try PluginSources([file])
             path = "\(scratch)/\(sources.name).so"
             let builder = PluginBuilder(

@@ -34,7 +34,7 @@ struct ServeCommand: AsyncParsableCommand {
     var checkConfig = false
 
     func run() async throws {
-        var process = try ServingProcess(
+        var process = try await ServingProcess(
             SettingsOrigin(flags: options.flags, configurationPath: options.config))
         ProcessEnd.leave(checkConfig ? try process.checkConfiguration() : try await process.run())
     }

@@ -47,10 +47,11 @@ struct ServingProcess {
     private static let attendingInterval: Nanoseconds = 1_000_000_000
 
     /// - Parameter development: compiles the plugins to serve, now and when they change.
-    init(_ origin: SettingsOrigin, development: Development? = nil) throws {
+    init(_ origin: SettingsOrigin, development: Development? = nil) async throws {
         self.development = development
         self.origin = origin
         settings = try origin.load()
+        let tokens = try await ServedTokenRules(settings)
         InheritedLimits.raise()
         try DescriptorRoom.check(
             loops: settings.loopCount,
@@ -61,7 +62,7 @@ struct ServingProcess {
         logger = writer.logger(level: Logger.Level(settings.logLevel))
         sluice_death_watch(errors, settings.logFormat == .json)
         ProcessState.keep(logger)
-        SettingWarnings.tell(ofVariables: SettingsOrigin.environment(), logger)
+        SettingWarnings.tell(ofVariables: SettingsOrigin.environment(), besides: settings.keyVariables, logger)
         ExitWatch.begin { [writer, logger] caller in
             logger.critical(
                 "a plugin, or a library of one, has called exit(3): the process ends, and all streams with it",
@@ -85,7 +86,8 @@ struct ServingProcess {
             isStopping: { ControlEvents.isTerminating }, silence: { [runtime] in runtime.loopSilence() })
         round = HousekeepingRound(runtime, reloader, desk, notice, readiness)
         door = Server(
-            settings.frontDoor(passed), pages: try PageTable(for: development, settings, readiness), opener: runtime,
+            settings.frontDoor(passed, tokens), pages: try PageTable(for: development, settings, readiness),
+            opener: runtime,
             logger: logger)
         figures = FiguresGatherer(runtime: runtime, reloader: reloader, door: door, libraries: libraries)
         ledger = LedgerLog(figures: figures, logger: logger)
@@ -166,7 +168,7 @@ struct ServingProcess {
         notice.ready()
         round.begin()
         try development?.start(begun: notices.begin, failed: notices.tell) { [events] in events.post(.reload) }
-        serve()
+        await serve()
         return await stop()
     }
 
@@ -181,12 +183,12 @@ struct ServingProcess {
     }
 
     /// Handles events until the process is to end.
-    private mutating func serve() {
+    private mutating func serve() async {
         while true {
             for event in events.next(until: min(attention ?? .max, round.due), now: monotonicNanoseconds) {
                 switch event {
                 case .terminate: return
-                case .reload: reload()
+                case .reload: await reload()
                 case .ledger: ledger.write()
                 case .drained, .settled: break
                 }
@@ -208,14 +210,14 @@ struct ServingProcess {
         attention = min(next ?? .max, now + Self.attendingInterval)
     }
 
-    private mutating func reload() {
+    private mutating func reload() async {
         let (ticket, isForced) = desk.begin()
         notice.reloading()
-        desk.end(ticket, reloaded(isForced: isForced), at: Int64(time(nil)))
+        desk.end(ticket, await reloaded(isForced: isForced), at: Int64(time(nil)))
         notice.ready()
     }
 
-    private mutating func reloaded(isForced: Bool) -> Result<ReloadOutcome, CommandFailure> {
+    private mutating func reloaded(isForced: Bool) async -> Result<ReloadOutcome, CommandFailure> {
         ProcessState.check()
         // First, so that everything in it is loaded by this reload.
         let built = development?.takeFresh() ?? []
@@ -224,7 +226,7 @@ struct ServingProcess {
             // The configuration first, all or nothing: plugins may need a new section in it.
             let change = SettingsChange(from: settings, to: try origin.load())
             try change.settings.check()
-            apply(change)
+            apply(change, try await ServedTokenRules(change.settings))
             let report = try reloader.reload(isForced: isForced) { attend() }
             readiness.loaded(without: report.unserved, isStart: false)
             libraries.look(at: reloader, logger)
@@ -257,8 +259,10 @@ struct ServingProcess {
     }
 
     /// Applies new settings to all parts that use them.
-    private mutating func apply(_ change: SettingsChange) {
+    private mutating func apply(_ change: SettingsChange, _ tokens: ServedTokenRules) {
         settings = change.settings
+        // Keys can have changed in their files.
+        door.replaceSettings(settings.frontDoor(passed, tokens))
         if !change.fixed.isEmpty {
             logger.warning(
                 "settings not changed: they need a restart of the server",
@@ -268,7 +272,6 @@ struct ServingProcess {
         loader.configure(settings.loading(copies: development?.copies))
         runtime.replaceLimits(settings.limits)
         reloader.replaceTrialRules(settings.trialRules)
-        door.replaceSettings(settings.frontDoor(passed))
         if let settings = settings.adminDoor { admin?.replaceSettings(settings) }
         writer.level = Logger.Level(settings.logLevel)
         logger.info("settings changed", metadata: ["settings": "\(change.changed.joined(separator: ", "))"])

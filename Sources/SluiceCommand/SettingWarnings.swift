@@ -16,6 +16,7 @@ struct SettingWarnings {
     ) -> [String] {
         let missing = settings.warnings(loaded: producers.map { ($0.plugin, $0.name) })
         var lines = missing
+        lines += unmet(settings, by: producers)
         if !settings.healthPath.isEmpty, let producer = route(settings.healthPath) {
             lines.append(
                 "\(producer.plugin)/\(producer.name) has the route of --health-path, \(settings.healthPath), so its stream answers there; change one of the two"
@@ -27,7 +28,22 @@ struct SettingWarnings {
     }
 
     /// Call it at the start: the environment does not change.
-    static func tell(ofVariables variables: [String: String], _ logger: Logger) {
-        for line in EnvironmentVariables.warnings(for: variables.keys) { logger.warning("\(line)") }
+    /// - Parameter names: those of variables that something reads, although they are no settings.
+    static func tell(ofVariables variables: [String: String], besides names: [String], _ logger: Logger) {
+        for line in EnvironmentVariables.warnings(for: variables.keys.filter { !names.contains($0) }) {
+            logger.warning("\(line)")
+        }
+    }
+
+    /// One line for each producer that requires a claim with the value of a parameter that it does not have.
+    private func unmet(_ settings: Settings, by producers: [ProducerDescription]) -> [String] {
+        producers.flatMap { producer in
+            let own = settings.producers[producer.name] ?? settings.anyProducer
+            guard own.tokenPolicy != .none else { return [String]() }
+            let names = own.require.flatMap(\.parameters)
+            return names.filter { !producer.hasParameter(named: $0) && !producer.route.contains("{\($0)}") }.map {
+                "require: \(producer.plugin)/\(producer.name) has no parameter \($0), so nobody can have the claim"
+            }
+        }
     }
 }

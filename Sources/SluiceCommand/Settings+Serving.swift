@@ -49,9 +49,15 @@ extension Settings {
         return rules
     }
 
-    /// - Parameter passed: the sockets that the service manager has opened.
-    func frontDoor(_ passed: PassedSockets = PassedSockets()) -> ServerSettings {
+    /// - Parameters:
+    ///   - passed: the sockets that the service manager has opened.
+    ///   - tokens: `nil`: nobody needs a token.
+    func frontDoor(_ passed: PassedSockets = PassedSockets(), _ tokens: ServedTokenRules? = nil) -> ServerSettings {
         var door = ServerSettings()
+        if let tokens {
+            door.tokens = tokens.common
+            door.tokensOfProducers = tokens.ofProducers
+        }
         door.listeners = zip(self.listen, listeners).map { address, own in
             var listener = ListenSettings(address, passed)
             listener.hosts = HostNames(own.hosts + address.ownName)

@@ -311,6 +311,8 @@ struct Connection: RowView {
         let outbox = row.pointee.outbox
         row.pointee.outbox = nil
         new.row.pointee.outbox = outbox
+        new.row.pointee.expires = row.pointee.expires
+        row.pointee.expires = .max
         if outbox?.sink != nil {
             streams.moved.moveSink(from: token, to: new.token)
         } else if loop.system.rename(moved.descriptor, tag: new.token.raw) != 0 {

@@ -63,6 +63,7 @@ struct FallingBack: RowView {
         row.pointee.opening = nil
         new.connection.link = .waiting
         new.row.pointee.opening = opening
+        new.row.pointee.expires = row.pointee.expires
         StreamOpening(self).neverOpened()
         new.callContinuation(request)
         return true

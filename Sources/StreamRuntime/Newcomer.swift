@@ -36,6 +36,9 @@ struct Newcomer: @unchecked Sendable {
         let row = streams.table[slot]
         row.pointee.opening = opening
         row.pointee.connection.link = .waiting
+        if let lifetime = opening.lifetime {
+            row.pointee.expires = streams.loop.now.addingSaturating(max(0, lifetime))
+        }
         if let hub { return join(hub.hub, hub.fault, HubSubscriber(streams, slot), epoch) }
         row.pointee.resumption = resumption
         let opening = StreamOpening(streams, slot)

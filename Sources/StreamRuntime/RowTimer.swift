@@ -38,9 +38,11 @@ struct RowTimer: RowView {
         return min(deadline, reportDue ?? .max)
     }
 
-    /// When an open stream, or a subscriber that has joined one, reaches its maximum age.
+    /// When an open stream, or a subscriber that has joined one, reaches its maximum age, or its token expires.
     private var endOfAge: MonotonicNanoseconds? {
-        limits.maxAge > 0 && row.pointee.isOpen ? row.pointee.since + limits.maxAge : nil
+        guard row.pointee.isOpen else { return nil }
+        let end = min(row.pointee.expires, limits.maxAge > 0 ? row.pointee.since + limits.maxAge : .max)
+        return end == .max ? nil : end
     }
 
     private var reportDue: MonotonicNanoseconds? {

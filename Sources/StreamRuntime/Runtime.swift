@@ -111,10 +111,3 @@ package final class Runtime: Sendable {
         for streams in loops { streams.loop.post { streams.dropAllConnections() } }
     }
 }
-
-/// For the epochs of ids; clock_gettime(2).
-private func wallClockMicroseconds() -> UInt64 {
-    var time = timespec()
-    clock_gettime(CLOCK_REALTIME, &time)
-    return UInt64(time.tv_sec) * 1_000_000 + UInt64(time.tv_nsec) / 1000
-}

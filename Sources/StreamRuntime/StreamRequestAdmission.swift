@@ -32,7 +32,8 @@ struct StreamRequestAdmission {
         let streams = loopForNewcomer
         let handoff = place == nil ? nil : Handoff(limitBytes: limits.handoffBytes, isMarked: false)
         handoff?.becomeThreaded(with: [])
-        let opening = Opening(door: door, peer: request.remoteAddress, path: request.path)
+        let opening = Opening(
+            door: door, peer: request.remoteAddress, path: request.path, lifetime: request.lifetime)
         let newcomer = Newcomer(entry, opening, handoff, resumption, hub: nil)
         guard let token = newcomer.take(in: streams) else { throw Overload(limit: "max-streams") }
         admission.settle()
@@ -66,11 +67,13 @@ struct StreamRequestAdmission {
     }
 
     /// The producer was replaced after the match, and either its generation has ended or the hub belongs to its
-    /// successor: the request goes to the producer that now serves the path.
+    /// successor: the request goes to the producer that now serves the path, if that has the same name. Another one may
+    /// ask for other tokens.
     private func openSuccessor(
         of entry: ProducerEntry, _ request: StreamRequest
     ) throws(Overload) -> StreamToken {
         guard let match = runtime.route(for: request.path), match.entry !== entry, !match.isLeaving,
+            match.producer.description.name == entry.description.name,
             let parameters = try? match.producer.resolve(path: match.values, query: request.query)
         else { throw Overload(limit: "reload") }
         var request = request
@@ -109,7 +112,7 @@ struct StreamRequestAdmission {
         admission.use(hub)
         let opening = Opening(
             door: door, peer: request.remoteAddress, path: request.path, lastEventID: request.lastEventID,
-            historyCount: asked.count)
+            historyCount: asked.count, lifetime: request.lifetime)
         let newcomer = Newcomer(entry, opening, nil, nil, hub: (hub, asked.fault))
         guard let token = newcomer.take(in: streams) else { throw Overload(limit: "max-streams") }
         admission.settle()
@@ -126,6 +129,8 @@ struct StreamRequestAdmission {
         shared.method = "GET"
         shared.path = ""
         shared.body = []
+        shared.identity = nil
+        shared.lifetime = nil
         if !entry.description.isResumable || shared.lastEventID.map(HubNumbering.isHostMade) ?? false {
             shared.lastEventID = nil
         }
@@ -141,9 +146,7 @@ private struct HistoryAsked {
 
     init(by request: StreamRequest, of entry: ProducerEntry) {
         guard let text = request.query.first(where: { $0.name == "history" })?.value,
-            !entry.description.parameters.split(separator: ",").contains(where: {
-                $0.split(separator: ":").first?.filter { $0 != " " } == "history"
-            })
+            !entry.description.hasParameter(named: "history")
         else { return }
         if text == "all" {
             count = .max

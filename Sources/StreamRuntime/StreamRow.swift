@@ -56,10 +56,11 @@ struct StreamRow: ~Copyable {
         var succession: Succession?
         var standIn: StandIn?
         var doubted: Trial?
+        var expires = MonotonicNanoseconds.max
 
         var isEmpty: Bool {
             handoff == nil && opening == nil && outbox == nil && resumption == nil && succession == nil
-                && standIn == nil && doubted == nil
+                && standIn == nil && doubted == nil && expires == .max
         }
     }
 
@@ -118,6 +119,12 @@ struct StreamRow: ~Copyable {
     var outbox: Outbox? {
         get { rarities?.outbox }
         set { setRarity(isNil: newValue == nil) { $0.outbox = newValue } }
+    }
+
+    /// When the subscriber's token expires; `Int64.max`: never.
+    var expires: MonotonicNanoseconds {
+        get { rarities?.expires ?? .max }
+        set { setRarity(isNil: newValue == .max) { $0.expires = newValue } }
     }
 
     /// The connection must take more before it can be given anything.
@@ -235,17 +242,20 @@ final class Opening {
     let lastEventID: String?
     /// How much of a hub's history it asked for.
     let historyCount: Int?
+    /// How long the subscriber's token was still valid when it asked; `nil`: without limit.
+    let lifetime: Nanoseconds?
     /// Where the hub's history ended when the subscriber was admitted.
     var place: Int64?
 
     init(
         door: (any OpenAnswering)?, peer: String, path: String = "", lastEventID: String? = nil,
-        historyCount: Int? = nil
+        historyCount: Int? = nil, lifetime: Nanoseconds? = nil
     ) {
         self.door = door
         self.peer = peer
         self.path = path
         self.lastEventID = lastEventID
         self.historyCount = historyCount
+        self.lifetime = lifetime
     }
 }

@@ -13,5 +13,7 @@ package let settingSamples = [
     "slow-policy": "skip", "anchor": "false", "hosts": "events.example.com", "cors-origins": "https://a.example",
     "cors-credentials": "true", "cors-exposed-headers": "X-Id", "cors-max-age": "41s",
     "trusted-proxies": "10.0.0.0/8,unix", "forwarded-headers": "forwarded", "base-path": "/below",
-    "access-log": "all", "max-pending-opens-per-producer": "42",
+    "auth": "none", "auth-keys": "keys.json kid=43,env:SECRET", "auth-issuers": "https://id.example",
+    "auth-audiences": "events", "auth-leeway": "44s", "auth-tokens": "tokens.txt", "auth-cookie": "session",
+    "auth-query": "access_token", "require": "sub={user}", "access-log": "all", "max-pending-opens-per-producer": "42",
 ]

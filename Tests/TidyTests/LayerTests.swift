@@ -29,7 +29,10 @@ struct LayerTests {
         "StreamRuntime": [
             "CCalls", "CLinux", "EventStream", "Locks", "ProducerInterface", "StreamLoop", "SystemCalls",
         ],
-        "FrontDoor": ["CLinux", "EventStream", "Files", "ProducerInterface", "StreamRuntime", "SystemCalls"],
+        "FrontDoor": [
+            "CLinux", "EventStream", "Files", "Identity", "ProducerInterface", "StreamRuntime", "SystemCalls",
+        ],
+        "Identity": ["EventStream", "ProducerInterface"],
         // Plugins
         "Sluice": ["CSluice"],
         "PluginHost": [
@@ -55,15 +58,15 @@ struct LayerTests {
         // The commands, and the wiring of everything
         "SluiceCommand": [
             "Authoring", "CCalls", "CDeath", "CLinux", "CStart", "Checking", "CommandOutput", "Control", "EventStream",
-            "Files", "ForeignFunction", "FrontDoor", "Locks", "PluginDirectory", "PluginHost", "Processes",
+            "Files", "ForeignFunction", "FrontDoor", "Identity", "Locks", "PluginDirectory", "PluginHost", "Processes",
             "ProducerInterface", "Settings", "StreamLoop", "StreamRuntime", "SystemCalls",
         ],
     ]
 
     /// External libraries that only some targets may import. None may import Foundation: its ICU alone is 40 MB.
     private static let libraries: [(prefix: String, targets: Set<String>)] = [
-        ("NIO", ["FrontDoor"]), ("FoundationEssentials", ["CommandOutput", "Sluice"]), ("Yams", ["Settings"]),
-        ("ArgumentParser", ["SluiceCommand"]), ("Dispatch", ["Sluice"]),
+        ("NIO", ["FrontDoor"]), ("FoundationEssentials", ["CommandOutput", "Identity", "Sluice"]), ("Yams", ["Settings"]),
+        ("ArgumentParser", ["SluiceCommand"]), ("JWTKit", ["Identity"]), ("Crypto", ["Identity"]), ("Dispatch", ["Sluice"]),
     ]
 
     @Test("every folder in Sources is in the table")
