@@ -250,7 +250,8 @@ let package = Package(
         unitTests(
             "FrontDoor",
             also: [
-                "CLinux", "EventStream", "Files", "ProducerInterface", "StreamLoop", "StreamRuntime", "SystemCalls",
+                "CLinux", "EventStream", "Files", "Identity", "ProducerInterface", "StreamLoop", "StreamRuntime",
+                "SystemCalls",
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
@@ -268,8 +269,8 @@ let package = Package(
         unitTests(
             "SluiceCommand",
             also: [
-                "CommandOutput", "Control", "EventStream", "FrontDoor", "Locks", "PluginHost", "ProducerInterface",
-                "Settings", "StreamRuntime", "SystemCalls",
+                "CommandOutput", "Control", "EventStream", "FrontDoor", "Identity", "Locks", "PluginHost",
+                "ProducerInterface", "Settings", "StreamRuntime", "SystemCalls",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]),

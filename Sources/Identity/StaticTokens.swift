@@ -4,7 +4,7 @@ import FoundationEssentials
 /// Tokens that are known beforehand, each by its hash.
 ///
 /// A line of their file has the SHA-256 of a token in hexadecimal digits, the name of its holder, and words for the
-/// claim `scope`; `#` begins a comment. A token is to have 128 bits of chance at least: then nobody finds it for a hash,
+/// claim `scope`; `#` begins a comment. A token should have at least 128 random bits: then nobody finds it for a hash,
 /// and no slower function is needed.
 package struct StaticTokens: Sendable {
     private struct Holder: Sendable {

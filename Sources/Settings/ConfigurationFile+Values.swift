@@ -12,12 +12,13 @@ extension ConfigurationFile {
     ) throws(SettingError) -> Bool {
         let name = key.string ?? ""
         let main = rows.first { $0.name == name }
-        if let row = main, value.mapping == nil || row.hasPairs {
+        let isFamily = SettingTable.families.contains(name)
+        if let row = main, value.mapping == nil || row.hasPairs || !isFamily {
             try add(value, of: row, at: place + name, line: key.mark?.line ?? 0, to: &found)
             return true
         }
         let family = rows.filter { $0.name.hasPrefix(name + "-") }
-        guard SettingTable.families.contains(name), !family.isEmpty else { return false }
+        guard isFamily, !family.isEmpty else { return false }
         for (key, value) in try entries(of: value, what: "the settings of '\(name)'") {
             let row = family.first { $0.name == "\(name)-\(key.string ?? "")" }
             guard let row = row ?? (key.string == SettingTable.mode ? main : nil) else {

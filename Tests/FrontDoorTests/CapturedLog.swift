@@ -3,9 +3,11 @@ import Synchronization
 
 /// Records log lines as "level: message".
 final class CapturedLog: Sendable {
-    private let state = Mutex([String]())
+    private let state = Mutex([(line: String, metadata: String)]())
 
-    var lines: [String] { state.withLock { $0 } }
+    var lines: [String] { state.withLock { $0.map(\.line) } }
+    /// With the metadata of the event.
+    var details: [String] { state.withLock { $0.map { "\($0.line) \($0.metadata)" } } }
 
     var logger: Logger {
         Logger(label: "test", factory: { _ in Handler(log: self) })
@@ -22,7 +24,7 @@ final class CapturedLog: Sendable {
         }
 
         func log(event: LogEvent) {
-            log.state.withLock { $0.append("\(event.level): \(event.message)") }
+            log.state.withLock { $0.append(("\(event.level): \(event.message)", "\(event.metadata ?? [:])")) }
         }
     }
 }

@@ -183,6 +183,10 @@ final class FakeProducer: EventProducer {
 
     struct Parameters: ResolvedParameters {
         let canonical: String
+
+        func text(of name: String) -> String? {
+            name == "n" && canonical.hasPrefix("n=") ? String(canonical.dropFirst(2)) : nil
+        }
     }
 
     func resolve(

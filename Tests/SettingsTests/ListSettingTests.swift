@@ -65,7 +65,7 @@ struct ListSettingTests {
             ),
             (
                 "access: {a: {hosts: x}}",
-                "access: a: unknown key 'hosts'; expected cors-origins, cors-credentials, cors-exposed-headers, cors-max-age"
+                "access: a: unknown key 'hosts'; expected cors-origins, cors-credentials, cors-exposed-headers, cors-max-age, auth, auth-keys, auth-issuers, auth-audiences, auth-leeway, auth-tokens, auth-cookie, auth-query, require"
             ),
         ])
     func mistakes(file: String, message: String) {

@@ -20,7 +20,9 @@ struct SettingsChangeTests {
 
     @Test("each is reported alone, and applied or not", arguments: SettingTable.server.names.filter { $0 != "plugins" })
     func each(key: String) throws {
-        let (old, new) = (try settings(""), try settings("\(key): '\(try #require(settingSamples[key]))'"))
+        let others = (settingCompanions[key] ?? [:]).map { "\($0.key): \($0.value)\n" }.joined()
+        let sample = "\(key): '\(try #require(settingSamples[key]))'"
+        let (old, new) = (try settings(others), try settings(others + sample))
         let change = SettingsChange(from: old, to: new)
         let isFixed = [
             "listen", "loops", "log-format", "control", "admin", "health-path", "watch", "base-path",

@@ -31,13 +31,15 @@ struct SettingsTests {
         "every setting can be set by flag, variable and file, to the same effect", arguments: SettingTable.server.names)
     func threeWays(name: String) throws {
         let sample = try #require(settingSamples[name], "a sample for \(name)")
+        let others = settingCompanions[name] ?? [:]
         let ways = [
-            try settings([name: sample]), try settings(environment: [EnvironmentVariables.name(for: name): sample]),
-            try settings(file: "\(name): '\(sample)'"),
+            try settings(others.merging([name: sample]) { $1 }),
+            try settings(others, environment: [EnvironmentVariables.name(for: name): sample]),
+            try settings(others, file: "\(name): '\(sample)'"),
         ]
         #expect(ways[2].configurationPath == "s.yaml")
         for way in ways {
-            let change = SettingsChange(from: try settings(), to: way)
+            let change = SettingsChange(from: try settings(others), to: way)
             #expect(change.changed + change.fixed == [name])
             let difference = SettingsChange(from: ways[0], to: way)
             #expect(difference.changed.isEmpty && difference.fixed.isEmpty)

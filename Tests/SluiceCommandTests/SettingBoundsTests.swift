@@ -42,7 +42,8 @@ struct SettingBoundsTests {
         ![
             "plugins", "listen", "insecure-plugins", "control", "watch", "log-level", "log-format", "slow-policy",
             "anchor", "admin", "health-path", "hosts", "cors-origins", "cors-credentials", "cors-exposed-headers",
-            "trusted-proxies", "forwarded-headers", "base-path", "access-log",
+            "trusted-proxies", "forwarded-headers", "base-path", "access-log", "auth", "auth-keys",
+            "auth-issuers", "auth-audiences", "auth-tokens", "auth-cookie", "auth-query", "require",
         ].contains(key)
     }
 

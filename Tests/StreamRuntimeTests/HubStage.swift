@@ -43,6 +43,17 @@ final class HubStage {
         return HubVisitor(self, token, door)
     }
 
+    /// A subscriber with its connection, which has sent this request.
+    func join(_ entry: ProducerEntry, _ request: StreamRequest) throws(Overload) -> HubVisitor {
+        let door = FakeDoor()
+        let token = try runtime.open(RouteMatch(entry: entry, values: []), request, answering: door)
+        let visitor = HubVisitor(self, token, door)
+        turn()
+        visitor.attach(room: .max, form: [.chunked, .reconnects])
+        turn()
+        return visitor
+    }
+
     /// A subscriber with its connection.
     func join(
         _ entry: ProducerEntry, parameters: String = "", history: String? = nil, lastEventID: String? = nil,

@@ -1,3 +1,6 @@
+/// What a setting can't be set without, by its name: other settings and their values.
+package let settingCompanions = ["require": ["auth": "none"]]
+
 /// A value other than the default for each of the server's settings, by name.
 package let settingSamples = [
     "plugins": "elsewhere", "admin": "127.0.0.1:9180", "health-path": "/healthz", "listen": "[::1]:9", "loops": "3",
