@@ -90,7 +90,7 @@ enum {
     SLUICE_CLOSE_FAILED = 2,        /**< `next` answered SLUICE_NEXT_ERROR, or broke the contract. */
     SLUICE_CLOSE_DISCONNECTED = 3,  /**< The subscriber left, or its connection was lost. */
     SLUICE_CLOSE_SLOW = 4,          /**< The subscriber did not read within the write deadline. */
-    SLUICE_CLOSE_EXPIRED = 5,       /**< The stream reached its maximum age. */
+    SLUICE_CLOSE_EXPIRED = 5,       /**< The stream reached its maximum age, or its client's token expired. */
     SLUICE_CLOSE_RELOADED = 6,      /**< A newer generation took over. */
     SLUICE_CLOSE_REMOVED = 7,       /**< The plugin's file is gone. */
     SLUICE_CLOSE_SHUTDOWN = 8       /**< The server is stopping. */

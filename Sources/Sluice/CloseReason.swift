@@ -12,7 +12,7 @@ public enum CloseReason: Int32, Sendable, CaseIterable {
     case disconnected = 3
     /// The subscriber did not read for longer than the server allows.
     case slow = 4
-    /// The stream reached its maximum age.
+    /// The stream reached its maximum age, or its client's token expired.
     case expired = 5
     /// A newer build of the plugin took over.
     case reloaded = 6

@@ -11,7 +11,7 @@ struct DocumentationTests {
         "WrappingC",
     ]
     /// For those who operate a server; `ProxyRecipeTests` run what is on the first one.
-    private static let operatorPages = ["BehindAProxy", "WhoMayConnect"]
+    private static let operatorPages = ["BehindAProxy", "Tokens", "WhoMayConnect"]
 
     @Test("is complete")
     func complete() throws {
@@ -43,7 +43,7 @@ struct DocumentationTests {
         }
     }
 
-    @Test("shows configuration that a server accepts", arguments: ["WhoMayConnect"])
+    @Test("shows configuration that a server accepts", arguments: ["Tokens", "WhoMayConnect"])
     func configuration(page: String) throws {
         let blocks = try CataloguePage(page).snippets("yaml")
         #expect(!blocks.isEmpty)
