@@ -3,12 +3,12 @@
  * subscribers that stay.)
  *
  *   visit churn  --port N --path P --count N [--rate N] [--stay-ms N] [--in-flight N]
- *                [--readers N --reader-path P] [--pid N]
+ *                [--readers N --reader-path P] [--header "NAME: VALUE"] [--pid N]
  *   visit replay --port N --path P --count N [--events N] [--in-flight N] [--pid N]
  *
  * churn: `count` subscribers, each of which disconnects (with a reset) `stay-ms` after the head of its response. With a
  * rate, they connect at regular intervals; otherwise the next one connects as soon as there are fewer than `in-flight`.
- * The readers stay connected: an event's delay is the time of its read() minus the time in its data ("t": nanoseconds
+ * Their requests have the further header. The readers stay connected: an event's delay is the time of its read() minus the time in its data ("t": nanoseconds
  * of CLOCK_MONOTONIC), and each of the numbers in "n" must arrive once.
  * replay: `count` subscribers, each of which reads `events` events and disconnects.
  * Prints one line of JSON. CPU is that of the server's process (clock_getcpuclockid), over the whole run.
@@ -39,7 +39,7 @@ struct visitor {
 };
 
 static int port, epoll, in_flight = 64, present;
-static const char *path = "/events", *reader_path;
+static const char *path = "/events", *reader_path, *header;
 static int64_t count = 1000, rate, stay_ms, readers, expected = 1, pid;
 static bool is_replay;
 static int64_t came, head_ok, refused, broken, lost, delivered, delay_count;
@@ -110,10 +110,11 @@ static void leave(struct visitor *visitor)
 
 static void ask(struct visitor *visitor)
 {
-    char request[256];
-    int length = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n",
-                          visitor->is_reader && reader_path != NULL ? reader_path : path);
-    if (send(visitor->descriptor, request, (size_t)length, MSG_NOSIGNAL) != length)
+    char request[4096];
+    int length = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n%s%s\r\n",
+                          visitor->is_reader && reader_path != NULL ? reader_path : path, header != NULL ? header : "",
+                          header != NULL ? "\r\n" : "");
+    if (length >= (int)sizeof request || send(visitor->descriptor, request, (size_t)length, MSG_NOSIGNAL) != length)
         ++broken;
 }
 
@@ -252,6 +253,7 @@ int main(int argc, char **argv)
         if (strcmp(name, "--port") == 0) port = (int)number;
         else if (strcmp(name, "--path") == 0) path = value;
         else if (strcmp(name, "--reader-path") == 0) reader_path = value;
+        else if (strcmp(name, "--header") == 0) header = value;
         else if (strcmp(name, "--count") == 0) count = number;
         else if (strcmp(name, "--rate") == 0) rate = number;
         else if (strcmp(name, "--stay-ms") == 0) stay_ms = number;
