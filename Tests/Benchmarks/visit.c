@@ -8,8 +8,8 @@
  *
  * churn: `count` subscribers, each of which disconnects (with a reset) `stay-ms` after the head of its response. With a
  * rate, they connect at regular intervals; otherwise the next one connects as soon as there are fewer than `in-flight`.
- * Their requests have the further header. The readers stay connected: an event's delay is the time of its read() minus the time in its data ("t": nanoseconds
- * of CLOCK_MONOTONIC), and each of the numbers in "n" must arrive once.
+ * The readers stay connected: an event's delay is the time of its read() minus the time in its data ("t": nanoseconds
+ * of CLOCK_MONOTONIC), and each of the numbers in "n" must arrive once. All requests have the further header.
  * replay: `count` subscribers, each of which reads `events` events and disconnects.
  * Prints one line of JSON. CPU is that of the server's process (clock_getcpuclockid), over the whole run.
  */
