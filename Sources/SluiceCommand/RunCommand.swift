@@ -47,6 +47,11 @@ struct RunCommand: ParsableCommand {
     var header: [String] = []
 
     @Option(
+        help: ArgumentHelp(
+            "A claim of the client's token, as name=value, such as sub=ann; may be repeated.", valueName: "name=value"))
+    var claim: [String] = []
+
+    @Option(
         help: ArgumentHelp("Send this file as the body of a POST request; - means standard input.", valueName: "file"))
     var body: String?
 
@@ -73,7 +78,7 @@ struct RunCommand: ParsableCommand {
 
     func run() throws {
         let name = words.first.flatMap { $0.contains("=") ? nil : $0 }
-        let arguments = try StreamArguments(Array(words.dropFirst(name == nil ? 0 : 1)), headers: header)
+        let arguments = try StreamArguments(Array(words.dropFirst(name == nil ? 0 : 1)), headers: header, claims: claim)
         var flags = log.given
         flags[SettingRows.server.insecurePlugins.name] = "\(insecurePlugins)"
         let sources = try SettingSources(flags: flags, environment: [:], configurationPath: config)

@@ -173,6 +173,7 @@ struct RunCommandTests {
             ([], 2, "file.so"), (["missing.so"], 1, "missing.so"), (["text.so"], 1, "text.so"),
             ([plugin, "nobody"], 2, "it has: ends-after-count"), ([plugin, "=1"], 2, "name=value"),
             ([plugin, "ends-after-count", "x"], 2, "name=value"), ([plugin, "--header", "x"], 2, "name=value"),
+            ([plugin, "--claim", "x"], 2, "name=value"),
             ([plugin, "--body", "text.so"], 2, "--body"), ([plugin, "--max-events", "0"], 2, "--max-events"),
             ([plugin, "--log-level", "loud"], 2, "--log-level"), ([plugin, "--last-event-id", "sluice-end"], 1, "204"),
         ] as [([String], Int32, String)] {

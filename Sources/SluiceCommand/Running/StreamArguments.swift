@@ -10,12 +10,15 @@ struct StreamArguments {
     /// Values by name, in the order given.
     let values: [StreamRequest.Field]
     let headers: [StreamRequest.Field]
+    /// What the client's token says; empty: it has none.
+    let claims: [StreamRequest.Field]
 
-    /// - Parameter words: `name=value` each.
+    /// The words are `name=value` each.
     /// - Throws: if a word does not have this form.
-    init(_ words: [String], headers: [String]) throws(SettingError) {
+    init(_ words: [String], headers: [String], claims: [String] = []) throws(SettingError) {
         values = try Self.fields(words, called: "a parameter is written name=value, such as interval=0.5")
         self.headers = try Self.fields(headers, called: "a header is written name=value, such as accept-language=de")
+        self.claims = try Self.fields(claims, called: "a claim is written name=value, such as sub=ann")
     }
 
     private static func fields(_ words: [String], called rule: String) throws(SettingError) -> [StreamRequest.Field] {
@@ -64,10 +67,18 @@ struct StreamArguments {
             placed.append(query.remove(at: index))
             path += "/" + Self.percentEncoded(placed[placed.count - 1].value)
         }
-        return StreamRequest(
+        var request = StreamRequest(
             method: body == nil ? "GET" : "POST", path: path, query: query, headers: headers,
             remoteAddress: "127.0.0.1",
             lastEventID: lastEventID, body: body ?? [], parameters: try producer.resolve(path: placed, query: query))
+        request.identity = identity
+        return request
+    }
+
+    private var identity: ClientIdentity? {
+        if claims.isEmpty { return nil }
+        let claims = Dictionary(claims.map { ($0.name, $0.value) }) { $1 }
+        return ClientIdentity(subject: claims["sub"] ?? "", claims: claims)
     }
 
     /// - Throws: for a value without a parameter. A producer that declares no parameters may read the query itself, and
