@@ -126,6 +126,8 @@ struct StreamRequestAdmission {
         shared.method = "GET"
         shared.path = ""
         shared.body = []
+        shared.identity = nil
+        shared.lifetime = nil
         if !entry.description.isResumable || shared.lastEventID.map(HubNumbering.isHostMade) ?? false {
             shared.lastEventID = nil
         }
