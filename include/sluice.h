@@ -37,7 +37,8 @@
  * GROWTH
  *   Each struct that crosses the interface begins with its own size (`sluice_plugin`: after magic and version). The side that reads a member
  *   checks that the size covers it, so members are only ever added at the end, and plugins built against an older header of the same major version keep loading.
- *   A plugin whose major version differs from the host's, or whose minor version is newer, is refused.
+ *   A plugin whose major version differs from the host's, or whose minor version is newer, is refused. A plugin that is also for older hosts declares their minor version as its
+ *   `abi_minor`, and uses what came later ("since 1.1") only if `host->abi_minor` is at least that: then `host->struct_size` covers it. An older host's table ends before it.
  */
 #ifndef SLUICE_H
 #define SLUICE_H
@@ -55,7 +56,7 @@ extern "C" {
 /** "SLUI", the first word of every `sluice_plugin`: distinguishes a plugin from another library that has a symbol of the entry's name. */
 #define SLUICE_MAGIC 0x49554C53u
 #define SLUICE_ABI_MAJOR 1u
-#define SLUICE_ABI_MINOR 0u
+#define SLUICE_ABI_MINOR 1u /* 1.1 added `identity` and `claim` to sluice_host */
 
 /** As a length: the text ends at its NUL. */
 #define SLUICE_CSTR SIZE_MAX
@@ -114,7 +115,7 @@ enum {
         after three of them in 10 s, or one that does not return within a second, the producer's streams run on threads for a while. No function may end its thread (pthread_exit). */
     SLUICE_NONBLOCKING = 1 << 0,
     /** One stream serves all subscribers whose parameters are equal. As the stream belongs to none of them, `open` sees parameters and
-        configuration, but no header, query, address or body. It sees a last event ID only with SLUICE_RESUMABLE: the one that the
+        configuration, but no header, query, address, identity or body. It sees a last event ID only with SLUICE_RESUMABLE: the one that the
         first subscriber sent, if it can come from this producer. Not allowed together with SLUICE_BODY. */
     SLUICE_SHARED = 1 << 1,
     /** A new `open` that is given a last event ID continues exactly after that event, so the host may reopen the stream at any time: a reload continues its
@@ -124,15 +125,13 @@ enum {
     SLUICE_RESUMABLE = 1 << 2,
     /** Requests may be POST with a body (of limited size), read through `host->body`. */
     SLUICE_BODY = 1 << 3,
-    /** `open` is `int32_t open(sluice_stream *stream, void **state)` whatever `parameters` declares. The parameters are still
-        checked, and are read through `host->parameter`. For language bindings. */
+    /** `open` is `int32_t open(sluice_stream *stream, void **state)` whatever `parameters` declares. The parameters are still checked, and are read through `host->parameter`. For language bindings. */
     SLUICE_PLAIN_OPEN = 1 << 4
 };
 
 /* ----------------------------------------------------------------------------------------------------------- The types */
 
-/** The host's handle of a stream; not an address. The plugin gets it in `open` and may keep it for ever: a call with it after the
-    stream is over is recognised, does nothing, and is logged. */
+/** The host's handle of a stream; not an address. The plugin gets it in `open` and may keep it for ever: a call with it after the stream is over is recognised, does nothing, and is logged. */
 typedef struct sluice_stream sluice_stream;
 
 /** Any function. It is cast back to its real type before it is called (see SLUICE_OPEN). */
@@ -155,8 +154,7 @@ typedef struct sluice_event {
     /** The event's name, for addEventListener; NULL: "message". No newline, no NUL. */
     const char *type;
     size_t type_length;
-    /** What a subscriber sends as Last-Event-ID when it reconnects: preferably ASCII, at most 1024 bytes. No newline, no NUL. "sluice-end"
-        is reserved for the host. An empty ID resets the browser's. */
+    /** What a subscriber sends as Last-Event-ID when it reconnects: preferably ASCII, at most 1024 bytes. No newline, no NUL. "sluice-end" is reserved for the host. An empty ID resets the browser's. */
     const char *id;
     size_t id_length;
     /** A comment, which browsers do not pass to scripts; may have several lines. */
@@ -206,9 +204,8 @@ typedef struct sluice_producer {
      * `host->opened`. It may wait for a lock that `next` holds, but must not wait for a thread that may be in `host->opened`, which may wait for it. May be NULL. [any-thread]
      */
     void (*interrupt)(void *state);
-    /** Called on a reload, after the last `next` and before `close`: pass what the new generation should know to `host->save`. May
-        be NULL. Bytes only: nothing in them may point into this generation. Only with SLUICE_RESUMABLE, as no other stream is
-        continued. If the new generation refuses the stream, it continues here as if nothing had happened: `next` may follow. [stream-thread] */
+    /** Called on a reload, after the last `next` and before `close`: pass what the new generation should know to `host->save`. May be NULL. Bytes only: nothing in
+        them may point into this generation. Only with SLUICE_RESUMABLE, as no other stream is continued. If the new generation refuses the stream, it continues here as if nothing had happened: `next` may follow. [stream-thread] */
     void (*save)(void *state, sluice_stream *stream);
 } sluice_producer;
 
@@ -248,8 +245,7 @@ typedef struct sluice_host {
     /** Sends an event without `next`; from within `next`, it is sent before the one that `next` returns. Never blocks. The queue is bounded; SLUICE_EMIT_… says what happened. Not before `open` was called. [any-thread] */
     int32_t (*emit)(sluice_stream *stream, const sluice_event *event);
 
-    /** Sleeps. True when the time is over or the stream was woken; false, at once, when the stream must end. Only for producers
-        without SLUICE_NONBLOCKING (with it, returns at once and is logged).                                 [stream-thread] */
+    /** Sleeps. True when the time is over or the stream was woken; false, at once, when the stream must end. Only for producers without SLUICE_NONBLOCKING (with it, returns at once and is logged). [stream-thread] */
     bool (*sleep)(sluice_stream *stream, int64_t milliseconds);
     /** True when the stream must end: a blocking function should return soon. Also true once it is over.           [any-thread] */
     bool (*is_cancelled)(const sluice_stream *stream);
@@ -305,8 +301,7 @@ typedef struct sluice_host {
      * returns the result. For libraries whose callbacks carry no user data. "-> void" may be left out.
      *
      * Types: bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64, as in C `bool`, `int8_t` … `double`; str (`const char *`, may be NULL) and
-     * ptr (any other pointer). At most 64 arguments. `handler` is cast to sluice_function; its real type is
-     * `R (void *context, P1, P2, …)`.
+     * ptr (any other pointer). At most 64 arguments. `handler` is cast to sluice_function; its real type is `R (void *context, P1, P2, …)`.
      *
      * The function may be called from any thread, at any time, including within `open`, `next`, `close` and itself. It belongs to the
      * stream: once the stream is over (open has refused, close has answered SLUICE_CLOSED, or `closed` was called), a call does nothing,
@@ -334,9 +329,14 @@ typedef struct sluice_host {
      */
     sluice_function (*callback)(sluice_stream *stream, const char *signature);
 
-    /** The pointer with which the plugin declared the stream's producer. For language bindings, whose
-        producers share their functions. NULL for a stream that is over.                                         [any-thread] */
+    /** The pointer with which the plugin declared the stream's producer. For language bindings, whose producers share their functions. NULL for a stream that is over. [any-thread] */
     const sluice_producer *(*producer)(const sluice_stream *stream);
+
+    /* Who asks, according to the token that the host has verified: part of the request, under the rules of that section. Since 1.1. */
+    /** The token's subject (`sub`), "" if it has none. NULL if the route asks for no token, and always with SLUICE_SHARED, as such a stream belongs to no single subscriber. */
+    const char *(*identity)(const sluice_stream *stream);
+    /** A claim of the token, as text: a string as it is, anything else as JSON, e.g. "true" or "[\"a\",\"b\"]". NULL if there is none. */
+    const char *(*claim)(const sluice_stream *stream, const char *name);
 } sluice_host;
 
 /* ----------------------------------------------------------------------------------------------------------- The entry */

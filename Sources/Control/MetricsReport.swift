@@ -7,7 +7,7 @@ import SystemCalls
 /// that it never falls; gauges have one where it tells something.
 package struct MetricsReport: Sendable {
     private let version: String
-    /// The version of the interface between host and plugins: "1.0".
+    /// The version of the interface between host and plugins: "1.1".
     private let interface: String
     private let desk: ReloadDesk
     private let figures: @Sendable () -> ServerFigures

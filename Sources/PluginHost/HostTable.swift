@@ -4,7 +4,7 @@ import ProducerInterface
 /// The version of the host, for people.
 package let hostVersion = "0.1.0"
 
-/// The version of the interface that the host offers to plugins: "1.0".
+/// The version of the interface that the host offers to plugins: "1.1".
 package let hostInterface = "\(Manifest.major).\(Manifest.minor)"
 
 /// The only `sluice_host` of the process: created at its first use, and never changed or freed, because plugins keep
@@ -90,6 +90,8 @@ enum HostTable {
         host.last_event_id = { stream in HandleLookUp.lend(stream, "last_event_id", .lastEventID)?.start }
         host.body = { stream, length in HandleLookUp.lendBytes(stream, "body", .body, length) }
         host.saved = { stream, length in HandleLookUp.lendBytes(stream, "saved", .saved, length) }
+        host.identity = { stream in HandleLookUp.lend(stream, "identity", .identity)?.start }
+        host.claim = { stream, name in HandleLookUp.lendNamed(stream, "claim", name) { .claim($0) } }
     }
 
     /// What `open` answers in addition to its return value, and answers that come later.

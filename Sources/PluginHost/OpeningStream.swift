@@ -13,7 +13,10 @@ final class OpeningStream: Sendable {
         /// In lower case.
         case header(String)
         case config(String)
+        case claim(String)
         case path, method, remoteAddress, lastEventID, body, saved
+        /// The subject of the client's token.
+        case identity
     }
 
     private enum Phase {
@@ -71,12 +74,14 @@ final class OpeningStream: Sendable {
         case .query(let name): request.query.first { $0.name == name }.flatMap { LentBytes($0.value) }
         case .header(let name): header(name).flatMap(LentBytes.init)
         case .config(let key): configured(key).flatMap(LentBytes.init)
+        case .claim(let name): request.identity?.claims[name].flatMap(LentBytes.init)
         case .path: LentBytes(request.path)
         case .method: LentBytes(request.method)
         case .remoteAddress: LentBytes(request.remoteAddress)
         case .lastEventID: request.lastEventID.flatMap(LentBytes.init)
         case .saved: request.saved.map { LentBytes(copyingBytes: $0) }
         case .body: request.method == "POST" ? LentBytes(copyingBytes: request.body) : nil
+        case .identity: (request.identity?.subject).flatMap(LentBytes.init)
         }
     }
 

@@ -18,8 +18,8 @@ public func export(
     _ producers: any ProducerDeclaration.Type..., plugin: String? = nil, version: String? = nil, summary: String? = nil,
     to host: UnsafePointer<sluice_host>
 ) -> UnsafePointer<sluice_plugin>? {
-    // A host of before this version has no way to tell whose stream is opened.
-    guard Int(host.pointee.struct_size) >= MemoryLayout<sluice_host>.size else {
+    // A host of before version 1.0 has no way to tell whose stream is opened.
+    guard Int(host.pointee.struct_size) >= Host.tableSizeMin else {
         host.pointee.log(nil, 3, "this plugin needs a newer server: it was built with a later sluice.h")
         return nil
     }
@@ -35,9 +35,11 @@ public func export(
     }
     let list = UnsafeMutableBufferPointer<UnsafePointer<sluice_producer>?>.allocate(capacity: declared.count)
     _ = list.initialize(from: declared)
+    // This library does without what an older host does not have, so it suits that host's version as well.
+    let minor = min(SLUICE_ABI_MINOR, host.pointee.abi_minor)
     let described = forever(
         sluice_plugin(
-            magic: SLUICE_MAGIC, abi_major: SLUICE_ABI_MAJOR, abi_minor: SLUICE_ABI_MINOR,
+            magic: SLUICE_MAGIC, abi_major: SLUICE_ABI_MAJOR, abi_minor: minor,
             struct_size: UInt32(MemoryLayout<sluice_plugin>.size),
             name: forever(plugin ?? producers.first?.name ?? ""), version: version.map(forever),
             description: summary.map(forever), producers: UnsafePointer(list.baseAddress),

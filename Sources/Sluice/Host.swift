@@ -8,6 +8,14 @@ enum Host {
     /// What the server may read for ever is kept for ever, and seen to be kept by those who look for leaks.
     nonisolated(unsafe) private static var exported: [UnsafePointer<sluice_plugin>] = []
 
+    /// The size of the table in version 1.0 of the interface, which every server has.
+    static let tableSizeMin = MemoryLayout<sluice_host>.offset(of: \.identity)!
+
+    private static let identityEnd = MemoryLayout<sluice_host>.offset(of: \.claim)! + MemoryLayout<UInt>.size
+
+    /// Whether the table has `identity` and `claim`. In version 1.0, it ends before them, and must not be read further.
+    static var hasIdentity: Bool { Int(table.pointee.struct_size) >= identityEnd }
+
     static func connect(_ host: UnsafePointer<sluice_host>) { table = host }
 
     static func keep(_ plugin: UnsafePointer<sluice_plugin>) { exported.append(plugin) }

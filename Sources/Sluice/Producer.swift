@@ -86,7 +86,8 @@ public struct ProducerOptions: OptionSet, Sendable {
 
     public init(rawValue: UInt32) { self.rawValue = rawValue }
 
-    /// One stream serves all subscribers whose parameters are equal; it sees no header, query, address or body.
+    /// One stream serves all subscribers whose parameters are equal; it sees no header, query, address, identity or
+    /// body.
     public static let shared = ProducerOptions(rawValue: UInt32(SLUICE_SHARED))
     /// A new stream that is given the last event's ID continues exactly after it, so the server may move a stream to a
     /// new build.

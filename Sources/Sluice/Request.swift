@@ -2,8 +2,9 @@ import CSluice
 
 /// The request that opened a stream.
 ///
-/// Path, method, address, ID and body are copies. `query`, `header` and `config` ask the server, which answers only
-/// until `init`, `events(for:)` or `open(_:)` has returned. Keep what you need later.
+/// Path, method, address, identity, ID and body are copies. `query`, `header` and `config`, and the claims of the
+/// identity, ask the server, which answers only until `init`, `events(for:)` or `open(_:)` has returned. Keep what you
+/// need later.
 public struct Request: Sendable {
     /// The path as sent, without the query and the server's base path.
     public let path: String
@@ -13,6 +14,9 @@ public struct Request: Sendable {
     /// program that came through a socket in the file system. `nil` for a shared stream, which belongs to no single
     /// subscriber.
     public let remoteAddress: String?
+    /// Who asks. `nil` if the route asks for no token, for a shared stream, which belongs to no single subscriber, and
+    /// on a server whose version of the interface is 1.0.
+    public let identity: Identity?
     /// The ID of the last event that a reconnecting subscriber received.
     public let lastEventID: String?
     /// The body of a POST; empty without one.
@@ -21,15 +25,17 @@ public struct Request: Sendable {
     public let stream: StreamHandle
 
     init(_ stream: OpaquePointer) {
-        let host = Host.table.pointee
-        path = String(lent: host.path(stream)) ?? ""
-        method = String(lent: host.method(stream)) ?? "GET"
-        remoteAddress = String(lent: host.remote_address(stream))
-        lastEventID = String(lent: host.last_event_id(stream))
+        // Not a copy of the table, as an older server's is shorter.
+        let host: UnsafePointer<sluice_host> = Host.table
+        path = String(lent: host.pointee.path(stream)) ?? ""
+        method = String(lent: host.pointee.method(stream)) ?? "GET"
+        remoteAddress = String(lent: host.pointee.remote_address(stream))
+        lastEventID = String(lent: host.pointee.last_event_id(stream))
         var length = 0
-        let bytes = host.body(stream, &length)
+        let bytes = host.pointee.body(stream, &length)
         body = Array(UnsafeRawBufferPointer(start: bytes, count: bytes == nil ? 0 : length))
         self.stream = StreamHandle(stream)
+        identity = Identity(of: self.stream)
     }
 
     /// The first value of that name in the query.

@@ -37,7 +37,7 @@ struct PluginDeclaration {
     }
 
     /// ```
-    /// hello 1.0.0 (sluice.h 1.0): Says hello to the world, again and again
+    /// hello 1.0.0 (sluice.h 1.1): Says hello to the world, again and again
     ///
     ///   hello  GET /hello
     ///     {"hello":"world"} every `interval` seconds

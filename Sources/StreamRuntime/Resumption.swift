@@ -3,8 +3,8 @@ import ProducerInterface
 /// What is needed to continue a stream in another generation of its producer: the request, and the last id that the
 /// stream gave.
 ///
-/// Only streams that can be continued have one: it takes some hundred bytes, plus the body if there is one, for as long
-/// as the stream lives. The total is limited.
+/// Only streams that can be continued have one: it takes some hundred bytes, plus the body and the claims of a token if
+/// there are any, for as long as the stream lives. The total is limited.
 final class Resumption {
     private let request: KeptRequest
     private let counts: StreamCounts
@@ -64,6 +64,7 @@ struct KeptRequest {
         writer.write(request.body)
         writer.write(request.query)
         writer.write(request.headers)
+        writer.write(request.identity)
         // A copy of the exact size: an array that grew has spare capacity.
         bytes = Array(unsafeUninitializedCapacity: writer.bytes.count) { memory, count in
             count = memory.initialize(fromContentsOf: writer.bytes)
@@ -78,9 +79,11 @@ struct KeptRequest {
         let id = reader.text()
         let body = reader.block()
         let (query, headers) = (reader.fields(), reader.fields())
-        return StreamRequest(
+        var request = StreamRequest(
             method: method, path: path, query: query, headers: headers, remoteAddress: remoteAddress,
             lastEventID: hasID ? id : nil, body: Array(body), parameters: parameters)
+        request.identity = reader.identity()
+        return request
     }
 
     private struct Writer {
@@ -103,6 +106,13 @@ struct KeptRequest {
                 write(field.name)
                 write(field.value)
             }
+        }
+
+        mutating func write(_ identity: ClientIdentity?) {
+            write(identity == nil ? "" : "1")
+            guard let identity else { return }
+            write(identity.subject)
+            write(identity.claims.map { StreamRequest.Field($0.key, $0.value) })
         }
     }
 
@@ -130,6 +140,13 @@ struct KeptRequest {
                 let name = text()
                 return StreamRequest.Field(name, text())
             }
+        }
+
+        mutating func identity() -> ClientIdentity? {
+            guard !text().isEmpty else { return nil }
+            let subject = text()
+            let claims = fields().map { ($0.name, $0.value) }
+            return ClientIdentity(subject: subject, claims: Dictionary(uniqueKeysWithValues: claims))
         }
     }
 }

@@ -153,7 +153,7 @@ struct MetricsTests {
             let metrics = try server.metrics()
             #expect(metrics["refused_requests_total", "kind=\"max-streams\""] == 3)
             #expect(metrics["turned_away_total", "kind=\"max-streams\""] == 3)
-            #expect(metrics["build_info", "version=\"0.1.0\",interface=\"1.0\""] == 1)
+            #expect(metrics["build_info", "version=\"0.1.0\",interface=\"1.1\""] == 1)
             #expect(metrics["process_open_fds"] > 10 && metrics["process_max_fds"] >= metrics["process_open_fds"])
             #expect(metrics["process_resident_memory_bytes"] > 1_000_000 && metrics["process_threads"] > 3)
             #expect(abs(metrics["process_start_time_seconds"] - Double(time(nil))) < 120)

@@ -110,7 +110,7 @@ struct HeaderTests {
     @Test("the layout of sluice_host")
     func host() {
         typealias Host = MemoryLayout<sluice_host>
-        #expect(Host.size == 224 && Host.stride == 224 && Host.alignment == 8)
+        #expect(Host.size == 240 && Host.stride == 240 && Host.alignment == 8)
         #expect(Host.offset(of: \.struct_size) == 0)
         #expect(Host.offset(of: \.abi_major) == 4)
         #expect(Host.offset(of: \.abi_minor) == 8)
@@ -141,11 +141,13 @@ struct HeaderTests {
         #expect(Host.offset(of: \.bind) == 200)
         #expect(Host.offset(of: \.callback) == 208)
         #expect(Host.offset(of: \.producer) == 216)
+        #expect(Host.offset(of: \.identity) == 224)
+        #expect(Host.offset(of: \.claim) == 232)
     }
 
     @Test("the values of the constants")
     func constants() {
-        #expect(SLUICE_ABI_MAJOR == 1 && SLUICE_ABI_MINOR == 0)
+        #expect(SLUICE_ABI_MAJOR == 1 && SLUICE_ABI_MINOR == 1)
         #expect([SLUICE_OPEN_OK, SLUICE_OPEN_END, SLUICE_OPEN_REJECT, SLUICE_OPEN_PENDING] == [0, 1, 2, 3])
         #expect([SLUICE_NEXT_EVENT, SLUICE_NEXT_WAIT, SLUICE_NEXT_END, SLUICE_NEXT_ERROR] == [0, 1, 2, 3])
         #expect([SLUICE_CLOSED, SLUICE_CLOSING] == [0, 1])

@@ -71,7 +71,7 @@ struct HostTableStressTests {
     private static func call(_ stream: OpaquePointer, _ random: inout SeededRandom) {
         var event = sluice_event.reset
         var length = 0
-        switch Int.random(in: 0..<16, using: &random) {
+        switch Int.random(in: 0..<18, using: &random) {
         case 0: host.wake(stream)
         case 1:
             _ = "x".withCString { text in
@@ -91,6 +91,8 @@ struct HostTableStressTests {
         case 12: host.opened(stream, Int32(SLUICE_OPEN_OK))
         case 13: _ = host.schedule(stream, 0, nothing, nil)
         case 14: _ = host.saved(stream, &length)
+        case 15: _ = host.identity(stream)
+        case 16: _ = host.claim(stream, "scope")
         default: host.log(stream, Int32(SLUICE_LOG_DEBUG), "under stress")
         }
     }

@@ -38,7 +38,7 @@ struct HostTableTests {
     @Test("has its size and version")
     func version() {
         #expect(host.struct_size == UInt32(MemoryLayout<sluice_host>.size))
-        #expect(host.abi_major == 1 && host.abi_minor == 0 && host.reserved == 0)
+        #expect(host.abi_major == 1 && host.abi_minor == 1 && host.reserved == 0)
         #expect(text(host.version) == hostVersion)
     }
 
@@ -46,7 +46,7 @@ struct HostTableTests {
     func complete() {
         withUnsafeBytes(of: host) { bytes in
             let words = stride(from: 16, to: bytes.count, by: 8).map { bytes.load(fromByteOffset: $0, as: UInt.self) }
-            #expect(words.count == 26)
+            #expect(words.count == 28)
             #expect(words.allSatisfy { $0 != 0 })
         }
     }
@@ -163,6 +163,7 @@ struct HostTableTests {
             #expect(host.parameter(handle, "a") == nil)
             #expect(host.path(handle) == nil)
             #expect(host.body(handle, nil) == nil)
+            #expect(host.identity(handle) == nil && host.claim(handle, "sub") == nil)
             host.reject(handle, 400, "late")
             host.fail(handle, "late")
             #expect(!host.set_header(handle, "X-A", "b"))

@@ -51,10 +51,11 @@ struct LoadingTests {
         arguments: [
             Refused(fixture: "WrongMagic", rule: "begins with 0x474c5546, instead of SLUICE_MAGIC (0x49554c53)"),
             Refused(fixture: "BuiltWithOtherSwift", rule: "built with Swift 5.9, but this host with Swift 6."),
-            Refused(fixture: "WrongMajor", rule: "built for version 2.0 of the interface, but this host supports 1.0"),
+            Refused(fixture: "WrongMajor", rule: "built for version 2.0 of the interface, but this host supports 1.1"),
             Refused(
                 fixture: "NewerMinor",
-                rule: "built for version 1.1 of the interface, but this host supports 1.0; update the host"),
+                rule: "built for version 1.\(Manifest.minor + 1) of the interface, but this host supports "
+                    + "1.\(Manifest.minor); update the host"),
             Refused(
                 fixture: "StructTooSmall", rule: "its first producer has a struct_size of 0, but at least 64 is needed"),
             Refused(fixture: "EntryMissing", rule: "it exports no symbol sluice_plugin_entry"),

@@ -7,12 +7,12 @@ import Testing
 
 /// Loads a fixture, with a log of the test's own.
 func loadFixture(
-    _ name: String, defines: [String] = [], settings: PluginLoader.Settings = PluginLoader.Settings(),
-    log: String = "test"
+    _ name: String, defines: [String] = [], headers: String = currentHeaders,
+    settings: PluginLoader.Settings = PluginLoader.Settings(), log: String = "test"
 ) throws -> LoadedPlugin {
     _ = FakeRuntime.shared
     return try PluginLoader(settings: settings, logger: RecordedLog.logger(log)).load(
-        fixturePlugin(name, defines: defines))
+        fixturePlugin(name, defines: defines, headers: headers))
 }
 
 /// A stream of a fixture's producer that the test drives as the runtime would.

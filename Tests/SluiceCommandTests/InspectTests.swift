@@ -19,7 +19,7 @@ struct InspectTests {
     func text() throws {
         #expect(
             try declaration(of: "counter").text == """
-                counter 1.0.0 (sluice.h 1.0): Counts, ends, and resumes
+                counter 1.0.0 (sluice.h 1.1): Counts, ends, and resumes
 
                   counter  GET /counter
                     Counts from one number to another, then ends; a subscriber that reconnects resumes where it was
@@ -39,7 +39,7 @@ struct InspectTests {
         let object = try #require(try JSONSerialization.jsonObject(with: Data(json)) as? [String: Any])
         #expect(object["name"] as? String == "counter")
         #expect(object["version"] as? String == "1.0.0")
-        #expect(object["interface"] as? String == "1.0")
+        #expect(object["interface"] as? String == "1.1")
         #expect(object["file"] as? String == BuiltProducts.plugin("counter"))
         let producer = try #require((object["producers"] as? [[String: Any]])?.first)
         #expect(producer["route"] as? String == "/counter")

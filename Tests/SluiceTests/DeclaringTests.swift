@@ -176,7 +176,7 @@ extension PluginTests {
         @Test("a server that is too old for this library gets an error")
         func oldServer() {
             var old = FakeHost.table.pointee
-            old.struct_size -= 8
+            old.struct_size = UInt32(MemoryLayout<sluice_host>.offset(of: \.producer)!)
             #expect(export(HTTPFeedV2.self, to: &old) == nil)
             #expect(host.lines.contains { $0.contains("needs a newer server") })
         }

@@ -1,4 +1,5 @@
 import CSluice
+import Glibc
 import Synchronization
 import TestSupport
 import Testing
@@ -55,6 +56,8 @@ final class FakeHost: @unchecked Sendable {
     private let calls = Mutex(Calls())
     /// By handle; the first is 1.
     var streams: [UInt: Stream] = [:]
+    /// Those of the subscribers' token; `nil`: none is asked for.
+    var claims: [String: String]?
     /// Texts that were lent. The plugin copies them, so they can be freed after the test.
     private var lent: [UnsafeMutablePointer<CChar>] = []
 
@@ -125,6 +128,8 @@ final class FakeHost: @unchecked Sendable {
     nonisolated(unsafe) static let table: UnsafePointer<sluice_host> = {
         var host = sluice_host()
         host.struct_size = UInt32(MemoryLayout<sluice_host>.size)
+        host.abi_major = SLUICE_ABI_MAJOR
+        host.abi_minor = SLUICE_ABI_MINOR
         host.log = { _, _, message in
             let line = String(cString: message!)
             FakeHost.current.calls.withLock { $0.lines.append(line) }
@@ -169,9 +174,24 @@ final class FakeHost: @unchecked Sendable {
             return true
         }
         host.producer = { FakeHost.current.streams[key($0)]?.declaration }
+        host.identity = { _ in FakeHost.current.lend(FakeHost.current.claims.map { $0["sub"] ?? "" }) }
+        host.claim = { _, name in FakeHost.current.lend(FakeHost.current.claims?[String(cString: name!)]) }
         let table = UnsafeMutablePointer<sluice_host>.allocate(capacity: 1)
         table.initialize(to: host)
         return UnsafePointer(table)
+    }()
+
+    /// The table of a server of version 1.0, which ends with `producer`. The memory after it can't be read.
+    nonisolated(unsafe) static let earlierTable: UnsafePointer<sluice_host> = {
+        typealias Host = MemoryLayout<sluice_host>
+        let (page, size) = (Int(getpagesize()), Host.offset(of: \.identity)!)
+        let memory = mmap(nil, 2 * page, PROT_READ | PROT_WRITE, Int32(MAP_PRIVATE) | Int32(MAP_ANONYMOUS), -1, 0)!
+        precondition(memory != MAP_FAILED && mprotect(memory + page, page, PROT_NONE) == 0)
+        let start = memory + page - size
+        start.copyMemory(from: table, byteCount: size)
+        start.storeBytes(of: UInt32(size), toByteOffset: Host.offset(of: \.struct_size)!, as: UInt32.self)
+        start.storeBytes(of: 0, toByteOffset: Host.offset(of: \.abi_minor)!, as: UInt32.self)
+        return UnsafeRawPointer(start).assumingMemoryBound(to: sluice_host.self)
     }()
 }
 
@@ -188,9 +208,9 @@ struct DrivenStream {
     /// Opens a stream of the only exported producer.
     init(
         _ type: any ProducerDeclaration.Type, on host: FakeHost, parameters: [String: String] = [:],
-        saved: [UInt8]? = nil
+        saved: [UInt8]? = nil, table: UnsafePointer<sluice_host> = FakeHost.table
     ) throws {
-        let plugin = try #require(export(type, to: FakeHost.table))
+        let plugin = try #require(export(type, to: table))
         let declared = try #require(plugin.pointee.producers[0])
         self.host = host
         declaration = declared.pointee

@@ -40,10 +40,17 @@ struct HubOpeningTests {
     func request() throws {
         let stage = HubStage()
         let producer = Self.producer()
-        _ = try stage.join(stage.entry(producer), parameters: "p", history: "all", lastEventID: "9")
+        var asked = StreamRequest(
+            method: "GET", path: "/fake", query: [.init("history", "all")], headers: [.init("X-One", "1")],
+            remoteAddress: "192.0.2.7", lastEventID: "9", body: [], parameters: FakeParameters(canonical: "p"))
+        asked.identity = ClientIdentity(subject: "ann", claims: ["role": "editor"])
+        asked.lifetime = 1_000_000_000
+        _ = try stage.ask(stage.entry(producer), asked)
+        stage.turn()
         let request = producer.only.request
         #expect(request.parameters.canonical == "p" && request.lastEventID == nil)
         #expect(request.query.isEmpty && request.headers.isEmpty && request.remoteAddress == "" && request.path == "")
+        #expect(request.identity == nil && request.lifetime == nil)
     }
 
     @Test("a resumable stream gets an id that the producer made, and when it opens again, the newest of its own")

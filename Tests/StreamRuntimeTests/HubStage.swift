@@ -34,11 +34,15 @@ final class HubStage {
     func ask(
         _ entry: ProducerEntry, parameters: String = "", history: String? = nil, lastEventID: String? = nil
     ) throws(Overload) -> HubVisitor {
-        let door = FakeDoor()
         let request = StreamRequest(
             method: "GET", path: "/fake", query: history.map { [.init("history", $0)] } ?? [], headers: [],
             remoteAddress: "192.0.2.7", lastEventID: lastEventID, body: [],
             parameters: FakeParameters(canonical: parameters))
+        return try ask(entry, request)
+    }
+
+    func ask(_ entry: ProducerEntry, _ request: StreamRequest) throws(Overload) -> HubVisitor {
+        let door = FakeDoor()
         let token = try runtime.open(RouteMatch(entry: entry, values: []), request, answering: door)
         return HubVisitor(self, token, door)
     }

@@ -17,8 +17,12 @@ struct KeptRequestTests {
             body: [UInt8](repeating: 0x78, count: bodyBytes), parameters: NoParameters())
     }
 
-    private func open(_ stage: Stage, _ entry: ProducerEntry, bodyBytes: Int) throws -> Visitor {
-        let visitor = try stage.open(entry, request(bodyBytes: bodyBytes))
+    private func open(
+        _ stage: Stage, _ entry: ProducerEntry, bodyBytes: Int, identity: ClientIdentity? = nil
+    ) throws -> Visitor {
+        var request = request(bodyBytes: bodyBytes)
+        request.identity = identity
+        let visitor = try stage.open(entry, request)
         stage.turn()
         return visitor
     }
@@ -36,6 +40,35 @@ struct KeptRequestTests {
         #expect(
             stage.runtime.figures().streams.keptRequestBytes == 2 * head + 1001, "POST is one letter longer than GET")
         for visitor in [small, large, plain] {
+            visitor.leave()
+            stage.turn()
+        }
+        #expect(stage.runtime.figures().streams.keptRequestBytes == 0 && stage.isIdle)
+    }
+
+    @Test("who asks is kept with the request, and counted")
+    func identity() throws {
+        let large = ClientIdentity(
+            subject: "ann", claims: ["role": "é", "": "{}", "text": String(repeating: "x", count: 900)])
+        for identity in [nil, ClientIdentity(subject: ""), ClientIdentity(subject: "", claims: ["a": ""]), large] {
+            var request = request(bodyBytes: 3)
+            request.identity = identity
+            let unpacked = KeptRequest(request).unpacked
+            #expect(unpacked.identity == identity && unpacked.body == request.body)
+        }
+        var limits = Limits()
+        limits.maxKeptRequestBytes = 1500
+        let stage = Stage(limits)
+        let entry = stage.entry(FakeProducer(isResumable: true))
+        var visitors = [try open(stage, entry, bodyBytes: 0)]
+        let head = stage.runtime.figures().streams.keptRequestBytes
+        visitors.append(try open(stage, entry, bodyBytes: 0, identity: large))
+        let kept = stage.runtime.figures().streams.keptRequestBytes
+        #expect((900...1000).contains(kept - 2 * head))
+        #expect(throws: Overload(limit: "max-kept-request-bytes")) {
+            try open(stage, entry, bodyBytes: 0, identity: large)
+        }
+        for visitor in visitors {
             visitor.leave()
             stage.turn()
         }

@@ -32,16 +32,17 @@ struct MigratingTests {
         #expect(stage.isIdle && stage.openSockets == 0)
     }
 
-    @Test("the new open gets the old request, the last id that was produced, and the saved state")
+    @Test("the new open gets the old request, with its identity, the last id that was produced, and the saved state")
     func request() throws {
         let old = FakeProducer.counting("old", saving: { _ in Array("state".utf8) })
         let new = FakeProducer.counting("new", saving: { _ in nil })
         let newest = FakeProducer.counting("newest")
         let entries = [old, new, newest].enumerated().map { ProducerEntry($1, generation: $0 + 1) }
-        let request = StreamRequest(
+        var request = StreamRequest(
             method: "POST", path: "/fake/x%20y", query: [.init("a", "1"), .init("b", "")],
             headers: [.init("X-One", "1"), .init("X-Two", "ü")], remoteAddress: "192.0.2.9", lastEventID: "41",
             body: [0, 255, 10], parameters: FakeParameters(canonical: "a=1"))
+        request.identity = ClientIdentity(subject: "ann", claims: ["sub": "ann", "scope": #"["a","ü"]"#, "n": ""])
         let visitor = try stage.subscribe(entries[0], request)
         entries[0].replace(by: entries[1], in: stage.runtime)
         stage.turn()
@@ -50,11 +51,11 @@ struct MigratingTests {
         #expect(told.lastEventID == "42" && told.saved == Array("state".utf8))
         #expect(told.method == "POST" && told.path == "/fake/x%20y" && told.remoteAddress == "192.0.2.9")
         #expect(told.query == request.query && told.headers == request.headers && told.body == request.body)
-        #expect(told.parameters.canonical == "a=1")
+        #expect(told.parameters.canonical == "a=1" && told.identity == request.identity)
         entries[1].replace(by: entries[2], in: stage.runtime)
         stage.turn()
         #expect(newest.only.request.lastEventID == "43" && newest.only.request.saved == nil)
-        #expect(newest.only.request.headers == request.headers)
+        #expect(newest.only.request.headers == request.headers && newest.only.request.identity == request.identity)
         #expect(numbersAndMarks(of: visitor.text) == ["42 old", "43 new", "44 newest"])
     }
 

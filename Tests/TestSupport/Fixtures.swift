@@ -14,16 +14,27 @@ package let repositoryRoot: String = {
 /// - Parameters:
 ///   - name: the folder's name, which names the one defect or special property of the plugin.
 ///   - defines: preprocessor definitions, `"NAME=value"`.
+///   - headers: the folder of the `sluice.h` to compile it with.
 /// - Returns: the path of the shared object, in a directory that exists as long as the process.
-package func fixturePlugin(_ name: String, defines: [String] = []) throws(ChildProgram.Failure) -> String {
-    let key = ([name] + defines).joined(separator: " ")
+package func fixturePlugin(
+    _ name: String, defines: [String] = [], headers: String = currentHeaders
+) throws(ChildProgram.Failure) -> String {
+    let key = ([name, headers] + defines).joined(separator: " ")
     let (fixture, number) = fixtures.withLock { fixtures in
         let entry = fixtures[key] ?? (CompiledFixture(), fixtures.count)
         fixtures[key] = entry
         return entry
     }
-    return try fixture.path { () throws(ChildProgram.Failure) in try compile(name, defines: defines, number: number) }
+    return try fixture.path { () throws(ChildProgram.Failure) in
+        try compile(name, defines: defines, headers: headers, number: number)
+    }
 }
+
+/// The folder of this version's `sluice.h`.
+package let currentHeaders = "\(repositoryRoot)/include"
+
+/// The folder of `sluice.h` as it was in an earlier version of the interface, such as "1.0".
+package func earlierHeaders(_ version: String) -> String { "\(repositoryRoot)/Tests/Fixtures/sluice-\(version)" }
 
 /// A fixture that is compiled once. Several users wait for the same compilation; other fixtures are compiled meanwhile.
 private final class CompiledFixture: Sendable {
@@ -49,14 +60,15 @@ private let fixtureDirectory: TemporaryDirectory = {
 }()
 private let fixtureDirectoryIsRemoved: Void = fixtureDirectory.remove()
 
-private func compile(_ name: String, defines: [String], number: Int) throws(ChildProgram.Failure) -> String {
+private func compile(
+    _ name: String, defines: [String], headers: String, number: Int
+) throws(ChildProgram.Failure) -> String {
     let source = "\(repositoryRoot)/Tests/Fixtures/\(name)"
     let folder = "\(fixtureDirectory.path)/\(number)"
     mkdir(folder, 0o700)
     let common =
         [
-            "cc", "-std=gnu11", "-g", "-shared", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra",
-            "-I\(repositoryRoot)/include",
+            "cc", "-std=gnu11", "-g", "-shared", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra", "-I\(headers)",
         ]
         + defines.map { "-D" + $0 }
 

@@ -1,10 +1,12 @@
 import Glibc
 
 /// Reads constants from `sluice.h`, so that tests notice new ones.
-/// - Parameter prefix: "SLUICE_CLOSE_".
+/// - Parameters:
+///   - prefix: "SLUICE_CLOSE_".
+///   - headers: the header's folder.
 /// - Returns: the enumeration constants in the header with this prefix; the names are without it and in lower case.
-package func headerConstants(_ prefix: String) throws -> [String: Int] {
-    let path = repositoryRoot + "/include/sluice.h"
+package func headerConstants(_ prefix: String, in headers: String = currentHeaders) throws -> [String: Int] {
+    let path = headers + "/sluice.h"
     guard let file = fopen(path, "r") else { throw TestFailure("\(path) can't be read") }
     defer { fclose(file) }
     var text: [UInt8] = []

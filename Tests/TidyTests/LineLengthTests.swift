@@ -40,7 +40,7 @@ struct LineLengthTests {
         #expect(lines.map(\.number) == [1, 2, 4, 6, 11, 12, 15])
     }
 
-    /// Except `include/sluice.h`: its lines are as long as they need to be.
+    /// Except those of `sluice.h`, in whichever version: its lines are as long as they need to be.
     @Test("a line of a comment ends at 120 columns")
     func comments() throws {
         let folders = ["Sources", "Plugins", "Tests"]
@@ -48,7 +48,7 @@ struct LineLengthTests {
             try folders.flatMap { try Repository.files(in: $0, ".swift", ".c", ".h") }
             + [Repository.file("Package.swift")]
         #expect(files.count > 500)
-        for file in files {
+        for file in files where file.name != "sluice.h" {
             for (number, line) in Self.comments(file)
             where line.count > Self.limit && !line.contains("://") && !Self.isTableRow(line) {
                 Issue.record("\(file.path):\(number) has \(line.count) columns")

@@ -66,6 +66,8 @@ static void remote_address(void) { host->remote_address(subject); }
 static void last_event_id(void) { host->last_event_id(subject); }
 static void body(void) { size_t length; host->body(subject, &length); }
 static void config(void) { host->config(subject, "root"); }
+static void identity(void) { host->identity(subject); }
+static void claim(void) { host->claim(subject, "scope"); }
 static void reject(void) { host->reject(subject, 503, "not today"); }
 static void fail(void) { host->fail(subject, "out of order"); }
 static void set_header(void) { host->set_header(subject, "X-Stack", "small"); }
@@ -101,7 +103,7 @@ struct call { const char *name; void (*function)(void); };
 
 static const struct call in_open[] = {
     CALL(do_nothing), CALL(log_line), CALL(log_alone), CALL(log_nothing), CALL(wake), CALL(is_cancelled), CALL(parameter), CALL(query), CALL(header),
-    CALL(path), CALL(method), CALL(remote_address), CALL(last_event_id), CALL(body), CALL(config), CALL(reject), CALL(set_header),
+    CALL(path), CALL(method), CALL(remote_address), CALL(last_event_id), CALL(body), CALL(config), CALL(identity), CALL(claim), CALL(reject), CALL(set_header),
     CALL(set_header_wrongly), CALL(saved), CALL(producer), CALL(schedule), CALL(schedule_nothing), CALL(save), CALL(fail),
     CALL(closed), CALL(bind_function), CALL(bind_wrongly), CALL(callback), CALL(callback_wrongly), {NULL, NULL}};
 static const struct call in_next[] = {
