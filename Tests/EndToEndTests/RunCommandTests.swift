@@ -137,6 +137,13 @@ struct RunCommandTests {
         }
     }
 
+    @Test("claims reach a producer, as those of a token do")
+    func claims() throws {
+        let (program, exit) = try run(
+            fixturePlugin("ShowsIdentity"), "identity", "--claim", "sub=ann", "--claim", "role=a=b")
+        #expect(exit == .status(0) && program.output.lines.contains("data: ann|a=b|-"), "\(program.output.lines)")
+    }
+
     @Test("a source is built first, and leaves nothing behind")
     func source() throws {
         workshop.write(Workshop.c(saying: "hello"), to: "talker.c")

@@ -209,4 +209,22 @@ struct TokenTests {
             }
         }
     }
+
+    @Test("tell producers in C and Swift who asks; shared streams belong to nobody")
+    func producers() throws {
+        let issuer = try TokenIssuer(in: place.path, #"{"sub":"ann","role":["editor",1],"scope":"read:a"}"#, "{}")
+        let plugins = ["ShowsIdentity", try SwiftIdentity.build()]
+        try configured("auth: {keys: \(place.path)/jwks.json, mode: optional}\n", plugins) { server in
+            func told(_ target: String, _ token: String?) throws -> String? {
+                let headers = token.map { [("Authorization", "Bearer \($0)")] } ?? []
+                return try server.subscribe(target, headers: headers).nextEvent().data
+            }
+            for (target, shared) in [("/identity", "/identity-shared"), ("/identity-swift", "/identity-swift-shared")] {
+                #expect(try told(target, issuer.es256[0]) == #"ann|["editor",1]|read:a"#)
+                #expect(try told(target, issuer.es256[1]) == "|-|-")
+                #expect(try told(target, nil) == "-|-|-")
+                #expect(try told(shared, issuer.es256[0]) == "-|-|-")
+            }
+        }
+    }
 }

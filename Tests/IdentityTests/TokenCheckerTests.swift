@@ -64,6 +64,7 @@ struct TokenCheckerTests {
                 noPayload
             ),
             (TokenFactory.token(payload: #"{"sub":1}"#), .malformed("its “sub” is not a string")),
+            (TokenFactory.token(payload: #"{"sub":"ann\u0000"}"#), .malformed("its “sub” is not a string")),
             (TokenFactory.token(payload: #"{"sub":null}"#), .malformed("its “sub” is not a string")),
             (TokenFactory.token(payload: #"{"iss":["a"]}"#), .malformed("its “iss” is not a string")),
             (TokenFactory.token(payload: #"{"exp":"1"}"#), .malformed("its “exp” is not a number")),
