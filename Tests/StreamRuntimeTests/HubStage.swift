@@ -32,12 +32,13 @@ final class HubStage {
 
     /// A request.
     func ask(
-        _ entry: ProducerEntry, parameters: String = "", history: String? = nil, lastEventID: String? = nil
+        _ entry: ProducerEntry, parameters: String = "", history: String? = nil, lastEventID: String? = nil,
+        from address: String = "192.0.2.7"
     ) throws(Overload) -> HubVisitor {
         let door = FakeDoor()
         let request = StreamRequest(
             method: "GET", path: "/fake", query: history.map { [.init("history", $0)] } ?? [], headers: [],
-            remoteAddress: "192.0.2.7", lastEventID: lastEventID, body: [],
+            remoteAddress: address, lastEventID: lastEventID, body: [],
             parameters: FakeParameters(canonical: parameters))
         let token = try runtime.open(RouteMatch(entry: entry, values: []), request, answering: door)
         return HubVisitor(self, token, door)
@@ -122,7 +123,7 @@ final class HubStage {
     /// Whether nothing is left: no record, place, thread, hub, replica, timer or socket.
     var isIdle: Bool {
         runtime.rowsInUse == 0 && runtime.figures().streams.open == 0 && runtime.figures().streams.threads == 0
-            && hubCount == 0
+            && runtime.counts.clients.streams.isEmpty && hubCount == 0
             && runtime.loops.allSatisfy { $0.replicas.isEmpty && $0.loop.timers.earliest == .max }
             && systems.allSatisfy { $0.sockets.values.allSatisfy(\.isClosed) }
     }

@@ -13,5 +13,6 @@ package let settingSamples = [
     "slow-policy": "skip", "anchor": "false", "hosts": "events.example.com", "cors-origins": "https://a.example",
     "cors-credentials": "true", "cors-exposed-headers": "X-Id", "cors-max-age": "41s",
     "trusted-proxies": "10.0.0.0/8,unix", "forwarded-headers": "forwarded", "base-path": "/below",
-    "access-log": "all", "max-pending-opens-per-producer": "42",
+    "access-log": "all", "max-pending-opens-per-producer": "42", "max-streams-per-address": "43",
+    "max-streams-per-identity": "44", "max-opens-per-address": "45", "max-opens-per-identity": "46",
 ]
