@@ -42,7 +42,7 @@ extension SimulatedWorld {
     /// Sets another limit of one client's streams, or none: some streams are counted, others are not.
     private func changeClientsLimit() {
         var limits = runtime.limits
-        limits.maxStreamsPerAddress = [0, 3, 1000].randomElement(using: &random)!
+        limits.maxStreamsPerAddress = [0, 8, 1000].randomElement(using: &random)!
         runtime.replaceLimits(limits)
     }
 
