@@ -23,9 +23,12 @@ struct ListeningSocket: Sendable {
     static func open(_ listeners: [ListenSettings], backlog: Int) throws(ServerError) -> [(listener: Int, socket: Self)]
     {
         var opened: [(listener: Int, socket: Self)] = []
+        var taken = TakenPlaces()
         do throws(ServerError) {
             for (index, listener) in listeners.enumerated() {
-                for socket in try open(listener, backlog: Int32(clamping: backlog)) { opened.append((index, socket)) }
+                let sockets = try open(listener, besides: taken, backlog: Int32(clamping: backlog))
+                for socket in sockets { opened.append((index, socket)) }
+                taken.add(sockets, of: listener)
             }
         } catch {
             for (_, socket) in opened { socket.close() }
@@ -34,12 +37,15 @@ struct ListeningSocket: Sendable {
         return opened
     }
 
-    private static func open(_ listener: ListenSettings, backlog: Int32) throws(ServerError) -> [ListeningSocket] {
+    private static func open(
+        _ listener: ListenSettings, besides taken: TakenPlaces, backlog: Int32
+    ) throws(ServerError) -> [ListeningSocket] {
         switch listener.place {
         case .host(let host, let port):
             guard 0...65535 ~= port else { throw ServerError(on: listener, "a port is a number from 0 to 65535") }
-            return try InternetAddresses(of: host, port: port, for: listener).open(backlog)
+            return try InternetAddresses(of: host, port: port, for: listener).open(besides: taken, backlog)
         case .unix(let path, let mode, let group):
+            try taken.check(.unix(path: path), for: listener)
             do throws(SocketFile.Failure) {
                 let file = try SocketFile(listeningOn: path, mode: mode, group: group, backlog: backlog)
                 return [
@@ -97,6 +103,22 @@ struct ListeningSocket: Sendable {
     }
 }
 
+/// The places where the server listens already, on behalf of other listeners in its settings.
+private struct TakenPlaces {
+    private var places: [(place: SocketPlace, listener: ListenSettings)] = []
+
+    mutating func add(_ sockets: [ListeningSocket], of listener: ListenSettings) {
+        places += sockets.compactMap { socket in SocketPlace(ofSocket: socket.descriptor).map { ($0, listener) } }
+    }
+
+    /// - Throws: if two listeners have the same place. To the system, that would be another program's.
+    func check(_ place: SocketPlace, for listener: ListenSettings) throws(ServerError) {
+        guard let other = places.first(where: { $0.place.overlaps(place) }) else { return }
+        let overlap = "\(other.listener)" == "\(listener)" ? "" : ", also as \(other.listener)"
+        throw ServerError(on: listener, "the address is listed twice\(overlap)")
+    }
+}
+
 /// The Internet addresses of a listener.
 private struct InternetAddresses {
     private let listener: ListenSettings
@@ -145,7 +167,8 @@ private struct InternetAddresses {
     /// How often a free port of one address may be in use on another.
     private static let attempts = 16
 
-    func open(_ backlog: Int32) throws(ServerError) -> [ListeningSocket] {
+    func open(besides taken: TakenPlaces, _ backlog: Int32) throws(ServerError) -> [ListeningSocket] {
+        for address in addresses { try taken.check(.internet(address, port: port), for: listener) }
         for _ in 1..<Self.attempts {
             if let sockets = try? attempt(backlog) { return sockets }
             // Another attempt would end in the same way.

@@ -18,6 +18,17 @@ enum SocketPlace: Equatable {
         }
     }
 
+    /// Whether two sockets that listen there would get the same connections, so that only one of them can. "::" stands
+    /// for all addresses of both families, and port 0 for a free one.
+    func overlaps(_ other: SocketPlace) -> Bool {
+        switch (self, other) {
+        case (.internet(let first, let port), .internet(let second, let otherPort)):
+            port == otherPort && port != 0 && first.overlaps(second)
+        case (.unix(let first), .unix(let second)): first == second
+        default: false
+        }
+    }
+
     /// - Returns: `nil` for an address of another family.
     init?(_ address: UnsafePointer<sockaddr>?) {
         guard let address else { return nil }
@@ -74,5 +85,12 @@ enum SocketPlace: Equatable {
         withUnsafePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(MemoryLayout<Address>.size)) }
         }
+    }
+}
+
+extension IPAddress {
+    fileprivate func overlaps(_ other: IPAddress) -> Bool {
+        let all = isIPv4 && other.isIPv4 ? [Self.anyIPv4] : [Self.anyIPv6]
+        return self == other || all.contains(self) || all.contains(other)
     }
 }

@@ -34,7 +34,7 @@ struct StreamHandOver {
         } catch {
             pending.cancel()
             connection.pendingOpen = nil
-            connection.whenActive { [self] in connection.exchange.turnAway(.overload(error.limit)) }
+            connection.whenActive { [self] in connection.exchange.turnAway(TurnedAway(error)) }
         }
     }
 

@@ -85,8 +85,11 @@ package struct ConfigurationFile: Sendable, Equatable {
 
     /// - Throws: an error with the place of the entry and what is expected there.
     func value(of row: any SettingRow, in entry: Entry) throws(SettingError) -> any Sendable {
-        try row.value(of: entry.text, at: "\(path):\(entry.line): \(row.name)")
+        try row.value(of: entry.text, at: place(of: row, in: entry))
     }
+
+    /// The file and the line, in the form used by error messages.
+    func place(of row: any SettingRow, in entry: Entry) -> String { "\(path):\(entry.line): \(row.name)" }
 
     func problem(_ line: Int?, _ what: String) -> SettingError {
         SettingError("\(path):" + (line.map { "\($0):" } ?? "") + " " + what)

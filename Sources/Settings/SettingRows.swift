@@ -194,6 +194,18 @@ package struct SettingRows: Sendable {
     package let maxStreamsPerProducer = Setting(
         "max-streams-per-producer", .count(1...10_000_000), initial: "100000", in: .limits,
         "Concurrent streams of one producer.")
+    package let maxStreamsPerAddress = Setting(
+        "max-streams-per-address", .count(0...10_000_000), initial: "0", in: .limits,
+        "Concurrent streams of one client's address; an IPv6 client is its /64. 0: unlimited.")
+    package let maxStreamsPerIdentity = Setting(
+        "max-streams-per-identity", .count(0...10_000_000), initial: "0", in: .limits,
+        "Concurrent streams of one client's identity, the subject of its token. 0: unlimited.")
+    package let maxOpensPerAddress = Setting(
+        "max-opens-per-address", .count(0...1_000_000), initial: "0", in: .limits,
+        "Streams that one client's address may open per second. 0: unlimited.")
+    package let maxOpensPerIdentity = Setting(
+        "max-opens-per-identity", .count(0...1_000_000), initial: "0", in: .limits,
+        "Streams that one client's identity may open per second. 0: unlimited.")
     package let maxThreads = Setting(
         "max-threads", .count(1...32_768), initial: "256", in: .limits,
         "Concurrent streams of blocking producers; each has a thread.")

@@ -33,6 +33,17 @@ package struct SettingSources: Sendable {
         return try row.value(of: text, at: "the default of \(row.name)")
     }
 
+    /// Where a setting's value is from, in the form used by error messages; `nil`: it is the default.
+    func place(of row: any SettingRow) -> String? {
+        if flags[row.name] != nil { return "--\(row.name)" }
+        if environment[row.variable] != nil { return row.variable }
+        guard let file, let entry = file.settings[row.name] else { return nil }
+        return file.place(of: row, in: entry)
+    }
+
+    /// Whether the configuration file has the last word about a setting.
+    func isOfFile(_ row: any SettingRow) -> Bool { flags[row.name] == nil && environment[row.variable] == nil }
+
     /// Whether a source sets the main setting of a row's family, its first one. The defaults of the others go with the
     /// default of that one.
     private func isMainSet(ofFamilyOf row: any SettingRow) -> Bool {
@@ -57,9 +68,7 @@ package struct SettingSources: Sendable {
     /// The configuration file's values for single listeners, by name, in the order of the addresses; none if the
     /// addresses come from another source.
     func valuesOfListeners() throws(SettingError) -> [[String: any Sendable]] {
-        guard let file, let row = table.listeners, flags[row.name] == nil, environment[row.variable] == nil else {
-            return []
-        }
+        guard let file, let row = table.listeners, isOfFile(row) else { return [] }
         var listeners: [[String: any Sendable]] = []
         for entries in file.listeners {
             var values: [String: any Sendable] = [:]

@@ -4,7 +4,8 @@
 /// A value is read by its row's name: `settings.maxStreams`.
 @dynamicMemberLookup
 package struct Settings: Sendable {
-    package let table: SettingTable
+    let sources: SettingSources
+    package var table: SettingTable { sources.table }
     /// The values by name, one for each row.
     private var values: [String: any Sendable]
     /// The configuration file's settings of single producers, by the name in the file: `producer` or `plugin/producer`.
@@ -15,15 +16,13 @@ package struct Settings: Sendable {
     package let producerConfigurations: [String: [String: String]]
     /// The settings of the listeners, in the order of `listen`.
     package private(set) var listeners: [ScopedSettings]
-    /// The producers named in the configuration file, with the places where they are named.
-    let mentions: [ConfigurationFile.Mention]
     /// The configuration file that was read, if any.
     package var configurationPath: String?
 
     package init(_ sources: SettingSources) throws(SettingError) {
-        table = sources.table
+        self.sources = sources
         values = [:]
-        for row in table.rows { values[row.name] = try sources.value(row) }
+        for row in sources.table.rows { values[row.name] = try sources.value(row) }
         let common = values.filter { name, _ in
             sources.table[name].map { $0.section != nil || $0.isPerListener } ?? false
         }
@@ -39,7 +38,6 @@ package struct Settings: Sendable {
         listeners = addresses.indices.map { index in
             ScopedSettings(own: index < own.count ? own[index] : [:], common: common)
         }
-        mentions = sources.file?.mentions ?? []
         configurationPath = sources.file?.path
         try check()
     }
@@ -76,7 +74,7 @@ package struct Settings: Sendable {
     /// error, but the plugin can still be added.
     /// - Parameter loaded: the producers that are served, with their plugins.
     package func warnings(loaded: [(plugin: String, producer: String)]) -> [String] {
-        mentions.compactMap { mention in
+        (sources.file?.mentions ?? []).compactMap { mention in
             // Only the section with the plugins' own keys can name a producer of one plugin.
             let isPrecise = mention.section == ConfigurationFile.configurations
             let known = loaded.map(\.producer) + (isPrecise ? loaded.map { "\($0.plugin)/\($0.producer)" } : [])

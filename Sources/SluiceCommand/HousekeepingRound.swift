@@ -46,6 +46,7 @@ struct HousekeepingRound {
             nextRound = now + Self.interval
             ProcessState.check()
             HostLog.tellLeftOut()
+            runtime.forgetIdleClients(at: now)
             if hasLoops {
                 runtime.askLoops(at: now)
                 notice.works(work)

@@ -3,7 +3,7 @@ import Logging
 import ProducerInterface
 import Settings
 
-/// Warns about settings that nothing reads, once for as long as they are there.
+/// Warns about settings that nothing reads, or that do nothing, once for as long as they are there.
 struct SettingWarnings {
     private var told: Set<String> = []
 
@@ -15,8 +15,7 @@ struct SettingWarnings {
         _ logger: Logger
     ) -> [String] {
         let missing = settings.warnings(loaded: producers.map { ($0.plugin, $0.name) })
-        var lines = missing
-        lines += unmet(settings, by: producers)
+        var lines = missing + settings.withoutEffect + unmet(settings, by: producers)
         if !settings.healthPath.isEmpty, let producer = route(settings.healthPath) {
             lines.append(
                 "\(producer.plugin)/\(producer.name) has the route of --health-path, \(settings.healthPath), so its stream answers there; change one of the two"

@@ -12,6 +12,10 @@ extension Settings {
         var limits = Limits()
         limits.maxStreams = self.maxStreams
         limits.maxStreamsPerProducer = self.maxStreamsPerProducer
+        limits.maxStreamsPerAddress = self.maxStreamsPerAddress
+        limits.maxStreamsPerIdentity = self.maxStreamsPerIdentity
+        limits.maxOpensPerAddress = self.maxOpensPerAddress
+        limits.maxOpensPerIdentity = self.maxOpensPerIdentity
         limits.maxThreads = self.maxThreads
         limits.handoffBytes = self.handoffBytes
         limits.maxHubsPerProducer = self.maxHubsPerProducer

@@ -6,6 +6,9 @@ import SystemCalls
 /// its producer, a use of its generation, and a use of its hub. Only this type takes them and gives them back. What the
 /// value still holds when it ends is given back.
 ///
+/// With its place among all streams, a stream leaves those of its client (`ClientPlaces`). A stream that continues
+/// another one has the same client's places.
+///
 /// While the stream lives, its row holds them, and the row's role says which: the value has been settled, and is made
 /// again from the row when the stream is over.
 struct Admission: ~Copyable {
@@ -19,18 +22,20 @@ struct Admission: ~Copyable {
 
     let entry: ProducerEntry
     private let streams: LoopStreams
+    /// The row from which the value was made.
+    private let row: UnsafeMutablePointer<StreamRow>?
     private var hub: Hub?
     private var held: Held = []
 
     /// Holds nothing yet.
     /// - Parameter streams: any loop of the runtime.
     init(of entry: ProducerEntry, in streams: LoopStreams) {
-        (self.entry, self.streams) = (entry, streams)
+        (self.entry, self.streams, row) = (entry, streams, nil)
     }
 
     /// Everything that a row holds, except its hub, which a subscriber leaves earlier.
     init(heldBy row: UnsafeMutablePointer<StreamRow>, in streams: LoopStreams) {
-        self.init(of: row.pointee.entry!, in: streams)
+        (entry, self.streams, self.row) = (row.pointee.entry!, streams, row)
         // The producer's places of a hub are held by its subscribers.
         held = row.pointee.role == .hubStream ? [.stream, .generation] : [.stream, .producer, .generation]
     }
@@ -121,7 +126,9 @@ struct Admission: ~Copyable {
     private func free(_ places: Held) {
         let freed = held.intersection(places)
         if freed.contains(.producer) { entry.freePlace() }
-        if freed.contains(.stream) { streams.counts.streamIsOver() }
+        guard freed.contains(.stream) else { return }
+        streams.counts.streamIsOver()
+        row?.pointee.client = nil
     }
 
     /// Gives all of it back now.

@@ -37,7 +37,7 @@ struct FallingBack: RowView {
         guard let resumption = row.pointee.resumption, let target = entry.fallback else { return nil }
         var request = resumption.current
         guard let parameters = target.producer.adopt(request.parameters),
-            let new = StreamOpening.continuation(by: target, peer: request.remoteAddress, in: streams)
+            let new = StreamOpening.continuation(of: self, by: target, peer: request.remoteAddress)
         else { return nil }
         request.parameters = parameters
         request.saved = resumption.saved

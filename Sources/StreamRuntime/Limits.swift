@@ -5,6 +5,12 @@ package struct Limits: Sendable {
     /// Streams at a time, of all producers together.
     package var maxStreams = 100_000
     package var maxStreamsPerProducer = 100_000
+    /// Streams of one client at a time, and streams that it may open per second, by its address and by its identity;
+    /// 0: unlimited.
+    package var maxStreamsPerAddress = 0
+    package var maxStreamsPerIdentity = 0
+    package var maxOpensPerAddress = 0
+    package var maxOpensPerIdentity = 0
     /// Streams of blocking producers at a time: each one has a thread.
     package var maxThreads = 256
     /// The stack of a stream's thread. It is address space, and takes memory only as far as it is used. Bytes.

@@ -112,7 +112,7 @@ struct Migration: RowView {
             let text = "its parameters do not match the new signature (\(target.description.parameters))"
             return keep(insteadOf: target, text, isFailure: false)
         }
-        guard let new = StreamOpening.continuation(by: target, peer: request.remoteAddress, in: streams) else {
+        guard let new = StreamOpening.continuation(of: self, by: target, peer: request.remoteAddress) else {
             let text = "the new generation has ended, or a limit on streams is reached"
             return keep(insteadOf: target, text, isFailure: false)
         }

@@ -8,17 +8,19 @@ struct Newcomer: @unchecked Sendable {
     private let opening: Opening
     private let handoff: Handoff?
     private let resumption: Resumption?
+    private let client: ClientPlaces?
     private let hub: (hub: Hub, fault: String?)?
 
     /// - Parameter hub: the hub that it joins, and what is wrong with its request in a way that only hubs know.
     init(
         _ entry: ProducerEntry, _ opening: Opening, _ handoff: Handoff?, _ resumption: Resumption?,
-        hub: (hub: Hub, fault: String?)?
+        of client: ClientPlaces?, hub: (hub: Hub, fault: String?)?
     ) {
         self.entry = entry
         self.opening = opening
         self.handoff = handoff
         self.resumption = resumption
+        self.client = client
         self.hub = hub
     }
 
@@ -35,6 +37,7 @@ struct Newcomer: @unchecked Sendable {
     private func arrive(in streams: LoopStreams, _ slot: UInt32, _ epoch: UInt32) {
         let row = streams.table[slot]
         row.pointee.opening = opening
+        row.pointee.client = client
         row.pointee.connection.link = .waiting
         if let lifetime = opening.lifetime {
             row.pointee.expires = streams.loop.now.addingSaturating(max(0, lifetime))

@@ -73,6 +73,9 @@ package final class Runtime: Sendable {
         for streams in loops { streams.loop.post { streams.takeLimits(limits) } }
     }
 
+    /// Drops what is kept of clients that have not opened a stream for a while; to be called about once a second.
+    package func forgetIdleClients(at now: MonotonicNanoseconds) { counts.clients.forgetIdle(at: now) }
+
     package func replaceRoutes(_ table: RouteTable) { routes.withLock { $0 = table } }
 
     /// The server is stopping: new requests are rejected as an overload, because a 404 would stop an EventSource for

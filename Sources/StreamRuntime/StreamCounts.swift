@@ -16,6 +16,7 @@ final class StreamCounts: Sendable {
     private let refused = Mutex<[String: Int]>([:])
     private let evicted = Atomic<Int>(0)
     let hangingCalls = HangingCalls()
+    let clients = ClientCounts()
     private let idle = Condition()
 
     init(limits: Limits) {

@@ -1,4 +1,5 @@
 package import ProducerInterface
+package import SystemCalls
 
 /// What the front door needs from the runtime: the way from a request to a stream that has its connection.
 ///
@@ -137,10 +138,20 @@ package struct RouteMatch: Sendable {
 
 /// A limit that a new stream would exceed.
 package struct Overload: Error, Sendable, Equatable {
+    package enum Scope: Sendable, Equatable {
+        /// Of the server, or of a producer: others can't open a stream either.
+        case server
+        /// Of the client that asks. It can open its next stream after this time, in nanoseconds; `nil`: when one of its
+        /// streams has ended.
+        case client(wait: Nanoseconds?)
+    }
+
     /// The name of the limit as the operator sets it, for example "max-streams".
     package let limit: String
+    package let scope: Scope
 
-    package init(limit: String) {
+    package init(limit: String, _ scope: Scope = .server) {
         self.limit = limit
+        self.scope = scope
     }
 }

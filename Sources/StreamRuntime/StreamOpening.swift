@@ -39,7 +39,8 @@ struct StreamOpening: RowView {
 
     /// Takes a row for a stream that continues another.
     /// - Returns: `nil` if the generation is over, or the table is full.
-    static func continuation(by target: ProducerEntry, peer: String, in streams: LoopStreams) -> StreamOpening? {
+    static func continuation(of old: some RowView, by target: ProducerEntry, peer: String) -> StreamOpening? {
+        let streams = old.streams
         var admission = Admission(of: target, in: streams)
         guard admission.enterGeneration(), let slot = streams.table.allocate() else { return nil }
         admission.addPlaces()
@@ -51,6 +52,7 @@ struct StreamOpening: RowView {
         let epoch = openGate(slot, in: streams.table, target, handoff, isShared: isShared)
         opening.prepare(target, epoch: epoch, handoff)
         opening.row.pointee.opening = Opening(door: nil, peer: isShared ? "shared" : peer)
+        opening.row.pointee.client = old.row.pointee.client
         admission.settle()
         return opening
     }

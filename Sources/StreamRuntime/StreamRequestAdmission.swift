@@ -8,13 +8,28 @@ struct StreamRequestAdmission {
     let runtime: Runtime
     let door: any OpenAnswering
 
+    private let limits: Limits
+
     private var loops: [LoopStreams] { runtime.loops }
-    private var limits: Limits { runtime.limits }
     private var counts: StreamCounts { runtime.counts }
 
+    init(runtime: Runtime, door: any OpenAnswering) {
+        self.runtime = runtime
+        self.door = door
+        limits = runtime.limits
+    }
+
     /// Opens a stream of the entry, or lets the request join a shared one.
-    func admit(
-        _ entry: ProducerEntry, _ request: StreamRequest
+    ///
+    /// The limits of the client come first: one that exceeds them does not keep others from their places, not even for
+    /// a moment.
+    func admit(_ entry: ProducerEntry, _ request: StreamRequest) throws(Overload) -> StreamToken {
+        let client = try counts.clients.admit(request, limits, at: loops[0].loop.system.now())
+        return try admit(entry, request, of: client)
+    }
+
+    private func admit(
+        _ entry: ProducerEntry, _ request: StreamRequest, of client: ClientPlaces?
     ) throws(Overload) -> StreamToken {
         let isShared = entry.description.isShared
         var admission = Admission(of: entry, in: loops[0])
@@ -26,15 +41,15 @@ struct StreamRequestAdmission {
         guard admission.enterGeneration() else {
             place = nil
             admission.giveBack()
-            return try openSuccessor(of: entry, request)
+            return try openSuccessor(of: entry, request, of: client)
         }
-        if isShared { return try join(admission, request) }
+        if isShared { return try join(admission, request, of: client) }
         let streams = loopForNewcomer
         let handoff = place == nil ? nil : Handoff(limitBytes: limits.handoffBytes, isMarked: false)
         handoff?.becomeThreaded(with: [])
         let opening = Opening(
             door: door, peer: request.remoteAddress, path: request.path, lifetime: request.lifetime)
-        let newcomer = Newcomer(entry, opening, handoff, resumption, hub: nil)
+        let newcomer = Newcomer(entry, opening, handoff, resumption, of: client, hub: nil)
         guard let token = newcomer.take(in: streams) else { throw Overload(limit: "max-streams") }
         admission.settle()
         guard let handoff, let place else {
@@ -70,7 +85,7 @@ struct StreamRequestAdmission {
     /// successor: the request goes to the producer that now serves the path, if that has the same name. Another one may
     /// ask for other tokens.
     private func openSuccessor(
-        of entry: ProducerEntry, _ request: StreamRequest
+        of entry: ProducerEntry, _ request: StreamRequest, of client: ClientPlaces?
     ) throws(Overload) -> StreamToken {
         guard let match = runtime.route(for: request.path), match.entry !== entry, !match.isLeaving,
             match.producer.description.name == entry.description.name,
@@ -78,12 +93,12 @@ struct StreamRequestAdmission {
         else { throw Overload(limit: "reload") }
         var request = request
         request.parameters = parameters
-        return try admit(match.entry, request)
+        return try admit(match.entry, request, of: client)
     }
 
     /// Lets a subscriber join the hub of its parameters.
     private func join(
-        _ admission: consuming Admission, _ request: StreamRequest
+        _ admission: consuming Admission, _ request: StreamRequest, of client: ClientPlaces?
     ) throws(Overload) -> StreamToken {
         let streams = loopForNewcomer
         let entry = admission.entry
@@ -107,13 +122,13 @@ struct StreamRequestAdmission {
             throw Overload(limit: "max-hubs-per-producer")
         case .superseded:
             admission.giveBack()
-            return try openSuccessor(of: entry, request)
+            return try openSuccessor(of: entry, request, of: client)
         }
         admission.use(hub)
         let opening = Opening(
             door: door, peer: request.remoteAddress, path: request.path, lastEventID: request.lastEventID,
             historyCount: asked.count, lifetime: request.lifetime)
-        let newcomer = Newcomer(entry, opening, nil, nil, hub: (hub, asked.fault))
+        let newcomer = Newcomer(entry, opening, nil, nil, of: client, hub: (hub, asked.fault))
         guard let token = newcomer.take(in: streams) else { throw Overload(limit: "max-streams") }
         admission.settle()
         return token

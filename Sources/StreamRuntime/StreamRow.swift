@@ -56,11 +56,12 @@ struct StreamRow: ~Copyable {
         var succession: Succession?
         var standIn: StandIn?
         var doubted: Trial?
+        var client: ClientPlaces?
         var expires = MonotonicNanoseconds.max
 
         var isEmpty: Bool {
             handoff == nil && opening == nil && outbox == nil && resumption == nil && succession == nil
-                && standIn == nil && doubted == nil && expires == .max
+                && standIn == nil && doubted == nil && client == nil && expires == .max
         }
     }
 
@@ -105,6 +106,15 @@ struct StreamRow: ~Copyable {
     var doubted: Trial? {
         get { rarities?.doubted }
         set { setRarity(isNil: newValue == nil) { $0.doubted = newValue } }
+    }
+
+    // MARK: The client
+
+    /// Its places among the streams of its client; `nil` if it opened while those were not limited, and for the stream
+    /// of a hub, which belongs to no client.
+    var client: ClientPlaces? {
+        get { rarities?.client }
+        set { setRarity(isNil: newValue == nil) { $0.client = newValue } }
     }
 
     // MARK: The connection

@@ -3,11 +3,11 @@ import Synchronization
 
 /// Records log lines as "level: message".
 final class CapturedLog: Sendable {
-    private let state = Mutex([(line: String, metadata: String)]())
+    private let state = Mutex([(text: String, details: Logger.Metadata)]())
 
-    var lines: [String] { state.withLock { $0.map(\.line) } }
-    /// With the metadata of the event.
-    var details: [String] { state.withLock { $0.map { "\($0.line) \($0.metadata)" } } }
+    var lines: [String] { state.withLock { $0.map(\.text) } }
+    /// The metadata of each line.
+    var details: [[String: String]] { state.withLock { $0.map { $0.details.mapValues { "\($0)" } } } }
 
     var logger: Logger {
         Logger(label: "test", factory: { _ in Handler(log: self) })
@@ -24,7 +24,7 @@ final class CapturedLog: Sendable {
         }
 
         func log(event: LogEvent) {
-            log.state.withLock { $0.append(("\(event.level): \(event.message)", "\(event.metadata ?? [:])")) }
+            log.state.withLock { $0.append(("\(event.level): \(event.message)", event.metadata ?? [:])) }
         }
     }
 }

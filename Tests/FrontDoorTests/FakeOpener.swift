@@ -11,6 +11,7 @@ import Synchronization
 /// - `/slow`: opens when the test decides, with any answer.
 /// - `/ended`, `/rejected/{status}`, `/failed`, `/unavailable`, `/full`: the other outcomes. The first two have headers
 ///   with the query `headers`: some that a producer can set, and some that it can't.
+/// - `/greedy`, `/hasty`: the client has too many streams, or opens them too fast for another 1.2 s.
 /// - `/leaving`: its producer is gone, and its streams drain.
 /// - `/number`: takes one parameter, `n`, a whole number. `/body`: like `/once`, but accepts a body, as `/slow` does,
 ///   too.
@@ -73,11 +74,12 @@ final class FakeOpener: StreamOpener {
         let names = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst().map(String.init)
         let known = [
             "once", "held", "slow", "ended", "rejected", "failed", "full", "unavailable", "number", "body", "headers",
-            "leaving",
+            "leaving", "greedy", "hasty",
         ]
         guard let name = names.first, known.contains(name), names.count <= 2, !names.contains("") else { return nil }
         let producer = FakeProducer(
-            ProducerDescription(plugin: "fake", name: name, route: path, acceptsBody: name == "body" || name == "slow"))
+            ProducerDescription(
+                plugin: "fake", name: name, route: path, acceptsBody: ["body", "slow", "greedy"].contains(name)))
         let generation = Generation(plugin: "fake", number: 1)
         return RouteMatch(
             entry: ProducerEntry(producer: producer, generation: generation),
@@ -89,6 +91,8 @@ final class FakeOpener: StreamOpener {
     ) throws(Overload) -> StreamToken {
         let name = match.producer.description.name
         if name == "full" { throw Overload(limit: "max-streams") }
+        if name == "greedy" { throw Overload(limit: "max-streams-per-address", .client(wait: nil)) }
+        if name == "hasty" { throw Overload(limit: "max-opens-per-identity", .client(wait: 1_200_000_000)) }
         let token = state.withLock { state in
             let token = StreamToken(loop: 0, slot: UInt32(state.opened.count), epoch: 1)
             state.opened.append(Opened(token: token, request: request, door: door))

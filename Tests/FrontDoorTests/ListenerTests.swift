@@ -12,7 +12,9 @@ import Testing
 struct ListenerTests {
     private let directory = TemporaryDirectory()
 
-    private func failure(_ listeners: ListenSettings...) async -> String {
+    private func failure(_ listeners: ListenSettings...) async -> String { await failure(listeners) }
+
+    private func failure(_ listeners: [ListenSettings]) async -> String {
         var settings = ServerSettings()
         settings.listeners = listeners
         let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
@@ -48,6 +50,33 @@ struct ListenerTests {
                 try #expect(client.readResponse().status == 421, "both are loopback addresses")
             }
         }
+    }
+
+    @Test(
+        "an address that is listed twice is named, with what else stands for it; nothing is open afterwards",
+        arguments: [
+            ["127.0.0.1", "127.0.0.1"], ["localhost", "127.0.0.1"], ["127.0.0.1", "localhost"], ["::", "127.0.0.1"],
+            ["::1", "::"], ["127.0.0.1", "0.0.0.0"], ["127.0.0.2", "::1", "::1"],
+        ])
+    func listedTwice(hosts: [String]) async throws {
+        let port = try freePort()
+        let listeners = hosts.map { ListenSettings(host: $0, port: port) }
+        let (other, last) = (listeners[listeners.count - 2], listeners[listeners.count - 1])
+        let addition = "\(other)" == "\(last)" ? "" : ", also as \(other)"
+        let expected = "cannot listen on \(last): the address is listed twice\(addition)"
+        #expect(await failure(listeners) == expected)
+        #expect(await failure(last) == "listens")
+    }
+
+    @Test("so is a path; a free port is another one each time, and another family is another address")
+    func listedOnce() async throws {
+        #expect(
+            await failure(unix("a.sock"), unix("a.sock"))
+                == "cannot listen on unix:\(directory.path)/a.sock: the address is listed twice")
+        #expect(await failure(.anyHost(0), .anyHost(0), unix("a.sock"), unix("b.sock")) == "listens")
+        let port = try freePort()
+        #expect(
+            await failure(.anyHost("127.0.0.1", port), .anyHost("::1", port), .anyHost("127.0.0.2", port)) == "listens")
     }
 
     @Test("without a host, it is every address of both families")

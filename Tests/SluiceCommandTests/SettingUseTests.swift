@@ -24,6 +24,8 @@ struct SettingUseTests {
         let settings = try settings(settingSamples)
         let (limits, door) = (settings.limits, settings.frontDoor())
         #expect(limits.maxStreams == 12 && limits.maxStreamsPerProducer == 13 && limits.maxThreads == 14)
+        #expect(limits.maxStreamsPerAddress == 43 && limits.maxStreamsPerIdentity == 44)
+        #expect(limits.maxOpensPerAddress == 45 && limits.maxOpensPerIdentity == 46)
         #expect(limits.stackBytes == 15 << 20 && limits.maxScheduledCalls == 16 && limits.handoffBytes == 17 << 10)
         #expect(limits.maxHubsPerProducer == 26 && limits.maxKeptRequestBytes == 33 << 20)
         #expect(limits.keepAlive == 18_000_000_000 && limits.writeDeadline == 19_000_000_000)

@@ -74,11 +74,13 @@ extension HubSimulation {
         if chance(1, in: 20) { id = "00000000000e-\(number(0...9))" }
         let history = chance(1, in: 4) ? "\(number(0...40))" : nil
         do throws(Overload) {
-            let visitor = try stage.ask(entry, parameters: key, history: history, lastEventID: id)
+            let visitor = try stage.ask(
+                entry, parameters: key, history: history, lastEventID: id, from: address())
             actors.append(Actor(visitor, key: key, lastEventID: id))
             joined += 1
         } catch {
-            if !["max-streams", "max-hubs-per-producer"].contains(error.limit) { violate("refused: \(error.limit)") }
+            let expected = ["max-streams", "max-hubs-per-producer", "max-streams-per-address"]
+            if !expected.contains(error.limit) { violate("refused: \(error.limit)") }
         }
     }
 

@@ -32,11 +32,12 @@ final class HubStage {
 
     /// A request.
     func ask(
-        _ entry: ProducerEntry, parameters: String = "", history: String? = nil, lastEventID: String? = nil
+        _ entry: ProducerEntry, parameters: String = "", history: String? = nil, lastEventID: String? = nil,
+        from address: String = "192.0.2.7"
     ) throws(Overload) -> HubVisitor {
         let request = StreamRequest(
             method: "GET", path: "/fake", query: history.map { [.init("history", $0)] } ?? [], headers: [],
-            remoteAddress: "192.0.2.7", lastEventID: lastEventID, body: [],
+            remoteAddress: address, lastEventID: lastEventID, body: [],
             parameters: FakeParameters(canonical: parameters))
         return try ask(entry, request)
     }
@@ -137,7 +138,7 @@ final class HubStage {
     /// Whether nothing is left: no record, place, thread, hub, replica, timer or socket.
     var isIdle: Bool {
         runtime.rowsInUse == 0 && runtime.figures().streams.open == 0 && runtime.figures().streams.threads == 0
-            && hubCount == 0
+            && runtime.counts.clients.streams.isEmpty && hubCount == 0
             && runtime.loops.allSatisfy { $0.replicas.isEmpty && $0.loop.timers.earliest == .max }
             && systems.allSatisfy { $0.sockets.values.allSatisfy(\.isClosed) }
     }

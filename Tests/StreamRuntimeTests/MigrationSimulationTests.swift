@@ -63,6 +63,7 @@ extension MigrationSimulation {
         let door = FakeDoor()
         var request = StreamRequest.plain
         request.path = "/\(kind.rawValue)"
+        request.remoteAddress = address()
         guard
             let token = try? runtime.open(
                 RouteMatch(entry: entries[generation][kind]!, values: []), request, answering: door)

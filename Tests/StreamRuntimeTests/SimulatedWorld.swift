@@ -36,6 +36,16 @@ extension SimulatedWorld {
     /// Lets time pass on all loops equally, from timer to timer.
     func pass(_ nanoseconds: Int64) { stage.pass(nanoseconds: nanoseconds, turns: 1) }
 
+    /// One of a few clients.
+    func address() -> String { "192.0.2.\(number(0...3))" }
+
+    /// Sets another limit of one client's streams, or none: some streams are counted, others are not.
+    private func changeClientsLimit() {
+        var limits = runtime.limits
+        limits.maxStreamsPerAddress = [0, 8, 1000].randomElement(using: &random)!
+        runtime.replaceLimits(limits)
+    }
+
     /// Takes random steps, and then ends everything: nothing may be left, and each ledger must agree with its producer.
     /// - Parameters:
     ///   - steps: the least number of steps.
@@ -43,6 +53,7 @@ extension SimulatedWorld {
     func run(steps: Int, atMost most: Int) {
         var count = 0
         while count < steps || count < most && !hasSeenEverything {
+            if chance(1, in: 200) { changeClientsLimit() }
             step()
             count += 1
             if !violations.isEmpty {
@@ -53,6 +64,7 @@ extension SimulatedWorld {
         finish()
         #expect(violations == [])
         #expect(stage.isIdle && runtime.figures().streams.stuck == 0)
+        #expect(runtime.figures().streams.refusedByLimit["max-streams-per-address", default: 0] > 0)
         for streams in runtime.loops {
             #expect(streams.scheduled.count == 0 && streams.moved.isEmpty && streams.chores.isEmpty)
         }

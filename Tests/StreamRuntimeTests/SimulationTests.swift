@@ -40,13 +40,17 @@ extension Simulation {
     private func open() {
         let entry = entries.suffix(chance(1, in: 10) ? 6 : 3).randomElement(using: &random)!
         let door = FakeDoor()
+        var request = StreamRequest.plain
+        request.remoteAddress = address()
         do throws(Overload) {
-            let token = try runtime.open(RouteMatch(entry: entry, values: []), .plain, answering: door)
+            let token = try runtime.open(RouteMatch(entry: entry, values: []), request, answering: door)
             let actor = SimulatedStream(stage, token, door, entry)
             if actors.updateValue(actor, forKey: token) != nil { violate("\(token) was given out twice") }
             order.append(actor)
         } catch {
-            let isExpected = error.limit == "max-streams" || (error.limit == "reload" && entry.generation.isShutDown)
+            let isExpected =
+                ["max-streams", "max-streams-per-address"].contains(error.limit)
+                || (error.limit == "reload" && entry.generation.isShutDown)
             if !isExpected { violate("refused: \(error.limit)") }
         }
     }

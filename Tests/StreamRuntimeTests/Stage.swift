@@ -76,6 +76,7 @@ final class Stage {
     /// Whether nothing is left: no record, no place, no thread.
     var isIdle: Bool {
         runtime.rowsInUse == 0 && runtime.figures().streams.open == 0 && runtime.figures().streams.threads == 0
+            && runtime.counts.clients.streams.isEmpty
     }
     var openSockets: Int { system.sockets.values.count { !$0.isClosed } }
 }

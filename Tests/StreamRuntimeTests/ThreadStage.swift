@@ -52,6 +52,7 @@ final class ThreadStage: Sendable {
     func isIdle() async -> Bool {
         await eventually(within: .seconds(30)) {
             runtime.rowsInUse == 0 && runtime.figures().streams.open == 0 && runtime.figures().streams.threads == 0
+                && runtime.counts.clients.streams.isEmpty
         }
     }
 }

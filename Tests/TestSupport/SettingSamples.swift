@@ -19,4 +19,6 @@ package let settingSamples = [
     "auth": "none", "auth-keys": "keys.json kid=43,env:SECRET", "auth-issuers": "https://id.example",
     "auth-audiences": "events", "auth-leeway": "44s", "auth-tokens": "tokens.txt", "auth-cookie": "session",
     "auth-query": "access_token", "require": "sub={user}", "access-log": "all", "max-pending-opens-per-producer": "42",
+    "max-streams-per-address": "43",
+    "max-streams-per-identity": "44", "max-opens-per-address": "45", "max-opens-per-identity": "46",
 ]
