@@ -220,10 +220,10 @@ struct TokenTests {
                 return try server.subscribe(target, headers: headers).nextEvent().data
             }
             for (target, shared) in [("/identity", "/identity-shared"), ("/identity-swift", "/identity-swift-shared")] {
-                #expect(try told(target, issuer.es256[0]) == #"ann|["editor",1]|read:a"#)
-                #expect(try told(target, issuer.es256[1]) == "|-|-")
-                #expect(try told(target, nil) == "-|-|-")
-                #expect(try told(shared, issuer.es256[0]) == "-|-|-")
+                try #expect(told(target, issuer.es256[0]) == #"ann|["editor",1]|read:a"#)
+                try #expect(told(target, issuer.es256[1]) == "|-|-")
+                try #expect(told(target, nil) == "-|-|-")
+                try #expect(told(shared, issuer.es256[0]) == "-|-|-")
             }
         }
     }
