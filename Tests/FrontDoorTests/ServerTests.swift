@@ -109,14 +109,14 @@ struct ServerTests {
             let second = Server(settings, opener: FakeOpener(), logger: Self.silent)
             let error = await #expect(throws: ServerError.self) { try await second.start() }
             #expect(error?.description.hasPrefix("cannot listen on \(server.addresses[0]): ") == true)
-            #expect(throws: RawClientError.self) { try RawClient(port: free.number) }
+            #expect(throws: RawClientError.self) { try RawClient(port: free.number, host: free.host) }
         }
     }
 
-    /// An address that nothing listens on any longer.
+    /// An address that nothing listens on any longer, and no other test.
     private func free() async throws -> ServerAddress {
         var address: ServerAddress?
-        try await withServer { address = $0.addresses[0] }
+        try await withServer({ $0.listeners = [.anyHost("127.0.0.9", 0)] }) { address = $0.addresses[0] }
         return try #require(address)
     }
 
