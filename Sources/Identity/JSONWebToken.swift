@@ -6,9 +6,9 @@ struct JSONWebToken {
     /// The ID of the key with which it is signed; `nil` if it names none.
     let keyID: String?
     /// What the signature is for: header and payload, as sent.
-    let signedBytes: Data
-    let signature: Data
-    private let payload: Data
+    let signedBytes: [UInt8]
+    let signature: [UInt8]
+    private let payload: [UInt8]
 
     private struct Header: Decodable {
         let alg: String
@@ -29,21 +29,22 @@ struct JSONWebToken {
     static func hasForm(_ text: Substring) -> Bool { text.utf8.count { $0 == UInt8(ascii: ".") } == 2 }
 
     init(_ text: Substring) throws(TokenFault) {
-        let parts = text.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+        let bytes = Array(text.utf8)
+        let parts = bytes.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
         guard parts.count == 3 else { throw .malformed("it does not have three parts") }
         guard let header = Base64URL.decode(parts[0]), let payload = Base64URL.decode(parts[1]),
             let signature = Base64URL.decode(parts[2])
         else { throw .malformed("a part is not in Base64 for URLs") }
         let fields: Header
         do {
-            fields = try JSONDecoder().decode(Header.self, from: header)
+            fields = try JSONDecoder().decode(Header.self, from: Data(header))
         } catch {
             throw .malformed("its header is not a JSON object with “alg” and, perhaps, “kid”")
         }
         // Extensions that the recipient must understand, and this one understands none (RFC 7515 §4.1.11).
         guard !fields.isCritical else { throw .malformed("its header has “crit”") }
         (algorithm, keyID) = (fields.alg, fields.kid)
-        signedBytes = Data(text.utf8[..<parts[1].endIndex])
+        signedBytes = Array(bytes[..<parts[1].endIndex])
         self.signature = signature
         self.payload = payload
     }
@@ -51,7 +52,7 @@ struct JSONWebToken {
     /// The claims; to be read only once the signature was found valid.
     func claims() throws(TokenFault) -> [String: ClaimValue] {
         do {
-            return try JSONDecoder().decode([String: ClaimValue].self, from: payload)
+            return try JSONDecoder().decode([String: ClaimValue].self, from: Data(payload))
         } catch {
             throw .malformed("its payload is not a JSON object")
         }

@@ -69,7 +69,7 @@ extension KeyReader {
             guard let secret = shape.k.flatMap({ Base64URL.decode($0.utf8) }) else {
                 throw fault("a secret has no “k” in Base64 for URLs")
             }
-            return try await self.secret(Array(secret), id: id, algorithm: shape.alg ?? material.algorithm)
+            return try await self.secret(secret, id: id, algorithm: shape.alg ?? material.algorithm)
         }
         if shape.d != nil {
             throw fault("it has a private key, which belongs to the issuer alone; this server needs the public one")

@@ -11,7 +11,7 @@ struct DocumentationTests {
         "WrappingC",
     ]
     /// For those who operate a server; `ProxyRecipeTests` run what is on the first one.
-    private static let operatorPages = ["BehindAProxy", "Tokens", "WhoMayConnect"]
+    private static let operatorPages = ["BehindAProxy", "RunningAsAService", "Tokens", "WhoMayConnect"]
 
     @Test("is complete")
     func complete() throws {

@@ -1,4 +1,3 @@
-import Foundation
 import Testing
 
 @testable import Identity
@@ -10,12 +9,12 @@ struct Base64URLTests {
         for count in 0...66 {
             let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 37 &+ count) }
             let text = Array(TokenFactory.base64URL(bytes).utf8)
-            #expect(Base64URL.decode(text) == Data(bytes))
+            #expect(Base64URL.decode(text) == bytes)
         }
         for text in ["A", "AB=", "AA==", "A+/A", "AB", "AAB", " AAA", "AAA\n", "AAAAA", "ÄA"] {
             #expect(Base64URL.decode(Array(text.utf8)) == nil, "\(text)")
         }
-        #expect(Base64URL.decode(Array("AA".utf8)) == Data([0]))
-        #expect(Base64URL.decode(Array("-_-_".utf8)) == Data([0xfb, 0xff, 0xbf]))
+        #expect(Base64URL.decode(Array("AA".utf8)) == [0])
+        #expect(Base64URL.decode(Array("-_-_".utf8)) == [0xfb, 0xff, 0xbf])
     }
 }
