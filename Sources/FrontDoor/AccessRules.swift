@@ -9,6 +9,8 @@ struct AccessRules: Sendable {
     private let producers: [String: CrossOriginPolicy]
     private let tokens: TokenRules
     private let tokensOfProducers: [String: TokenRules]
+    /// Query parameters that can have a token somewhere: producers get none of them.
+    private let tokenParameters: Set<String>
     /// Without any policy, no request has to be looked at for one.
     private let hasPolicies: Bool
 
@@ -17,6 +19,7 @@ struct AccessRules: Sendable {
         producers = settings.crossOriginOfProducers
         tokens = settings.tokens
         tokensOfProducers = settings.tokensOfProducers
+        tokenParameters = Set(([tokens] + tokensOfProducers.values).compactMap(\.query))
         hasPolicies = !producers.values.allSatisfy(\.isEmpty) || !listeners.allSatisfy(\.crossOrigin.isEmpty)
     }
 
@@ -34,6 +37,11 @@ struct AccessRules: Sendable {
 
     func tokenRules(for producer: ProducerDescription) -> TokenRules {
         tokensOfProducers.isEmpty ? tokens : tokensOfProducers[producer.name] ?? tokens
+    }
+
+    /// A query as producers get it.
+    func withoutTokens(_ query: [StreamRequest.Field]) -> [StreamRequest.Field] {
+        tokenParameters.isEmpty ? query : query.filter { !tokenParameters.contains($0.name) }
     }
 
     /// Why a request may not be asked at all; `nil` if it may.

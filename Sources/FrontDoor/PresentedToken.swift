@@ -33,7 +33,7 @@ enum PresentedToken {
         let values = target.query.filter { $0.name == name }.map(\.value)
         guard let value = values.first else { return nil }
         guard values.count == 1, isToken(value[...]) else {
-            throw .malformed("The query has no valid token in its parameter “\(name)”, or more than one.")
+            throw .malformed("The query has no valid token in its parameter \(name), or more than one.")
         }
         return value[...]
     }

@@ -132,7 +132,7 @@ struct RequestRules {
         _ lastEventID: String?, _ body: () -> [UInt8]
     ) -> Verdict {
         let rules = access.tokenRules(for: match.producer.description)
-        let query = rules.withoutToken(target.query)
+        let query = access.withoutTokens(target.query)
         let token: CheckedToken?
         let parameters: any ResolvedParameters
         do {

@@ -93,7 +93,8 @@ enum TargetFault: Error, Equatable, CustomStringConvertible {
         case .dotSegment: "The path must not contain the segments “.” and “..”."
         case .nulInPath: "The path must not contain NUL."
         case .badEscape(let escape): "“\(escape)” is not a percent-escape; a literal “%” is written “%25”."
-        case .notUTF8(let text): "“\(text)” does not decode to UTF-8."
+        // It can be a token.
+        case .notUTF8(let text): "“\(text.prefix(20))\(text.count > 20 ? "…" : "")” does not decode to UTF-8."
         }
     }
 }

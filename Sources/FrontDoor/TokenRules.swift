@@ -48,12 +48,6 @@ package struct TokenRules: Sendable {
             throw .claim(requirement.claim, of: token.identity.subject)
         }
     }
-
-    /// The query without the token.
-    func withoutToken(_ fields: [StreamRequest.Field]) -> [StreamRequest.Field] {
-        guard let query else { return fields }
-        return fields.filter { $0.name != query }
-    }
 }
 
 /// Why a request is refused because of its token; RFC 6750 §3.

@@ -33,16 +33,20 @@ package struct ClaimRequirement: Sendable, Equatable {
         alternatives.joined().compactMap { if case .parameter(let name) = $0 { name } else { nil } }
     }
 
-    /// The texts for a request. One that needs a parameter that the request does not have is none.
+    /// The texts for a request. One that needs a parameter that the request does not have is none; nor is one whose
+    /// parameter has the text that ends it: "a/b" for {a} and "c" for {b} would be the same as "a" and "b/c".
     /// - Parameter value: the text of a parameter, defaults included.
     package func wanted(_ value: (String) -> String?) -> [String] {
         alternatives.compactMap { parts in
             var text = ""
-            for part in parts {
+            for (index, part) in parts.enumerated() {
                 switch part {
                 case .text(let literal): text += literal
                 case .parameter(let name):
                     guard let value = value(name) else { return nil }
+                    if index + 1 < parts.count, case .text(let end) = parts[index + 1], value.contains(end) {
+                        return nil
+                    }
                     text += value
                 }
             }

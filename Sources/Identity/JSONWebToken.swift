@@ -35,6 +35,7 @@ struct JSONWebToken {
         guard let header = Base64URL.decode(parts[0]), let payload = Base64URL.decode(parts[1]),
             let signature = Base64URL.decode(parts[2])
         else { throw .malformed("a part is not in Base64 for URLs") }
+        guard Self.isShallow(header), Self.isShallow(payload) else { throw .malformed("its JSON is nested too deeply") }
         let fields: Header
         do {
             fields = try JSONDecoder().decode(Header.self, from: Data(header))
@@ -57,4 +58,24 @@ struct JSONWebToken {
             throw .malformed("its payload is not a JSON object")
         }
     }
+
+    /// Whether JSON has no more levels than claims need: decoding takes longer with each, and stack.
+    private static func isShallow(_ json: [UInt8]) -> Bool {
+        var (depth, isText, isEscaped) = (0, false, false)
+        for byte in json {
+            switch byte {
+            case _ where isEscaped: isEscaped = false
+            case UInt8(ascii: "\\"): isEscaped = isText
+            case UInt8(ascii: "\""): isText.toggle()
+            case UInt8(ascii: "["), UInt8(ascii: "{"):
+                if !isText { depth += 1 }
+                if depth > depthMax { return false }
+            case UInt8(ascii: "]"), UInt8(ascii: "}"): if !isText { depth -= 1 }
+            default: break
+            }
+        }
+        return true
+    }
+
+    private static let depthMax = 16
 }

@@ -4,7 +4,12 @@ import JWTKit
 extension KeyReader {
     func pemKeys(_ text: String) async throws(KeyError) -> [TokenKey] {
         var keys: [TokenKey] = []
+        var hasCertificate = false
         for block in try blocks(of: text) {
+            // What follows a certificate are those that vouch for it; what comes before a key can be its curve's name.
+            if block.hasPrefix("-----BEGIN EC PARAMETERS-----") { continue }
+            if block.hasPrefix(Self.certificate), hasCertificate { continue }
+            hasCertificate = hasCertificate || block.hasPrefix(Self.certificate)
             if block.contains("PRIVATE KEY-----") {
                 throw fault("it has a private key, which belongs to the issuer alone; this server needs the public one")
             }
@@ -14,10 +19,12 @@ extension KeyReader {
         return keys
     }
 
+    private static let certificate = "-----BEGIN CERTIFICATE-----"
+
     private func blocks(of text: String) throws(KeyError) -> [String] {
         var blocks: [String] = []
         var block: String?
-        for line in text.split(whereSeparator: \.isNewline) {
+        for line in text.split(whereSeparator: \.isNewline).map(\.trimmed) {
             if line.hasPrefix("-----BEGIN ") { block = "" }
             if block != nil { block! += "\(line)\n" }
             guard line.hasPrefix("-----END "), let whole = block else { continue }
@@ -30,7 +37,7 @@ extension KeyReader {
 
     /// The first reading that succeeds: the kind of the key is inside the block.
     private func algorithms(of pem: String) async throws(KeyError) -> [String: any JWTAlgorithm] {
-        let isCertificate = pem.hasPrefix("-----BEGIN CERTIFICATE-----")
+        let isCertificate = pem.hasPrefix(Self.certificate)
         if let key = try? isCertificate ? ES256PublicKey(certificate: pem) : ES256PublicKey(pem: pem) {
             return ["ES256": try await signer { await $0.add(ecdsa: key) }]
         }
@@ -48,7 +55,7 @@ extension KeyReader {
         do {
             rsa = try isCertificate ? .init(certificatePEM: pem) : .init(pem: pem)
         } catch {
-            throw fault("a block of its PEM is no public key for RS, PS, ES or EdDSA (RSA needs at least 2048 bits)")
+            throw fault("a block of its PEM is no public key for RS, PS, ES or EdDSA (RSA needs 2048 bits)")
         }
         return try await algorithms(of: rsa)
     }
@@ -61,5 +68,13 @@ extension KeyReader {
             algorithms["PS" + bits] = try await signer { await $0.add(pss: key, digestAlgorithm: digest) }
         }
         return algorithms
+    }
+}
+
+extension Substring {
+    fileprivate var trimmed: Substring {
+        let rest = drop(while: \.isWhitespace)
+        return rest.prefix(
+            rest.lastIndex { !$0.isWhitespace }.map { rest.distance(from: rest.startIndex, to: $0) + 1 } ?? 0)
     }
 }

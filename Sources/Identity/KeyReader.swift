@@ -13,11 +13,18 @@ struct KeyReader {
     ]
 
     func keys() async throws(KeyError) -> [TokenKey] {
-        let text = String(decoding: material.bytes, as: UTF8.self)
+        let bytes = material.bytes.starts(with: Self.byteOrderMark) ? material.bytes.dropFirst(3) : material.bytes[...]
+        let text = String(decoding: bytes, as: UTF8.self)
         if text.contains("-----BEGIN ") { return try await pemKeys(text) }
-        if text.first(where: { !$0.isWhitespace }) == "{" { return try await jsonKeys() }
-        return [try await secret(Self.withoutLineEnd(material.bytes), id: material.id, algorithm: material.algorithm)]
+        if text.first(where: { !$0.isWhitespace }) == "{" { return try await jsonKeys(bytes) }
+        // Anything can be a secret, also a public key in a form that is not known here, and everybody knows that.
+        guard let algorithm = material.algorithm else {
+            throw fault("it is neither PEM nor a JSON object; for a secret, add alg=HS256, HS384 or HS512 to its name")
+        }
+        return [try await secret(Self.withoutLineEnd(material.bytes), id: material.id, for: [algorithm])]
     }
+
+    private static let byteOrderMark: [UInt8] = [0xef, 0xbb, 0xbf]
 
     func fault(_ what: String) -> KeyError { KeyError(material.name, what) }
 
@@ -32,28 +39,29 @@ struct KeyReader {
     }
 
     /// A secret must be as long as the hash that it is for (RFC 7518 §3.2).
-    func secret(_ bytes: [UInt8], id: String?, algorithm: String?) async throws(KeyError) -> TokenKey {
-        let sizes: [(name: String, digest: DigestAlgorithm, bytes: Int)] = [
-            ("HS256", .sha256, 32), ("HS384", .sha384, 48), ("HS512", .sha512, 64),
-        ]
-        let wanted = sizes.filter { algorithm == nil || $0.name == algorithm }
-        guard let shortest = wanted.first else {
-            throw fault(
-                "a secret can't be for \(algorithm ?? ""); expected HS256, HS384 or HS512, or a public key in PEM or JSON"
-            )
-        }
-        guard bytes.count >= shortest.bytes else {
-            throw fault("a secret for \(shortest.name) needs at least \(shortest.bytes) bytes; it has \(bytes.count)")
-        }
+    /// - Parameter algorithms: those wanted; it must be long enough for the first one.
+    func secret(_ bytes: [UInt8], id: String?, for algorithms: [String]) async throws(KeyError) -> TokenKey {
         let key = HMACKey(from: bytes)
-        var algorithms: [String: any JWTAlgorithm] = [:]
-        for size in wanted where bytes.count >= size.bytes {
-            algorithms[size.name] = try await signer { keys in
+        var signers: [String: any JWTAlgorithm] = [:]
+        for name in algorithms {
+            guard let size = Self.hashes[name] else {
+                throw fault("a secret can't be for \(name); expected HS256, HS384 or HS512")
+            }
+            guard bytes.count >= size.bytes else {
+                if !signers.isEmpty { break }
+                throw fault("a secret for \(name) needs at least \(size.bytes) bytes; it has \(bytes.count)")
+            }
+            signers[name] = try await signer { keys in
                 await keys.add(hmac: key, digestAlgorithm: size.digest)
             }
         }
-        return TokenKey(id: id, algorithms: algorithms)
+        return TokenKey(id: id, algorithms: signers)
     }
+
+    static let hashNames = ["HS256", "HS384", "HS512"]
+    private static let hashes: [String: (digest: DigestAlgorithm, bytes: Int)] = [
+        "HS256": (.sha256, 32), "HS384": (.sha384, 48), "HS512": (.sha512, 64),
+    ]
 
     // MARK: Algorithms
 

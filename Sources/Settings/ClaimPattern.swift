@@ -28,6 +28,8 @@ package struct ClaimPattern: Sendable, Equatable {
                 continue
             }
             let name = rest.dropFirst().prefix { $0 != "}" && $0 != "{" }
+            // Without text in between, nobody could tell where one value ends.
+            if case .parameter = parts.last { return nil }
             guard !name.isEmpty, name.endIndex < rest.endIndex, rest[name.endIndex] == "}",
                 name.utf8.allSatisfy({ HostName.isLetterOrDigit($0) || $0 == UInt8(ascii: "_") })
             else { return nil }

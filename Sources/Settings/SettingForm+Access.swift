@@ -43,9 +43,8 @@ extension SettingForm where Value == String {
         }
     }
 
-    /// The path of a file; empty for none.
     package static var filePath: Self {
-        Self(placeholder: "file", expectation: "a file") { $0.utf8.contains(0) ? nil : $0 }
+        Self(placeholder: "file", expectation: "a file") { $0.isEmpty || $0.utf8.contains(0) ? nil : $0 }
     }
 
     /// The name of a cookie (RFC 6265 §4.1.1); empty for none.

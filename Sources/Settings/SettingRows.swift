@@ -106,10 +106,11 @@ package struct SettingRows: Sendable {
         "auth", .oneOf(placeholder: "clients"), initial: "auto", in: .access, perProducer: "access",
         "Whether clients need a token: auto (if there are keys or tokens), required, optional or none.")
     package let authKeys = Setting(
-        "auth-keys", .list(of: .keySource), initial: "", in: .access, perProducer: "access",
+        "auth-keys", .list(of: .keySource, none: nil), initialValue: [], described: "none", in: .access,
+        perProducer: "access",
         """
-        Keys with which JSON Web Tokens are signed: files with a JSON Web Key (Set), PEM or a secret, or env:NAME; each \
-        can be followed by 'kid=ID' and 'alg=NAME'. A reload reads them again.
+        Keys with which JSON Web Tokens are signed: files with a JSON Web Key (Set) or PEM, or env:NAME; each can be \
+        followed by 'kid=ID' and 'alg=NAME'. With 'alg=HS256', for example, it is a secret. A reload reads them again.
         """)
     package let authIssuers = Setting(
         "auth-issuers", .list(of: .plainText("issuer")), initial: "", in: .access, perProducer: "access",
@@ -121,7 +122,7 @@ package struct SettingRows: Sendable {
         "auth-leeway", .time(.milliseconds(1)...(.seconds(600)), zero: "none"), initial: "5s", in: .access,
         perProducer: "access", "How far the clocks of issuers may differ from this one (nbf, exp).")
     package let authTokens = Setting(
-        "auth-tokens", .filePath, initial: "", in: .access, perProducer: "access",
+        "auth-tokens", .filePath, initialValue: "", described: "none", in: .access, perProducer: "access",
         "A file with static tokens: lines with the SHA-256 of a token, its holder, and perhaps words for its scope.")
     package let authCookie = Setting(
         "auth-cookie", .cookieName, initial: "", in: .access, perProducer: "access",

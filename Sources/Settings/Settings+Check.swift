@@ -3,6 +3,12 @@ extension Settings {
     /// For settings of which some are a running server's, too.
     package func check() throws(SettingError) {
         try Self.check(anyProducer, in: "")
+        for mention in mentions where mention.section != ConfigurationFile.configurations {
+            guard mention.producer.contains("/") else { continue }
+            throw SettingError(
+                "\(mention.place): \(mention.section): \(mention.producer): only the name of the producer is expected here"
+            )
+        }
         for (name, producer) in producers.sorted(by: { $0.key < $1.key }) {
             try Self.check(producer, in: " of \(name)")
         }
@@ -43,6 +49,13 @@ extension Settings {
         let policy = scope.tokenPolicy
         if policy != .none, scope.authKeys.isEmpty, scope.authTokens.isEmpty {
             throw SettingError("auth\(place): \(policy.rawValue), but there are neither auth-keys nor auth-tokens")
+        }
+        let rest: [(name: String, isSet: Bool)] = [
+            ("auth-issuers", !scope.authIssuers.isEmpty), ("auth-audiences", !scope.authAudiences.isEmpty),
+            ("auth-cookie", !scope.authCookie.isEmpty), ("auth-query", !scope.authQuery.isEmpty),
+        ]
+        if policy == .none, scope.auth == .auto, let set = rest.first(where: \.isSet) {
+            throw SettingError("\(set.name)\(place): set, but there are neither auth-keys nor auth-tokens")
         }
         if policy == .none, !scope.require.isEmpty, scope.hasOwn(\.require) || scope.auth == .auto {
             throw SettingError(

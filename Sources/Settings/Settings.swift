@@ -58,6 +58,14 @@ package struct Settings: Sendable {
         }
     }
 
+    /// The files that have keys or tokens.
+    package var tokenFiles: [String] {
+        ([anyProducer] + producers.values).flatMap { scope in
+            scope.authKeys.compactMap { if case .file(let path) = $0.place { path } else { nil } }
+                + (scope.authTokens.isEmpty ? [] : [scope.authTokens])
+        }
+    }
+
     func isSame(_ row: any SettingRow, in other: Settings) -> Bool {
         row.areEqual(values[row.name], other.values[row.name])
     }

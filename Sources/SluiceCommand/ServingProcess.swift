@@ -20,6 +20,7 @@ import SystemCalls
 struct ServingProcess {
     private let origin: SettingsOrigin
     private(set) var settings: Settings
+    private var tokens: ServedTokenRules
     private var settingWarnings = SettingWarnings()
     let writer: LogWriter
     let logger: Logger
@@ -51,7 +52,7 @@ struct ServingProcess {
         self.development = development
         self.origin = origin
         settings = try origin.load()
-        let tokens = try await ServedTokenRules(settings)
+        tokens = try await ServedTokenRules(settings)
         InheritedLimits.raise()
         try DescriptorRoom.check(
             loops: settings.loopCount,
@@ -177,7 +178,8 @@ struct ServingProcess {
         let configuration =
             settings.configurationPath ?? StartFolder.ofThisProcess.absolute(ConfigurationFile.defaultPath)
         let directory = StartFolder.ofThisProcess.absolute(settings.plugins)
-        return DirectoryWatch(directory: directory, others: [configuration], logger: logger) { [events] in
+        let keys = settings.tokenFiles.map(StartFolder.ofThisProcess.absolute)
+        return DirectoryWatch(directory: directory, others: [configuration] + keys, logger: logger) { [events] in
             events.post(.reload)
         }
     }
@@ -222,11 +224,13 @@ struct ServingProcess {
         // First, so that everything in it is loaded by this reload.
         let built = development?.takeFresh() ?? []
         logger.info("reloading", metadata: ["directory": "\(settings.plugins)"])
+        var isApplied = false
         do {
             // The configuration first, all or nothing: plugins may need a new section in it.
             let change = SettingsChange(from: settings, to: try origin.load())
             try change.settings.check()
-            apply(change, try await ServedTokenRules(change.settings))
+            apply(change, try await ServedTokenRules(change.settings, after: tokens))
+            isApplied = true
             let report = try reloader.reload(isForced: isForced) { attend() }
             readiness.loaded(without: report.unserved, isStart: false)
             libraries.look(at: reloader, logger)
@@ -235,9 +239,10 @@ struct ServingProcess {
             logger.info("reloaded", metadata: report.counts)
             return .success(ReloadOutcome(report, change))
         } catch {
-            logger.error("nothing reloaded", metadata: ["error": "\(error)"])
+            // What the configuration says is in force by then.
+            logger.error(isApplied ? "no plugin reloaded" : "nothing reloaded", metadata: ["error": "\(error)"])
             tell(built, refusals: built.map { "\($0.file): \(error)" })
-            return .failure(CommandFailure("\(error)"))
+            return .failure(CommandFailure(isApplied ? "\(error) (the configuration was reloaded)" : "\(error)"))
         }
     }
 
@@ -261,6 +266,12 @@ struct ServingProcess {
     /// Applies new settings to all parts that use them.
     private mutating func apply(_ change: SettingsChange, _ tokens: ServedTokenRules) {
         settings = change.settings
+        for name in tokens.kept.subtracting(self.tokens.kept).sorted() {
+            logger.warning(
+                "the configuration no longer says who may open a producer's streams; what it said stays in force until it has other rules for it, or the server restarts",
+                metadata: ["producer": "\(name)"])
+        }
+        self.tokens = tokens
         // Keys can have changed in their files.
         door.replaceSettings(settings.frontDoor(passed, tokens))
         if !change.fixed.isEmpty {

@@ -10,18 +10,34 @@ import SystemCalls
 /// Which clients need a token, for all producers and for those with rules of their own.
 struct ServedTokenRules {
     let common: TokenRules
-    let ofProducers: [String: TokenRules]
+    private(set) var ofProducers: [String: TokenRules] = [:]
+    /// Producers whose rules have the common keys.
+    private var sharing: Set<String> = []
+    /// Producers that the configuration no longer has rules for.
+    private(set) var kept: Set<String> = []
 
     /// Reads all files and variables with keys and tokens.
-    /// - Throws: what is wrong with one of them.
-    init(_ settings: Settings) async throws {
+    ///
+    /// Rules of a producer that the settings no longer have stay in force: its old code can go on serving, if the new
+    /// one is refused or rolled back, and must not be open then.
+    /// - Parameter previous: those in force.
+    /// - Throws: what is wrong with a file or a variable.
+    init(_ settings: Settings, after previous: ServedTokenRules? = nil) async throws {
         let files = TokenFiles(isInsecure: settings.insecurePlugins)
-        let common = try await files.rules(settings.anyProducer)
-        var ofProducers: [String: TokenRules] = [:]
+        common = try await files.rules(settings.anyProducer)
         for (name, own) in settings.producers where own.hasTokenRules {
-            ofProducers[name] = try await files.rules(own, sharing: own.hasOwn("auth") ? nil : common.checker)
+            let shares = !own.hasOwn("auth")
+            if shares { sharing.insert(name) }
+            ofProducers[name] = try await files.rules(own, sharing: shares ? common.checker : nil)
         }
-        (self.common, self.ofProducers) = (common, ofProducers)
+        for (name, rules) in previous?.ofProducers ?? [:] where ofProducers[name] == nil && rules.policy != .none {
+            kept.insert(name)
+            ofProducers[name] = rules
+            if previous?.sharing.contains(name) == true, !common.checker.isEmpty {
+                sharing.insert(name)
+                ofProducers[name]?.checker = common.checker
+            }
+        }
     }
 }
 
@@ -42,8 +58,9 @@ struct TokenFiles {
         }
         rules.cookie = settings.authCookie.isEmpty ? nil : settings.authCookie
         rules.query = settings.authQuery.isEmpty ? nil : settings.authQuery
-        if rules.policy == .none { return rules }
-        rules.requirements = ClaimRequirement.merged(settings.require.map(ClaimRequirement.init))
+        if rules.policy != .none {
+            rules.requirements = ClaimRequirement.merged(settings.require.map(ClaimRequirement.init))
+        }
         if let checker {
             rules.checker = checker
             return rules

@@ -9,8 +9,9 @@ enum ClientKey: Hashable, Sendable {
     case address(IPAddress)
     /// All programs that connect through a socket in the file system, and whatever has no address.
     case local
-    /// The subject of a token.
-    case identity(String)
+    /// The subject of a token; it is unique only among those of one issuer (RFC 7519 §4.1.2). Tokens without a subject
+    /// are those of one client.
+    case identity(issuer: String, subject: String)
 
     /// - Parameter text: a request's remote address.
     init(address text: String) {
@@ -21,10 +22,10 @@ enum ClientKey: Hashable, Sendable {
         self = .address(address.isIPv4 ? address : IPAddress(high: address.high, low: 0))
     }
 
-    /// - Returns: `nil` for a request without identity, and for an identity without a name.
+    /// - Returns: `nil` for a request without identity.
     init?(_ identity: ClientIdentity?) {
-        guard let identity, !identity.subject.isEmpty else { return nil }
-        self = .identity(identity.subject)
+        guard let identity else { return nil }
+        self = .identity(issuer: identity.claims["iss"] ?? "", subject: identity.subject)
     }
 }
 

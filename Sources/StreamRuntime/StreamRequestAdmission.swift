@@ -89,7 +89,9 @@ struct StreamRequestAdmission {
     ) throws(Overload) -> StreamToken {
         guard let match = runtime.route(for: request.path), match.entry !== entry, !match.isLeaving,
             match.producer.description.name == entry.description.name,
-            let parameters = try? match.producer.resolve(path: match.values, query: request.query)
+            let parameters = try? match.producer.resolve(path: match.values, query: request.query),
+            // The client's claims were checked against those.
+            request.identity == nil || parameters.canonical == request.parameters.canonical
         else { throw Overload(limit: "reload") }
         var request = request
         request.parameters = parameters

@@ -181,7 +181,10 @@ struct TokenTests {
         let (secret, key) = (place.write("short".utf8, to: "secret"), "\(place.path)/es256.pem")
         for (arguments, message) in [
             (["--auth-keys", "/nonexistent"], "/nonexistent: No such file or directory"),
-            (["--auth-keys", secret], "\(secret): a secret for HS256 needs at least 32 bytes; it has 5"),
+            (
+                ["--auth-keys", "\(secret) alg=HS256"],
+                "\(secret): a secret for HS256 needs at least 32 bytes; it has 5"
+            ),
             (["--auth-keys", "\(key) alg=RS256"], "\(key): a key can't be for RS256; it is for ES256"),
             (["--auth", "required"], "auth: required, but there are neither auth-keys nor auth-tokens"),
             (["--require", "sub=a"], "require: without tokens, there are no claims"),

@@ -31,7 +31,7 @@ extension SluiceServer {
     /// Waits for a reload, however it was requested.
     func waitForReload(from start: Int) throws {
         try waitForLog("end of a reload", from: start, within: .seconds(30)) {
-            $0.message == "reloaded" || $0.message == "nothing reloaded"
+            ["reloaded", "nothing reloaded", "no plugin reloaded"].contains($0.message)
         }
     }
 }

@@ -56,7 +56,7 @@ struct WatchTests {
             var start = server.logLines.count
             rename(directory, directory + "-old")
             try server.waitForLog("the directory's absence", from: start, within: .seconds(30)) {
-                $0.message == "nothing reloaded" && $0["error"]?.contains(directory) == true
+                $0.message == "no plugin reloaded" && $0["error"]?.contains(directory) == true
             }
             #expect(try generation(server) == first, "without a directory, what was there keeps serving")
             start = server.logLines.count

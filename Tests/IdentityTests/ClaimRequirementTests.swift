@@ -42,6 +42,13 @@ struct ClaimRequirementTests {
         #expect(!isMet([ClaimRequirement("verified", [.text("null")])], ["verified": .null]))
     }
 
+    @Test("a parameter's value can't contain the text that ends it")
+    func separators() {
+        let path = [ClaimRequirement("path", [.parameter("tenant"), .text("/"), .parameter("user")])]
+        #expect(isMet(path, ["path": .string("a/b/c")], ["tenant": "a", "user": "b/c"]))
+        #expect(!isMet(path, ["path": .string("a/b/c")], ["tenant": "a/b", "user": "c"]))
+    }
+
     @Test("several texts of one claim are alternatives, and every claim must be met")
     func merged() {
         let rules = [

@@ -24,8 +24,9 @@ struct KeyReaderTests {
         #expect(try asJSON.check(token[...], at: 0).identity.subject == "ann")
         let other =
             algorithm.hasPrefix("HS")
-            ? String(decoding: TokenFactory.secret, as: UTF8.self) + "\n" : try TokenFactory.pem(for: algorithm)
-        #expect(try await checker(other).check(token[...], at: 0).identity.subject == "ann")
+            ? try await checker(String(decoding: TokenFactory.secret, as: UTF8.self) + "\n", algorithm: algorithm)
+            : try await checker(TokenFactory.pem(for: algorithm))
+        #expect(try other.check(token[...], at: 0).identity.subject == "ann")
         let set = try await checker(
             #"{"keys":[\#(TokenFactory.jwk(for: algorithm, adding: #","alg":"\#(algorithm)","kid":"k","use":"sig""#))]}"#
         )
@@ -51,6 +52,47 @@ struct KeyReaderTests {
         let pem = try TokenFactory.pem(for: "RS256")
         let token = TokenFactory.token(payload: "{}")
         await #expect(throws: TokenFault.algorithm("HS256")) { try await checker(pem).check(token[...], at: 0) }
+    }
+
+    @Test(
+        "what is neither PEM nor a JSON object is no secret unless somebody says so",
+        arguments: [
+            "[{\"kty\":\"RSA\"}]", "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABgQC7 ann@example.com",
+            "<html>404 Not Found</html>",
+            "0\u{82}\u{1}\"0\r\u{6}\t*H a key in DER, which is of course public",
+            "-\0-\0-\0-\0-\0B\0E\0G\0I\0N\0 \0P\0U\0B\0", "",
+        ])
+    func noSecret(text: String) async {
+        let what = "it is neither PEM nor a JSON object; for a secret, add alg=HS256, HS384 or HS512 to its name"
+        await #expect(throws: KeyError("keys", what)) { try await checker(text) }
+    }
+
+    @Test(
+        "a byte order mark, indented PEM, and the name of a curve before it, do no harm; of certificates, the first counts"
+    )
+    func forms() async throws {
+        let token = try TokenFactory.token("ES256", payload: #"{"sub":"ann"}"#)
+        let pem = try TokenFactory.pem(for: "ES256")
+        for text in [
+            "\u{feff}" + pem, try "\u{feff}" + TokenFactory.jwk(for: "ES256"),
+            pem.split(separator: "\n").map { "    \($0)  \r\n" }.joined(),
+            "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n" + pem,
+        ] {
+            #expect(try await checker(text).check(token[...], at: 0).identity.subject == "ann")
+        }
+        let (first, second) = (try TokenFactory.certificate(), try TokenFactory.certificate())
+        let chain = try await checker(first.pem + second.pem)
+        for (certificate, isAccepted) in [(first, true), (second, false)] {
+            let token = try certificate.token(payload: #"{"sub":"ann"}"#)
+            #expect((try? chain.check(token[...], at: 0).identity.subject) == (isAccepted ? "ann" : nil))
+        }
+    }
+
+    @Test("a key for Ed25519 may say so by its newer name")
+    func curveName() async throws {
+        let key = try await checker(TokenFactory.jwk(for: "EdDSA", adding: #","alg":"Ed25519""#))
+        let token = try TokenFactory.token("Ed25519", payload: #"{"sub":"ann"}"#)
+        #expect(try key.check(token[...], at: 0).identity.subject == "ann")
     }
 
     @Test("the examples of RFC 7515 and RFC 8037")
@@ -133,12 +175,12 @@ struct KeyReaderTests {
     func refusals() async throws {
         let weak = "-----BEGIN PRIVATE KEY-----\nAA\n-----END PRIVATE KEY-----\n"
         for (text, id, algorithm, what) in [
-            ("short", nil, nil, "a secret for HS256 needs at least 32 bytes; it has 5"),
-            ("", nil, nil, "a secret for HS256 needs at least 32 bytes; it has 0"),
+            ("short", nil, "HS256", "a secret for HS256 needs at least 32 bytes; it has 5"),
+            ("", nil, "HS256", "a secret for HS256 needs at least 32 bytes; it has 0"),
             (String(repeating: "s", count: 40), nil, "HS384", "a secret for HS384 needs at least 48 bytes; it has 40"),
             (
                 String(repeating: "s", count: 40), nil, "ES256",
-                "a secret can't be for ES256; expected HS256, HS384 or HS512, or a public key in PEM or JSON"
+                "a secret can't be for ES256; expected HS256, HS384 or HS512"
             ),
             (
                 weak, nil, nil,
@@ -147,7 +189,7 @@ struct KeyReaderTests {
             ("-----BEGIN PUBLIC KEY-----\nAA\n", nil, nil, "its PEM ends without a line -----END …-----"),
             (
                 "-----BEGIN PUBLIC KEY-----\nAA\n-----END PUBLIC KEY-----\n", nil, nil,
-                "a block of its PEM is no public key for RS, PS, ES or EdDSA (RSA needs at least 2048 bits)"
+                "a block of its PEM is no public key for RS, PS, ES or EdDSA (RSA needs 2048 bits)"
             ),
             ("{}", nil, nil, "it is neither a JSON Web Key nor a set of them: each key needs “kty”"),
             ("{\"keys\":[1]}", nil, nil, "it is neither a JSON Web Key nor a set of them: each key needs “kty”"),
@@ -162,6 +204,10 @@ struct KeyReaderTests {
                 "a key of the type EC can't be for RS256"
             ),
             (try TokenFactory.pem(for: "ES256"), nil, "RS256", "a key can't be for RS256; it is for ES256"),
+            (
+                try TokenFactory.jwk(for: "HS256", adding: #","alg":"HS256""#), nil, "HS512",
+                "a key can't be for HS512; it is for HS256"
+            ),
             (
                 try TokenFactory.pem(for: "ES256") + "\n" + TokenFactory.pem(for: "ES384"), "a", nil,
                 "it has 2 keys, which can't all have one kid"

@@ -8,7 +8,7 @@ import Testing
 struct TokenCheckerTests {
     private func checker(_ change: (inout TokenChecker) -> Void = { _ in }) async throws -> TokenChecker {
         var checker = TokenChecker()
-        try await checker.setKeys([KeyMaterial(TokenFactory.secret, name: "secret")])
+        try await checker.setKeys([KeyMaterial(TokenFactory.secret, name: "secret", algorithm: "HS256")])
         change(&checker)
         return checker
     }
@@ -23,6 +23,7 @@ struct TokenCheckerTests {
         let base64 = TokenFault.malformed("a part is not in Base64 for URLs")
         let noHeader = TokenFault.malformed("its header is not a JSON object with “alg” and, perhaps, “kid”")
         let noPayload = TokenFault.malformed("its payload is not a JSON object")
+        let tooDeep = TokenFault.malformed("its JSON is nested too deeply")
         let cases: [(String, TokenFault)] = [
             ("", .malformed("it does not have three parts")),
             (".", .malformed("it does not have three parts")),
@@ -50,18 +51,23 @@ struct TokenCheckerTests {
             (header(#"{"alg":"none"}"#), .algorithm("none")), (header(#"{"alg":"None"}"#), .algorithm("None")),
             (header(#"{"alg":""}"#), .algorithm("")), (header(#"{"alg":"hs256"}"#), .algorithm("hs256")),
             (header(#"{"alg":"HS256\u0000"}"#), .algorithm("HS256\0")),
-            (header(#"{"alg":"RS256"}"#), .algorithm("RS256")), (header(#"{"alg":"HS512"}"#), .signature),
+            (header(#"{"alg":"RS256"}"#), .algorithm("RS256")), (header(#"{"alg":"HS512"}"#), .algorithm("HS512")),
             (TokenFactory.base64URL(#"{"alg":"none"}"#.utf8) + "." + parts[1] + ".", .algorithm("none")),
             (TokenFactory.token(payload: ""), noPayload), (TokenFactory.token(payload: "[]"), noPayload),
             (TokenFactory.token(payload: "null"), noPayload), (TokenFactory.token(payload: "\"x\""), noPayload),
             (TokenFactory.token(payload: "{\"sub\":"), noPayload), (TokenFactory.token(payload: "{} {}"), noPayload),
             (TokenFactory.token(payload: #"{"exp":1e999}"#), noPayload),
-            (TokenFactory.token(payload: String(repeating: "[", count: 20_000)), noPayload),
+            (TokenFactory.token(payload: String(repeating: "[", count: 20_000)), tooDeep),
+            (header(#"{"alg":"HS256","x":"# + String(repeating: "[", count: 17)), tooDeep),
+            (
+                TokenFactory.token(payload: #"{"x":"[[[[[[[[[[[[[[[[[[","sub":1}"#),
+                .malformed("its “sub” is not a string")
+            ),
             (
                 TokenFactory.token(
                     payload: "{\"a\":" + String(repeating: "[", count: 5_000) + String(repeating: "]", count: 5_000)
                         + "}"),
-                noPayload
+                tooDeep
             ),
             (TokenFactory.token(payload: #"{"sub":1}"#), .malformed("its “sub” is not a string")),
             (TokenFactory.token(payload: #"{"sub":"ann\u0000"}"#), .malformed("its “sub” is not a string")),
@@ -170,7 +176,7 @@ struct TokenCheckerTests {
         #expect(throws: TokenFault.unknown) { try checker.check(known[...], at: 0) }
         #expect(throws: TokenFault.unknown) { try checker.check("", at: 0) }
         // Beside keys, both count.
-        try await checker.setKeys([KeyMaterial(TokenFactory.secret, name: "secret")])
+        try await checker.setKeys([KeyMaterial(TokenFactory.secret, name: "secret", algorithm: "HS256")])
         #expect(try checker.check("secret-of-bob", at: 0).identity.subject == "bob")
         #expect(try checker.check(TokenFactory.token(payload: #"{"sub":"c"}"#)[...], at: 0).identity.subject == "c")
         #expect(throws: TokenFault.unknown) { try checker.check("other", at: 0) }

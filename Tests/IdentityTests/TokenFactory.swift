@@ -2,6 +2,8 @@ import Crypto
 import CryptoExtras
 import Foundation
 import JWTKit
+import SwiftASN1
+import X509
 
 /// Makes keys and tokens as an issuer would.
 enum TokenFactory {
@@ -93,5 +95,27 @@ enum TokenFactory {
             default: try rsa.get().signature(for: SHA512.hash(data: bytes), padding: .PSS).rawRepresentation
             }
         return signed + "." + base64URL(signature)
+    }
+
+    /// A certificate that vouches for itself, with its key for ES256.
+    struct Certified {
+        let pem: String
+        fileprivate let key: P256.Signing.PrivateKey
+
+        func token(payload: String) throws -> String {
+            let signed = base64URL(#"{"alg":"ES256"}"#.utf8) + "." + base64URL(payload.utf8)
+            return signed + "."
+                + base64URL(try key.signature(for: SHA256.hash(data: Data(signed.utf8))).rawRepresentation)
+        }
+    }
+
+    static func certificate() throws -> Certified {
+        let key = P256.Signing.PrivateKey()
+        let name = try DistinguishedName { CommonName("test") }
+        let certificate = try Certificate(
+            version: .v3, serialNumber: .init(), publicKey: .init(key.publicKey), notValidBefore: .distantPast,
+            notValidAfter: .distantFuture, issuer: name, subject: name, signatureAlgorithm: .ecdsaWithSHA256,
+            extensions: .init(), issuerPrivateKey: .init(key))
+        return Certified(pem: try certificate.serializeAsPEM().pemString + "\n", key: key)
     }
 }

@@ -76,7 +76,8 @@ struct TokenSettingTests {
     @Test(
         "and others are refused",
         arguments: [
-            "", "sub", "=a", "sub=", "sub={", "sub=}", "sub={}", "sub={a b}", "sub={a{b}}", "sub=a}b", "sub=\u{1}",
+            "", "sub", "=a", "sub=", "sub={", "sub=}", "sub={}", "sub={a b}", "sub={a{b}}", "sub=a}b", "sub={a}{b}",
+            "sub=\u{1}",
         ])
     func wrongPatterns(text: String) {
         #expect(ClaimPattern(text) == nil)
@@ -98,6 +99,8 @@ struct TokenSettingTests {
             ("access: {a: {auth: required}}", "auth of a: required, \(nothing)"),
             ("access: {a: {auth: {issuers: x}}}\nauth-keys: k", "auth of a: required, \(nothing)"),
             ("require: {sub: a}", "require: \(claims)"),
+            ("auth: {issuers: x}", "auth-issuers: set, \(nothing)"), ("auth-cookie: c", "auth-cookie: set, \(nothing)"),
+            ("access: {a/b: {auth: none}}", "s.yaml:1: access: a/b: only the name of the producer is expected here"),
             ("access: {a: {require: {sub: a}}}", "require of a: \(claims)"),
             ("auth: none\nauth-keys: k\naccess: {a: {require: {sub: a}}}", "require of a: \(claims)"),
         ] {
@@ -117,6 +120,9 @@ struct TokenSettingTests {
                 "auth: {keys: k, keyz: k}",
                 "s.yaml:1: auth: unknown key 'keyz'; expected mode, keys, issuers, audiences, leeway, tokens, cookie, query"
             ),
+            ("auth: {keys: }", "s.yaml:1: auth-keys: expected \(KeySource.expectation), not ''"),
+            ("auth-keys: []", "s.yaml:1: auth-keys: expected \(KeySource.expectation), not ''"),
+            ("auth-tokens: ''", "s.yaml:1: auth-tokens: expected a file, not ''"),
             ("auth: yes", "s.yaml:1: auth: expected auto, required, optional or none, not 'yes'"),
             ("auth: {mode: none}\nauth-tokens: [a]", "s.yaml:2: auth-tokens: expected a single value"),
             ("auth: {mode: none, keys: k}\nrequire: {sub: {a: b}}", "s.yaml:2: require: sub: expected a single value"),

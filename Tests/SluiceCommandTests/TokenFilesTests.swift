@@ -23,7 +23,7 @@ struct TokenFilesTests {
         let tokens = place.write((String(repeating: "a", count: 64) + " ann\n").utf8, to: "tokens")
         let rules = try await rules(
             """
-            auth: {keys: \(secret), tokens: \(tokens), issuers: [i], audiences: [a, b], leeway: 1500ms, cookie: c, query: q}
+            auth: {keys: \(secret) alg=HS256, tokens: \(tokens), issuers: [i], audiences: [a, b], leeway: 1500ms, cookie: c, query: q}
             require: {sub: "{user}", scope: [a, b]}
             access: {open: {auth: none}, own: {auth: {tokens: \(tokens)}}, less: {require: {sub: x}}, maybe: {auth: optional}}
             """)
@@ -45,6 +45,14 @@ struct TokenFilesTests {
         let less = try #require(rules.ofProducers["less"])
         #expect(less.requirements == [ClaimRequirement("sub", [.text("x")])] && less.checker.issuers == ["i"])
         #expect(rules.ofProducers["maybe"]?.policy == .optional)
+        // The common keys are those of producers that only ask for them.
+        let some = try await self.rules(
+            "auth: {mode: none, keys: 'env:PATH alg=HS256'}\naccess: {a: {auth: required}, b: {require: {sub: a}, auth: auto}}"
+        )
+        #expect(some.common.policy == .none && !some.common.checker.isEmpty)
+        for name in ["a", "b"] {
+            #expect(some.ofProducers[name]?.policy == .required && some.ofProducers[name]?.checker.isEmpty == false)
+        }
         let none = try await self.rules("")
         #expect(none.common.policy == .none && none.ofProducers.isEmpty)
     }
@@ -67,7 +75,29 @@ struct TokenFilesTests {
             let error = await #expect(throws: SettingError.self, "\(file)") { _ = try await rules(file) }
             #expect(error?.description == message)
         }
-        let accepted = try await rules("insecure-plugins: true\nauth-keys: \(secret)")
+        let accepted = try await rules("insecure-plugins: true\nauth-keys: \(secret) alg=HS256")
         #expect(accepted.common.policy == .required)
+    }
+
+    @Test("rules that the settings lose stay in force, with the keys that the others have then")
+    func kept() async throws {
+        let (old, new) = (String(repeating: "a", count: 64), String(repeating: "b", count: 64))
+        let tokens = place.write("\(old) ann\n".utf8, to: "tokens")
+        func settings(_ access: String) throws -> Settings {
+            try Settings(
+                SettingSources(
+                    flags: [:], environment: [:],
+                    file: ConfigurationFile(
+                        parsing: "auth: {mode: none, tokens: \(tokens)}\naccess: \(access)\n", path: "s.yaml")))
+        }
+        let first = try await ServedTokenRules(
+            settings("{a: {auth: required}, b: {auth: none}, c: {auth: {tokens: \(tokens)}}}"))
+        #expect(first.kept.isEmpty)
+        place.write("\(new) ann\n".utf8, to: "tokens")
+        let second = try await ServedTokenRules(settings("{}"), after: first)
+        #expect(second.kept == ["a", "c"] && second.ofProducers["b"] == nil)
+        #expect(second.ofProducers["a"]?.policy == .required)
+        let third = try await ServedTokenRules(settings("{a: {auth: none}}"), after: second)
+        #expect(third.kept == ["c"] && third.ofProducers["a"]?.policy == TokenRules.Policy.none)
     }
 }

@@ -37,7 +37,9 @@ struct ClientCountsTests {
 
     @Test("an identity has a name, and is no address")
     func identities() {
-        #expect(ClientKey(nil) == nil && ClientKey(ClientIdentity(subject: "")) == nil)
+        #expect(ClientKey(nil) == nil && ClientKey(ClientIdentity(subject: "")) == .identity(issuer: "", subject: ""))
+        let issued = ClientIdentity(subject: "a", claims: ["iss": "i"])
+        #expect(ClientKey(issued) != ClientKey(ClientIdentity(subject: "a")))
         #expect(ClientKey(ClientIdentity(subject: "a", claims: ["x": "1"])) == ClientKey(ClientIdentity(subject: "a")))
         #expect(ClientKey(ClientIdentity(subject: "192.0.2.1")) != ClientKey(address: "192.0.2.1"))
     }
@@ -53,7 +55,10 @@ struct ClientCountsTests {
         #expect(throws: Overload(limit: "max-streams-per-address", .client(wait: nil))) {
             try counts.admit(request("192.0.2.1", "b"), limits, at: 0)
         }
-        #expect(counts.streams == [.address(try #require(IPAddress("192.0.2.1"))): 2, .identity("a"): 1])
+        #expect(
+            counts.streams == [
+                .address(try #require(IPAddress("192.0.2.1"))): 2, .identity(issuer: "", subject: "a"): 1,
+            ])
         held.removeFirst()
         #expect(counts.streams.values.reduce(0, +) == 1)
         held.append(try counts.admit(request("192.0.2.1", "a"), limits, at: 0))
@@ -87,7 +92,8 @@ struct ClientCountsTests {
                 let subject = Bool.random(using: &random) ? "s\(Int.random(in: 0..<5, using: &random))" : nil
                 let keys =
                     (limits.maxStreamsPerAddress > 0 ? [ClientKey(address: address)] : [])
-                    + (limits.maxStreamsPerIdentity > 0 ? [subject.map(ClientKey.identity)].compactMap(\.self) : [])
+                    + (limits.maxStreamsPerIdentity > 0
+                        ? [subject.map { ClientKey.identity(issuer: "", subject: $0) }].compactMap(\.self) : [])
                 do {
                     held.append((try counts.admit(request(address, subject), limits, at: 0), keys))
                 } catch {
@@ -107,7 +113,7 @@ struct ClientCountsTests {
 
 @Suite("Streams per second of a client")
 struct ClientRatesTests {
-    private let client = ClientKey.identity("a")
+    private let client = ClientKey.identity(issuer: "", subject: "a")
     private let millisecond: Int64 = 1_000_000
     private var rates = ClientRates()
 
@@ -146,7 +152,9 @@ struct ClientRatesTests {
             now += Int64.random(in: 0...40_000_000, using: &random)
             if Int.random(in: 0..<500, using: &random) == 0 { now += 3_000_000_000 }
             if Int.random(in: 0..<50, using: &random) == 0 { rates.forgetFull(at: now) }
-            let (client, rate) = (ClientKey.identity("\(Int.random(in: 0..<20, using: &random))"), 3)
+            let (client, rate) = (
+                ClientKey.identity(issuer: "", subject: "\(Int.random(in: 0..<20, using: &random))"), 3
+            )
             let interval = Int64(1_000_000_000 / rate)
             let full = max(kept[client] ?? now, now)
             let wait = full - now - interval * Int64(rate - 1)
