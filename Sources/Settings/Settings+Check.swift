@@ -3,8 +3,11 @@ extension Settings {
     /// For settings of which some are a running server's, too.
     package func check() throws(SettingError) {
         try Self.check(anyProducer, in: "")
-        for mention in mentions where mention.section != ConfigurationFile.configurations {
-            guard mention.producer.contains("/") else { continue }
+        for mention in sources.file?.mentions ?? [] {
+            // Rules that no producer has would leave open what they are to close.
+            guard mention.section == SettingRows.server.require.section, mention.producer.contains("/") else {
+                continue
+            }
             throw SettingError(
                 "\(mention.place): \(mention.section): \(mention.producer): only the name of the producer is expected here"
             )

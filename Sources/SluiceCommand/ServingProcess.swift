@@ -174,12 +174,8 @@ struct ServingProcess {
     }
 
     private var directoryWatch: DirectoryWatch {
-        // The default file is watched even if it does not exist yet.
-        let configuration =
-            settings.configurationPath ?? StartFolder.ofThisProcess.absolute(ConfigurationFile.defaultPath)
         let directory = StartFolder.ofThisProcess.absolute(settings.plugins)
-        let keys = settings.tokenFiles.map(StartFolder.ofThisProcess.absolute)
-        return DirectoryWatch(directory: directory, others: [configuration] + keys, logger: logger) { [events] in
+        return DirectoryWatch(directory: directory, others: settings.watchedFiles, logger: logger) { [events] in
             events.post(.reload)
         }
     }
@@ -266,11 +262,7 @@ struct ServingProcess {
     /// Applies new settings to all parts that use them.
     private mutating func apply(_ change: SettingsChange, _ tokens: ServedTokenRules) {
         settings = change.settings
-        for name in tokens.kept.subtracting(self.tokens.kept).sorted() {
-            logger.warning(
-                "the configuration no longer says who may open a producer's streams; what it said stays in force until it has other rules for it, or the server restarts",
-                metadata: ["producer": "\(name)"])
-        }
+        tokens.warnOfKept(besides: self.tokens.kept, logger)
         self.tokens = tokens
         // Keys can have changed in their files.
         door.replaceSettings(settings.frontDoor(passed, tokens))

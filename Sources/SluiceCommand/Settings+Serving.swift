@@ -102,6 +102,11 @@ extension Settings {
         return door
     }
 
+    /// What `watch` follows besides the plugins. The default configuration file does not have to exist yet.
+    var watchedFiles: [String] {
+        ([configurationPath ?? ConfigurationFile.defaultPath] + tokenFiles).map(StartFolder.ofThisProcess.absolute)
+    }
+
     var loopCount: Int { self.loops == 0 ? usableCoreCount() : self.loops }
 }
 

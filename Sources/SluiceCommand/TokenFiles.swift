@@ -2,6 +2,7 @@ import Files
 import FrontDoor
 import Glibc
 import Identity
+import Logging
 import PluginHost
 import Processes
 import Settings
@@ -37,6 +38,17 @@ struct ServedTokenRules {
                 sharing.insert(name)
                 ofProducers[name]?.checker = common.checker
             }
+        }
+    }
+}
+
+extension ServedTokenRules {
+    /// - Parameter known: those that were told before.
+    func warnOfKept(besides known: Set<String>, _ logger: Logger) {
+        for name in kept.subtracting(known).sorted() {
+            logger.warning(
+                "the configuration no longer says who may open a producer's streams; what it said stays in force until it has other rules for it, or the server restarts",
+                metadata: ["producer": "\(name)"])
         }
     }
 }

@@ -136,7 +136,7 @@ struct MetricsTests {
             try server.reload()
             rename(server.pluginDirectory, server.pluginDirectory + "-away")
             server.signal(SIGHUP)
-            try server.waitForLog("nothing reloaded")
+            try server.waitForLog("no plugin reloaded")
             rename(server.pluginDirectory + "-away", server.pluginDirectory)
             let last = try server.waitForMetrics("a failed reload") { $0["reloads_total", "outcome=\"failed\""] == 1 }
             #expect(last["reloads_total", "outcome=\"ok\""] == 1 && last.fallen(since: metrics).isEmpty)

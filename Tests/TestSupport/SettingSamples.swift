@@ -1,5 +1,8 @@
 /// What a setting can't be set without, by its name: other settings and their values.
-package let settingCompanions = ["require": ["auth": "none"]]
+package let settingCompanions = Dictionary(
+    uniqueKeysWithValues: ["require", "auth-issuers", "auth-audiences", "auth-cookie", "auth-query"].map {
+        ($0, ["auth": "none"])
+    })
 
 /// A value other than the default for each of the server's settings, by name.
 package let settingSamples = [

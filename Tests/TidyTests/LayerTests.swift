@@ -65,8 +65,10 @@ struct LayerTests {
 
     /// External libraries that only some targets may import. None may import Foundation: its ICU alone is 40 MB.
     private static let libraries: [(prefix: String, targets: Set<String>)] = [
-        ("NIO", ["FrontDoor"]), ("FoundationEssentials", ["CommandOutput", "Identity", "Sluice"]), ("Yams", ["Settings"]),
-        ("ArgumentParser", ["SluiceCommand"]), ("JWTKit", ["Identity"]), ("Crypto", ["Identity"]), ("Dispatch", ["Sluice"]),
+        ("NIO", ["FrontDoor"]), ("FoundationEssentials", ["CommandOutput", "Identity", "Sluice"]),
+        ("Yams", ["Settings"]),
+        ("ArgumentParser", ["SluiceCommand"]), ("JWTKit", ["Identity"]), ("Crypto", ["Identity"]),
+        ("Dispatch", ["Sluice"]),
     ]
 
     @Test("every folder in Sources is in the table")
