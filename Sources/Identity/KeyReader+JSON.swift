@@ -77,7 +77,7 @@ extension KeyReader {
         if names.isEmpty { throw fault("a key of the type \(entry.kty) can't be for \(entry.alg ?? "")") }
         var algorithms: [String: any JWTAlgorithm] = [:]
         for name in names { algorithms[name] = try await algorithm(name, of: entry) }
-        return TokenKey(id: id, algorithms: try only(nil, of: algorithms))
+        return TokenKey(id: id, algorithms: try wanted(of: algorithms))
     }
 
     private static func names(_ entry: Entry) -> [String] {

@@ -13,8 +13,9 @@ extension KeyReader {
             if block.contains("PRIVATE KEY-----") {
                 throw fault("it has a private key, which belongs to the issuer alone; this server needs the public one")
             }
-            keys.append(TokenKey(id: material.id, algorithms: try only(nil, of: try await algorithms(of: block))))
+            keys.append(TokenKey(id: material.id, algorithms: try wanted(of: try await algorithms(of: block))))
         }
+        if keys.isEmpty { throw fault("its PEM has no key") }
         if material.id != nil, keys.count > 1 { throw fault("it has \(keys.count) keys, which can't all have one kid") }
         return keys
     }

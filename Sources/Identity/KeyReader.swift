@@ -68,23 +68,20 @@ struct KeyReader {
     /// - Parameter add: adds one key to the collection.
     /// - Returns: what verifies with this key.
     func signer(
-        algorithm: String? = nil, _ add: @Sendable (JWTKeyCollection) async throws -> Void
+        _ add: @Sendable (JWTKeyCollection) async throws -> Void
     ) async throws(KeyError) -> any JWTAlgorithm {
         do {
-            // A collection for each: its keys keep the algorithm for which they were first asked.
             let keys = JWTKeyCollection()
             try await add(keys)
-            return try await keys.getKey(alg: algorithm)
+            return try await keys.getKey()
         } catch {
             throw fault("a key can't be used: \(error)")
         }
     }
 
     /// The algorithms of a key, without those that the operator has not named.
-    func only(
-        _ algorithm: String?, of algorithms: [String: any JWTAlgorithm]
-    ) throws(KeyError) -> [String: any JWTAlgorithm] {
-        guard let algorithm = algorithm ?? material.algorithm else { return algorithms }
+    func wanted(of algorithms: [String: any JWTAlgorithm]) throws(KeyError) -> [String: any JWTAlgorithm] {
+        guard let algorithm = material.algorithm else { return algorithms }
         guard let signer = algorithms[algorithm] else {
             throw fault(
                 "a key can't be for \(algorithm); it is for \(algorithms.keys.sorted().joined(separator: ", "))")

@@ -191,6 +191,7 @@ struct KeyReaderTests {
                 "-----BEGIN PUBLIC KEY-----\nAA\n-----END PUBLIC KEY-----\n", nil, nil,
                 "a block of its PEM is no public key for RS, PS, ES or EdDSA (RSA needs 2048 bits)"
             ),
+            ("-----BEGIN EC PARAMETERS-----\nAA\n-----END EC PARAMETERS-----\n", nil, nil, "its PEM has no key"),
             ("{}", nil, nil, "it is neither a JSON Web Key nor a set of them: each key needs “kty”"),
             ("{\"keys\":[1]}", nil, nil, "it is neither a JSON Web Key nor a set of them: each key needs “kty”"),
             ("{\"keys\":[]}", nil, nil, "none of its 0 keys is for RS, PS, ES, EdDSA or HS"),
