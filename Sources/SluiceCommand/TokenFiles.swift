@@ -34,11 +34,15 @@ struct TokenFiles {
         rules.checker.issuers = settings.authIssuers
         rules.checker.audiences = settings.authAudiences
         rules.checker.leeway = Double(settings.authLeeway.nanoseconds) / 1_000_000_000
-        try await rules.checker.setKeys(settings.authKeys.map(material))
-        if !settings.authTokens.isEmpty {
-            let path = settings.authTokens
-            rules.checker.tokens = try StaticTokens(
-                parsing: String(decoding: try bytes(of: path), as: UTF8.self), name: path)
+        do {
+            try await rules.checker.setKeys(settings.authKeys.map(material))
+            if !settings.authTokens.isEmpty {
+                let path = settings.authTokens
+                rules.checker.tokens = try StaticTokens(
+                    parsing: String(decoding: try bytes(of: path), as: UTF8.self), name: path)
+            }
+        } catch let error as KeyError {
+            throw SettingError(error.description)
         }
         return rules
     }
