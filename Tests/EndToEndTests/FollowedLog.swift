@@ -86,9 +86,8 @@ extension SluiceServer {
 
     /// Waits until the server watches a file with inotify: it has then noticed that the file exists.
     func waitForWatch(of path: String) throws {
-        var status = stat()
-        try #require(lstat(path, &status) == 0)
-        let mark = "ino:\(String(status.st_ino, radix: 16)) "
+        let status = try #require(FileStatus(path, followsLinks: false))
+        let mark = "ino:\(String(status.inode, radix: 16)) "
         // The kernel shows a process's watches only on request.
         let isWatched = blockingEventually {
             (0..<256).contains { descriptor in

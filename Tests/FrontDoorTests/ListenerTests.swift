@@ -33,8 +33,7 @@ struct ListenerTests {
     }
 
     private func mode(_ name: String) -> UInt32 {
-        var status = stat()
-        return lstat("\(directory.path)/\(name)", &status) == 0 ? status.st_mode & 0o7777 : 0
+        FileStatus("\(directory.path)/\(name)", followsLinks: false)?.permissions ?? 0
     }
 
     @Test("localhost is both loopback addresses, on one port")

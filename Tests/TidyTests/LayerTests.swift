@@ -104,6 +104,20 @@ struct LayerTests {
         }
     }
 
+    /// What imports `Identity` sees Foundation's headers besides the system's. Both have the struct, and which of the two
+    /// the compiler takes differs from build to build; without an import of that module, it is an error.
+    @Test("no file uses struct stat that may also see Foundation's")
+    func foreignHeaders() throws {
+        let above = Self.layers.filter { $0.value.contains("Identity") }.map(\.key)
+        #expect(above.contains("FrontDoor") && above.contains("SluiceCommand"))
+        let tests = (above + ["Identity", "EndToEnd", "Lifecycle"]).map { "Tests/\($0)Tests" }
+        for folder in above.map({ "Sources/\($0)" }) + tests {
+            for file in try Repository.files(in: folder, ".swift") {
+                #expect(!file.text.contains(/\bstat\(\)/), "\(file.path)")
+            }
+        }
+    }
+
     @Test("there are no cycles between targets")
     func acyclic() {
         var rest = Self.layers
