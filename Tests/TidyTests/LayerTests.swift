@@ -104,8 +104,8 @@ struct LayerTests {
         }
     }
 
-    /// What imports `Identity` sees Foundation's headers besides the system's. Both have the struct, and which of the two
-    /// the compiler takes differs from build to build; without an import of that module, it is an error.
+    /// What imports `Identity` sees Foundation's headers besides the system's. Both have the struct, and which of the
+    /// two the compiler takes differs from build to build; without an import of that module, it is an error.
     @Test("no file uses struct stat that may also see Foundation's")
     func foreignHeaders() throws {
         let above = Self.layers.filter { $0.value.contains("Identity") }.map(\.key)
