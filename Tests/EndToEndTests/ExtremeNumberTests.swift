@@ -62,7 +62,9 @@ struct ExtremeNumberTests {
         }
     }
 
-    private static let others: Set = ["plugins", "listen", "insecure-plugins", "control", "watch"]
+    private static let others: Set = [
+        "plugins", "listen", "insecure-plugins", "control", "watch", "auth-keys", "auth-tokens",
+    ]
 
     @Test("in the settings: a server with the largest possible numbers serves, reloads and ends")
     func largest() throws {
